@@ -1,0 +1,81 @@
+# Everything a person types. `make` lists the targets.
+PYTHON ?= python3
+PORT ?= 4566
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+CDK := $(CURDIR)/node_modules/.bin/cdk
+export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+export CDK_DISABLE_CLI_TELEMETRY := 1
+INSTALLED := $(VENV)/.installed
+CDK_FLAGS := --require-approval never --no-notices
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up env status logs down deploy destroy synth verify audit test lint unit e2e bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## make the virtual environment and the CDK CLI (in this folder only)
+
+$(INSTALLED): requirements.lock requirements.txt requirements-test.txt requirements-dev.txt ml_code/requirements.txt ml_code/requirements-image.txt package.json
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %s: make PYTHON=python3.12 ..." % sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c requirements.lock
+	npm install --silent --no-audit --no-fund --no-package-lock
+	@touch $@
+
+demo: install ## the whole factory on this machine, from `cdk deploy` to `cdk destroy`
+	@$(BIN)/python -m operations.demo --port $(PORT)
+
+up: install ## start the local AWS
+	@$(BIN)/python -m localaws up --port $(PORT)
+
+env: ## shell exports for the local AWS: eval "$$(make env)"
+	@$(BIN)/python -m localaws env
+	@echo 'export PATH="$(BIN):$(CURDIR)/node_modules/.bin:$$PATH"'
+
+status: ## the local AWS, and the factory in the account that the shell points to
+	@$(BIN)/python -m localaws status
+	@$(BIN)/python -m operations.status
+
+logs: ## follow the local AWS's own log
+	@$(BIN)/python -m localaws logs -f
+
+down: ## stop the local AWS and all that it started
+	@$(BIN)/python -m localaws down
+
+synth: install ## write the CloudFormation template to cdk.out
+	@$(CDK) synth --quiet --no-notices
+
+deploy: install ## bootstrap the account where needed, then cdk deploy
+	@aws ssm get-parameter --name /cdk-bootstrap/hnb659fds/version >/dev/null 2>&1 || $(CDK) bootstrap --no-notices
+	@$(CDK) deploy $(CDK_FLAGS)
+
+destroy: install ## cdk destroy
+	@$(CDK) destroy --force --no-notices
+
+verify: ## invoke the production endpoint and compare with the truth
+	@$(BIN)/python -m operations.verify
+
+audit: ## list whatever the account still has of the factory; nothing after a destroy
+	@$(BIN)/python -m operations.audit
+
+test: lint unit e2e ## lint, types, all tests
+
+lint: install
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+unit: install
+	@$(BIN)/python -m pytest tests/stacks tests/ml_code tests/localaws tests/operations
+
+e2e: install
+	@$(BIN)/python -m pytest tests/e2e
+
+bench: install ## seconds from a push to a verified production endpoint, against bare scripts
+	@$(BIN)/python -m operations.bench --port $(PORT)
+
+clean: down ## remove what the targets above made in this folder
+	rm -rf $(VENV) node_modules cdk.out .localaws demo-output

@@ -1,0 +1,62 @@
+"""A deployed factory as its operators see it: names from the stack's outputs, AWS clients, clear errors."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class OperationError(Exception):
+    """Something a person can put right; the message says how."""
+
+
+def factory_name() -> str:
+    """The factory's name as cdk.json sets it: stack, pipelines and endpoints are named after it."""
+    context = json.loads((PROJECT / "cdk.json").read_text())["context"]
+    return str(context["factory"]["name"])
+
+
+@dataclass(frozen=True)
+class Factory:
+    name: str
+    outputs: dict[str, str]
+
+    def output(self, key: str) -> str:
+        """Raises OperationError when the stack has no such output."""
+        if key not in self.outputs:
+            raise OperationError(f"Stack {self.name} has no output {key}, it has {sorted(self.outputs)}.")
+        return self.outputs[key]
+
+
+def deployed_factory() -> Factory:
+    """Raises OperationError when the stack is not deployed where the shell points to."""
+    name = factory_name()
+    cloudformation = boto3.client("cloudformation")
+    try:
+        stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+        raise OperationError(
+            f"Stack {name} is not deployed in this account and region: run `make deploy`."
+        ) from None
+    outputs = stacks[0].get("Outputs", [])
+    return Factory(name, {output["OutputKey"]: output["OutputValue"] for output in outputs})
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Runs a command's main; a user's mistake ends in one sentence on stderr and exit code 1."""
+    try:
+        sys.exit(main() or 0)
+    except OperationError as error:
+        sys.exit(str(error))
+    except (NoCredentialsError, NoRegionError) as error:
+        sys.exit(f'{error} For the local AWS: make up, then eval "$(make env)".')
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"AWS: {error}")

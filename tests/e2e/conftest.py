@@ -1,0 +1,160 @@
+"""One local AWS and one deployed factory for all end-to-end tests.
+
+The tests work in a clone of the project, so that their commits and pushes do not touch the checkout.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from operations import delivery
+from operations.demo import parse_exports
+
+PROJECT = Path(__file__).resolve().parents[2]
+NAME = "model-factory"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Workspace:
+    """A clone of the project with the local AWS that it talks to."""
+
+    directory: Path
+    port: int
+    executions_seen: set[str] = field(default_factory=set)
+
+    def run(self, *command: str, check: bool = True) -> str:
+        result = subprocess.run(
+            command,
+            cwd=self.directory,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        if check and result.returncode:
+            pytest.fail(f"`{' '.join(command)}` exited with {result.returncode}:\n{result.stdout[-6000:]}")
+        return result.stdout
+
+    def local_aws(self, command: str, *arguments: str) -> str:
+        return self.run(sys.executable, "-m", "localaws", command, *arguments)
+
+    def start(self) -> None:
+        self.local_aws("up", "--port", str(self.port))
+        os.environ.update(parse_exports(self.local_aws("env")))
+        boto3.setup_default_session()
+
+    def cdk(self, *arguments: str, check: bool = True) -> str:
+        return self.run("cdk", *arguments, "--no-notices", check=check)
+
+    def deploy(self, *, check: bool = True) -> str:
+        return self.cdk("deploy", "--require-approval", "never", check=check)
+
+    def push(self, message: str) -> str:
+        """Commits what was changed in the clone, pushes it as a person would; returns the commit id."""
+        self.run("git", "commit", "--quiet", "--all", "--message", message)
+        self.run("git", "push", "--quiet", "--force", "local", "HEAD:main")
+        return self.run("git", "rev-parse", "HEAD").strip()
+
+    def next_execution(self) -> str:
+        """The delivery pipeline's execution that started since this was last asked."""
+        execution = delivery.latest_execution_id(NAME, started_after=self.executions_seen, timeout_seconds=30)
+        self.executions_seen.add(execution)
+        return execution
+
+    def finish(self, execution: str) -> tuple[str, dict[str, delivery.StageResult]]:
+        """Follows an execution to its end, approving it; returns its status and its stages by name."""
+        status = delivery.follow(NAME, execution, approve_as="test", timeout_seconds=300)
+        return status, {stage.name: stage for stage in delivery.stage_results(NAME, execution)}
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        file = self.directory / path
+        text = file.read_text()
+        assert old in text, f"{path} has no {old!r}"
+        file.write_text(text.replace(old, new, 1))
+
+    def restore(self) -> None:
+        """The clone as it was at first, for the next test."""
+        self.run("git", "reset", "--quiet", "--hard", "start")
+
+
+def clone(directory: Path) -> Path:
+    """What a newcomer's clone would hold, with the uncommitted changes of the checkout."""
+    subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(directory)], check=True)
+    names = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        text=True,
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout.splitlines()
+    for name in names:
+        if (PROJECT / name).is_file():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            (directory / name).write_bytes((PROJECT / name).read_bytes())
+    git = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    subprocess.run(["git", "config", "user.name", "Test"], cwd=directory, check=True)
+    subprocess.run(["git", "config", "user.email", "test@example.com"], cwd=directory, check=True)
+    subprocess.run([*git, "add", "--all"], cwd=directory, check=True)
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", "Start"], cwd=directory, check=True)
+    subprocess.run(["git", "tag", "start"], cwd=directory, check=True)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """The local AWS, up, with nothing deployed."""
+    directory = clone(tmp_path_factory.mktemp("e2e") / "model-factory")
+    os.environ["PATH"] = os.pathsep.join(
+        [str(Path(sys.executable).parent), str(PROJECT / "node_modules" / ".bin"), os.environ["PATH"]]
+    )
+    workspace = Workspace(directory, free_port())
+    workspace.start()
+    yield workspace
+    workspace.local_aws("down")
+
+
+@pytest.fixture(scope="session")
+def factory(workspace: Workspace) -> Workspace:
+    """A deployed factory whose first delivery, started by the seeded repository, reached production."""
+    workspace.cdk("bootstrap")
+    workspace.deploy()
+    workspace.run("git", "remote", "add", "local", f"http://localhost:{workspace.port}/v1/repos/{NAME}")
+    status, stages = workspace.finish(workspace.next_execution())
+    assert status == "Succeeded", stages
+    return workspace
+
+
+@pytest.fixture
+def checkout(factory: Workspace) -> Iterator[Workspace]:
+    """The shared factory, with the clone reset after the test."""
+    yield factory
+    factory.restore()
+
+
+def invoke(stage: str = "production", rows: list[list[float]] | None = None) -> dict[str, Any]:
+    """The endpoint's answer to rows of the sample data."""
+    import json
+
+    sample = rows or [[0.0] * 64]
+    response = boto3.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=f"{NAME}-{stage}",
+        ContentType="text/csv",
+        Accept="application/json",
+        Body="\n".join(",".join(str(value) for value in row) for row in sample),
+    )
+    answer: dict[str, Any] = json.loads(response["Body"].read())
+    return answer

@@ -1,0 +1,229 @@
+"""The whole flow under enforced IAM: deploy, push, fail in every way that matters, destroy.
+
+The order of the tests is the order of a factory's life; each leaves production serving a known version.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+import mlflow
+import pytest
+import yaml
+
+from operations.audit import left_of
+from operations.factory import deployed_factory
+from tests.e2e.conftest import NAME, Workspace, invoke
+
+pytestmark = pytest.mark.e2e
+
+
+def registry() -> mlflow.MlflowClient:
+    return mlflow.MlflowClient(tracking_uri=deployed_factory().output("MlflowArn"))
+
+
+def versions() -> list[str]:
+    return sorted(version.version for version in registry().search_model_versions("name = 'digits'"))
+
+
+def production_version() -> str:
+    return str(registry().get_model_version_by_alias("digits", "production").version)
+
+
+def aws(*arguments: str) -> str:
+    return subprocess.run(["aws", *arguments], check=True, text=True, stdout=subprocess.PIPE).stdout
+
+
+def executions() -> list[dict[str, Any]]:
+    sagemaker = boto3.client("sagemaker")
+    summaries = sagemaker.list_pipeline_executions(PipelineName=NAME)["PipelineExecutionSummaries"]
+    return sorted(summaries, key=lambda summary: summary["StartTime"])
+
+
+def failed_step(execution_arn: str) -> dict[str, Any]:
+    sagemaker = boto3.client("sagemaker")
+    steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution_arn)[
+        "PipelineExecutionSteps"
+    ]
+    return next(step for step in steps if step["StepStatus"] == "Failed")
+
+
+def test_a_bare_deploy_ends_with_a_verified_model_in_production(factory: Workspace) -> None:
+    answer = invoke()
+    assert answer["model_version"] == "1"
+    assert production_version() == "1"
+    version = registry().get_model_version("digits", "1")
+    assert answer["run_id"] == version.run_id
+    assert answer["commit"] == version.tags["commit"]
+    assert float(version.tags["test_accuracy"]) >= 0.95
+
+
+def test_aws_cli_shows_what_it_would_show_on_aws(factory: Workspace) -> None:
+    arn = executions()[0]["PipelineExecutionArn"]
+    steps = json.loads(aws("sagemaker", "list-pipeline-execution-steps", "--pipeline-execution-arn", arn))
+    names = {step["StepName"]: step["StepStatus"] for step in steps["PipelineExecutionSteps"]}
+    assert names == dict.fromkeys(["Preprocess", "Tune", "Evaluate", "Gate", "Register"], "Succeeded")
+    state = json.loads(aws("codepipeline", "get-pipeline-state", "--name", NAME))
+    stages = {stage["stageName"]: stage["latestExecution"]["status"] for stage in state["stageStates"]}
+    assert stages == dict.fromkeys(["Source", "Build", "Staging", "Approval", "Production"], "Succeeded")
+    assert "validation_accuracy" in aws("logs", "tail", "/aws/sagemaker/TrainingJobs", "--since", "1h")
+    bucket = deployed_factory().output("ArtifactBucketName")
+    assert "source.tar.gz" in aws("s3", "ls", "--recursive", f"s3://{bucket}/code/")
+
+
+def test_a_push_of_a_changed_model_replaces_production(checkout: Workspace) -> None:
+    checkout.edit("ml_code/model.yaml", "seed: ", "seed: 1")
+    commit = checkout.push("Another seed")
+    status, stages = checkout.finish(checkout.next_execution())
+    assert status == "Succeeded", stages
+    answer = invoke()
+    assert (answer["model_version"], answer["commit"]) == ("2", commit)
+    assert production_version() == "2"
+
+
+def test_a_push_whose_unit_test_fails_trains_nothing(checkout: Workspace) -> None:
+    before = len(executions())
+    (checkout.directory / "tests/ml_code/test_broken.py").write_text(
+        "def test_broken():\n    assert 1 == 2\n"
+    )
+    checkout.run("git", "add", "tests/ml_code/test_broken.py")
+    checkout.push("Break a test")
+    status, stages = checkout.finish(checkout.next_execution())
+    assert status == "Failed"
+    assert list(stages) == ["Source", "Build"]
+    assert len(executions()) == before
+    assert invoke()["model_version"] == production_version()
+
+
+def test_an_exception_in_training_is_the_reason_of_the_failure(checkout: Workspace) -> None:
+    before = production_version()
+    checkout.edit(
+        "ml_code/steps/train.py",
+        "def main() -> None:\n",
+        'def main() -> None:\n    raise RuntimeError("the lens is dirty")\n',
+    )
+    skip_build_tests(checkout)
+    checkout.push("Break training")
+    status, _ = checkout.finish(checkout.next_execution())
+    assert status == "Failed"
+    execution = executions()[-1]
+    assert execution["PipelineExecutionStatus"] == "Failed"
+    step = failed_step(execution["PipelineExecutionArn"])
+    assert step["StepName"] == "Tune"
+    jobs = boto3.client("sagemaker").list_training_jobs(SortBy="CreationTime", SortOrder="Descending")
+    newest = jobs["TrainingJobSummaries"][0]["TrainingJobName"]
+    reason = boto3.client("sagemaker").describe_training_job(TrainingJobName=newest)["FailureReason"]
+    assert "the lens is dirty" in reason
+    assert invoke()["model_version"] == production_version() == before
+
+
+def test_a_gate_out_of_reach_registers_nothing(checkout: Workspace) -> None:
+    before = versions()
+    checkout.edit("ml_code/model.yaml", "threshold: 0.95", "threshold: 0.9999")
+    checkout.push("Raise the gate")
+    status, stages = checkout.finish(checkout.next_execution())
+    assert status == "Failed"
+    assert list(stages) == ["Source", "Build"]
+    step = failed_step(executions()[-1]["PipelineExecutionArn"])
+    assert step["StepName"] == "GateFailed"
+    assert "0.9999" in step["FailureReason"]
+    measured = [word.strip(",.;") for word in step["FailureReason"].split() if word.startswith("0.9")]
+    assert len(set(measured)) == 2, step["FailureReason"]
+    assert versions() == before
+    assert invoke()["model_version"] == production_version()
+
+
+def test_of_two_quick_pushes_the_newer_ends_in_production(checkout: Workspace) -> None:
+    skip_build_tests(checkout)
+    checkout.edit("ml_code/model.yaml", "seed: ", "seed: 2")
+    checkout.push("First of two")
+    first = checkout.next_execution()
+    checkout.edit("ml_code/model.yaml", "seed: 2", "seed: 3")
+    newer = checkout.push("Second of two")
+    second = checkout.next_execution()
+    first_status, _ = checkout.finish(first)
+    second_status, stages = checkout.finish(second)
+    assert first_status in ("Succeeded", "Superseded")
+    assert second_status == "Succeeded", stages
+    assert invoke()["commit"] == newer
+
+
+def test_a_permission_taken_from_the_jobs_role_is_named_in_the_failure(checkout: Workspace) -> None:
+    role = next(
+        role
+        for role in boto3.client("iam").list_roles()["Roles"]
+        if "Training" in role["RoleName"] and "Job" in role["RoleName"]
+    )
+    checkout.edit("stacks/training.py", "grant_read(self.job_role", "grant_read(self.pipeline_role")
+    checkout.deploy()
+    skip_build_tests(checkout)
+    checkout.edit("ml_code/model.yaml", "seed: ", "seed: 4")
+    checkout.push("Without a permission")
+    status, _ = checkout.finish(checkout.next_execution())
+    assert status == "Failed"
+    reason = failed_step(executions()[-1]["PipelineExecutionArn"])["FailureReason"]
+    assert (
+        "not authorized to perform: s3:" in reason
+        and role["RoleName"] in reason
+        and "arn:aws:s3:::" in reason
+    )
+    checkout.restore()
+    checkout.deploy()
+
+
+def test_destroy_leaves_nothing(factory: Workspace) -> None:
+    factory.cdk("destroy", "--force")
+    assert left_of(NAME) == []
+
+
+def test_killing_the_local_aws_ends_all_its_processes(workspace: Workspace) -> None:
+    """Runs last: kills the local AWS in the middle of a tuning job."""
+    workspace.deploy()
+    wait_for_training_job()
+    state = workspace.directory / ".localaws"
+    pid = int((state / "pid").read_text())
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and processes_below(workspace.directory):
+        time.sleep(0.2)
+    assert processes_below(workspace.directory) == []
+    workspace.start()
+    assert workspace.local_aws("status")
+
+
+def wait_for_training_job() -> None:
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        if boto3.client("sagemaker").list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]:
+            return
+        time.sleep(0.3)
+    pytest.fail("no training job started")
+
+
+def processes_below(directory: Path) -> list[str]:
+    """Command lines of the processes that work in the directory or name it."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        try:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            folder = os.readlink(process / "cwd")
+        except OSError:
+            continue  # it has just ended
+        if str(directory) in command or folder.startswith(str(directory)):
+            found.append(command)
+    return found
+
+
+def skip_build_tests(checkout: Workspace) -> None:
+    """Leaves the build's tests out, where they would only cost time."""
+    path = checkout.directory / "codebuild-buildspec.yml"
+    buildspec = yaml.safe_load(path.read_text())
+    buildspec["phases"].pop("pre_build", None)
+    path.write_text(yaml.safe_dump(buildspec, sort_keys=False))
