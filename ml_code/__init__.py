@@ -1,0 +1,1 @@
+"""The model: its description, its data checks, its training pipeline, its serving."""
