@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -122,12 +123,32 @@ class Objective(_Frozen):
             raise ValueError(f"direction is {self.direction!r}; allowed: {right!r} for {self.metric}")
         return self
 
+    @property
+    def metric_name(self) -> str:
+        """The metric of the validation part, as tuning jobs call it."""
+        return f"validation:{self.metric}"
+
+    def log_line(self, value: float) -> str:
+        """What a training job prints, for the tuning job to read."""
+        return f"{self.metric_name}={value:.6f}"
+
+    @property
+    def log_pattern(self) -> str:
+        return f"{self.metric_name}=([0-9.]+)"
+
 
 class Gate(_Frozen):
     """What a model must reach on the test part to be registered."""
 
     metric: GateMetric
     threshold: float = Field(ge=0, le=1)
+
+    @property
+    def text(self) -> str:
+        return f"{self.metric} >= {self.threshold:g}"
+
+    def passes(self, metrics: Mapping[str, float]) -> bool:
+        return metrics[self.metric] >= self.threshold
 
 
 class ModelSpec(_Frozen):
@@ -200,7 +221,9 @@ def _sentence(error: ValidationError) -> str:
     if fault["type"] == "missing":
         return f"{field} is missing; give it a value"
     if fault["type"].startswith("union_tag_"):
-        return f"{field}.type is {context.get('tag')!r}; allowed: {context.get('expected_tags', _RANGE_TYPES)}"
+        return (
+            f"{field}.type is {context.get('tag')!r}; allowed: {context.get('expected_tags', _RANGE_TYPES)}"
+        )
     if fault["type"] == "string_pattern_mismatch":
         return f"{field} is {fault['input']!r}; allowed: text like {context['pattern']}"
     allowed = fault["msg"].removeprefix("Input should be ")

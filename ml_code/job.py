@@ -1,0 +1,54 @@
+"""Starts a step in a processing job: `python3 job.py ml_code.steps.preprocess --its arguments`.
+
+It lies beside source.tar.gz, the packaged code of one commit, and needs nothing but Python and pip.
+"""
+
+import os
+import runpy
+import subprocess
+import sys
+import tarfile
+import tempfile
+import traceback
+from pathlib import Path
+
+EXIT_MESSAGE_BYTES = 1024
+
+
+def main(arguments: list[str]) -> None:
+    if not arguments:
+        raise SystemExit("usage: job.py MODULE [ARGUMENT ...]")
+    source = Path(tempfile.mkdtemp(prefix="source-"))
+    with tarfile.open(Path(__file__).with_name("source.tar.gz")) as archive:
+        archive.extractall(source, filter="data")
+    install_requirements(source)
+    sys.path.insert(0, str(source))
+    sys.argv = arguments  # sys.argv[0] becomes the module's file
+    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+
+
+def install_requirements(source: Path) -> None:
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # The wheels are named relative to the requirements file.
+    subprocess.run([*command, "--requirement", "requirements.txt"], cwd=source, check=True)
+
+
+def write_exit_message(text: str) -> None:
+    """SageMaker shows this file as the job's ExitMessage: whoever reads that needs no log."""
+    path = os.environ.get("EXIT_MESSAGE_FILE")
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        message = text.encode()[:EXIT_MESSAGE_BYTES].decode(errors="ignore")
+        Path(path).write_text(message, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except Exception as error:
+        write_exit_message("".join(traceback.format_exception_only(error)).strip())
+        raise
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            write_exit_message(error.code)
+        raise

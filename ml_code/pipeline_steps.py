@@ -1,0 +1,262 @@
+"""The pipeline's steps in the words of the SageMaker SDK. Import through ml_code.pipeline."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import boto3
+from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
+from sagemaker.core.processing import Processor
+from sagemaker.core.shapes import (
+    Channel,
+    DataSource,
+    OutputDataConfig,
+    ProcessingInput,
+    ProcessingOutput,
+    ProcessingS3Input,
+    ProcessingS3Output,
+    S3DataSource,
+)
+from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join, JsonGet
+from sagemaker.core.workflow.parameters import ParameterString
+from sagemaker.core.workflow.pipeline_context import PipelineSession
+from sagemaker.core.workflow.properties import PropertyFile
+from sagemaker.mlops.workflow.condition_step import ConditionStep
+from sagemaker.mlops.workflow.fail_step import FailStep
+from sagemaker.mlops.workflow.pipeline import Pipeline
+from sagemaker.mlops.workflow.steps import ProcessingStep, TuningStep
+from sagemaker.train.configs import Compute, StoppingCondition
+from sagemaker.train.model_trainer import ModelTrainer
+from sagemaker.train.tuner import HyperparameterTuner
+
+from ml_code.pipeline import PipelineSettings
+from ml_code.spec import Choice, ContinuousRange, IntegerRange, ModelSpec
+
+CODE_URI = ParameterString("CodeUri")
+DATA_URI = ParameterString("DataUri")
+COMMIT_ID = ParameterString("CommitId")
+TRIGGER_REASON = ParameterString("TriggerReason", default_value="manual")
+
+INPUT = "/opt/ml/processing/input"
+OUTPUT = "/opt/ml/processing/output"
+# SageMaker shows the first kilobyte of this file as the job's ExitMessage.
+EXIT_MESSAGE_FILE = "/opt/ml/output/message"
+
+# The trainer's constructor asks IAM about a role without the form of an ARN, as a CDK token is.
+_SOME_ROLE_ARN = "arn:aws:iam::000000000000:role/replaced"
+
+EVALUATION = PropertyFile(name="Evaluation", output_name="evaluation", path="evaluation.json")
+
+
+class _OfflineSession(PipelineSession):  # type: ignore[misc]
+    """Takes a role as it is: a token of the CDK is none that IAM could expand."""
+
+    def expand_role(self, role: str) -> str:
+        return role
+
+
+def assemble(spec: ModelSpec, settings: PipelineSettings) -> Pipeline:
+    with warnings.catch_warnings():
+        # "no job being started": the very purpose here
+        warnings.filterwarnings("ignore", message="Running within a PipelineSession")
+        return _Builder(spec, settings).pipeline()
+
+
+class _Builder:
+    def __init__(self, spec: ModelSpec, settings: PipelineSettings) -> None:
+        self.spec = spec
+        self.settings = settings
+        self.session = _OfflineSession(
+            boto_session=boto3.Session(region_name=settings.region),
+            default_bucket=settings.artifact_bucket,
+        )
+
+    def pipeline(self) -> Pipeline:
+        preprocess = self.preprocess()
+        tune = self.tune(preprocess)
+        evaluate = self.evaluate(preprocess, tune)
+        gate = self.gate(evaluate, self.register(preprocess, evaluate))
+        return Pipeline(
+            name=self.settings.pipeline_name,
+            parameters=[CODE_URI, DATA_URI, COMMIT_ID, TRIGGER_REASON],
+            steps=[preprocess, tune, evaluate, gate],
+            sagemaker_session=self.session,
+            # MLflow holds the experiments; SageMaker's own would outlive the factory.
+            pipeline_experiment_config=None,
+        )
+
+    def preprocess(self) -> ProcessingStep:
+        return self.processing_step(
+            "Preprocess",
+            inputs={"data": DATA_URI},
+            outputs=("train", "validation", "test", "dataset"),
+            arguments=["--data-uri", DATA_URI],
+        )
+
+    def evaluate(self, preprocess: ProcessingStep, tune: TuningStep) -> ProcessingStep:
+        best_model = Join(
+            on="/",
+            values=[
+                *self.run_uri_parts("tune"),
+                tune.properties.TrainingJobSummaries[0].TrainingJobName,
+                "output/model.tar.gz",
+            ],
+        )
+        return self.processing_step(
+            "Evaluate",
+            inputs={
+                "model": best_model,
+                "test": _output_uri(preprocess, "test"),
+                "dataset": _output_uri(preprocess, "dataset"),
+            },
+            outputs=("evaluation",),
+            arguments=["--exit-message-file", EXIT_MESSAGE_FILE, *self.execution_arguments()],
+            property_files=[EVALUATION],
+        )
+
+    def register(self, preprocess: ProcessingStep, evaluate: ProcessingStep) -> ProcessingStep:
+        return self.processing_step(
+            "Register",
+            inputs={
+                "evaluation": _output_uri(evaluate, "evaluation"),
+                "dataset": _output_uri(preprocess, "dataset"),
+            },
+            outputs=("version",),
+            arguments=["--code-uri", CODE_URI, *self.execution_arguments()],
+        )
+
+    def gate(self, evaluate: ProcessingStep, register: ProcessingStep) -> ConditionStep:
+        gate = self.spec.gate
+        measured = JsonGet(
+            step_name=evaluate.name, property_file=EVALUATION, json_path=f"metrics.{gate.metric}"
+        )
+        # A Fail step's message may join properties; JsonGet is documented for conditions only. So
+        # the measured value comes with the exit message of the evaluation.
+        message = Join(on=" ", values=[evaluate.properties.ExitMessage, f"The gate asks for {gate.text}."])
+        return ConditionStep(
+            name="Gate",
+            conditions=[ConditionGreaterThanOrEqualTo(left=measured, right=gate.threshold)],
+            if_steps=[register],
+            else_steps=[FailStep(name="GateFailed", error_message=message)],
+        )
+
+    def tune(self, preprocess: ProcessingStep) -> TuningStep:
+        spec, metric_name = self.spec, self.spec.objective.metric_name
+        tuner = HyperparameterTuner(
+            model_trainer=self.model_trainer(),
+            objective_metric_name=metric_name,
+            metric_definitions=[{"Name": metric_name, "Regex": spec.objective.log_pattern}],
+            hyperparameter_ranges={name: _tuning_range(found) for name, found in spec.search.items()},
+            strategy=spec.tuning.strategy,
+            objective_type=spec.objective.direction.capitalize(),
+            max_jobs=spec.tuning.max_jobs,
+            max_parallel_jobs=spec.tuning.max_parallel_jobs,
+            random_seed=spec.seed,
+        )
+        channels = [
+            _channel(name, _output_uri(preprocess, name)) for name in ("train", "validation", "dataset")
+        ]
+        return TuningStep(name="Tune", step_args=tuner.tune(inputs=channels))
+
+    def model_trainer(self) -> ModelTrainer:
+        trainer = ModelTrainer(
+            sagemaker_session=self.session,
+            role=_SOME_ROLE_ARN,
+            training_image=self.settings.image_uri,
+            compute=Compute(
+                instance_type=self.settings.training_instance_type, instance_count=1, volume_size_in_gb=30
+            ),
+            stopping_condition=StoppingCondition(max_runtime_in_seconds=self.settings.max_runtime_seconds),
+            output_data_config=OutputDataConfig(s3_output_path=self.run_uri("tune")),
+            environment=self.environment(),
+            hyperparameters={
+                # A tuning job has no entry point of its own: the image's script mode takes these two.
+                "sagemaker_program": "ml_code/steps/train.py",
+                "sagemaker_submit_directory": Join(on="", values=[CODE_URI, "source.tar.gz"]),
+                "execution_arn": ExecutionVariables.PIPELINE_EXECUTION_ARN,
+                "commit": COMMIT_ID,
+                "trigger_reason": TRIGGER_REASON,
+            },
+        )
+        trainer.role = self.settings.role_arn
+        return trainer
+
+    def processing_step(
+        self,
+        name: str,
+        *,
+        inputs: dict[str, Any],
+        outputs: Sequence[str],
+        arguments: Sequence[Any],
+        property_files: Sequence[PropertyFile] = (),
+    ) -> ProcessingStep:
+        """A step that runs ml_code.steps.<name>; each input and output folder is an argument too."""
+        module = name.lower()
+        processor = Processor(
+            role=self.settings.role_arn,
+            image_uri=self.settings.image_uri,
+            instance_count=1,
+            instance_type=self.settings.processing_instance_type,
+            entrypoint=["python3", f"{INPUT}/code/job.py", f"ml_code.steps.{module}"],
+            max_runtime_in_seconds=self.settings.max_runtime_seconds,
+            env={**self.environment(), "EXIT_MESSAGE_FILE": EXIT_MESSAGE_FILE},
+            sagemaker_session=self.session,
+        )
+        folders = [(f"--{key}-dir", f"{INPUT}/{key}") for key in inputs]
+        folders += [(f"--{key}-out", f"{OUTPUT}/{key}") for key in outputs]
+        step_args = processor.run(
+            inputs=[_input(key, uri) for key, uri in {"code": CODE_URI, **inputs}.items()],
+            outputs=[_output(key, self.run_uri(module, key)) for key in outputs],
+            arguments=[*(part for pair in folders for part in pair), *arguments],
+        )
+        return ProcessingStep(name=name, step_args=step_args, property_files=list(property_files))
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_DEFAULT_REGION": self.settings.region,
+            "MLFLOW_TRACKING_URI": self.settings.mlflow_tracking_uri,
+        }
+
+    def execution_arguments(self) -> list[Any]:
+        return [
+            *("--execution-arn", ExecutionVariables.PIPELINE_EXECUTION_ARN),
+            *("--commit", COMMIT_ID),
+            *("--trigger-reason", TRIGGER_REASON),
+        ]
+
+    def run_uri_parts(self, *folders: str) -> list[Any]:
+        execution_id = ExecutionVariables.PIPELINE_EXECUTION_ID
+        return ["s3:/", self.settings.artifact_bucket, "runs", execution_id, *folders]
+
+    def run_uri(self, *folders: str) -> Join:
+        return Join(on="/", values=self.run_uri_parts(*folders))
+
+
+def _input(name: str, uri: Any) -> ProcessingInput:
+    source = ProcessingS3Input(
+        s3_uri=uri, local_path=f"{INPUT}/{name}", s3_data_type="S3Prefix", s3_input_mode="File"
+    )
+    return ProcessingInput(input_name=name, s3_input=source)
+
+
+def _output(name: str, uri: Any) -> ProcessingOutput:
+    target = ProcessingS3Output(s3_uri=uri, local_path=f"{OUTPUT}/{name}", s3_upload_mode="EndOfJob")
+    return ProcessingOutput(output_name=name, s3_output=target)
+
+
+def _output_uri(step: ProcessingStep, name: str) -> Any:
+    return step.properties.ProcessingOutputConfig.Outputs[name].S3Output.S3Uri
+
+
+def _channel(name: str, uri: Any) -> Channel:
+    source = S3DataSource(s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="FullyReplicated")
+    return Channel(channel_name=name, content_type="text/csv", data_source=DataSource(s3_data_source=source))
+
+
+def _tuning_range(found: IntegerRange | ContinuousRange | Choice) -> Any:
+    if isinstance(found, Choice):
+        return CategoricalParameter(list(found.values))
+    kind = IntegerParameter if isinstance(found, IntegerRange) else ContinuousParameter
+    return kind(found.minimum, found.maximum, scaling_type=found.scale.capitalize())
