@@ -1,0 +1,1 @@
+"""From a registered model version to a verified endpoint."""

@@ -1,0 +1,320 @@
+"""Answers prediction requests inside SageMaker's scikit-learn image.
+
+A request is one of
+- `text/csv`: one row a line, with or without a header line of column names;
+- `application/json`: `{"instances": rows}`, `{"dataframe_records": records}` or
+  `{"dataframe_split": {"columns": names, "data": rows}}`, as MLflow's scoring server takes them,
+  a bare `{"columns": names, "data": rows}`, or a bare list of rows. A row is a list in the schema's
+  order of columns, or a record of column name: value.
+
+The answer is JSON (`predictions`, `probabilities` in the order of `classes`, `model_version`,
+`run_id`, `commit`) or, with `Accept: text/csv`, a header and one line a row. A request that the
+model's schema does not allow gets status 400, 406, 413 or 415 and `{"error": sentence}`; rows are
+counted from 1, a header line not among them.
+
+The model archive holds this file and ml_code/schema.py, as row_schema.py beside it (PyPI has a
+package `schema`), and nothing else of the project.
+"""
+
+import csv
+import io
+import json
+import logging
+import pickle
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sklearn
+from numpy.typing import NDArray
+from werkzeug.wrappers import Response
+
+if __package__:
+    from ml_code.schema import Schema, SchemaError, _check_values, check_frame
+else:
+    from row_schema import (  # type: ignore[no-redef]
+        Schema,
+        SchemaError,
+        _check_values,
+        check_frame,
+    )
+
+JSON = "application/json"
+CSV = "text/csv"
+MAX_BODY_BYTES = 5 * 1024 * 1024  # the image's own limit
+_MAX_ERROR_CHARACTERS = 600  # a message may quote a value of the request, however long
+_JSON_FORMS = '{"instances": rows}, {"columns": names, "data": rows} or a list of rows'
+
+# scikit-learn classifiers whose predict is the class of the highest probability: one pass gives both.
+PREDICTS_MOST_PROBABLE = frozenset(
+    (
+        "DecisionTreeClassifier",
+        "ExtraTreesClassifier",
+        "GaussianNB",
+        "HistGradientBoostingClassifier",
+        "LogisticRegression",
+        "MLPClassifier",
+        "RandomForestClassifier",
+    )
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedModel:
+    transformers: tuple[Any, ...]
+    estimator: Any
+    schema: Schema
+    lineage: dict[str, str]
+    classes: list[Any] | None  # None: the estimator gives no probabilities
+
+
+class RequestError(Exception):
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def model_fn(model_dir: str) -> ServedModel:
+    folder = Path(model_dir)
+    metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
+    pipeline = pickle.loads((folder / "model.pkl").read_bytes())  # noqa: S301 - our own archive
+    # Called one by one: Pipeline's routing of metadata, which nothing here uses, costs as much as they do.
+    *transformers, estimator = [step for _, step in getattr(pipeline, "steps", [("", pipeline)])]
+    for step in (*transformers, estimator):
+        # Fitted on a data frame, it would warn at each array; the schema check has ordered the columns.
+        vars(step).pop("feature_names_in_", None)
+    model = ServedModel(
+        transformers=tuple(transformers),
+        estimator=estimator,
+        schema=Schema.from_dict(metadata["schema"]),
+        lineage={
+            "model_version": metadata["version"],
+            "run_id": metadata["run_id"],
+            "commit": metadata["commit"],
+        },
+        classes=estimator.classes_.tolist() if hasattr(estimator, "predict_proba") else None,
+    )
+    # A model that cannot predict fails here, at the endpoint's start, not at its first request.
+    _predict(model, np.zeros((1, len(model.schema.names))))
+    return model
+
+
+def transform_fn(model: ServedModel, content: bytes | str, content_type: str, accept: str) -> Response:
+    try:
+        answer_type = _answer_type(accept)
+        values = _read(model.schema, content, content_type)
+        return _answer(model, values, answer_type)
+    except RequestError as error:
+        return _refusal(error.status, str(error))
+    except SchemaError as error:
+        return _refusal(400, str(error))
+    except Exception:
+        # The next request may be fine, so the server stays; the log keeps the traceback.
+        logger.exception("a request failed")
+        return _refusal(500, "the model failed on this request; the endpoint's log has the reason")
+
+
+def _refusal(status: int, message: str) -> Response:
+    if len(message) > _MAX_ERROR_CHARACTERS:
+        message = f"{message[: _MAX_ERROR_CHARACTERS // 2]} … {message[-_MAX_ERROR_CHARACTERS // 2 :]}"
+    return Response(json.dumps({"error": message}), status=status, mimetype=JSON)
+
+
+def _answer_type(accept: str | None) -> str:
+    for part in (accept or "*/*").split(","):
+        media_type = _media_type(part)
+        if media_type in (CSV, "text/*"):
+            return CSV
+        if media_type in (JSON, "application/*", "*/*"):
+            return JSON
+    raise RequestError(406, f"Accept must be {JSON} or {CSV}, got {accept!r}")
+
+
+def _media_type(header: str) -> str:
+    return header.split(";", 1)[0].strip().lower()
+
+
+def _read(schema: Schema, content: bytes | str, content_type: str | None) -> NDArray[np.float64]:
+    """The request's rows, checked, columns in the schema's order."""
+    media_type = _media_type(content_type or "")
+    if media_type not in (JSON, CSV):
+        raise RequestError(415, f"Content-Type must be {JSON} or {CSV}, got {content_type!r}")
+    if len(content) > MAX_BODY_BYTES:
+        size = f"{len(content):,} bytes, at most {MAX_BODY_BYTES:,} are allowed"
+        raise RequestError(413, f"the body has {size}: send fewer rows at a time")
+    if not content.strip():
+        raise RequestError(400, f"the body is empty; send rows of {_expected(schema)}")
+    return _read_json(schema, content) if media_type == JSON else _read_csv(schema, content)
+
+
+def _read_json(schema: Schema, content: bytes | str) -> NDArray[np.float64]:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(400, f"the body is not valid JSON: {error}") from None
+    names, rows = _rows_of(document)
+    if not isinstance(rows, list) or not rows:
+        raise RequestError(400, f"there are no rows; send at least one, of {_expected(schema)}")
+    if names is None and isinstance(rows[0], dict):
+        rows = _record_values(schema, rows)
+    columns = schema.names if names is None else names
+    _check_widths(schema, columns, rows)
+    if columns == schema.names and all(_NUMBERS.issuperset(map(type, row)) for row in rows):
+        return _check_numbers(schema, rows)
+    return _check_cells(schema, columns, rows)
+
+
+_NUMBERS = frozenset((int, float))  # not bool, which numpy would take for 0 or 1
+
+
+def _rows_of(document: Any) -> tuple[list[str] | None, Any]:
+    """Column names (None: the schema's) and rows of any of the JSON forms."""
+    if isinstance(document, list):
+        return None, document
+    if isinstance(document, dict):
+        for key in ("instances", "dataframe_records"):
+            if key in document:
+                return None, document[key]
+        table = document.get("dataframe_split", document)
+        if isinstance(table, dict) and "columns" in table and "data" in table:
+            names = table["columns"]
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                raise RequestError(400, f"columns must be a list of column names, got {names!r}")
+            return names, table["data"]
+    raise RequestError(400, f"the body must be {_JSON_FORMS}, got {json.dumps(document)}")
+
+
+def _record_values(schema: Schema, records: list[Any]) -> list[list[Any]]:
+    names = schema.names
+    expected = dict.fromkeys(names).keys()
+    for number, record in enumerate(records, start=1):
+        if not isinstance(record, dict):
+            raise RequestError(400, f"row {number} must be a record like row 1, got {record!r}")
+        if record.keys() != expected:
+            _refuse_names(number, schema, list(record))
+    return [[record[name] for name in names] for record in records]
+
+
+def _refuse_names(row: int, schema: Schema, names: list[str]) -> None:
+    try:
+        check_frame(pd.DataFrame(columns=names), schema)
+    except SchemaError as error:
+        raise RequestError(400, f"row {row}: {error}") from None
+
+
+def _read_csv(schema: Schema, content: bytes | str) -> NDArray[np.float64]:
+    try:
+        text = content if isinstance(content, str) else content.decode()
+        rows = [row for row in csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True) if row]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise RequestError(400, f"the body is not valid CSV in UTF-8: {error}") from None
+    columns = schema.names
+    if _is_header(schema, rows[0]):
+        columns, rows = [name.strip() for name in rows[0]], rows[1:]
+    if not rows:
+        raise RequestError(400, f"there are no rows; send at least one, of {_expected(schema)}")
+    _check_widths(schema, columns, rows)
+    cells = [_csv_cells(row) for row in rows]
+    if columns == schema.names and all(_NUMBERS.issuperset(map(type, row)) for row in cells):
+        return _check_numbers(schema, cells)
+    return _check_cells(schema, columns, cells)
+
+
+def _is_header(schema: Schema, row: list[str]) -> bool:
+    """Whether a cell is a column's name, or none is a number: a header of other names."""
+    return any(cell.strip() in schema.names for cell in row) or not any(
+        isinstance(_number_or_text(cell), float) or not cell.strip() for cell in row
+    )
+
+
+def _csv_cells(row: list[str]) -> list[Any]:
+    try:
+        if "_" not in "".join(row):  # Python reads 1_0 as ten
+            return list(map(float, row))
+    except ValueError:
+        pass  # some cell is text: keep it, so that the schema check can name it
+    return list(map(_number_or_text, row))
+
+
+def _number_or_text(cell: str) -> float | str:
+    try:
+        return cell if "_" in cell else float(cell)
+    except ValueError:
+        return cell
+
+
+def _check_widths(schema: Schema, columns: list[str], rows: list[Any]) -> None:
+    width = len(columns)
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, list):
+            raise RequestError(400, f"row {number} must be a list of {width} values, got {row!r}")
+        if len(row) != width:
+            raise RequestError(400, f"row {number} has {len(row)} values; send {_expected(schema)}")
+
+
+def _check_numbers(schema: Schema, rows: list[list[float]]) -> NDArray[np.float64]:
+    """The quick way, without a data frame, for rows of numbers in the schema's order."""
+    try:
+        values = np.array(rows, dtype=np.float64)
+    except OverflowError:  # a whole number beyond float64
+        return _check_cells(schema, schema.names, rows)
+    _check_values(values, schema)
+    return values
+
+
+def _check_cells(schema: Schema, columns: list[str], rows: Iterable[list[Any]]) -> NDArray[np.float64]:
+    frame = pd.DataFrame(rows, columns=columns, dtype=object)
+    checked: NDArray[np.float64] = check_frame(frame, schema).to_numpy(dtype=np.float64)
+    return checked
+
+
+def _expected(schema: Schema) -> str:
+    names = schema.names
+    shown = ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:3])} … {names[-1]}"
+    return f"{len(names)} columns ({shown})"
+
+
+def _predict(model: ServedModel, values: NDArray[np.float64]) -> tuple[list[Any], list[Any] | None]:
+    """Predictions, and probabilities in the order of `model.classes`."""
+    estimator = model.estimator
+    # The schema check has seen to what scikit-learn would check again.
+    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+        for transformer in model.transformers:
+            values = transformer.transform(values)
+        if model.classes is None:
+            return estimator.predict(values).tolist(), None
+        probabilities = estimator.predict_proba(values)
+        if type(estimator).__name__ in PREDICTS_MOST_PROBABLE:
+            predictions = estimator.classes_[probabilities.argmax(axis=1)]
+        else:
+            predictions = estimator.predict(values)
+        return predictions.tolist(), probabilities.tolist()
+
+
+def _answer(model: ServedModel, values: NDArray[np.float64], answer_type: str) -> Response:
+    predictions, probabilities = _predict(model, values)
+    if answer_type == CSV:
+        body = _csv_table(model, predictions, probabilities)
+    else:
+        answer: dict[str, Any] = {"predictions": predictions}
+        if probabilities is not None:
+            answer |= {"probabilities": probabilities, "classes": model.classes}
+        body = json.dumps(answer | model.lineage, allow_nan=False)
+    # The one header that SageMaker hands on: a CSV answer names its model too.
+    attributes = ",".join(f"{key}={value}" for key, value in model.lineage.items())
+    headers = {"X-Amzn-SageMaker-Custom-Attributes": attributes}
+    return Response(body, mimetype=answer_type, headers=headers)
+
+
+def _csv_table(model: ServedModel, predictions: list[Any], probabilities: list[Any] | None) -> str:
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["prediction", *(f"probability_{name}" for name in model.classes or [])])
+    more: list[list[float]] = probabilities or [[]] * len(predictions)
+    writer.writerows([prediction, *row] for prediction, row in zip(predictions, more, strict=True))
+    return table.getvalue()
