@@ -1,0 +1,116 @@
+"""Proves what an endpoint serves: `python -m ml_code.serving.verify --model models:/NAME/3`.
+
+Invokes it on held-out rows, compares the answers with the truth, and writes verification.json and
+verification.png, which the model version's MLflow run keeps too.
+"""
+
+import argparse
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from ml_code.serving import registry
+from ml_code.serving.environment import VerifySettings, read_settings
+from ml_code.serving.probe import Answers, VerificationError, ask, check_refusals, percentiles_ms
+from ml_code.serving.registry import RegisteredVersion, RegistryError
+from ml_code.serving.samples import Samples, load_samples
+from ml_code.spec import Gate, ModelSpec, SpecError, load_spec
+
+REPORT = Path("verification.json")
+FIGURE = Path("verification.png")
+
+
+def report(
+    *, version: RegisteredVersion, settings: VerifySettings, gate: Gate, samples: Samples, answers: Answers
+) -> dict[str, Any]:
+    """What verification.json says."""
+    measured = measure(gate.metric, samples, answers)
+    mistakes = [
+        {"row": number, "true": true, "predicted": predicted}
+        for number, (true, predicted) in enumerate(
+            zip(samples.truth.tolist(), answers.predictions, strict=True), start=1
+        )
+        if true != predicted
+    ]
+    return {
+        "passed": measured >= gate.threshold,
+        "metric": gate.metric,
+        "value": round(measured, 6),
+        "threshold": gate.threshold,
+        "n": len(answers.predictions),
+        "mistakes": mistakes,
+        "latency": percentiles_ms(answers.latencies_ms),
+        "model": version.name,
+        "model_version": version.version,
+        "run_id": version.run_id,
+        "commit": version.commit,
+        "endpoint": settings.endpoint_name,
+        "stage": settings.stage,
+        "verified_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def measure(metric: str, samples: Samples, answers: Answers) -> float:
+    from sklearn import metrics
+
+    truth, predicted = samples.truth, answers.predictions
+    if metric == "accuracy":
+        return float(metrics.accuracy_score(truth, predicted))
+    if metric == "balanced_accuracy":
+        return float(metrics.balanced_accuracy_score(truth, predicted))
+    score = getattr(metrics, f"{metric.removesuffix('_macro')}_score")
+    return float(score(truth, predicted, average="macro", zero_division=0))
+
+
+def verify(model_uri: str, settings: VerifySettings, spec: ModelSpec) -> dict[str, Any]:
+    client = registry.connect(settings.mlflow_tracking_uri)
+    version = registry.resolve(client, model_uri)
+    samples = load_samples(client, version, spec.target.name)
+    runtime = boto3.client("sagemaker-runtime")
+    lineage = {"model_version": version.version, "run_id": version.run_id, "commit": version.commit}
+    answers = ask(runtime, settings.endpoint_name, samples.features, lineage)
+    check_refusals(runtime, settings.endpoint_name)
+    result = report(version=version, settings=settings, gate=spec.gate, samples=samples, answers=answers)
+    REPORT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+    from ml_code.serving.figure import draw  # matplotlib takes a second to import
+
+    draw(FIGURE, result=result, samples=samples, answers=answers)
+    for path in (REPORT, FIGURE):
+        client.log_artifact(version.run_id, str(path), f"verification/{settings.stage}")
+    print(f"{REPORT} and {FIGURE} are in MLflow run {version.run_id} under verification/{settings.stage}")
+    return result
+
+
+def summary(result: dict[str, Any]) -> str:
+    latency = result["latency"]
+    return (
+        f"endpoint {result['endpoint']} serves {result['model']} version {result['model_version']}: "
+        f"{result['metric']} {result['value']:.4f} on {result['n']} held-out rows "
+        f"({len(result['mistakes'])} mistakes), gate {result['threshold']:g}; one row takes "
+        f"{latency['p50_ms']:.1f} ms (p50), {latency['p99_ms']:.1f} ms (p99)"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Verify the endpoint against held-out samples.")
+    parser.add_argument("--model", required=True, help="models:/NAME/VERSION or models:/NAME@ALIAS")
+    arguments = parser.parse_args()
+    try:
+        settings = read_settings(VerifySettings, os.environ)
+        result = verify(arguments.model, settings, load_spec())
+    except (ValueError, RegistryError, SpecError, VerificationError, ClientError) as error:
+        sys.exit(f"verify: {error}")
+    if not result["passed"]:
+        sys.exit(f"verify: below the gate: {summary(result)}")
+    print(summary(result))
+
+
+if __name__ == "__main__":
+    main()
