@@ -1,0 +1,95 @@
+"""Raw data to train, validation and test parts, each row checked against the schema."""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from ml_code.schema import Schema, SchemaError, check_frame
+from ml_code.spec import ModelSpec, Split, load_spec
+
+PARTS = ("train", "validation", "test")
+
+
+def read_raw(folder: Path, schema: Schema) -> pd.DataFrame:
+    """All CSV files below the folder, in the order of their names."""
+    return pd.concat([_read_checked(path, schema) for path in _csv_files(folder)], ignore_index=True)
+
+
+def hash_raw(folder: Path) -> str:
+    """The SHA-256 of what `read_raw` reads."""
+    digest = hashlib.sha256()
+    for path in _csv_files(folder):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def split(frame: pd.DataFrame, *, target: str, fractions: Split, seed: int) -> dict[str, pd.DataFrame]:
+    """Each part has the classes in the proportions of the whole."""
+    rest, test = train_test_split(frame, test_size=fractions.test, stratify=frame[target], random_state=seed)
+    train, validation = train_test_split(
+        rest,
+        test_size=fractions.validation / (fractions.train + fractions.validation),
+        stratify=rest[target],
+        random_state=seed,
+    )
+    return {"train": train, "validation": validation, "test": test}
+
+
+def describe(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    target = spec.target.name
+    return {
+        "target": target,
+        "classes": sorted({int(label) for part in parts.values() for label in part[target]}),
+        "rows": {name: len(part) for name, part in parts.items()},
+        "schema": spec.request_schema().to_dict(),
+        "seed": spec.seed,
+    }
+
+
+def _csv_files(folder: Path) -> list[Path]:
+    files = sorted(folder.rglob("*.csv"))
+    if not files:
+        raise FileNotFoundError(f"no *.csv file in {folder}: put the raw data under the prefix of DataUri")
+    return files
+
+
+def _read_checked(path: Path, schema: Schema) -> pd.DataFrame:
+    try:
+        return check_frame(pd.read_csv(path), schema)
+    except (SchemaError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise SchemaError(f"{path.name}: {error}") from error
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--data-uri", required=True)
+    for name in (*PARTS, "dataset"):
+        parser.add_argument(f"--{name}-out", type=Path, required=True)
+    arguments = parser.parse_args()
+    spec = load_spec()
+
+    frame = read_raw(arguments.data_dir, spec.training_schema())
+    parts = split(frame, target=spec.target.name, fractions=spec.split, seed=spec.seed)
+    facts = {
+        "data_uri": arguments.data_uri,
+        "data_sha256": hash_raw(arguments.data_dir),
+        **describe(spec, parts),
+    }
+
+    for name, part in parts.items():
+        folder = getattr(arguments, f"{name}_out")
+        folder.mkdir(parents=True, exist_ok=True)
+        part.to_csv(folder / f"{name}.csv", index=False)
+    arguments.dataset_out.mkdir(parents=True, exist_ok=True)
+    (arguments.dataset_out / "dataset.json").write_text(json.dumps(facts, indent=2))
+    print(f"{len(frame)} rows of {arguments.data_uri} fit the schema: {facts['rows']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""One MLflow run for each pipeline execution, with a child for each training job."""
+
+import time
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+CREATION_RACE_SECONDS = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """The pipeline execution that a job belongs to."""
+
+    arn: str
+    commit: str
+    trigger_reason: str
+
+    @property
+    def id(self) -> str:
+        return self.arn.rpartition("/")[2]
+
+
+def add_execution_arguments(parser: ArgumentParser) -> None:
+    # Hyperparameters have underscores, arguments of processing jobs have dashes.
+    for name in ("execution-arn", "commit", "trigger-reason"):
+        parser.add_argument(f"--{name}", f"--{name.replace('-', '_')}", required=True)
+
+
+def execution_of(arguments: Namespace) -> Execution:
+    return Execution(
+        arn=arguments.execution_arn, commit=arguments.commit, trigger_reason=arguments.trigger_reason
+    )
+
+
+def experiment_id(client: MlflowClient, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    try:
+        return str(client.create_experiment(name))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    return experiment_id(client, name)  # another job was quicker
+
+
+def parent_run_id(client: MlflowClient, experiment: str, execution: Execution) -> str:
+    """The run of the execution, found by its tag; made by whichever job comes first."""
+    found = _oldest_parent(client, experiment, execution)
+    if found is not None:
+        return found
+    made = client.create_run(
+        experiment,
+        run_name=f"{execution.commit[:8]} {execution.id}",
+        tags={
+            "execution_arn": execution.arn,
+            "commit": execution.commit,
+            "trigger_reason": execution.trigger_reason,
+        },
+    ).info.run_id
+    # Training jobs start together, and MLflow cannot make a run "unless it exists": all that were
+    # made at the same time agree on the oldest.
+    time.sleep(CREATION_RACE_SECONDS)
+    oldest = _oldest_parent(client, experiment, execution)
+    if oldest is not None and oldest != made:
+        client.delete_run(made)
+        return oldest
+    return str(made)
+
+
+def child_run_id(client: MlflowClient, experiment: str, parent: str, name: str) -> str:
+    run = client.create_run(experiment, run_name=name, tags={"mlflow.parentRunId": parent})
+    return str(run.info.run_id)
+
+
+def log(
+    client: MlflowClient,
+    run_id: str,
+    *,
+    metrics: dict[str, float] | None = None,
+    params: dict[str, Any] | None = None,
+    tags: dict[str, str] | None = None,
+) -> None:
+    """All in one request."""
+    now = int(time.time() * 1000)
+    client.log_batch(
+        run_id,
+        metrics=[Metric(key, value, now, 0) for key, value in (metrics or {}).items()],
+        params=[
+            Param(key, str(value))  # type: ignore[no-untyped-call]
+            for key, value in (params or {}).items()
+        ],
+        tags=[
+            RunTag(key, value)  # type: ignore[no-untyped-call]
+            for key, value in (tags or {}).items()
+        ],
+    )
+
+
+def _oldest_parent(client: MlflowClient, experiment: str, execution: Execution) -> str | None:
+    runs = client.search_runs(
+        [experiment],
+        filter_string=f"tags.execution_arn = '{execution.arn}'",
+        order_by=["attributes.start_time ASC"],
+        max_results=10,
+    )
+    oldest = min(runs, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
+    return None if oldest is None else str(oldest.info.run_id)

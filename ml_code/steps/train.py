@@ -1,0 +1,125 @@
+"""One training job: fit on the train part, measure on the validation part, log to MLflow."""
+
+import argparse
+import json
+import logging
+import os
+import pickle
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.models import infer_signature
+from sklearn.pipeline import Pipeline
+
+from ml_code.spec import ModelSpec, load_spec
+from ml_code.steps import tracking
+from ml_code.steps.estimator import build_estimator, parse_searched
+from ml_code.steps.metrics import measure
+
+SERVING_PACKAGES = ("numpy", "pandas", "scikit-learn")
+
+
+def train(spec: ModelSpec, searched: Mapping[str, Any], part: pd.DataFrame) -> Pipeline:
+    """Scaler and estimator, fitted on the train part only."""
+    target = spec.target.name
+    return build_estimator(spec, searched).fit(part.drop(columns=target), part[target])
+
+
+def log_run(
+    spec: ModelSpec,
+    model: Pipeline,
+    *,
+    execution: tracking.Execution,
+    name: str,
+    searched: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    example: pd.DataFrame,
+) -> dict[str, str]:
+    """A child run with parameters, metrics and the model; its ids."""
+    client = mlflow.MlflowClient()
+    experiment = tracking.experiment_id(client, spec.name)
+    parent = tracking.parent_run_id(client, experiment, execution)
+    run_id = tracking.child_run_id(client, experiment, parent, name)
+    tracking.log(
+        client,
+        run_id,
+        params={"estimator": spec.estimator, **spec.hyperparameters, **searched, "seed": spec.seed},
+        metrics={f"validation_{key}": value for key, value in metrics.items()},
+        tags={"commit": execution.commit, "training_job": name},
+    )
+    with mlflow.start_run(run_id=run_id):
+        logged = log_model(model, example)
+    log_schema(client, logged.model_id, spec)
+    return {"run_id": run_id, "model_id": logged.model_id, "model_uri": logged.model_uri}
+
+
+def log_model(model: Pipeline, example: pd.DataFrame) -> Any:
+    # Its warning about pickle is for those who load models of strangers.
+    logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
+    return mlflow.sklearn.log_model(
+        model,
+        name="model",
+        serialization_format="pickle",
+        signature=infer_signature(example, model.predict(example)),
+        input_example=example,
+        # Given, because MLflow would run the model in a process of its own to find them out.
+        pip_requirements=[f"{package}=={version(package)}" for package in SERVING_PACKAGES],
+    )
+
+
+def log_schema(client: mlflow.MlflowClient, model_id: str, spec: ModelSpec) -> None:
+    """What the endpoint checks requests against, beside the model's files."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "schema.json"
+        path.write_text(json.dumps(spec.request_schema().to_dict()))
+        client.log_model_artifact(model_id, str(path))
+
+
+def main() -> None:
+    spec = load_spec()
+    arguments = _parse_arguments(spec)
+    searched = parse_searched(spec, vars(arguments))
+    part = pd.read_csv(arguments.train / "train.csv")
+    validation = pd.read_csv(arguments.validation / "validation.csv")
+    features, truth = validation.drop(columns=spec.target.name), validation[spec.target.name]
+
+    model = train(spec, searched, part)
+    metrics = measure(model, features, truth)
+    print(spec.objective.log_line(metrics[spec.objective.metric]), flush=True)
+
+    ids = log_run(
+        spec,
+        model,
+        execution=tracking.execution_of(arguments),
+        name=arguments.job_name,
+        searched=searched,
+        metrics=metrics,
+        example=features.head(1),
+    )
+    arguments.model_dir.mkdir(parents=True, exist_ok=True)
+    (arguments.model_dir / "model.pkl").write_bytes(pickle.dumps(model))
+    facts = {**ids, "hyperparameters": searched, "validation_metrics": metrics}
+    (arguments.model_dir / "run.json").write_text(json.dumps(facts, indent=2))
+
+
+def _parse_arguments(spec: ModelSpec) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in spec.search:
+        parser.add_argument(f"--{name}", required=True)
+    tracking.add_execution_arguments(parser)
+    parser.add_argument("--train", type=Path, default=os.environ.get("SM_CHANNEL_TRAIN"))
+    parser.add_argument("--validation", type=Path, default=os.environ.get("SM_CHANNEL_VALIDATION"))
+    parser.add_argument("--model-dir", type=Path, default=os.environ.get("SM_MODEL_DIR"))
+    parser.add_argument("--job-name", default=os.environ.get("TRAINING_JOB_NAME", "training"))
+    # The tuning service adds it to the hyperparameters of its jobs.
+    parser.add_argument("--_tuning_objective_metric", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
