@@ -1,6 +1,5 @@
 """Deploys a registered model version: `python -m ml_code.serving.deploy --model models:/NAME@ALIAS`."""
 
-import argparse
 import json
 import os
 import secrets
@@ -12,6 +11,7 @@ import boto3
 
 from ml_code.serving import registry
 from ml_code.serving.archive import build_archive, digest
+from ml_code.serving.arguments import parse_model_uri
 from ml_code.serving.endpoint import (
     Deployment,
     DeploymentError,
@@ -34,7 +34,7 @@ def serving_files(model_folder: Path, version: RegisteredVersion) -> dict[str, b
         "commit": version.commit,
         "data_sha256": version.data_sha256,
         "execution_arn": version.execution_arn,
-        "schema": json.loads((model_folder / "schema.json").read_text()),
+        "schema": registry.request_schema(model_folder),
     }
     return {
         "model.pkl": (model_folder / "model.pkl").read_bytes(),
@@ -96,11 +96,9 @@ def run(model_uri: str, settings: DeploySettings) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Deploy a registered model version to the endpoint.")
-    parser.add_argument("--model", required=True, help="models:/NAME/VERSION or models:/NAME@ALIAS")
-    arguments = parser.parse_args()
+    model_uri = parse_model_uri("Deploy a registered model version to the endpoint.")
     try:
-        run(arguments.model, read_settings(DeploySettings, os.environ))
+        run(model_uri, read_settings(DeploySettings, os.environ))
     except (ValueError, RegistryError, DeploymentError, StillUpdatingError) as error:
         sys.exit(f"deploy: {error}")
 

@@ -48,19 +48,6 @@ MAX_BODY_BYTES = 5 * 1024 * 1024  # the image's own limit
 _MAX_ERROR_CHARACTERS = 600  # a message may quote a value of the request, however long
 _JSON_FORMS = '{"instances": rows}, {"columns": names, "data": rows} or a list of rows'
 
-# scikit-learn classifiers whose predict is the class of the highest probability: one pass gives both.
-PREDICTS_MOST_PROBABLE = frozenset(
-    (
-        "DecisionTreeClassifier",
-        "ExtraTreesClassifier",
-        "GaussianNB",
-        "HistGradientBoostingClassifier",
-        "LogisticRegression",
-        "MLPClassifier",
-        "RandomForestClassifier",
-    )
-)
-
 logger = logging.getLogger(__name__)
 
 
@@ -70,7 +57,7 @@ class ServedModel:
     estimator: Any
     schema: Schema
     lineage: dict[str, str]
-    classes: list[Any] | None  # None: the estimator gives no probabilities
+    classes: list[Any]
 
 
 class RequestError(Exception):
@@ -97,7 +84,7 @@ def model_fn(model_dir: str) -> ServedModel:
             "run_id": metadata["run_id"],
             "commit": metadata["commit"],
         },
-        classes=estimator.classes_.tolist() if hasattr(estimator, "predict_proba") else None,
+        classes=estimator.classes_.tolist(),
     )
     # A model that cannot predict fails here, at the endpoint's start, not at its first request.
     _predict(model, np.zeros((1, len(model.schema.names))))
@@ -279,31 +266,22 @@ def _expected(schema: Schema) -> str:
     return f"{len(names)} columns ({shown})"
 
 
-def _predict(model: ServedModel, values: NDArray[np.float64]) -> tuple[list[Any], list[Any] | None]:
-    """Predictions, and probabilities in the order of `model.classes`."""
-    estimator = model.estimator
+def _predict(model: ServedModel, values: NDArray[np.float64]) -> tuple[list[Any], list[list[float]]]:
+    """The most probable class of each row, as in training's metrics, and all classes' probabilities."""
     # The schema check has seen to what scikit-learn would check again.
     with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
         for transformer in model.transformers:
             values = transformer.transform(values)
-        if model.classes is None:
-            return estimator.predict(values).tolist(), None
-        probabilities = estimator.predict_proba(values)
-        if type(estimator).__name__ in PREDICTS_MOST_PROBABLE:
-            predictions = estimator.classes_[probabilities.argmax(axis=1)]
-        else:
-            predictions = estimator.predict(values)
-        return predictions.tolist(), probabilities.tolist()
+        probabilities = model.estimator.predict_proba(values)
+    return model.estimator.classes_[probabilities.argmax(axis=1)].tolist(), probabilities.tolist()
 
 
 def _answer(model: ServedModel, values: NDArray[np.float64], answer_type: str) -> Response:
     predictions, probabilities = _predict(model, values)
     if answer_type == CSV:
-        body = _csv_table(model, predictions, probabilities)
+        body = _csv_table(model.classes, predictions, probabilities)
     else:
-        answer: dict[str, Any] = {"predictions": predictions}
-        if probabilities is not None:
-            answer |= {"probabilities": probabilities, "classes": model.classes}
+        answer = {"predictions": predictions, "probabilities": probabilities, "classes": model.classes}
         body = json.dumps(answer | model.lineage, allow_nan=False)
     # The one header that SageMaker hands on: a CSV answer names its model too.
     attributes = ",".join(f"{key}={value}" for key, value in model.lineage.items())
@@ -311,10 +289,9 @@ def _answer(model: ServedModel, values: NDArray[np.float64], answer_type: str) -
     return Response(body, mimetype=answer_type, headers=headers)
 
 
-def _csv_table(model: ServedModel, predictions: list[Any], probabilities: list[Any] | None) -> str:
+def _csv_table(classes: list[Any], predictions: list[Any], probabilities: list[list[float]]) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["prediction", *(f"probability_{name}" for name in model.classes or [])])
-    more: list[list[float]] = probabilities or [[]] * len(predictions)
-    writer.writerows([prediction, *row] for prediction, row in zip(predictions, more, strict=True))
+    writer.writerow(["prediction", *(f"probability_{name}" for name in classes)])
+    writer.writerows([prediction, *row] for prediction, row in zip(predictions, probabilities, strict=True))
     return table.getvalue()

@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -86,6 +88,18 @@ def download(client: "MlflowClient", version: RegisteredVersion, directory: Path
     if not (folder / "model.pkl").is_file():
         raise RegistryError(_gone(version, uri, "there is no model.pkl"))
     return folder
+
+
+def request_schema(model_folder: Path) -> list[dict[str, Any]]:
+    """The columns of a request as training recorded them: metadata `schema` of the MLflow model."""
+    described = yaml.safe_load((model_folder / "MLmodel").read_text(encoding="utf-8"))
+    columns = (described.get("metadata") or {}).get("schema")
+    if not columns:
+        raise RegistryError(
+            "the model's MLmodel file has no metadata `schema`, so its requests cannot be checked; "
+            "train again with this code"
+        )
+    return list(columns)
 
 
 def _gone(version: RegisteredVersion, uri: str, reason: str) -> str:

@@ -4,7 +4,6 @@ Invokes it on held-out rows, compares the answers with the truth, and writes ver
 verification.png, which the model version's MLflow run keeps too.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -16,6 +15,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from ml_code.serving import registry
+from ml_code.serving.arguments import parse_model_uri
 from ml_code.serving.environment import VerifySettings, read_settings
 from ml_code.serving.probe import Answers, VerificationError, ask, check_refusals, percentiles_ms
 from ml_code.serving.registry import RegisteredVersion, RegistryError
@@ -39,7 +39,7 @@ def report(
         if true != predicted
     ]
     return {
-        "passed": measured >= gate.threshold,
+        "passed": gate.passes({gate.metric: measured}),
         "metric": gate.metric,
         "value": round(measured, 6),
         "threshold": gate.threshold,
@@ -99,12 +99,10 @@ def summary(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Verify the endpoint against held-out samples.")
-    parser.add_argument("--model", required=True, help="models:/NAME/VERSION or models:/NAME@ALIAS")
-    arguments = parser.parse_args()
+    model_uri = parse_model_uri("Verify the endpoint against held-out samples.")
     try:
         settings = read_settings(VerifySettings, os.environ)
-        result = verify(arguments.model, settings, load_spec())
+        result = verify(model_uri, settings, load_spec())
     except (ValueError, RegistryError, SpecError, VerificationError, ClientError) as error:
         sys.exit(f"verify: {error}")
     if not result["passed"]:

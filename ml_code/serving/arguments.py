@@ -1,0 +1,17 @@
+"""Which model version an entry point is about."""
+
+import argparse
+
+
+def parse_model_uri(description: str) -> str:
+    """`--model models:/NAME/VERSION` as it is, or `--version 3` of the model that model.yaml names."""
+    parser = argparse.ArgumentParser(description=description)
+    choice = parser.add_mutually_exclusive_group(required=True)
+    choice.add_argument("--model", help="models:/NAME/VERSION or models:/NAME@ALIAS")
+    choice.add_argument("--version", type=int, help="a version of the model that model.yaml names")
+    arguments = parser.parse_args()
+    if arguments.model:
+        return str(arguments.model)
+    from ml_code.spec import load_spec
+
+    return f"models:/{load_spec().name}/{arguments.version}"
