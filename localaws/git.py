@@ -5,7 +5,8 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from zipfile import ZipFile
+
+from localaws.archives import unpack
 
 # Nothing of the user's own git configuration (signing, hooks, proxies) reaches these repositories.
 _ENVIRONMENT = {
@@ -51,7 +52,7 @@ def references(repository: Path) -> dict[str, str]:
 def commit_archive(repository: Path, archive: Path, branch: str, message: str) -> str:
     """Makes the content of a zip archive the one commit of a new branch; returns its id."""
     with tempfile.TemporaryDirectory() as folder:
-        _unpack(archive, Path(folder))
+        unpack(archive.read_bytes(), Path(folder))
         work_tree = {"GIT_WORK_TREE": folder}
         # Forced: the archive decides what is in the commit, not a .gitignore inside it.
         git(repository, "add", "--all", "--force", ".", environment=work_tree)
@@ -59,12 +60,3 @@ def commit_archive(repository: Path, archive: Path, branch: str, message: str) -
     commit = git(repository, "commit-tree", tree, "-m", message)
     git(repository, "update-ref", f"refs/heads/{branch}", commit)
     return commit
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    with ZipFile(archive) as content:
-        for entry in content.infolist():
-            path = Path(content.extract(entry, folder))
-            mode = entry.external_attr >> 16 & 0o777
-            if mode and not entry.is_dir():
-                path.chmod(mode | 0o600)
