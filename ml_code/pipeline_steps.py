@@ -217,6 +217,7 @@ class _Builder:
         return {
             "AWS_DEFAULT_REGION": self.settings.region,
             "MLFLOW_TRACKING_URI": self.settings.mlflow_tracking_uri,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
         }
 
     def execution_arguments(self) -> list[Any]:

@@ -100,7 +100,7 @@ def log_evaluation(
         tags={"gate": f"{verdict}: {spec.gate.text}"},
     )
     # The run of the model says how good it is as well: it is what a model version refers to.
-    tracking.log(client, best["run_id"], metrics=test_metrics)
+    tracking.log(client, best["run_id"], metrics=test_metrics, model_id=best["model_id"])
     client.log_figure(parent, draw_confusion(evaluation), "confusion_matrix.png")
     client.log_dict(parent, report, "evaluation.json")
     # Rows with known truth, for whoever verifies an endpoint of this model.

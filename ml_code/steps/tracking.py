@@ -85,12 +85,13 @@ def log(
     metrics: dict[str, float] | None = None,
     params: dict[str, Any] | None = None,
     tags: dict[str, str] | None = None,
+    model_id: str | None = None,
 ) -> None:
-    """All in one request."""
+    """All in one request; with `model_id` the metrics are the model's too."""
     now = int(time.time() * 1000)
     client.log_batch(
         run_id,
-        metrics=[Metric(key, value, now, 0) for key, value in (metrics or {}).items()],
+        metrics=[Metric(key, value, now, 0, model_id=model_id) for key, value in (metrics or {}).items()],
         params=[
             Param(key, str(value))  # type: ignore[no-untyped-call]
             for key, value in (params or {}).items()
