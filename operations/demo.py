@@ -4,6 +4,7 @@ Each step is the command that a person would type; its output goes to demo-outpu
 """
 
 import argparse
+import json
 import os
 import shlex
 import subprocess
@@ -74,7 +75,7 @@ def tour(console: Console, timeline: Timeline) -> None:
     """From an empty account to an empty account."""
     from operations import delivery  # AWS clients need the environment of the local AWS
     from operations.audit import left_of
-    from operations.verify import copy_verification, invoke_once
+    from operations.verify import fetch_verification, invoke_once
 
     name = factory_name()
     with timeline.step("cdk bootstrap and cdk deploy"):
@@ -94,12 +95,13 @@ def tour(console: Console, timeline: Timeline) -> None:
 
     with timeline.step("invoke the production endpoint"):
         console.print(f"  {invoke_once(factory)}")
-    verification = copy_verification(factory, execution, OUTPUT)
+    version, run_url = fetch_verification(factory, "digits", OUTPUT)
+    verification = json.loads((OUTPUT / "verification.json").read_text())
     console.print(
-        f"  version {verification['model_version']}, commit {verification['commit'][:12]}: "
-        f"{verification['metric']} {verification['value']:.4f} on {verification['samples']} held-out samples"
+        f"  version {version.version}, commit {version.tags['commit'][:12]}: {verification['metric']} "
+        f"{verification['value']:.4f} on {verification['n']} held-out samples"
     )
-    console.print(f"  MLflow run (while the local AWS is up): {verification['run_url']}")
+    console.print(f"  MLflow run (while the local AWS is up): {run_url}")
     with timeline.step("cdk destroy"):
         shell("make", "destroy")
     with timeline.step("audit"):

@@ -1,0 +1,64 @@
+"""Invokes the production endpoint and compares its answers with the truth: `make verify`."""
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from operations.factory import PROJECT, Factory, OperationError, deployed_factory, run
+
+SAMPLE_DATA = PROJECT / "data" / "digits.csv"
+FILES = ("verification.json", "verification.png")
+
+
+def invoke_once(factory: Factory) -> str:
+    """The production endpoint's answer to the first row of the sample data, with that row's truth."""
+    with SAMPLE_DATA.open() as file:
+        header, row = next(lines := csv.reader(file)), next(lines)
+    truth = row[header.index("digit")]
+    features = [value for name, value in zip(header, row, strict=True) if name != "digit"]
+    response = boto3.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=factory.output("ProductionEndpointName"),
+        ContentType="text/csv",
+        Accept="application/json",
+        Body=",".join(features),
+    )
+    return f"true digit {truth}, answer {response['Body'].read().decode()}"
+
+
+def fetch_verification(factory: Factory, model: str, directory: Path) -> tuple[Any, str]:
+    """Copies what the production deployment's verification wrote; returns the version and its run's URL."""
+    import mlflow  # two seconds, only where it is needed
+
+    client = mlflow.MlflowClient(tracking_uri=factory.output("MlflowArn"))
+    version = client.get_model_version_by_alias(model, "production")
+    for name in FILES:
+        client.download_artifacts(version.run_id, f"verification/production/{name}", str(directory))
+        (directory / "verification" / "production" / name).replace(directory / name)
+    run_info = client.get_run(version.run_id).info
+    home = boto3.client("sagemaker").create_presigned_mlflow_app_url(Arn=factory.output("MlflowArn"))[
+        "AuthorizedUrl"
+    ]
+    return version, f"{home}#/experiments/{run_info.experiment_id}/runs/{run_info.run_id}"
+
+
+def main() -> None:
+    factory = deployed_factory()
+    os.environ["MLFLOW_TRACKING_URI"] = factory.output("MlflowArn")
+    os.environ["ENDPOINT_NAME"] = factory.output("ProductionEndpointName")
+    os.environ["STAGE"] = "production"
+    from ml_code.serving.environment import VerifySettings, read_settings
+    from ml_code.serving.verify import summary, verify
+    from ml_code.spec import load_spec
+
+    spec = load_spec()
+    result = verify(f"models:/{spec.name}@production", read_settings(VerifySettings, os.environ), spec)
+    print(summary(result))
+    if not result["passed"]:
+        raise OperationError("The production endpoint is below the gate; see verification.json.")
+
+
+if __name__ == "__main__":
+    run(main)
