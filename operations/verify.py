@@ -34,6 +34,8 @@ def fetch_verification(factory: Factory, model: str, directory: Path) -> tuple[A
 
     client = mlflow.MlflowClient(tracking_uri=factory.output("MlflowArn"))
     version = client.get_model_version_by_alias(model, "production")
+    if version.run_id is None:
+        raise OperationError(f"Model {model} version {version.version} belongs to no MLflow run.")
     for name in FILES:
         client.download_artifacts(version.run_id, f"verification/production/{name}", str(directory))
         (directory / "verification" / "production" / name).replace(directory / name)
