@@ -10,6 +10,8 @@ import sys
 import tarfile
 import tempfile
 import traceback
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 from pathlib import Path
 
 EXIT_MESSAGE_BYTES = 1024
@@ -28,9 +30,20 @@ def main(arguments: list[str]) -> None:
 
 
 def install_requirements(source: Path) -> None:
+    requirements = (source / "requirements.txt").read_text().splitlines()
+    pins = [line.split("==") for line in requirements if "==" in line]
+    if all(installed_version(name) == version for name, version in pins):
+        return  # pip would take a second to find that out
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     # The wheels are named relative to the requirements file.
     subprocess.run([*command, "--requirement", "requirements.txt"], cwd=source, check=True)
+
+
+def installed_version(name: str) -> str | None:
+    try:
+        return version_of(name)
+    except PackageNotFoundError:
+        return None
 
 
 def write_exit_message(text: str) -> None:
