@@ -60,18 +60,22 @@ def deploy(sagemaker: SageMakerClient, deployment: Deployment, waiter: Waiter) -
     """Create or update the endpoint; on failure remove what was made, on success what it replaces."""
     name = deployment.endpoint_name
     previous = _prepare_endpoint(sagemaker, name, waiter)
+    made = (deployment.resource_name, [deployment.resource_name])
     try:
         _create_model_and_config(sagemaker, deployment)
         _start(sagemaker, deployment, is_new=previous is None)
-        _wait_for_new_config(sagemaker, deployment, waiter)
-    except StillUpdatingError:
+    except ClientError:
+        _delete_config_and_models(sagemaker, *made)
         raise
-    except Exception:
+    try:
+        endpoint_arn = _wait_for_new_config(sagemaker, deployment, waiter)
+    except DeploymentError:  # settled: any other error may come while the endpoint still uses them
         if previous is None:
             _delete_endpoint(sagemaker, name, waiter)
-        _delete_config_and_models(sagemaker, deployment.resource_name, [deployment.resource_name])
+        _delete_config_and_models(sagemaker, *made)
         raise
     if previous is not None:
+        sagemaker.add_tags(ResourceArn=endpoint_arn, Tags=_tag_list(deployment.tags))
         _delete_config_and_models(sagemaker, *previous)
         waiter.say(f"removed {previous[0]}, which {name} used before")
 
@@ -133,14 +137,15 @@ def _create_model_and_config(sagemaker: SageMakerClient, deployment: Deployment)
 
 def _start(sagemaker: SageMakerClient, deployment: Deployment, *, is_new: bool) -> None:
     name, config_name = deployment.endpoint_name, deployment.resource_name
-    tags = _tag_list(deployment.tags)
     if is_new:
+        tags = _tag_list(deployment.tags)
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config_name, Tags=tags)
     else:
         sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config_name)
 
 
-def _wait_for_new_config(sagemaker: SageMakerClient, deployment: Deployment, waiter: Waiter) -> None:
+def _wait_for_new_config(sagemaker: SageMakerClient, deployment: Deployment, waiter: Waiter) -> str:
+    """The ARN of the endpoint, which serves the new configuration."""
     name = deployment.endpoint_name
     endpoint = _wait_until_settled(sagemaker, name, waiter)
     if endpoint is None:
@@ -150,7 +155,7 @@ def _wait_for_new_config(sagemaker: SageMakerClient, deployment: Deployment, wai
     if endpoint["EndpointStatus"] != "InService" or not is_served:
         reason = endpoint.get("FailureReason", "SageMaker gives no reason; read the endpoint's log group")
         raise DeploymentError(f"endpoint {name} does not serve {deployment.resource_name}: {reason}")
-    sagemaker.add_tags(ResourceArn=endpoint["EndpointArn"], Tags=_tag_list(deployment.tags))
+    return str(endpoint["EndpointArn"])
 
 
 def _wait_until_settled(sagemaker: SageMakerClient, name: str, waiter: Waiter) -> dict[str, Any] | None:

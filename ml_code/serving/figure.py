@@ -48,7 +48,7 @@ def _title(result: dict[str, Any]) -> str:
     verdict = "passed" if result["passed"] else "FAILED"
     return (
         f"{result['model']} version {result['model_version']} at {result['endpoint']}: "
-        f"{result['metric']} {result['value']:.4f}, gate {result['threshold']:g} {verdict}\n"
+        f"{result['metric']} {result['value']:.4f}, gate {result['threshold']:g}: {verdict}\n"
         f"{result['n']} held-out rows, {len(result['mistakes'])} mistakes, commit {result['commit'][:8]}"
     )
 

@@ -20,8 +20,9 @@ import csv
 import io
 import json
 import logging
+import math
 import pickle
-from collections.abc import Iterable
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -254,10 +255,16 @@ def _check_numbers(schema: Schema, rows: list[list[float]]) -> NDArray[np.float6
     return values
 
 
-def _check_cells(schema: Schema, columns: list[str], rows: Iterable[list[Any]]) -> NDArray[np.float64]:
-    frame = pd.DataFrame(rows, columns=columns, dtype=object)
+def _check_cells(schema: Schema, columns: list[str], rows: list[list[Any]]) -> NDArray[np.float64]:
+    cells = [[_within_float64(cell) for cell in row] for row in rows]
+    frame = pd.DataFrame(cells, columns=columns, dtype=object)
     checked: NDArray[np.float64] = check_frame(frame, schema).to_numpy(dtype=np.float64)
     return checked
+
+
+def _within_float64(cell: Any) -> Any:
+    """JSON's whole numbers have no limit: one beyond float64 is as good as infinite."""
+    return math.inf if isinstance(cell, int) and abs(cell) > sys.float_info.max else cell
 
 
 def _expected(schema: Schema) -> str:

@@ -70,6 +70,10 @@ def _invoke(
             EndpointName=endpoint, ContentType="text/csv", Accept="application/json", Body=body
         )
     except ClientError as error:
+        if error.response["Error"]["Message"].endswith("not found."):
+            raise VerificationError(
+                f"endpoint {endpoint} does not exist: deploy the version first"
+            ) from error
         raise VerificationError(f"endpoint {endpoint} refused a valid request: {error}") from error
     answer: dict[str, Any] = json.loads(response["Body"].read())
     found = {key: answer.get(key) for key in lineage}

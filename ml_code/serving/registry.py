@@ -1,11 +1,10 @@
 """The MLflow registry as a deployment sees it."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,10 +28,9 @@ class RegisteredVersion:
 
 def connect(tracking_uri: str) -> "MlflowClient":
     # About two seconds, which arguments and environment need not wait for.
-    import mlflow
+    from mlflow import MlflowClient
 
-    mlflow.set_tracking_uri(tracking_uri)
-    return mlflow.MlflowClient(tracking_uri=tracking_uri)
+    return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
 
 
 def resolve(client: "MlflowClient", model_uri: str) -> RegisteredVersion:
@@ -78,32 +76,33 @@ def _what_there_is(client: "MlflowClient", name: str) -> str:
 
 def download(client: "MlflowClient", version: RegisteredVersion, directory: Path) -> Path:
     """The folder with the version's files, `model.pkl` among them."""
+    from botocore.exceptions import ClientError
     from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
 
     uri = client.get_model_version_download_uri(version.name, version.version)
     try:
         folder = Path(download_artifacts(artifact_uri=uri, dst_path=str(directory)))
-    except Exception as error:
-        raise RegistryError(_gone(version, uri, str(error))) from error
+    except (MlflowException, ClientError, OSError) as error:
+        raise RegistryError(_gone(version, uri, " ".join(str(error).split()))) from error
     if not (folder / "model.pkl").is_file():
         raise RegistryError(_gone(version, uri, "there is no model.pkl"))
     return folder
 
 
 def request_schema(model_folder: Path) -> list[dict[str, Any]]:
-    """The columns of a request as training recorded them: metadata `schema` of the MLflow model."""
-    described = yaml.safe_load((model_folder / "MLmodel").read_text(encoding="utf-8"))
-    columns = (described.get("metadata") or {}).get("schema")
-    if not columns:
+    """The columns of a request, as training saved them with the model."""
+    path = model_folder / "schema.json"
+    if not path.is_file():
         raise RegistryError(
-            "the model's MLmodel file has no metadata `schema`, so its requests cannot be checked; "
-            "train again with this code"
+            "the model has no file schema.json to check requests against; train it again with this code"
         )
-    return list(columns)
+    columns: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return columns
 
 
 def _gone(version: RegisteredVersion, uri: str, reason: str) -> str:
     return (
         f"the files of {version.name} version {version.version} cannot be read at {uri} ({reason}); "
-        "deploy another version or train again from its commit"
+        "if they are gone, deploy another version or train again from its commit"
     )

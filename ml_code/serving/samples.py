@@ -13,7 +13,7 @@ from ml_code.serving.registry import RegisteredVersion, RegistryError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-TEST_DATA = "test.csv"  # artifact of the run that a version's training and evaluation belong to
+TEST_DATA = "test.csv"  # artifact of the version's run
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,12 @@ class Samples:
 def load_samples(client: "MlflowClient", version: RegisteredVersion, target: str) -> Samples:
     from mlflow.exceptions import MlflowException
 
-    run = client.get_run(version.run_id)
-    parent_id = run.data.tags.get("mlflow.parentRunId", version.run_id)
     with tempfile.TemporaryDirectory() as directory:
         try:
-            frame = pd.read_csv(client.download_artifacts(parent_id, TEST_DATA, directory))
+            frame = pd.read_csv(client.download_artifacts(version.run_id, TEST_DATA, directory))
         except (MlflowException, OSError) as error:
             raise RegistryError(
-                f"run {parent_id} has no artifact {TEST_DATA} to verify {version.name} version "
+                f"run {version.run_id} has no artifact {TEST_DATA} to verify {version.name} version "
                 f"{version.version} with ({error}); train the version again"
             ) from error
     return split_truth(frame, target)
