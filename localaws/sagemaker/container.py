@@ -1,0 +1,128 @@
+"""One container of the local AWS: a directory that stands for /opt/ml, an environment and a process.
+
+There is no mount namespace: every "/opt/ml" in commands, variables and hyperparameters is rewritten to the
+container's directory.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from localaws.environments import machine_environment, overlay_environment
+from localaws.service import ServiceError
+
+if TYPE_CHECKING:
+    from localaws.account import Account
+
+ROOT = "/opt/ml"
+_ROOT_PATTERN = re.compile(r"/opt/ml(?![A-Za-z0-9_-])")
+# As the scikit-learn image sets them.
+_IMAGE_ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONIOENCODING": "UTF-8",
+    "PYTHONUNBUFFERED": "1",
+}
+# Jobs run side by side on the cores of one machine.
+_THREADS = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+
+
+class RunningProcess(Protocol):
+    """What processes.Process offers, and a fork of the warm parent as well."""
+
+    pid: int
+
+    def wait(self, timeout_seconds: float | None = None) -> int: ...
+
+    @property
+    def running(self) -> bool: ...
+
+    def terminate(self, grace_seconds: float = 5.0) -> None: ...
+
+
+class CommandNotFound(Exception):
+    """The image has no such command."""
+
+
+class Container:
+    """Directory and environment of one container; it may run several commands after another."""
+
+    def __init__(self, account: "Account", directory: Path) -> None:
+        self._account = account
+        self.directory = directory
+        self.root = directory / "ml"
+        self._temporary = directory / "tmp"
+        for path in (self.root, self._temporary, directory / "home"):
+            path.mkdir(parents=True)
+        self._overlay = overlay_environment(directory / "python")
+
+    @property
+    def python(self) -> str:
+        return str(self.directory.absolute() / "python" / "bin" / "python")
+
+    def path(self, path: str) -> Path:
+        """Where a path below /opt/ml lies on this machine; ServiceError for any other path."""
+        clean = os.path.normpath(path)
+        if clean != ROOT and not clean.startswith(f"{ROOT}/"):
+            raise ServiceError("ValidationException", f"Local path {path!r} must be below {ROOT}/.")
+        return self.root / clean[len(ROOT) :].lstrip("/")
+
+    def localise(self, value: Any) -> Any:
+        """The value with /opt/ml rewritten in every text of it."""
+        if isinstance(value, str):
+            return _ROOT_PATTERN.sub(lambda _: str(self.root.absolute()), value)
+        if isinstance(value, Mapping):
+            return {key: self.localise(item) for key, item in value.items()}
+        if isinstance(value, Sequence):
+            return [self.localise(item) for item in value]
+        return value
+
+    def environment(self, *, aws: Mapping[str, str], request: Mapping[str, str]) -> dict[str, str]:
+        """Everything that a process in the container sees: the machine's network settings, the image's
+        variables, the way to AWS, what the request asks for."""
+        machine = machine_environment(os.environ, cache_dir=self._account.state_dir / "cache")
+        return {
+            **machine,
+            **_IMAGE_ENVIRONMENT,
+            **_THREADS,
+            "HOME": str(self.directory.absolute() / "home"),
+            "TMPDIR": str(self._temporary.absolute()),
+            **self._overlay,
+            **aws,
+            **self.localise(request),
+        }
+
+    def start(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        working_directory: Path | None = None,
+        on_line: Callable[[str], None],
+    ) -> RunningProcess:
+        """Raises CommandNotFound when the command does not exist."""
+        try:
+            return self._account.processes.start(
+                self.localise(command),
+                environment=environment,
+                directory=working_directory or self.directory / "home",
+                on_line=on_line,
+            )
+        except (FileNotFoundError, PermissionError) as error:
+            raise CommandNotFound(command[0]) from error
+
+    def remove(self) -> None:
+        shutil.rmtree(self.directory)
+
+
+def wait(process: RunningProcess, timeout_seconds: float | None) -> int | None:
+    """The exit code, or None when the time is up."""
+    try:
+        return process.wait(timeout_seconds)
+    except subprocess.TimeoutExpired:
+        return None

@@ -1,0 +1,90 @@
+"""SageMaker Runtime: InvokeEndpoint."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+import urllib3
+
+from localaws.account import ACCOUNT_ID
+from localaws.sagemaker.jobs import refuse_members
+from localaws.sagemaker.variant import Variant
+from localaws.service import Json, Service, ServiceError
+
+if TYPE_CHECKING:
+    from localaws.account import Account
+    from localaws.sagemaker.service import SageMaker
+
+MEGABYTE = 1024 * 1024
+SERVERLESS_PAYLOAD_LIMIT_BYTES = 4 * MEGABYTE
+INSTANCE_PAYLOAD_LIMIT_BYTES = 25 * MEGABYTE
+CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+MEMBERS = {"EndpointName", "Body", "ContentType", "Accept", "CustomAttributes", "InferenceId"}
+
+
+class SageMakerRuntime(Service):
+    name: ClassVar[str] = "sagemaker-runtime"
+
+    def __init__(self, account: "Account", sagemaker: "SageMaker") -> None:
+        super().__init__(account)
+        self._sagemaker = sagemaker
+
+    def invoke_endpoint(self, request: Json) -> Json:
+        refuse_members(request, MEMBERS, "InvokeEndpoint")
+        name = request["EndpointName"]
+        variant = self._sagemaker.endpoints.serving(name)
+        if variant is None:
+            raise ServiceError("ValidationError", f"Endpoint {name} of account {ACCOUNT_ID} not found.")
+        body: bytes = request.get("Body", b"")
+        limit = SERVERLESS_PAYLOAD_LIMIT_BYTES if variant.serverless else INSTANCE_PAYLOAD_LIMIT_BYTES
+        if len(body) > limit:
+            raise ServiceError(
+                "ValidationError",
+                f"Request body of {len(body)} bytes exceeds the limit of {limit} bytes.",
+                413,
+            )
+        if not variant.slots.acquire(blocking=False):
+            raise ServiceError("ThrottlingException", "Rate exceeded", 429)
+        try:
+            return self._invoke(variant, body, request)
+        finally:
+            variant.slots.release()
+
+    def _invoke(self, variant: Variant, body: bytes, request: Json) -> Json:
+        headers = {"Content-Type": request.get("ContentType", "application/json")}
+        for member, header in (("Accept", "Accept"), ("CustomAttributes", CUSTOM_ATTRIBUTES)):
+            if member in request:
+                headers[header] = request[member]
+        try:
+            response = variant.invoke(body, headers)
+        except urllib3.exceptions.TimeoutError as error:
+            message = (
+                "Your invocation timed out while waiting for a response from container primary. Review the "
+                "latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
+            )
+            raise self._model_error(variant, 0, message) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise self._model_error(variant, 0, f"The container does not answer: {error}") from error
+        if response.status >= 400:
+            raise self._model_error(variant, response.status, response.data.decode(errors="replace"))
+        answer: Json = {
+            "Body": response.data,
+            "ContentType": response.headers.get("Content-Type", ""),
+            "InvokedProductionVariant": variant.name,
+        }
+        if CUSTOM_ATTRIBUTES in response.headers:
+            answer["CustomAttributes"] = response.headers[CUSTOM_ATTRIBUTES]
+        return answer
+
+    def _model_error(self, variant: Variant, status: int, message: str) -> ServiceError:
+        region, group = self.account.region, variant.log_group
+        kind = "client" if 400 <= status < 500 else "server"
+        text = (
+            f'Received {kind} error ({status}) from primary with message "{message}". See '
+            f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
+            f"#logEventViewer:group={group} in account {ACCOUNT_ID} for more information."
+        )
+        details = {
+            "OriginalStatusCode": status,
+            "OriginalMessage": message,
+            "LogStreamArn": self.account.arn("logs", f"log-group:{group}"),
+        }
+        return ServiceError("ModelError", text, 424, details)

@@ -1,0 +1,98 @@
+"""The SageMaker API: each group of operations stands in a module of its own."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from botocore import xform_name
+
+from localaws.sagemaker.constraints import check_constraints
+from localaws.sagemaker.endpoints import Endpoints
+from localaws.sagemaker.mlflow_app import MlflowApps
+from localaws.sagemaker.models import EndpointConfigs, Models
+from localaws.sagemaker.pipelines import Pipelines
+from localaws.sagemaker.processing import Processing
+from localaws.sagemaker.tags import Tags
+from localaws.sagemaker.training import Training
+from localaws.sagemaker.tuning import Tuning
+from localaws.service import Caller, Json, Service, ServiceError, service_model, validate_request
+
+if TYPE_CHECKING:
+    from localaws.account import Account
+
+__all__ = ["SageMaker"]
+
+
+class SageMaker(Service):
+    """State in the API's own shapes, in memory: a new local AWS starts empty."""
+
+    name: ClassVar[str] = "sagemaker"
+
+    def __init__(self, account: "Account") -> None:
+        super().__init__(account)
+        self.tags = Tags()
+        self.pipelines = Pipelines(self)
+        self.processing = Processing(self)
+        self.training = Training(self)
+        self.tuning = Tuning(self)
+        self.models = Models(self)
+        self.endpoint_configs = EndpointConfigs(self)
+        self.endpoints = Endpoints(self)
+        self.mlflow_apps = MlflowApps(self)
+        self._groups = (
+            self.tags,
+            self.pipelines,
+            self.processing,
+            self.training,
+            self.tuning,
+            self.models,
+            self.endpoint_configs,
+            self.endpoints,
+            self.mlflow_apps,
+        )
+
+    def call(self, operation: str, request: Json, caller: Caller) -> Json:
+        method = self._method(operation)
+        validate_request(self.name, operation, request)
+        check_constraints(self.name, operation, request)
+        response: Json = method(request)
+        return response
+
+    def mlflow_url(self, app_arn: str) -> str:
+        """Where the app's server listens; waits until it does. ServiceError when there is no such app."""
+        return self.mlflow_apps.url(app_arn)
+
+    def wait_for_job(self, arn: str) -> None:
+        """Returns when the job has ended, however it did."""
+        resource, _, name = arn.partition(f":{arn.split(':')[4]}:")[2].partition("/")
+        tables = {"processing-job": self.processing, "training-job": self.training}
+        group: Any = tables.get(resource, self.tuning)
+        group.table.get(name).finished.wait()
+
+    def job_ended(self, job: Any) -> None:
+        """Tells EventBridge of it."""
+        described = job.describe()
+        kind = next(key.removesuffix("Status") for key in described if key.endswith("JobStatus"))
+        words = {"ProcessingJob": "Processing Job", "TrainingJob": "Training Job"}
+        self.account.publish_event(
+            source="aws.sagemaker",
+            detail_type=f"SageMaker {words.get(kind, 'HyperParameter Tuning Job')} State Change",
+            detail={
+                f"{kind}Name": job.name,
+                f"{kind}Arn": job.arn,
+                f"{kind}Status": described[f"{kind}Status"],
+            },
+            resources=[job.arn],
+        )
+
+    def close(self) -> None:
+        self.pipelines.stop_all()
+        self.endpoints.close()
+        self.mlflow_apps.close()
+
+    def _method(self, operation: str) -> Any:
+        name = xform_name(operation)
+        for group in self._groups:
+            if operation in service_model(self.name).operation_names and hasattr(group, name):
+                return getattr(group, name)
+        raise ServiceError(
+            "UnsupportedOperation", f"The local AWS does not support {self.name}:{operation}.", 501
+        )

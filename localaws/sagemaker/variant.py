@@ -1,0 +1,173 @@
+"""One production variant in service: the model's container, its process and its connections."""
+
+import http.client
+import socket
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localaws.logs import LogWriter
+from localaws.sagemaker import serving_container
+from localaws.sagemaker.container import Container, RunningProcess
+from localaws.sagemaker.listing import now
+from localaws.sagemaker.names import LOWER_ALPHANUMERIC, random_text
+from localaws.sagemaker.storage import download_file, unpack
+from localaws.service import Json, ServiceError
+
+if TYPE_CHECKING:
+    from localaws.account import Account
+
+HOST = "127.0.0.1"
+PING_INTERVAL_SECONDS = 0.05
+PING_TIMEOUT_SECONDS = 2.0
+SERVERLESS_STARTUP_SECONDS = 180.0
+INSTANCE_STARTUP_SECONDS = 480.0
+INVOCATION_TIMEOUT_SECONDS = 60.0
+POOLED_CONNECTIONS = 32
+
+
+class LaunchFailed(Exception):
+    """The variant does not serve; the text is the endpoint's FailureReason."""
+
+
+class Variant:
+    """Serves one model for one endpoint."""
+
+    def __init__(self, account: "Account", *, endpoint: str, config: Json, model: Json) -> None:
+        (self.description,) = config["ProductionVariants"]
+        self.name: str = self.description["VariantName"]
+        self.serverless: Json | None = self.description.get("ServerlessConfig")
+        self.config_name: str = config["EndpointConfigName"]
+        self.image: str = model["PrimaryContainer"]["Image"]
+        self.log_group = f"/aws/sagemaker/Endpoints/{endpoint}"
+        self.log_stream = f"{self.name}/{self._instance_id()}"
+        self.launched = now()
+        self._account = account
+        self._model = model
+        self._directory: Path = (
+            account.state_dir / "endpoints" / f"{endpoint}-{random_text(6, LOWER_ALPHANUMERIC)}"
+        )
+        self._process: RunningProcess | None = None
+        self._container: Container | None = None
+        self._log: LogWriter | None = None
+        self._closed = threading.Event()
+        self._port = _free_port()
+        self._pool = urllib3.HTTPConnectionPool(HOST, self._port, maxsize=POOLED_CONNECTIONS, retries=False)
+        limit = self.serverless["MaxConcurrency"] if self.serverless else POOLED_CONNECTIONS * 8
+        self.slots = threading.BoundedSemaphore(limit)
+
+    def launch(self) -> None:
+        """Returns when /ping answers 200; raises LaunchFailed, with nothing left running."""
+        try:
+            self._start()
+            self._wait_for_ping()
+        except BaseException:
+            self.close()
+            raise
+
+    def invoke(self, body: bytes, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+        return self._pool.request(
+            "POST", "/invocations", body=body, headers=headers, timeout=INVOCATION_TIMEOUT_SECONDS
+        )
+
+    def close(self) -> None:
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        if self._process is not None:
+            self._process.terminate(grace_seconds=2.0)
+        self._pool.close()
+        if self._log is not None:
+            self._log.close()
+        if self._container is not None:
+            self._container.remove()
+
+    def _start(self) -> None:
+        try:
+            credentials = self._account.assume_role(
+                self._model["ExecutionRoleArn"], principal="sagemaker.amazonaws.com", session_name="SageMaker"
+            )
+        except ServiceError as error:
+            raise LaunchFailed(f"Could not assume the execution role of the model: {error}") from error
+        container = self._container = Container(self._account, self._directory)
+        specification = self._model["PrimaryContainer"]
+        for name in ("model", "code"):
+            (container.root / name).mkdir()
+        if uri := _model_data(specification):
+            archive = container.directory / "model.tar.gz"
+            try:
+                download_file(self._account.client("s3", credentials), uri, archive)
+            except (ClientError, BotoCoreError) as error:
+                raise LaunchFailed(
+                    f'Failed to download model data for container "container_1" from URL: "{uri}". Please ensure '
+                    "that there is an object located at the URL and that the role passed to CreateModel has "
+                    f"permissions to download the object. ({error})"
+                ) from error
+            unpack(archive, container.root / "model")
+            archive.unlink()
+        environment = container.environment(
+            aws={
+                **self._account.environment(credentials),
+                "SAGEMAKER_BASE_DIR": str(container.root.absolute()),
+                "SAGEMAKER_BIND_TO_PORT": str(self._port),
+                "SAGEMAKER_REGION": self._account.region,
+            },
+            request=specification.get("Environment", {}),
+        )
+        self._log = LogWriter(self._account, self.log_group, self.log_stream)
+        self._process = container.start(
+            ["python3", serving_container.__file__], environment=environment, on_line=self._log.write
+        )
+
+    def _wait_for_ping(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + self._startup_seconds()
+        while time.monotonic() < deadline and self._process.running and not self._closed.is_set():
+            if self._pings():
+                return
+            time.sleep(PING_INTERVAL_SECONDS)
+        raise LaunchFailed(
+            f"The primary container for production variant {self.name} did not pass the ping health check. "
+            "Please check CloudWatch logs for this endpoint."
+        )
+
+    def _pings(self) -> bool:
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=PING_TIMEOUT_SECONDS)
+        try:
+            connection.request("GET", "/ping")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _startup_seconds(self) -> float:
+        if self.serverless:
+            return SERVERLESS_STARTUP_SECONDS
+        seconds = self.description.get(
+            "ContainerStartupHealthCheckTimeoutInSeconds", INSTANCE_STARTUP_SECONDS
+        )
+        return float(seconds)
+
+    def _instance_id(self) -> str:
+        if self.serverless:
+            return uuid.uuid4().hex
+        return f"i-{uuid.uuid4().hex[:17]}"
+
+
+def _model_data(container: Json) -> str:
+    source = container.get("ModelDataSource")
+    uri: str = source["S3DataSource"]["S3Uri"] if source else container.get("ModelDataUrl", "")
+    return uri
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,210 @@
+"""A local AWS in this process with nothing but SageMaker of its own; tests talk to it through boto3."""
+
+import io
+import json
+import os
+import socket
+import tarfile
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import make_server
+
+from localaws.account import Account, Credentials
+from localaws.gateway import Gateway
+from localaws.processes import ProcessTable
+from localaws.sagemaker.runtime import SageMakerRuntime
+from localaws.sagemaker.service import SageMaker
+from localaws.server import create_administrator
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+BUCKET = "data-for-jobs"
+WAIT_SECONDS = 60
+
+
+class QuietHandler(MotoRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        pass
+
+
+@dataclass
+class Local:
+    """The account under test, and what most tests need of it."""
+
+    account: Account
+    sagemaker: SageMaker
+    role: str
+    role_credentials: Credentials
+
+    def client(self, service: str = "sagemaker", credentials: Credentials | None = None) -> Any:
+        return self.account.client(service, credentials)
+
+    def put(self, key: str, body: str | bytes) -> str:
+        self.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
+        return f"s3://{BUCKET}/{key}"
+
+    def get(self, key: str) -> bytes:
+        body: bytes = self.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return body
+
+    def keys(self, prefix: str) -> list[str]:
+        listing = self.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+        return [item["Key"] for item in listing.get("Contents", [])]
+
+    def archive(self, key: str, files: dict[str, str | bytes]) -> str:
+        """A tar.gz of the files in S3."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+            for name, text in files.items():
+                data = text.encode() if isinstance(text, str) else text
+                entry = tarfile.TarInfo(name)
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
+        return self.put(key, buffer.getvalue())
+
+    def processing_request(self, script: str, **changes: Any) -> dict[str, Any]:
+        """A job that runs a Python program, with /opt/ml/processing/output/out going to S3."""
+        name = f"job-{uuid.uuid4().hex[:8]}"
+        request: dict[str, Any] = {
+            "ProcessingJobName": name,
+            "RoleArn": self.role,
+            "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["python3", "-c", script]},
+            "ProcessingResources": {
+                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 5}
+            },
+            "ProcessingOutputConfig": {
+                "Outputs": [
+                    {
+                        "OutputName": "out",
+                        "S3Output": {
+                            "S3Uri": f"s3://{BUCKET}/{name}/out",
+                            "LocalPath": "/opt/ml/processing/output/out",
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    }
+                ]
+            },
+        }
+        return request | changes
+
+    def training_request(self, source: str, **changes: Any) -> dict[str, Any]:
+        """A script-mode job that runs train.py with this source."""
+        name = f"train-{uuid.uuid4().hex[:8]}"
+        archive = self.archive(f"{name}/source.tar.gz", {"train.py": source})
+        request: dict[str, Any] = {
+            "TrainingJobName": name,
+            "RoleArn": self.role,
+            "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            "HyperParameters": {
+                "sagemaker_program": "train.py",
+                "sagemaker_submit_directory": archive,
+            },
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
+            "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 5},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        }
+        return request | changes
+
+    def process(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Runs a processing job to its end; the description."""
+        arn = self.client().create_processing_job(**request)["ProcessingJobArn"]
+        self.sagemaker.wait_for_job(arn)
+        described: dict[str, Any] = self.client().describe_processing_job(
+            ProcessingJobName=request["ProcessingJobName"]
+        )
+        return described
+
+    def train(self, request: dict[str, Any]) -> dict[str, Any]:
+        arn = self.client().create_training_job(**request)["TrainingJobArn"]
+        self.sagemaker.wait_for_job(arn)
+        described: dict[str, Any] = self.client().describe_training_job(
+            TrainingJobName=request["TrainingJobName"]
+        )
+        return described
+
+    def log_lines(self, group: str, prefix: str) -> list[str]:
+        logs = self.client("logs")
+        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]
+        return [
+            event["message"]
+            for stream in streams
+            for event in logs.get_log_events(
+                logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True
+            )["events"]
+        ]
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    os.environ["MOTO_PORT"] = str(port)
+    account = Account(
+        state_dir=tmp_path_factory.mktemp("state"),
+        port=port,
+        region="us-east-1",
+        administrator=create_administrator(),
+        processes=ProcessTable(),
+    )
+    gateway = Gateway(account)
+    server = make_server("127.0.0.1", port, gateway, threaded=True, request_handler=QuietHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sagemaker = SageMaker(account)
+    account.services |= {
+        "sagemaker": sagemaker,
+        "sagemaker-runtime": SageMakerRuntime(account, sagemaker),
+    }
+    role = create_role(account, "jobs", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+    credentials = account.assume_role(role, principal="sagemaker.amazonaws.com", session_name="test")
+    account.client("s3").create_bucket(Bucket=BUCKET)
+    yield Local(account, sagemaker, role, credentials)
+    sagemaker.close()
+    account.processes.close()
+    server.shutdown()
+
+
+@pytest.fixture
+def make_role(local: Local) -> Callable[[list[dict[str, Any]]], str]:
+    """Makes a role with these policy statements that SageMaker may assume; its ARN."""
+    return lambda statements: create_role(local.account, f"role-{uuid.uuid4().hex[:8]}", statements)
+
+
+def create_role(account: Account, name: str, statements: list[dict[str, Any]]) -> str:
+    iam = account.client("iam")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sagemaker.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    policy = {"Version": "2012-10-17", "Statement": statements}
+    iam.put_role_policy(RoleName=name, PolicyName="policy", PolicyDocument=json.dumps(policy))
+    return arn
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool]], None]:
+    def wait(condition: Callable[[], bool]) -> None:
+        import time
+
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, "not within the time"
+            time.sleep(0.05)
+
+    return wait
+
+
+__all__ = ["IMAGE", "Local", "Path"]
