@@ -41,7 +41,7 @@ class Waiter:
     """Patience and voice: how long to poll, and whom to tell."""
 
     say: Callable[[str], None]
-    poll_seconds: float = 2.0
+    poll_seconds: float = 1.0
     max_wait_seconds: float = 1800.0
 
 

@@ -5,11 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -31,7 +26,6 @@ def draw(path: Path, *, result: dict[str, Any], samples: Samples, answers: Answe
         figure = _images(samples, answers, shape)
     figure.suptitle(_title(result), fontsize=13)
     figure.savefig(path, dpi=120)
-    plt.close(figure)
 
 
 def image_shape(names: Sequence[str]) -> tuple[int, int] | None:
@@ -58,7 +52,10 @@ def _images(samples: Samples, answers: Answers, shape: tuple[int, int]) -> Figur
     is_wrong = np.asarray(answers.predictions) != samples.truth
     order = np.argsort(~is_wrong, kind="stable")[: GRID_ROWS * GRID_COLUMNS]
     pixels = samples.features.to_numpy(dtype=float)
-    figure, axes = plt.subplots(GRID_ROWS, GRID_COLUMNS, figsize=(12, 9.2), layout="constrained")
+    figure = Figure(figsize=(12, 9.8))
+    axes = figure.subplots(GRID_ROWS, GRID_COLUMNS)
+    # Given, because a layout engine would draw sixty panels several times to find it.
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.89, wspace=0.1, hspace=0.38)
     for panel in axes.flat:
         panel.set_axis_off()
     for panel, index in zip(axes.flat, order, strict=False):
@@ -92,7 +89,8 @@ def _confusion_matrix(truth: NDArray[Any], predictions: list[Any]) -> Figure:
     for true, predicted in zip(truth.tolist(), predictions, strict=True):
         counts[position[true], position[predicted]] += 1
     side = max(5.0, 0.6 * len(labels) + 2)
-    figure, panel = plt.subplots(figsize=(side + 2, side), layout="constrained")
+    figure = Figure(figsize=(max(side + 2, 9.0), side), layout="constrained")
+    panel = figure.subplots()
     panel.imshow(counts, cmap="Blues")
     panel.set_xticks(range(len(labels)), [str(label) for label in labels])
     panel.set_yticks(range(len(labels)), [str(label) for label in labels])
