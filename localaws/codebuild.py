@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from localaws.account import ACCOUNT_ID
-from localaws.build import BuildLog, BuildRun, BuildWork, S3Object
+from localaws.build import BuildFailure, BuildRun, BuildWork, S3Object
 from localaws.cloudformation import Properties, Resource
+from localaws.iam import authorize, find_principal
 from localaws.logs import LogWriter
 from localaws.property_case import to_api
 from localaws.service import Caller, Json, Service, ServiceError, service_model, validate_request
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from localaws.account import Account, Credentials
 
 SOURCE_TYPES = ("CODEPIPELINE", "S3", "NO_SOURCE")
+SECONDS_PER_MINUTE = 60.0
 ARTIFACT_TYPES = ("CODEPIPELINE", "NO_ARTIFACTS")
 # Set to anything that has an effect, these would change what a build does: refused by name.
 _UNSUPPORTED = (
@@ -126,7 +128,7 @@ class CodeBuild(Service):
             variables=request.get("environmentVariablesOverride", []),
             initiator=self._request.initiator,
             versions={"sourceVersion": request["sourceVersion"]} if "sourceVersion" in request else {},
-            timeout_minutes=request.get("timeoutInMinutesOverride", project["timeoutInMinutes"]),
+            timeout_minutes=request.get("timeoutInMinutesOverride") or project["timeoutInMinutes"],
         )
         return {"build": run.record}
 
@@ -244,15 +246,29 @@ class CodeBuild(Service):
             self.account,
             record,
             work,
-            open_log=lambda credentials: self._open_log(group, stream, credentials),
-            timeout_seconds=timeout_minutes * 60,
+            open_log=lambda credentials: self._open_log(record, credentials),
+            timeout_seconds=timeout_minutes * SECONDS_PER_MINUTE,
         )
         self._builds[record["id"]] = run
         run.start()
         return run
 
-    def _open_log(self, group: str, stream: str, credentials: "Credentials") -> BuildLog:
-        return LogWriter(self.account, group, stream, credentials)
+    def _open_log(self, record: Json, credentials: "Credentials") -> LogWriter:
+        """The log is written by the local AWS, but only where the service role might."""
+        group, stream = record["logs"]["groupName"], record["logs"]["streamName"]
+        principal = find_principal(credentials.access_key_id, credentials.session_token)
+        assert principal is not None, "the service role has just been assumed"
+        try:
+            for verb in ("CreateLogStream", "PutLogEvents"):
+                resource = self.account.arn("logs", f"log-group:{group}:log-stream:{stream}")
+                authorize(principal, f"logs:{verb}", resource)
+        except ServiceError as error:
+            raise BuildFailure(
+                "ACCESS_DENIED",
+                f"Service role {record['serviceRole']} does not allow AWS CodeBuild to create Amazon CloudWatch Logs"
+                f" log streams for build {record['arn']}. Error message: {error.message}",
+            ) from error
+        return LogWriter(self.account, group, stream)
 
     def _project(self, name: str) -> Json:
         name = name.rpartition("/")[2]

@@ -1,0 +1,72 @@
+"""EventBridge rules of the default bus whose targets are services of our own.
+
+The rules themselves live in moto's EventBridge, which refuses targets that it does not know. Here an event that
+matches an enabled rule starts the target with the role that the rule gives to EventBridge.
+"""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from moto.events.models import EventPattern, Rule, events_backends
+
+from localaws.account import ACCOUNT_ID
+from localaws.codepipeline import CodePipeline
+from localaws.iam import authorize, find_principal
+from localaws.service import Json, ServiceError
+
+if TYPE_CHECKING:
+    from localaws.account import Account
+
+LOG = logging.getLogger("localaws.events")
+_PRINCIPAL = "events.amazonaws.com"
+
+
+def listen(account: "Account") -> None:
+    """From now on events reach the rules of the account's default bus."""
+    account.event_listeners.append(lambda event: deliver(account, event))
+
+
+def deliver(account: "Account", event: Json) -> None:
+    """Starts the targets of every enabled rule that the event matches; what fails is logged, as on AWS."""
+    complete = {"id": str(uuid4()), "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **event}
+    for rule in _rules(account):
+        if rule.state != "ENABLED" or not matches(rule, complete):
+            continue
+        for target in rule.targets:
+            try:
+                _invoke(account, rule, target)
+            except ServiceError as error:
+                LOG.error("FailedInvocation of %s by rule %s: %s", target["Arn"], rule.name, error.message)
+
+
+def matches(rule: Rule, event: Json) -> bool:
+    """A rule without a pattern has a schedule instead: no event matches it."""
+    pattern: EventPattern = rule.event_pattern
+    message: Any = event
+    return bool(pattern.get_pattern()) and pattern.matches_event(message)
+
+
+def _invoke(account: "Account", rule: Rule, target: Json) -> None:
+    service, name = target["Arn"].split(":", 5)[2], target["Arn"].split(":", 5)[5]
+    if service != "codepipeline":
+        raise ServiceError(
+            "UnsupportedTarget", f"The local AWS does not support targets of {service}: {json.dumps(target)}"
+        )
+    if "RoleArn" not in target:
+        raise ServiceError("ValidationException", "RoleArn is required for a target of CodePipeline")
+    credentials = account.assume_role(target["RoleArn"], principal=_PRINCIPAL, session_name=rule.name)
+    principal = find_principal(credentials.access_key_id, credentials.session_token)
+    assert principal is not None, "its role has just been assumed"
+    authorize(principal, "codepipeline:StartPipelineExecution", target["Arn"])
+    pipelines = account.services["codepipeline"]
+    assert isinstance(pipelines, CodePipeline)
+    execution = pipelines.start_for_rule(name, rule.arn)
+    LOG.info("rule %s started execution %s of %s", rule.name, execution, name)
+
+
+def _rules(account: "Account") -> list[Rule]:
+    buses = events_backends[ACCOUNT_ID][account.region].event_buses
+    return list(buses["default"].rules.values())
