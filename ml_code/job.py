@@ -20,13 +20,13 @@ EXIT_MESSAGE_BYTES = 1024
 def main(arguments: list[str]) -> None:
     if not arguments:
         raise SystemExit("usage: job.py MODULE [ARGUMENT ...]")
-    source = Path(tempfile.mkdtemp(prefix="source-"))
-    with tarfile.open(Path(__file__).with_name("source.tar.gz")) as archive:
-        archive.extractall(source, filter="data")
-    install_requirements(source)
-    sys.path.insert(0, str(source))
-    sys.argv = arguments  # sys.argv[0] becomes the module's file
-    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+    with tempfile.TemporaryDirectory(prefix="source-") as source:
+        with tarfile.open(Path(__file__).with_name("source.tar.gz")) as archive:
+            archive.extractall(source, filter="data")
+        install_requirements(Path(source))
+        sys.path.insert(0, source)
+        sys.argv = arguments  # sys.argv[0] becomes the module's file
+        runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
 
 
 def install_requirements(source: Path) -> None:

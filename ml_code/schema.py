@@ -137,8 +137,14 @@ def _as_floats(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     try:
         return values.astype(np.float64)
     except OverflowError:  # an integer of more than 300 digits: out of every range
-        limit = np.finfo(np.float64).max
-        return np.vectorize(lambda cell: float(cell) if abs(cell) < limit else np.inf)(values)  # type: ignore[no-any-return]
+        return np.array([[_as_float(cell) for cell in row] for row in values])
+
+
+def _as_float(cell: Any) -> float:
+    try:
+        return float(cell)
+    except OverflowError:
+        return np.inf if cell > 0 else -np.inf
 
 
 def _check_values(values: npt.NDArray[np.float64], schema: Schema) -> None:

@@ -1,0 +1,141 @@
+import json
+import pickle
+import tarfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ml_code.schema import SchemaError
+from ml_code.spec import ModelSpec, SpecError
+from ml_code.steps.estimator import build_estimator, parse_searched
+from ml_code.steps.evaluate import draw_confusion, evaluate, read_model
+from ml_code.steps.metrics import measure
+from ml_code.steps.preprocess import hash_raw, read_raw, split
+from ml_code.steps.register import version_tags
+from ml_code.steps.tracking import Execution
+from ml_code.steps.train import train
+
+SEARCHED = {"hidden_layer_sizes": 64, "alpha": 0.1, "learning_rate_init": 0.01}
+
+
+@pytest.fixture(scope="module")
+def parts(spec: ModelSpec, digits: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return split(digits, target="digit", fractions=spec.split, seed=spec.seed)
+
+
+def test_parts_are_disjoint_whole_and_stratified(
+    spec: ModelSpec, digits: pd.DataFrame, parts: dict[str, pd.DataFrame]
+) -> None:
+    assert sorted(index for part in parts.values() for index in part.index) == list(digits.index)
+    for name, part in parts.items():
+        assert len(part) / len(digits) == pytest.approx(getattr(spec.split, name), abs=0.002)
+        assert part["digit"].value_counts(normalize=True).between(0.08, 0.12).all()
+
+
+def test_the_seed_decides_the_split(spec: ModelSpec, digits: pd.DataFrame) -> None:
+    def test_rows(seed: int) -> list[int]:
+        return list(split(digits, target="digit", fractions=spec.split, seed=seed)["test"].index)
+
+    assert test_rows(1) == test_rows(1)
+    assert test_rows(1) != test_rows(2)
+
+
+def test_raw_files_are_checked_by_name(tmp_path: Path, spec: ModelSpec, digits: pd.DataFrame) -> None:
+    digits.head(3).to_csv(tmp_path / "a.csv", index=False)
+    digits.head(2).assign(pixel_3_3=99).to_csv(tmp_path / "b.csv", index=False)
+    with pytest.raises(SchemaError, match=r"b\.csv: column 'pixel_3_3', row 1: 99"):
+        read_raw(tmp_path, spec.training_schema())
+    (tmp_path / "b.csv").unlink()
+    assert len(read_raw(tmp_path, spec.training_schema())) == 3
+    before = hash_raw(tmp_path)
+    (tmp_path / "a.csv").write_bytes((tmp_path / "a.csv").read_bytes() + b"\n")
+    assert hash_raw(tmp_path) != before
+
+
+def test_no_raw_data_is_an_error(tmp_path: Path, spec: ModelSpec) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no \*\.csv file"):
+        read_raw(tmp_path, spec.training_schema())
+
+
+def test_the_same_seed_gives_the_same_metrics(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> None:
+    features, truth = parts["validation"].drop(columns="digit"), parts["validation"]["digit"]
+    first, second = (measure(train(spec, SEARCHED, parts["train"]), features, truth) for _ in range(2))
+    assert first == second
+    assert first["accuracy"] > 0.95
+
+
+def test_the_scaler_sees_the_train_part_only(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> None:
+    model = train(spec, SEARCHED, parts["train"])
+    expected = parts["train"].drop(columns="digit").mean().to_numpy()
+    assert model.named_steps["scaler"].mean_ == pytest.approx(expected)
+
+
+def test_searched_values_arrive_as_text(spec: ModelSpec) -> None:
+    texts = {"hidden_layer_sizes": "100", "alpha": "0.25", "learning_rate_init": "1e-3"}
+    assert parse_searched(spec, texts) == {
+        "hidden_layer_sizes": 100,
+        "alpha": 0.25,
+        "learning_rate_init": 0.001,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"estimator": "sklearn.nowhere.Model"}, "estimator is 'sklearn.nowhere.Model'; allowed"),
+        ({"scaler": "sklearn.preprocessing.Skaler"}, "scaler is 'sklearn.preprocessing.Skaler'; allowed"),
+        ({"hyperparameters": {"depth": 3}}, "hyperparameters do not fit .*'depth'"),
+        ({"estimator": "sklearn.cluster.KMeans", "hyperparameters": {}, "search": {}}, "with predict_proba"),
+    ],
+)
+def test_what_is_no_classifier_is_refused(spec: ModelSpec, change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(SpecError, match=sentence):
+        build_estimator(spec.model_copy(update=change), {})
+
+
+def test_evaluation_counts_every_test_row(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> None:
+    evaluation = evaluate(train(spec, SEARCHED, parts["train"]), parts["test"], "digit")
+    assert evaluation.confusion_matrix.sum() == len(parts["test"])
+    assert evaluation.confusion_matrix.trace() / len(parts["test"]) == evaluation.metrics["accuracy"]
+    assert sum(values["rows"] for values in evaluation.classes.values()) == len(parts["test"])
+    assert spec.gate.passes(evaluation.metrics)
+    assert draw_confusion(evaluation).axes
+
+
+def test_the_model_is_read_from_the_training_jobs_archive(
+    tmp_path: Path, spec: ModelSpec, parts: dict[str, pd.DataFrame]
+) -> None:
+    model, folder = train(spec, SEARCHED, parts["train"]), tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.pkl").write_bytes(pickle.dumps(model))
+    (folder / "run.json").write_text(json.dumps({"run_id": "r"}))
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
+        archive.add(folder, arcname=".")
+    read, run = read_model(tmp_path)
+    features = parts["test"].drop(columns="digit")
+    assert (read.predict(features) == model.predict(features)).all()
+    assert run == {"run_id": "r"}
+
+
+def test_a_version_says_where_it_comes_from() -> None:
+    execution = Execution(arn="arn:x/execution/1", commit="abc", trigger_reason="push")
+    tags = version_tags(
+        execution, code_uri="s3://b/code/abc/", dataset={"data_sha256": "12"}, metrics={"accuracy": 0.97}
+    )
+    assert tags == {
+        "commit": "abc",
+        "data_sha256": "12",
+        "execution_arn": "arn:x/execution/1",
+        "code_uri": "s3://b/code/abc/",
+        "trigger_reason": "push",
+        "test_accuracy": "0.970000",
+    }
+
+
+def test_the_tuning_job_finds_the_objective_in_the_log(spec: ModelSpec) -> None:
+    import re
+
+    found = re.search(spec.objective.log_pattern, f"noise\n{spec.objective.log_line(0.972222)}\nnoise")
+    assert found is not None
+    assert float(found[1]) == 0.972222
