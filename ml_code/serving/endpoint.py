@@ -113,6 +113,8 @@ def _create_model_and_config(sagemaker: SageMakerClient, deployment: Deployment)
                 "SAGEMAKER_PROGRAM": "inference.py",
                 "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
                 "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
+                # The image's server installs the module by pip at start unless it can import it.
+                "PYTHONPATH": "/opt/ml/model/code",
                 # One row is too little work to share: more threads only wait for each other.
                 "OMP_NUM_THREADS": "1",
             },
