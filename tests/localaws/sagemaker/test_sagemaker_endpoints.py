@@ -1,0 +1,206 @@
+"""Endpoints and InvokeEndpoint: the scikit-learn image's contract, updates without a gap, failures."""
+
+import json
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+INFERENCE = """
+import json, os, pathlib
+from werkzeug.wrappers import Response
+
+def model_fn(model_dir):
+    return json.loads(pathlib.Path(model_dir, "model.json").read_text())
+
+def transform_fn(model, content, content_type, accept):
+    if content == "raise":
+        raise ValueError("cannot read this")
+    if content == "bad":
+        return Response("rows must be numbers", status=400, mimetype="text/plain")
+    print("asked for", content)
+    body = {"model": model, "content": content, "type": content_type, "accept": accept}
+    return json.dumps(body), "application/json"
+"""
+PARTS = """
+def model_fn(model_dir):
+    class Model:
+        def predict(self, rows):
+            return rows * 2
+    return Model()
+"""
+Wait = Callable[[Callable[[], bool]], None]
+
+
+def test_invoke(local: Any, wait_until: Wait) -> None:
+    endpoint = deploy(local, wait_until, configuration(local, "one"))
+    runtime = local.client("sagemaker-runtime")
+    answer = runtime.invoke_endpoint(
+        EndpointName=endpoint, Body=b"1,2", ContentType="text/csv", Accept="application/json"
+    )
+    assert answer["InvokedProductionVariant"] == "AllTraffic"
+    assert answer["ContentType"].startswith("application/json")
+    assert json.loads(answer["Body"].read()) == {
+        "model": "one",
+        "content": "1,2",
+        "type": "text/csv",
+        "accept": "application/json",
+    }
+    described = local.client().describe_endpoint(EndpointName=endpoint)
+    assert described["ProductionVariants"][0]["CurrentServerlessConfig"]["MemorySizeInMB"] == 2048
+    with pytest.raises(ClientError) as caught:
+        runtime.invoke_endpoint(EndpointName=endpoint, Body=b"bad", ContentType="text/csv")
+    assert caught.value.response["Error"]["Code"] == "ModelError"
+    assert caught.value.response["OriginalStatusCode"] == 400
+    assert caught.value.response["OriginalMessage"] == "rows must be numbers"
+    assert 'Received client error (400) from primary with message "rows must' in str(caught.value)
+    with pytest.raises(ClientError, match=r"Received server error \(500\) from primary"):
+        runtime.invoke_endpoint(EndpointName=endpoint, Body=b"raise", ContentType="text/csv")
+    with pytest.raises(ClientError, match="exceeds the limit of 4194304 bytes"):
+        runtime.invoke_endpoint(EndpointName=endpoint, Body=b"x" * (4 * 1024 * 1024 + 1))
+    with pytest.raises(ClientError, match="Endpoint nope of account 123456789012 not found"):
+        runtime.invoke_endpoint(EndpointName="nope", Body=b"1")
+    local.client().delete_endpoint(EndpointName=endpoint)
+    lines = local.log_lines(f"/aws/sagemaker/Endpoints/{endpoint}", "AllTraffic/")
+    assert "asked for 1,2" in lines
+    assert any("ValueError: cannot read this" in line for line in lines)
+    with pytest.raises(ClientError, match='Could not find endpoint "arn:'):
+        local.client().describe_endpoint(EndpointName=endpoint)
+
+
+def test_default_functions(local: Any, wait_until: Wait) -> None:
+    endpoint = deploy(local, wait_until, configuration(local, "one", inference=PARTS, serverless=False))
+    runtime = local.client("sagemaker-runtime")
+    answer = runtime.invoke_endpoint(EndpointName=endpoint, Body=b"[[1, 2]]", ContentType="application/json")
+    assert json.loads(answer["Body"].read()) == [[2, 4]]
+    answer = runtime.invoke_endpoint(
+        EndpointName=endpoint, Body=b"1,2\n3,4\n", ContentType="text/csv", Accept="text/csv"
+    )
+    assert answer["Body"].read() == b"2.0,4.0\n6.0,8.0\n"
+    with pytest.raises(ClientError) as caught:
+        runtime.invoke_endpoint(EndpointName=endpoint, Body=b"1", ContentType="image/png")
+    assert caught.value.response["OriginalStatusCode"] == 415
+    local.client().delete_endpoint(EndpointName=endpoint)
+
+
+def test_update_has_no_gap_and_a_bad_model_changes_nothing(local: Any, wait_until: Wait) -> None:
+    endpoint = deploy(local, wait_until, configuration(local, "old"))
+    sagemaker, runtime = local.client(), local.client("sagemaker-runtime")
+    seen: list[str] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            body = runtime.invoke_endpoint(EndpointName=endpoint, Body=b"1", ContentType="text/csv")["Body"]
+            seen.append(json.loads(body.read())["model"])
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    new = configuration(local, "new")
+    sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=new)
+    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+        sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=new)
+    settle(local, wait_until, endpoint)
+    wait_until(lambda: seen[-1] == "new")
+    broken = configuration(local, "broken", inference="raise RuntimeError('no')")
+    sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=broken)
+    described = settle(local, wait_until, endpoint)
+    done.set()
+    asking.join()
+    assert described["EndpointStatus"] == "InService"
+    assert described["EndpointConfigName"] == new
+    assert "did not pass the ping health check" in described["FailureReason"]
+    assert seen == sorted(seen, key=["old", "new"].index)
+    assert seen[-1] == "new"
+    sagemaker.delete_endpoint(EndpointName=endpoint)
+
+
+def test_first_start_that_fails(local: Any, wait_until: Wait) -> None:
+    name = f"endpoint-{uuid.uuid4().hex[:8]}"
+    config = configuration(local, "x", inference="def model_fn(model_dir): raise RuntimeError('no')")
+    local.client().create_endpoint(EndpointName=name, EndpointConfigName=config)
+    described = settle(local, wait_until, name)
+    assert described["EndpointStatus"] == "Failed"
+    assert "production variant AllTraffic did not pass the ping health check" in described["FailureReason"]
+    with pytest.raises(ClientError, match=f"Endpoint {name} of account"):
+        local.client("sagemaker-runtime").invoke_endpoint(EndpointName=name, Body=b"1")
+    local.client().delete_endpoint(EndpointName=name)
+
+
+def test_refusals(local: Any) -> None:
+    sagemaker = local.client()
+    config = configuration(local, "x")
+    with pytest.raises(ClientError, match="Cannot create already existing endpoint configuration"):
+        create_config(local, config, config)
+    with pytest.raises(ClientError, match='Could not find model "arn:.*model/nope"'):
+        create_config(local, "other", "nope")
+    with pytest.raises(
+        ClientError, match='Could not find endpoint configuration "arn:.*endpoint-config/nope"'
+    ):
+        sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="nope")
+    with pytest.raises(ClientError, match="does not support DataCaptureConfig of CreateEndpointConfig"):
+        sagemaker.create_endpoint_config(
+            EndpointConfigName="c",
+            ProductionVariants=[{"VariantName": "v", "ModelName": "m"}],
+            DataCaptureConfig={
+                "InitialSamplingPercentage": 1,
+                "DestinationS3Uri": "s3://b",
+                "CaptureOptions": [{"CaptureMode": "Input"}],
+            },
+        )
+
+
+def configuration(local: Any, word: str, *, inference: str = INFERENCE, serverless: bool = True) -> str:
+    """A model that answers with the word, and an endpoint configuration for it; its name."""
+    name = f"{word}-{uuid.uuid4().hex[:8]}"
+    archive = local.archive(
+        f"{name}/model.tar.gz", {"model.json": json.dumps(word), "code/inference.py": inference}
+    )
+    local.client().create_model(
+        ModelName=name,
+        ExecutionRoleArn=local.role,
+        PrimaryContainer={
+            "Image": IMAGE,
+            "ModelDataUrl": archive,
+            "Environment": {
+                "SAGEMAKER_PROGRAM": "inference.py",
+                "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+            },
+        },
+    )
+    create_config(local, name, name, serverless=serverless)
+    return name
+
+
+def create_config(local: Any, name: str, model: str, *, serverless: bool = True) -> None:
+    size: dict[str, Any] = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    if serverless:
+        size = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}}
+    local.client().create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=[{"VariantName": "AllTraffic", "ModelName": model, **size}],
+    )
+
+
+def deploy(local: Any, wait_until: Wait, config: str) -> str:
+    name = f"endpoint-{uuid.uuid4().hex[:8]}"
+    local.client().create_endpoint(EndpointName=name, EndpointConfigName=config)
+    described = settle(local, wait_until, name)
+    assert described["EndpointStatus"] == "InService", described
+    return name
+
+
+def settle(local: Any, wait_until: Wait, name: str) -> dict[str, Any]:
+    """The description once the endpoint is neither Creating nor Updating."""
+    sagemaker = local.client()
+    wait_until(
+        lambda: (
+            sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] not in ("Creating", "Updating")
+        )
+    )
+    described: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
+    return described
