@@ -19,15 +19,21 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+# What moto would answer with a pretence: an error unless a service of ours stands in.
+NEVER_MOTO = frozenset(
+    {"sagemaker", "sagemaker-runtime", "sagemaker-metrics", "codebuild", "codepipeline", "codecommit"}
+)
+
 
 class ServiceError(Exception):
-    """An error as the service answers it: `code` is the API's error code."""
+    """An error as the service answers it: `code` is the API's error code, `details` its further members."""
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(self, code: str, message: str, status: int = 400, details: Json | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
+        self.details = details or {}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,96 @@
+"""The server process of the local AWS: `python -m localaws.server`, started by the command line."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+# Read by moto while it is imported.
+os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+
+from moto.iam.models import iam_backends
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import make_server
+
+from localaws.account import ACCOUNT_ID, Account, Credentials
+from localaws.gateway import Gateway
+from localaws.processes import ProcessTable
+from localaws.services import install
+
+LOG = logging.getLogger("localaws")
+HOST = "127.0.0.1"
+ADMINISTRATOR = "administrator"
+
+
+class RequestHandler(MotoRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Silent: the gateway logs what a request meant."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--region", required=True)
+    parser.add_argument("--state-dir", type=Path, required=True)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("localaws").setLevel(logging.DEBUG)
+    serve(arguments.state_dir.resolve(), arguments.port, arguments.region)
+
+
+def serve(state_dir: Path, port: int, region: str) -> None:
+    """Answers requests until SIGTERM or SIGINT; then ends everything that it started."""
+    os.environ["MOTO_PORT"] = str(port)
+    account = Account(
+        state_dir=state_dir,
+        port=port,
+        region=region,
+        administrator=create_administrator(),
+        processes=ProcessTable(),
+    )
+    gateway = Gateway(account)
+    server = make_server(HOST, port, gateway, threaded=True, request_handler=RequestHandler)
+    install(account, gateway)
+    _write_state(account)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
+    LOG.info("listening on %s", account.endpoint_url)
+    try:
+        server.serve_forever()
+    finally:
+        for service in account.services.values():
+            service.close()
+        account.processes.close()
+        LOG.info("stopped")
+
+
+def create_administrator() -> Credentials:
+    iam = iam_backends[ACCOUNT_ID]["aws"]
+    iam.create_user("us-east-1", ADMINISTRATOR)
+    iam.attach_user_policy("arn:aws:iam::aws:policy/AdministratorAccess", ADMINISTRATOR)
+    key = iam.create_access_key(ADMINISTRATOR)
+    return Credentials(key.access_key_id, key.secret_access_key)
+
+
+def _write_state(account: Account) -> None:
+    """The sign for the command line that the server is ready."""
+    state = {
+        "pid": os.getpid(),
+        "port": account.port,
+        "region": account.region,
+        "access_key_id": account.administrator.access_key_id,
+        "secret_access_key": account.administrator.secret_access_key,
+    }
+    path = account.state_dir / "server.json"
+    draft = path.with_suffix(".tmp")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(state))
+    draft.rename(path)
+
+
+if __name__ == "__main__":
+    main()
