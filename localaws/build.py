@@ -372,16 +372,18 @@ class BuildRun:
         self._say(f"Phase context status code: {code} Message: {message}")
 
     def _finish(self, status: str) -> None:
-        self._enter("FINALIZING")
-        if self._folder.exists():
-            shutil.rmtree(self._folder)
-        self._complete("SUCCEEDED")
-        self._enter("COMPLETED")
-        if self._log is not None:
-            self._log.close()
-        self.record.update(buildStatus=status, endTime=datetime.now(UTC), buildComplete=True)
-        LOG.info("%s %s", self.record["id"], status)
-        self.ended.set()
+        try:
+            self._enter("FINALIZING")
+            if self._folder.exists():
+                shutil.rmtree(self._folder)
+            self._complete("SUCCEEDED")
+            self._enter("COMPLETED")
+            if self._log is not None:
+                self._log.close()
+        finally:
+            self.record.update(buildStatus=status, endTime=datetime.now(UTC), buildComplete=True)
+            LOG.info("%s %s", self.record["id"], status)
+            self.ended.set()
 
     def _say(self, message: str) -> None:
         self._write(f"[Container] {datetime.now(UTC):%Y/%m/%d %H:%M:%S.%f} {message}")
