@@ -1,0 +1,51 @@
+from collections.abc import Mapping
+
+from aws_cdk import Duration
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.logs import log_group
+from stacks.permissions import allow_read, allow_write_logs, service_role
+
+
+class Build(Construct):
+    """A CodeBuild project for one action of the delivery pipeline, with its log group and its own role."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        buildspec: str,
+        timeout: Duration,
+        environment: Mapping[str, str],
+        source_bucket: s3.IBucket,
+        source_prefix: str,
+        log_retention_days: int,
+    ) -> None:
+        super().__init__(scope, id)
+        self.role = service_role(self, "Role", "codebuild.amazonaws.com", f"What the build {name} may do")
+        logs = log_group(self, "Logs", name=f"/aws/codebuild/{name}", retention_days=log_retention_days)
+        allow_write_logs(self.role, logs.log_group_arn)
+        allow_read(self.role, "ReadSource", source_bucket, source_prefix)
+        project = codebuild.PipelineProject(
+            self,
+            "Project",
+            project_name=name,
+            # CDK would add test reports and the making of log groups.
+            role=self.role.without_policy_updates(),
+            grant_report_group_permissions=False,
+            build_spec=codebuild.BuildSpec.from_source_filename(buildspec),
+            environment=codebuild.BuildEnvironment(
+                build_image=codebuild.LinuxBuildImage.STANDARD_7_0,
+                compute_type=codebuild.ComputeType.SMALL,
+            ),
+            environment_variables={
+                key: codebuild.BuildEnvironmentVariable(value=value) for key, value in environment.items()
+            },
+            logging=codebuild.LoggingOptions(cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=logs)),
+            timeout=timeout,
+        )
+        self.project = project

@@ -1,0 +1,146 @@
+"""Every setting of the factory, and every name that follows from them.
+
+Settings stand in `cdk.json` under the context key `factory`. One of them is overridden for a single command
+with `cdk deploy -c factory.<setting>=<value>`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+CONTEXT_KEY = "factory"
+Stage = Literal["dev", "prod"]
+ENDPOINT_STAGES = ("staging", "production")
+LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+                      3288, 3653)  # fmt: skip
+
+
+class SettingError(ValueError):
+    """A user's mistake in the settings; the message is one sentence that needs no stack trace."""
+
+    def __init__(self, setting: str, value: object, allowed: str) -> None:
+        super().__init__(f"Setting {CONTEXT_KEY}.{setting} is {value!r}, allowed is {allowed}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactoryConfig:
+    name: str = "model-factory"
+    stage: Stage = "dev"
+    processing_instance_type: str = "ml.m5.large"
+    training_instance_type: str = "ml.m5.large"
+    max_runtime_seconds: int = 3600
+    serverless_memory_mb: int = 2048
+    serverless_max_concurrency: int = 5
+    log_retention_days: int = 30
+
+    def __post_init__(self) -> None:
+        for setting, (allowed, accepts) in _RULES.items():
+            value = getattr(self, setting)
+            if not accepts(value):
+                raise SettingError(setting, value, allowed)
+
+    @property
+    def keeps_data_on_destroy(self) -> bool:
+        return self.stage == "prod"
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, Any]) -> "FactoryConfig":
+        """Read the context of the CDK app: `factory` itself, then `factory.<setting>` from the command line."""
+        section = context.get(CONTEXT_KEY, {})
+        if not isinstance(section, Mapping):
+            message = f"Context key {CONTEXT_KEY} is {section!r}, allowed is an object of settings."
+            raise ValueError(message)  # noqa: TRY004 (as every other mistake in the settings)
+        prefix = f"{CONTEXT_KEY}."
+        overrides = {
+            key.removeprefix(prefix): value for key, value in context.items() if key.startswith(prefix)
+        }
+        types = {field.name: field.type for field in fields(cls)}
+        for setting, value in {**section, **overrides}.items():
+            if setting not in types:
+                raise SettingError(setting, value, f"one of these settings: {', '.join(types)}")
+        typed = {key: _from_command_line(value, types[key]) for key, value in overrides.items()}
+        return cls(**{**section, **typed})
+
+
+def _from_command_line(value: object, type_: object) -> object:
+    """`-c` gives text only. What is no number stays text, for the setting's own rule to refuse."""
+    if type_ is int and isinstance(value, str) and re.fullmatch(r"-?\d+", value):
+        return int(value)
+    return value
+
+
+def _is_int(value: object, low: int, high: int, step: int = 1) -> bool:
+    # bool is an int to Python, but `true` is no number of seconds.
+    return type(value) is int and low <= value <= high and value % step == 0
+
+
+def _is_instance_type(value: object) -> bool:
+    # The scikit-learn image is built for x86_64: a Graviton family has a "g" after its generation's digit.
+    return (
+        isinstance(value, str)
+        and re.fullmatch(r"ml\.[a-z]+\d[a-z0-9-]*\.(\d*xlarge|large|medium)", value) is not None
+        and re.match(r"ml\.[a-z]+\d+g", value) is None
+    )
+
+
+_INSTANCE_TYPE = ("an x86_64 instance type such as ml.m5.large (no Graviton)", _is_instance_type)
+
+# Per setting: what is allowed, in words, and the check of it.
+_RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    # 20 characters: the longest name from it is a bucket's, of 63; CodePipeline cuts longer names in S3 keys.
+    "name": (
+        "3 to 20 lower-case letters, digits and single hyphens, a letter first, no hyphen last",
+        lambda value: (
+            isinstance(value, str)
+            and re.fullmatch(r"(?=.{3,20}$)[a-z][a-z0-9]*(-[a-z0-9]+)*", value) is not None
+        ),
+    ),
+    "stage": (f"one of {', '.join(get_args(Stage))}", lambda value: value in get_args(Stage)),
+    "processing_instance_type": _INSTANCE_TYPE,
+    "training_instance_type": _INSTANCE_TYPE,
+    "max_runtime_seconds": ("an integer from 60 to 432000", lambda value: _is_int(value, 60, 432_000)),
+    "serverless_memory_mb": (
+        "one of 1024, 2048, 3072, 4096, 5120, 6144",
+        lambda value: _is_int(value, 1024, 6144, step=1024),
+    ),
+    "serverless_max_concurrency": ("an integer from 1 to 200", lambda value: _is_int(value, 1, 200)),
+    "log_retention_days": (
+        f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}",
+        lambda value: type(value) is int and value in LOG_RETENTION_DAYS,
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactoryNames:
+    """The one place where physical names are made. Two factories in one account differ in `factory`."""
+
+    factory: str
+    account: str
+    region: str
+
+    tag_key = "model-factory"
+    branch = "main"
+
+    @property
+    def data_bucket(self) -> str:
+        return f"{self.factory}-data-{self.account}-{self.region}"
+
+    @property
+    def artifact_bucket(self) -> str:
+        return f"{self.factory}-artifacts-{self.account}-{self.region}"
+
+    @property
+    def build_project(self) -> str:
+        return f"{self.factory}-build"
+
+    @property
+    def teardown_function(self) -> str:
+        return f"{self.factory}-teardown"
+
+    def deploy_project(self, stage: str) -> str:
+        return f"{self.factory}-deploy-{stage}"
+
+    def endpoint(self, stage: str) -> str:
+        return f"{self.factory}-{stage}"

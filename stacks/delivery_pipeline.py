@@ -1,0 +1,131 @@
+import json
+from collections.abc import Mapping
+
+from aws_cdk import aws_codecommit as codecommit
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.build import Build
+from stacks.config import FactoryNames
+from stacks.permissions import allow, allow_list, allow_read, allow_write, arn, service_role
+
+_Action = codepipeline.CfnPipeline.ActionDeclarationProperty
+_SOURCE_ARTIFACT = codepipeline.CfnPipeline.OutputArtifactProperty(name="Source")
+_SOURCE_INPUT = codepipeline.CfnPipeline.InputArtifactProperty(name="Source")
+# What the buildspec of the build exports, as an action of CodePipeline's reads it.
+_MODEL_VERSION = "#{Build.MODEL_VERSION}"
+
+
+class DeliveryPipeline(Construct):
+    """CodePipeline: Source, Build, Staging, Approval, Production; a push to the branch starts it.
+
+    It is written with the L1 construct: the L2 lets the pipeline and every project of it read, and the
+    pipeline write, the whole artifact bucket.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        names: FactoryNames,
+        repository: codecommit.IRepository,
+        artifact_bucket: s3.IBucket,
+        build: Build,
+        deployments: Mapping[str, Build],
+    ) -> None:
+        super().__init__(scope, id)
+        self._names = names
+        role = service_role(self, "Role", "codepipeline.amazonaws.com", "Fetches the source, starts builds")
+        self._allow(role, repository, artifact_bucket, [build, *deployments.values()])
+        stages = {
+            "Source": _source_action(repository.repository_name, names.branch),
+            "Build": _build_action("Build", build, namespace="Build"),
+            "Staging": _build_action("Deploy", deployments["staging"], MODEL_VERSION=_MODEL_VERSION),
+            "Approval": _approval_action(),
+            "Production": _build_action("Deploy", deployments["production"], MODEL_VERSION=_MODEL_VERSION),
+        }
+        pipeline = codepipeline.CfnPipeline(
+            self,
+            "Pipeline",
+            name=names.factory,
+            pipeline_type="V2",
+            # The newest commit wins: an older one that waits for approval is overtaken.
+            execution_mode="SUPERSEDED",
+            role_arn=role.role_arn,
+            artifact_store=codepipeline.CfnPipeline.ArtifactStoreProperty(
+                type="S3", location=artifact_bucket.bucket_name
+            ),
+            stages=[
+                codepipeline.CfnPipeline.StageDeclarationProperty(name=name, actions=[action])
+                for name, action in stages.items()
+            ],
+        )
+        pipeline.node.add_dependency(role)
+        self.name = pipeline.ref
+        self.arn = arn(self, "codepipeline", self.name)
+        self.rule = self._trigger(repository)
+
+    def _trigger(self, repository: codecommit.IRepository) -> events.Rule:
+        """CodeCommit has no trigger of CodePipeline's own: an event of the repository starts it."""
+        target = targets.CodePipeline(codepipeline.Pipeline.from_pipeline_arn(self, "Target", self.arn))
+        return repository.on_commit("Push", target=target, branches=[self._names.branch])
+
+    def _allow(
+        self, role: iam.Role, repository: codecommit.IRepository, artifacts: s3.IBucket, builds: list[Build]
+    ) -> None:
+        verbs = ("CancelUploadArchive", "GetBranch", "GetCommit", "GetUploadArchiveStatus", "UploadArchive")
+        allow(role, "FetchSource", [f"codecommit:{verb}" for verb in verbs], [repository.repository_arn])
+        actions = ["codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild"]
+        allow(role, "RunBuilds", actions, [build.project.project_arn for build in builds])
+        prefix = f"{self._names.factory}/"
+        allow_list(role, "ListArtifacts", artifacts)
+        allow_read(role, "ReadSource", artifacts, prefix)
+        allow_write(role, "WriteSource", artifacts, prefix)
+
+
+def _type(category: str, provider: str) -> codepipeline.CfnPipeline.ActionTypeIdProperty:
+    return codepipeline.CfnPipeline.ActionTypeIdProperty(
+        category=category, owner="AWS", provider=provider, version="1"
+    )
+
+
+def _source_action(repository_name: str, branch: str) -> _Action:
+    configuration = {
+        "RepositoryName": repository_name,
+        "BranchName": branch,
+        "PollForSourceChanges": "false",
+    }
+    return _Action(
+        name="Source",
+        action_type_id=_type("Source", "CodeCommit"),
+        configuration=configuration,
+        output_artifacts=[_SOURCE_ARTIFACT],
+    )
+
+
+def _build_action(name: str, build: Build, *, namespace: str | None = None, **variables: str) -> _Action:
+    configuration = {"ProjectName": build.project.project_name}
+    if variables:
+        configuration["EnvironmentVariables"] = json.dumps(
+            [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables.items()]
+        )
+    return _Action(
+        name=name,
+        action_type_id=_type("Build", "CodeBuild"),
+        configuration=configuration,
+        input_artifacts=[_SOURCE_INPUT],
+        namespace=namespace,
+    )
+
+
+def _approval_action() -> _Action:
+    return _Action(
+        name="Approve",
+        action_type_id=_type("Approval", "Manual"),
+        configuration={"CustomData": f"Put model version {_MODEL_VERSION} into production?"},
+    )

@@ -1,0 +1,102 @@
+from pathlib import Path
+
+from aws_cdk import CfnOutput, RemovalPolicy, Stack, Tags
+from constructs import Construct
+
+from ml_code.pipeline import scikit_learn_image_uri
+from ml_code.spec import ModelSpec
+from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
+from stacks.delivery import Delivery
+from stacks.serving import Serving
+from stacks.storage import Storage
+from stacks.teardown import Teardown
+from stacks.tracking import Tracking
+from stacks.training import Training
+
+
+class ModelFactoryStack(Stack):
+    """The whole factory. `region` must be known at synth, because images lie in an account per region."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        config: FactoryConfig,
+        spec: ModelSpec,
+        project_root: Path,
+        account: str | None,
+        region: str,
+    ) -> None:
+        super().__init__(
+            scope,
+            config.name,
+            env={"account": account, "region": region},
+            description="A model factory: a push retrains, a qualified model goes to production",
+            termination_protection=config.keeps_data_on_destroy,
+            analytics_reporting=False,
+        )
+        names = FactoryNames(factory=config.name, account=self.account, region=region)
+        removal_policy = RemovalPolicy.RETAIN if config.keeps_data_on_destroy else RemovalPolicy.DESTROY
+        image_uri = scikit_learn_image_uri(region)
+        storage = Storage(self, "Storage", names=names, removal_policy=removal_policy)
+        tracking = Tracking(
+            self,
+            "Tracking",
+            names=names,
+            artifact_bucket=storage.artifact_bucket,
+            removal_policy=removal_policy,
+        )
+        training = Training(
+            self,
+            "Training",
+            config=config,
+            names=names,
+            spec=spec,
+            image_uri=image_uri,
+            data_bucket=storage.data_bucket,
+            artifact_bucket=storage.artifact_bucket,
+            tracking=tracking,
+        )
+        serving = Serving(
+            self,
+            "Serving",
+            config=config,
+            names=names,
+            artifact_bucket=storage.artifact_bucket,
+            image_uri=image_uri,
+        )
+        delivery = Delivery(
+            self,
+            "Delivery",
+            config=config,
+            names=names,
+            project_root=project_root,
+            storage=storage,
+            tracking=tracking,
+            training=training,
+            serving=serving,
+            removal_policy=removal_policy,
+        )
+        Teardown(
+            self,
+            "Teardown",
+            config=config,
+            names=names,
+            storage=storage,
+            tracking=tracking,
+            training=training,
+            serving=serving,
+            delivery=delivery,
+        )
+        Tags.of(self).add(FactoryNames.tag_key, config.name)
+        outputs = {
+            "RepositoryCloneUrl": delivery.repository.repository_clone_url_http,
+            "DeliveryPipelineName": delivery.pipeline.name,
+            "TrainingPipelineName": training.pipeline_name,
+            "MlflowArn": tracking.tracking_uri,
+            "DataBucketName": storage.data_bucket.bucket_name,
+            "ArtifactBucketName": storage.artifact_bucket.bucket_name,
+            **{f"{stage.capitalize()}EndpointName": names.endpoint(stage) for stage in ENDPOINT_STAGES},
+        }
+        for key, value in outputs.items():
+            CfnOutput(self, key, value=value)

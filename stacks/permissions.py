@@ -1,0 +1,81 @@
+"""IAM statements where no `grant_*` of CDK's is as narrow as the need. Each names its need in the Sid."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import IConstruct
+
+
+def arn(scope: IConstruct, service: str, path: str) -> str:
+    """`path` is what follows the account id, with the service's own separator."""
+    stack = Stack.of(scope)
+    return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{path}"
+
+
+def service_role(scope: IConstruct, id_: str, service: str, description: str) -> iam.Role:
+    """A role that only this account's use of `service` can assume.
+
+    Constructs of CDK's must not widen it by themselves, so callers hand out `without_policy_updates()`.
+    """
+    return iam.Role(
+        scope,  # type: ignore[arg-type]
+        id_,
+        assumed_by=iam.ServicePrincipal(service),
+        description=description,
+    )
+
+
+def allow(
+    grantee: iam.IGrantable,
+    sid: str,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    conditions: Mapping[str, Mapping[str, str | list[str]]] | None = None,
+) -> None:
+    statement = iam.PolicyStatement(
+        sid=sid, actions=list(actions), resources=list(resources), conditions=conditions
+    )
+    grantee.grant_principal.add_to_principal_policy(statement)
+
+
+def allow_pass_role(grantee: iam.IGrantable, role: iam.IRole, service: str) -> None:
+    condition = {"StringEquals": {"iam:PassedToService": service}}
+    allow(grantee, "PassRole", ["iam:PassRole"], [role.role_arn], condition)
+
+
+def allow_list(grantee: iam.IGrantable, sid: str, *buckets: s3.IBucket) -> None:
+    """Without it S3 answers 403 instead of 404 for a missing key, and no prefix can be read as a whole."""
+    actions = ["s3:GetBucketLocation", "s3:ListBucket"]
+    allow(grantee, sid, actions, [bucket.bucket_arn for bucket in buckets])
+
+
+def allow_read(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
+    actions = ["s3:GetObject", "s3:GetObjectVersion"]
+    allow(grantee, sid, actions, [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes])
+
+
+def allow_write(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
+    actions = ["s3:AbortMultipartUpload", "s3:PutObject"]
+    allow(grantee, sid, actions, [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes])
+
+
+def allow_write_logs(grantee: iam.IGrantable, *log_groups: str) -> None:
+    """For log groups that the stack owns: no CreateLogGroup, or a late line brings a deleted group back."""
+    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    allow(grantee, "WriteLogs", actions, [f"{log_group}:log-stream:*" for log_group in log_groups])
+
+
+def allow_container(
+    grantee: iam.IGrantable, scope: IConstruct, image_uri: str, *metric_namespaces: str
+) -> None:
+    """What SageMaker does with the role of a job or model besides its data: pull the image, report metrics."""
+    registry, repository = image_uri.split(":")[0].split("/", 1)
+    account, region = registry.split(".")[0], registry.split(".")[3]
+    image = f"arn:{Stack.of(scope).partition}:ecr:{region}:{account}:repository/{repository}"
+    pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    allow(grantee, "PullImage", pull, [image])
+    allow(grantee, "LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"])
+    condition = {"StringEquals": {"cloudwatch:namespace": list(metric_namespaces)}}
+    allow(grantee, "PutMetrics", ["cloudwatch:PutMetricData"], ["*"], condition)

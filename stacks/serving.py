@@ -1,0 +1,96 @@
+from collections.abc import Mapping
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
+from stacks.logs import log_group
+from stacks.permissions import (
+    allow,
+    allow_container,
+    allow_list,
+    allow_pass_role,
+    allow_read,
+    allow_write_logs,
+    arn,
+    service_role,
+)
+from stacks.storage import SERVING
+
+
+class Serving(Construct):
+    """What endpoints need to exist. Deployments make the endpoints themselves: they know the model version."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: FactoryConfig,
+        names: FactoryNames,
+        artifact_bucket: s3.IBucket,
+        image_uri: str,
+    ) -> None:
+        super().__init__(scope, id)
+        self._config = config
+        self._names = names
+        self._image_uri = image_uri
+        self.role = service_role(self, "Role", "sagemaker.amazonaws.com", "What endpoints' containers may do")
+        self.log_groups = {
+            stage: log_group(
+                self,
+                f"Logs-{stage}",
+                name=f"/aws/sagemaker/Endpoints/{names.endpoint(stage)}",
+                retention_days=config.log_retention_days,
+            )
+            for stage in ENDPOINT_STAGES
+        }
+        allow_list(self.role, "ListArtifacts", artifact_bucket)
+        allow_read(self.role, "ReadModels", artifact_bucket, SERVING)
+        allow_write_logs(self.role, *(group.log_group_arn for group in self.log_groups.values()))
+        allow_container(self.role, self, image_uri, "/aws/sagemaker/Endpoints")
+
+    def environment(self, stage: str) -> Mapping[str, str]:
+        """What a deployment is told about its endpoint."""
+        return {
+            "FACTORY_NAME": self._names.factory,
+            "STAGE": stage,
+            "ENDPOINT_NAME": self._names.endpoint(stage),
+            "ENDPOINT_ROLE_ARN": self.role.role_arn,
+            "IMAGE_URI": self._image_uri,
+            "SERVERLESS_MEMORY_MB": str(self._config.serverless_memory_mb),
+            "SERVERLESS_MAX_CONCURRENCY": str(self._config.serverless_max_concurrency),
+        }
+
+    def grant_deploy(self, grantee: iam.IGrantable, stage: str) -> None:
+        """Make, replace, invoke and remove the endpoint of one stage, and nothing of another stage's."""
+        endpoint, config, model = self._arns(stage)
+        verbs = ("Create", "Delete", "Describe")
+        allow(grantee, "DeployModel", [f"sagemaker:{verb}Model" for verb in verbs], [model])
+        allow(grantee, "DeployConfig", [f"sagemaker:{verb}EndpointConfig" for verb in verbs], [config])
+        # SageMaker checks these two against the endpoint and against its configuration.
+        actions = ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"]
+        allow(grantee, "DeployEndpoint", actions, [endpoint, config])
+        actions = ["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint"]
+        allow(grantee, "UseEndpoint", actions, [endpoint])
+        allow(grantee, "TagDeployment", ["sagemaker:AddTags"], [endpoint, config, model])
+        allow_pass_role(grantee, self.role, "sagemaker.amazonaws.com")
+
+    def grant_remove(self, grantee: iam.IGrantable) -> None:
+        """Find and delete what deployments made, of every stage."""
+        endpoints, configs, models = zip(*map(self._arns, ENDPOINT_STAGES), strict=True)
+        actions = ["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint"]
+        allow(grantee, "RemoveEndpoints", actions, endpoints)
+        allow(grantee, "RemoveConfigs", ["sagemaker:DeleteEndpointConfig"], configs)
+        allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models)
+        allow(grantee, "ReadTags", ["sagemaker:ListTags"], [*endpoints, *configs, *models])
+        # Lists of a whole account: IAM knows no resource for them.
+        allow(grantee, "FindDeployments", ["sagemaker:ListEndpointConfigs", "sagemaker:ListModels"], ["*"])
+
+    def _arns(self, stage: str) -> tuple[str, str, str]:
+        """Endpoint, endpoint configurations, models. Deployments name the latter two after the first."""
+        name = self._names.endpoint(stage)
+        paths = (f"endpoint/{name}", f"endpoint-config/{name}-*", f"model/{name}-*")
+        endpoint, config, model = (arn(self, "sagemaker", path) for path in paths)
+        return endpoint, config, model

@@ -1,0 +1,52 @@
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.config import FactoryNames
+
+# Key prefixes. Policies are cut along them, so each has one writer.
+RAW_DATA = "raw/"
+CODE = "code/"
+WHEELS = "wheels/"
+RESULTS = "runs/"
+MLFLOW = "mlflow/"
+SERVING = "serving/"
+
+
+class Storage(Construct):
+    """The data bucket and the artifact bucket. CodePipeline adds a prefix of its own name to the latter."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, names: FactoryNames, removal_policy: RemovalPolicy
+    ) -> None:
+        super().__init__(scope, id)
+        self.data_bucket = s3.Bucket(
+            self,
+            "Data",
+            bucket_name=names.data_bucket,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            # A model names the hash of its data: a row overwritten by mistake must be recoverable.
+            versioned=True,
+            removal_policy=removal_policy,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    abort_incomplete_multipart_upload_after=Duration.days(7),
+                    noncurrent_version_expiration=Duration.days(90),
+                )
+            ],
+        )
+        self.artifact_bucket = s3.Bucket(
+            self,
+            "Artifacts",
+            bucket_name=names.artifact_bucket,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            removal_policy=removal_policy,
+            lifecycle_rules=[
+                s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7)),
+                s3.LifecycleRule(prefix=f"{names.factory}/", expiration=Duration.days(30)),
+            ],
+        )

@@ -1,0 +1,100 @@
+from pathlib import Path
+
+from aws_cdk import CustomResource, Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
+from stacks.delivery import Delivery
+from stacks.logs import log_group
+from stacks.permissions import allow, allow_write_logs, service_role
+from stacks.serving import Serving
+from stacks.storage import Storage
+from stacks.tracking import Tracking
+from stacks.training import Training
+
+_CODE = Path(__file__).parent / "teardown_function"
+
+
+class Teardown(Construct):
+    """Removes on destroy what run-time code made, before CloudFormation deletes what that stands on.
+
+    CDK's own `auto_delete_objects` and custom resource provider are left out: they would bring Node functions,
+    with log groups that nobody deletes.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: FactoryConfig,
+        names: FactoryNames,
+        storage: Storage,
+        tracking: Tracking,
+        training: Training,
+        serving: Serving,
+        delivery: Delivery,
+    ) -> None:
+        super().__init__(scope, id)
+        name = names.teardown_function
+        role = service_role(
+            self, "Role", "lambda.amazonaws.com", "Removes what the factory's run-time code made"
+        )
+        logs = log_group(self, "Logs", name=f"/aws/lambda/{name}", retention_days=config.log_retention_days)
+        buckets = [] if config.keeps_data_on_destroy else [storage.data_bucket, storage.artifact_bucket]
+        allow_write_logs(role, logs.log_group_arn)
+        _allow_stop_delivery(role, delivery)
+        training.grant_stop(role)
+        serving.grant_remove(role)
+        if buckets:
+            _allow_empty(role, buckets)
+        function = lambda_.Function(
+            self,
+            "Function",
+            function_name=name,
+            description="Runs first on cdk destroy",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            handler="index.handler",
+            code=lambda_.Code.from_asset(str(_CODE), exclude=["__pycache__", "*.pyc"]),
+            role=role.without_policy_updates(),
+            log_group=logs,
+            memory_size=256,
+            timeout=Duration.minutes(15),
+        )
+        function.node.add_dependency(role)
+        resource = CustomResource(
+            self,
+            "Resource",
+            service_token=function.function_arn,
+            properties={
+                "FactoryTagKey": names.tag_key,
+                "FactoryName": names.factory,
+                "RuleNames": [delivery.pipeline.rule.rule_name],
+                "DeliveryPipelineName": delivery.pipeline.name,
+                "BuildProjectNames": [build.project.project_name for build in delivery.builds],
+                "TrainingPipelineName": training.pipeline_name,
+                "EndpointNames": [names.endpoint(stage) for stage in ENDPOINT_STAGES],
+                "BucketNames": [bucket.bucket_name for bucket in buckets],
+            },
+        )
+        # What depends is deleted first: all that the function needs or cleans still stands when it runs.
+        resource.node.add_dependency(storage, tracking, training, serving, delivery, function)
+
+
+def _allow_stop_delivery(role: iam.Role, delivery: Delivery) -> None:
+    pipeline = delivery.pipeline
+    allow(role, "DisableTrigger", ["events:DisableRule"], [pipeline.rule.rule_arn])
+    actions = ["codepipeline:ListPipelineExecutions", "codepipeline:StopPipelineExecution"]
+    allow(role, "StopDelivery", actions, [pipeline.arn])
+    actions = ["codebuild:BatchGetBuilds", "codebuild:ListBuildsForProject", "codebuild:StopBuild"]
+    allow(role, "StopBuilds", actions, [build.project.project_arn for build in delivery.builds])
+
+
+def _allow_empty(role: iam.Role, buckets: list[s3.Bucket]) -> None:
+    actions = ["s3:ListBucketMultipartUploads", "s3:ListBucketVersions"]
+    allow(role, "ListVersions", actions, [bucket.bucket_arn for bucket in buckets])
+    actions = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"]
+    allow(role, "EmptyBuckets", actions, [bucket.arn_for_objects("*") for bucket in buckets])

@@ -1,0 +1,161 @@
+from dataclasses import asdict
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from ml_code.pipeline import PipelineSettings, pipeline_definition
+from ml_code.spec import ModelSpec
+from stacks.config import FactoryConfig, FactoryNames
+from stacks.permissions import (
+    allow,
+    allow_container,
+    allow_list,
+    allow_pass_role,
+    allow_read,
+    allow_write,
+    arn,
+    service_role,
+)
+from stacks.storage import CODE, RAW_DATA, RESULTS
+from stacks.tracking import Tracking
+
+_SAGEMAKER = "sagemaker.amazonaws.com"
+# SageMaker writes every job of an account to these two log groups, so the stack cannot own them.
+JOB_LOG_GROUPS = ("/aws/sagemaker/ProcessingJobs", "/aws/sagemaker/TrainingJobs")
+_JOB_TYPES = {"ProcessingJob": "processing-job", "HyperParameterTuningJob": "hyper-parameter-tuning-job"}
+
+
+class Training(Construct):
+    """The SageMaker pipeline, the role that it starts jobs with, and the role that the jobs run with."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: FactoryConfig,
+        names: FactoryNames,
+        spec: ModelSpec,
+        image_uri: str,
+        data_bucket: s3.IBucket,
+        artifact_bucket: s3.IBucket,
+        tracking: Tracking,
+    ) -> None:
+        super().__init__(scope, id)
+        self._names = names
+        self.job_role = service_role(self, "JobRole", _SAGEMAKER, "What the code inside training jobs may do")
+        self.pipeline_role = service_role(self, "PipelineRole", _SAGEMAKER, "Starts the pipeline's jobs")
+        self._allow_jobs(image_uri, data_bucket, artifact_bucket, tracking)
+        self._allow_pipeline(artifact_bucket)
+        settings = PipelineSettings(
+            pipeline_name=names.factory,
+            region=names.region,
+            role_arn=self.job_role.role_arn,
+            artifact_bucket=artifact_bucket.bucket_name,
+            mlflow_tracking_uri=tracking.tracking_uri,
+            image_uri=image_uri,
+            processing_instance_type=config.processing_instance_type,
+            training_instance_type=config.training_instance_type,
+            max_runtime_seconds=config.max_runtime_seconds,
+        )
+        # A build gets the same settings, so a push that changes no setting writes the same definition.
+        self.settings_json = Stack.of(self).to_json_string(asdict(settings))
+        self._pipeline = sagemaker.CfnPipeline(
+            self,
+            "Pipeline",
+            pipeline_name=names.factory,
+            pipeline_definition={"PipelineDefinitionBody": pipeline_definition(spec, settings)},
+            role_arn=self.pipeline_role.role_arn,
+        )
+        self._pipeline.node.add_dependency(self.pipeline_role, self.job_role)
+
+    @property
+    def pipeline_name(self) -> str:
+        return self._pipeline.pipeline_name
+
+    def grant_run(self, grantee: iam.IGrantable) -> None:
+        """Update the pipeline, start it, follow it to the end and tell why it failed."""
+        pipeline = arn(self, "sagemaker", f"pipeline/{self._names.factory}")
+        allow(
+            grantee,
+            "StartPipeline",
+            ["sagemaker:DescribePipeline", "sagemaker:StartPipelineExecution", "sagemaker:UpdatePipeline"],
+            [pipeline],
+        )
+        allow(
+            grantee,
+            "FollowPipeline",
+            ["sagemaker:DescribePipelineExecution", "sagemaker:ListPipelineExecutionSteps"],
+            [f"{pipeline}/execution/*"],
+        )
+        allow(
+            grantee,
+            "DescribeJobs",
+            [
+                "sagemaker:DescribeHyperParameterTuningJob",
+                "sagemaker:DescribeProcessingJob",
+                "sagemaker:DescribeTrainingJob",
+                "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
+            ],
+            [*self._job_arns(), arn(self, "sagemaker", "training-job/*")],
+        )
+        allow(
+            grantee,
+            "ReadJobLogs",
+            ["logs:DescribeLogStreams", "logs:GetLogEvents"],
+            self._log_group_arns(),
+        )
+        allow_pass_role(grantee, self.pipeline_role, _SAGEMAKER)
+
+    def grant_stop(self, grantee: iam.IGrantable) -> None:
+        """Stop what is running, down to the jobs, and see it stopped."""
+        pipeline = arn(self, "sagemaker", f"pipeline/{self._names.factory}")
+        allow(grantee, "ListExecutions", ["sagemaker:ListPipelineExecutions"], [pipeline])
+        allow(
+            grantee,
+            "StopExecutions",
+            [
+                "sagemaker:DescribePipelineExecution",
+                "sagemaker:ListPipelineExecutionSteps",
+                "sagemaker:StopPipelineExecution",
+            ],
+            [f"{pipeline}/execution/*"],
+        )
+        actions = [f"sagemaker:{verb}{job}" for verb in ("Describe", "Stop") for job in _JOB_TYPES]
+        allow(grantee, "StopJobs", actions, self._job_arns())
+
+    def _allow_jobs(
+        self, image_uri: str, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket, tracking: Tracking
+    ) -> None:
+        role = self.job_role
+        allow_list(role, "ListInputs", data_bucket, artifact_bucket)
+        allow_read(role, "ReadData", data_bucket, RAW_DATA)
+        allow_read(role, "ReadCodeAndResults", artifact_bucket, CODE, RESULTS)
+        allow_write(role, "WriteResults", artifact_bucket, RESULTS)
+        tracking.grant_read_write(role)
+        actions = ["CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents"]
+        allow(role, "WriteLogs", [f"logs:{action}" for action in actions], self._log_group_arns())
+        allow_container(role, self, image_uri, *JOB_LOG_GROUPS)
+
+    def _allow_pipeline(self, artifact_bucket: s3.IBucket) -> None:
+        role = self.pipeline_role
+        verbs = ("Create", "Describe", "Stop")
+        actions = [f"sagemaker:{verb}{job}" for verb in verbs for job in _JOB_TYPES]
+        allow(role, "RunJobs", [*actions, "sagemaker:AddTags"], self._job_arns())
+        # Condition steps read property files, which evaluation writes.
+        allow_read(role, "ReadPropertyFiles", artifact_bucket, RESULTS)
+        allow_pass_role(role, self.job_role, _SAGEMAKER)
+
+    def _job_arns(self) -> list[str]:
+        # Processing jobs of any pipeline are called pipelines-<execution>-<step>-<random>; tuning jobs, whose
+        # names are shorter, begin with the execution's id, which no policy can know.
+        return [
+            arn(self, "sagemaker", "processing-job/pipelines-*"),
+            arn(self, "sagemaker", "hyper-parameter-tuning-job/*"),
+        ]
+
+    def _log_group_arns(self) -> list[str]:
+        return [arn(self, "logs", f"log-group:{name}:*") for name in JOB_LOG_GROUPS]
