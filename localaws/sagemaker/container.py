@@ -9,10 +9,13 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from localaws.environments import machine_environment, overlay_environment
+from localaws.sagemaker.requirements import MetRequirements
+from localaws.sagemaker.warm_python import WarmPython
 from localaws.service import ServiceError
 
 if TYPE_CHECKING:
@@ -45,6 +48,15 @@ class RunningProcess(Protocol):
     def terminate(self, grace_seconds: float = 5.0) -> None: ...
 
 
+@dataclass(frozen=True)
+class Host:
+    """What all containers of this machine share."""
+
+    account: "Account"
+    warm_python: WarmPython
+    met_requirements: MetRequirements
+
+
 class CommandNotFound(Exception):
     """The image has no such command."""
 
@@ -52,8 +64,8 @@ class CommandNotFound(Exception):
 class Container:
     """Directory and environment of one container; it may run several commands after another."""
 
-    def __init__(self, account: "Account", directory: Path) -> None:
-        self._account = account
+    def __init__(self, host: Host, directory: Path) -> None:
+        self._host = host
         self.directory = directory
         self.root = directory / "ml"
         self._temporary = directory / "tmp"
@@ -64,6 +76,11 @@ class Container:
     @property
     def python(self) -> str:
         return str(self.directory.absolute() / "python" / "bin" / "python")
+
+    def installed(self) -> list[str]:
+        """What was installed into the container, beyond its image."""
+        (site_packages,) = (self.directory / "python").glob("lib/python*/site-packages")
+        return sorted(path.name for path in site_packages.iterdir() if path.suffix != ".pth")
 
     def path(self, path: str) -> Path:
         """Where a path below /opt/ml lies on this machine; ServiceError for any other path."""
@@ -85,7 +102,7 @@ class Container:
     def environment(self, *, aws: Mapping[str, str], request: Mapping[str, str]) -> dict[str, str]:
         """Everything that a process in the container sees: the machine's network settings, the image's
         variables, the way to AWS, what the request asks for."""
-        machine = machine_environment(os.environ, cache_dir=self._account.state_dir / "cache")
+        machine = machine_environment(os.environ, cache_dir=self._host.account.state_dir / "cache")
         return {
             **machine,
             **_IMAGE_ENVIRONMENT,
@@ -106,13 +123,12 @@ class Container:
         on_line: Callable[[str], None],
     ) -> RunningProcess:
         """Raises CommandNotFound when the command does not exist."""
+        local_command: list[str] = self.localise(command)
+        directory = working_directory or self.directory / "home"
+        warm = self._host.warm_python
+        start = warm.start if warm.runs(local_command) else self._host.account.processes.start
         try:
-            return self._account.processes.start(
-                self.localise(command),
-                environment=environment,
-                directory=working_directory or self.directory / "home",
-                on_line=on_line,
-            )
+            return start(local_command, environment=environment, directory=directory, on_line=on_line)
         except (FileNotFoundError, PermissionError) as error:
             raise CommandNotFound(command[0]) from error
 

@@ -124,7 +124,7 @@ class Endpoints:
     def _variant(self, endpoint: str, config_name: str) -> Variant:
         config = self._sagemaker.endpoint_configs.get(config_name)
         model = self._sagemaker.models.get(config["ProductionVariants"][0]["ModelName"])
-        return Variant(self._sagemaker.account, endpoint=endpoint, config=config, model=model)
+        return Variant(self._sagemaker.host, endpoint=endpoint, config=config, model=model)
 
     def _deploy(self, endpoint: Endpoint, variant: Variant) -> None:
         endpoint.launching = variant

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.logs import LogWriter
-from localaws.sagemaker.container import CommandNotFound, Container, RunningProcess, wait
+from localaws.sagemaker.container import CommandNotFound, Container, Host, RunningProcess, wait
 from localaws.sagemaker.listing import now
 from localaws.sagemaker.storage import NoObjects, download_prefix
 from localaws.service import Json, ServiceError
 
 if TYPE_CHECKING:
-    from localaws.account import Account, Credentials
+    from localaws.account import Credentials
 
 LOG = logging.getLogger("localaws.sagemaker")
 ENDED = ("Completed", "Failed", "Stopped")
@@ -48,8 +48,9 @@ class Job(ABC):
 
     kind: ClassVar[JobKind]
 
-    def __init__(self, account: "Account", request: Json) -> None:
-        self._account = account
+    def __init__(self, host: Host, request: Json) -> None:
+        self._host = host
+        account = self._account = host.account
         self.request = request
         self.name: str = request[f"{self.kind.api_name}Name"]
         self.arn = account.arn("sagemaker", f"{self.kind.resource}/{self.name}")
@@ -106,7 +107,7 @@ class Job(ABC):
             credentials = self._account.assume_role(
                 self.request["RoleArn"], principal="sagemaker.amazonaws.com", session_name="SageMaker"
             )
-            container = Container(self._account, self._account.state_dir / "jobs" / self.name)
+            container = Container(self._host, self._account.state_dir / "jobs" / self.name)
             self._work(container, credentials)
         except JobStopped as stopped:
             status, reason = "Stopped", ""

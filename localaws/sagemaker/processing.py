@@ -112,7 +112,7 @@ class Processing:
 
     def create_processing_job(self, request: Json) -> Json:
         _check(request)
-        job = ProcessingJob(self._sagemaker.account, request)
+        job = ProcessingJob(self._sagemaker.host, request)
         self.table.add(job)
         self._sagemaker.tags.set(job.arn, request.get("Tags", []))
         job.start(self._sagemaker.job_ended)

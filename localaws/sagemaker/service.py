@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from botocore import xform_name
 
 from localaws.sagemaker.constraints import check_constraints
+from localaws.sagemaker.container import Host
 from localaws.sagemaker.endpoints import Endpoints
 from localaws.sagemaker.mlflow_app import MlflowApps
 from localaws.sagemaker.models import EndpointConfigs, Models
 from localaws.sagemaker.pipelines import Pipelines
 from localaws.sagemaker.processing import Processing
+from localaws.sagemaker.requirements import MetRequirements
 from localaws.sagemaker.tags import Tags
 from localaws.sagemaker.training import Training
 from localaws.sagemaker.tuning import Tuning
+from localaws.sagemaker.warm_python import WarmPython
 from localaws.service import Caller, Json, Service, ServiceError, service_model, validate_request
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ class SageMaker(Service):
 
     def __init__(self, account: "Account") -> None:
         super().__init__(account)
+        warm_python = WarmPython(account.processes, account.state_dir / "cache" / "warm-python")
+        self.host = Host(account, warm_python, MetRequirements())
         self.tags = Tags()
         self.pipelines = Pipelines(self)
         self.processing = Processing(self)
@@ -87,6 +92,7 @@ class SageMaker(Service):
         self.pipelines.stop_all()
         self.endpoints.close()
         self.mlflow_apps.close()
+        self.host.warm_python.close()
 
     def _method(self, operation: str) -> Any:
         name = xform_name(operation)

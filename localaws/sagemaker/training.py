@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localaws.sagemaker import toolkit
 from localaws.sagemaker.clients import client
-from localaws.sagemaker.container import Container
+from localaws.sagemaker.container import Container, Host
 from localaws.sagemaker.images import check_image
 from localaws.sagemaker.jobs import (
     Job,
@@ -27,7 +27,7 @@ from localaws.sagemaker.storage import download_file, pack, unpack, upload_file
 from localaws.service import Json, ServiceError
 
 if TYPE_CHECKING:
-    from localaws.account import Account, Credentials
+    from localaws.account import Credentials
     from localaws.sagemaker.service import SageMaker
 
 KIND = JobKind("training-job", "TrainingJob", "/aws/sagemaker/TrainingJobs")
@@ -55,8 +55,8 @@ MEMBERS = {
 class TrainingJob(Job):
     kind = KIND
 
-    def __init__(self, account: "Account", request: Json, *, tuning_job_arn: str = "") -> None:
-        super().__init__(account, request)
+    def __init__(self, host: Host, request: Json, *, tuning_job_arn: str = "") -> None:
+        super().__init__(host, request)
         output = request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
         self._output_uri = f"{output}/{self.name}/output"
         self._metrics = MetricWatch(request["AlgorithmSpecification"].get("MetricDefinitions", []))
@@ -180,12 +180,30 @@ class TrainingJob(Job):
         )
         environment["PYTHONPATH"] = str(code.absolute())
         if (code / "requirements.txt").is_file():
-            install = [python, "-m", "pip", "install", "-r", "requirements.txt"]
-            self._run_command(container, install, environment, code, write, "InstallRequirementsError")
+            self._install(container, environment, code, write)
         if not (code / program).is_file():
             raise JobFailed(f"AlgorithmError: Framework Error: there is no {program!r} in {source}.")
         command = toolkit.entry_command(python, code, program, toolkit.command_arguments(script))
         self._run_command(container, command, environment, code, write, "ExecuteUserScriptError")
+
+    def _install(
+        self, container: Container, environment: dict[str, str], code: Path, write: Callable[[str], None]
+    ) -> None:
+        command = [container.python, "-m", "pip", "install", "-r", "requirements.txt"]
+        with self._host.met_requirements.asked(code) as lines:
+            if lines:
+                for line in lines:
+                    write(line)
+                return
+            printed: list[str] = []
+
+            def keep(line: str) -> None:
+                printed.append(line)
+                write(line)
+
+            self._run_command(container, command, environment, code, keep, "InstallRequirementsError")
+            if not container.installed():
+                lines += printed
 
     def _run_command(
         self,
@@ -275,7 +293,7 @@ class Training:
     def launch(self, request: Json, *, tuning_job_arn: str = "") -> TrainingJob:
         """Starts a job; tuning jobs start theirs here as well."""
         check(request)
-        job = TrainingJob(self._sagemaker.account, request, tuning_job_arn=tuning_job_arn)
+        job = TrainingJob(self._sagemaker.host, request, tuning_job_arn=tuning_job_arn)
         self.table.add(job)
         self._sagemaker.tags.set(job.arn, request.get("Tags", []))
         job.start(self._sagemaker.job_ended)

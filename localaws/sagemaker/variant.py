@@ -6,7 +6,6 @@ import threading
 import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,14 +13,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localaws.logs import LogWriter
 from localaws.sagemaker import serving_container
 from localaws.sagemaker.clients import client
-from localaws.sagemaker.container import Container, RunningProcess
+from localaws.sagemaker.container import Container, Host, RunningProcess
 from localaws.sagemaker.listing import now
 from localaws.sagemaker.names import LOWER_ALPHANUMERIC, random_text
 from localaws.sagemaker.storage import download_file, unpack
 from localaws.service import Json, ServiceError
-
-if TYPE_CHECKING:
-    from localaws.account import Account
 
 HOST = "127.0.0.1"
 PING_INTERVAL_SECONDS = 0.05
@@ -39,7 +35,7 @@ class LaunchFailed(Exception):
 class Variant:
     """Serves one model for one endpoint."""
 
-    def __init__(self, account: "Account", *, endpoint: str, config: Json, model: Json) -> None:
+    def __init__(self, host: Host, *, endpoint: str, config: Json, model: Json) -> None:
         (self.description,) = config["ProductionVariants"]
         self.name: str = self.description["VariantName"]
         self.serverless: Json | None = self.description.get("ServerlessConfig")
@@ -48,10 +44,11 @@ class Variant:
         self.log_group = f"/aws/sagemaker/Endpoints/{endpoint}"
         self.log_stream = f"{self.name}/{self._instance_id()}"
         self.launched = now()
-        self._account = account
+        self._host = host
+        self._account = host.account
         self._model = model
         self._directory: Path = (
-            account.state_dir / "endpoints" / f"{endpoint}-{random_text(6, LOWER_ALPHANUMERIC)}"
+            host.account.state_dir / "endpoints" / f"{endpoint}-{random_text(6, LOWER_ALPHANUMERIC)}"
         )
         self._process: RunningProcess | None = None
         self._container: Container | None = None
@@ -95,7 +92,7 @@ class Variant:
             )
         except ServiceError as error:
             raise LaunchFailed(f"Could not assume the execution role of the model: {error}") from error
-        container = self._container = Container(self._account, self._directory)
+        container = self._container = Container(self._host, self._directory)
         specification = self._model["PrimaryContainer"]
         for name in ("model", "code"):
             (container.root / name).mkdir()

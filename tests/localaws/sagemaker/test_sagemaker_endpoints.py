@@ -136,10 +136,10 @@ def test_refusals(local: Any) -> None:
     config = configuration(local, "x")
     with pytest.raises(ClientError, match="Cannot create already existing endpoint configuration"):
         create_config(local, config, config)
-    with pytest.raises(ClientError, match='Could not find model "arn:.*model/nope"'):
+    with pytest.raises(ClientError, match=r'Could not find model "arn:.*model/nope"'):
         create_config(local, "other", "nope")
     with pytest.raises(
-        ClientError, match='Could not find endpoint configuration "arn:.*endpoint-config/nope"'
+        ClientError, match=r'Could not find endpoint configuration "arn:.*endpoint-config/nope"'
     ):
         sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="nope")
     with pytest.raises(ClientError, match="does not support DataCaptureConfig of CreateEndpointConfig"):

@@ -115,7 +115,7 @@ def test_stop(local: Any, wait_until: Callable[[Callable[[], bool]], None]) -> N
     name = create(local, document([step("Slow", slow)]))
     sagemaker = local.client()
     arn = start(local, name, {})
-    steps = lambda: sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)  # noqa: E731
+    steps = lambda: sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)
     wait_until(lambda: bool(steps()["PipelineExecutionSteps"]))
     sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=uuid.uuid4().hex)
     local.sagemaker.pipelines.execution({"PipelineExecutionArn": arn}).finished.wait(20)
@@ -132,7 +132,7 @@ def test_describe_and_refusals(local: Any) -> None:
     assert described["PipelineArn"].endswith(f":pipeline/{name}")
     with pytest.raises(ClientError, match=f"Pipeline with name \\({name}\\) already exists"):
         create(local, flow(local), name=name)
-    with pytest.raises(ClientError, match="ResourceNotFound.*Pipeline 'arn:.*/nope' does not exist"):
+    with pytest.raises(ClientError, match=r"ResourceNotFound.*Pipeline 'arn:.*/nope' does not exist"):
         sagemaker.describe_pipeline(PipelineName="nope")
     with pytest.raises(ClientError, match=r"Parameter \[Accuracy\] value is not provided"):
         start(local, name, {})
