@@ -1,7 +1,6 @@
 """CodeCommit's git front: `git http-backend` behind CodeCommit's own way to sign in."""
 
 import base64
-import hashlib
 import hmac
 import logging
 import re
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localaws.codecommit import CodeCommit
 from localaws.git import git_environment, references
+from localaws.git_credential import git_password
 from localaws.iam import Principal, authorize, find_principal
 from localaws.service import ServiceError
 
@@ -23,17 +23,6 @@ StartResponse = Callable[..., Any]
 PREFIX = "/v1/repos/"
 LOG = logging.getLogger("localaws.codecommit")
 _SIGNATURE_LIFETIME = timedelta(minutes=15)
-
-
-def git_password(*, secret_access_key: str, region: str, host: str, path: str, timestamp: str) -> str:
-    """What `aws codecommit credential-helper get` answers; `timestamp` is 20260131T235959, UTC."""
-    request = f"GIT\n{path}\n\nhost:{host}\n\nhost\n"
-    scope = f"{timestamp[:8]}/{region}/codecommit/aws4_request"
-    text = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-    key = f"AWS4{secret_access_key}".encode()
-    for part in (*scope.split("/"), text):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return f"{timestamp}Z{key.hex()}"
 
 
 class GitApplication:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from localaws.account import Account, Credentials
 from localaws.codecommit import RepositoryResource
-from localaws.git_http import git_password
+from localaws.git_credential import git_configuration, git_password
 
 Json = dict[str, Any]
 
@@ -141,6 +141,25 @@ def test_the_credential_helper_of_the_aws_cli_signs_in(account: Account, seeded:
         f"http://localhost:{account.port}/v1/repos/{seeded}",
         "work",
         environment=account.environment(account.administrator),
+    )
+    assert (tmp_path / "work" / "README.md").exists()
+
+
+def test_the_helper_of_the_local_aws_signs_in_too(account: Account, seeded: str, tmp_path: Path) -> None:
+    configuration = git_configuration(
+        account.endpoint_url, {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "a.b"}
+    )
+    assert configuration["GIT_CONFIG_COUNT"] == "4"
+    git(
+        tmp_path,
+        "clone",
+        "-q",
+        f"{account.endpoint_url}/v1/repos/{seeded}",
+        "work",
+        environment={
+            **account.environment(account.administrator),
+            **git_configuration(account.endpoint_url, {}),
+        },
     )
     assert (tmp_path / "work" / "README.md").exists()
 

@@ -114,11 +114,13 @@ class Factory:
     def latest(self, stage: str, action_name: str) -> Json:
         states = self.stage(stage)["actionStates"]
         found: Json = next(state for state in states if state["actionName"] == action_name)
-        return found.get("latestExecution", {})
+        latest: Json = found.get("latestExecution", {})
+        return latest
 
     def action(self, name: str) -> Json:
         details = self.client.list_action_executions(pipelineName=self.name)["actionExecutionDetails"]
-        return next(detail for detail in details if detail["actionName"] == name)
+        found: Json = next(detail for detail in details if detail["actionName"] == name)
+        return found
 
     def approve(self, stage: str, status: str = "Approved") -> None:
         self.client.put_approval_result(

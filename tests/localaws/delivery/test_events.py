@@ -25,7 +25,7 @@ class Pipelines:
 @pytest.fixture
 def pipelines(account: Account, monkeypatch: pytest.MonkeyPatch) -> Pipelines:
     pipelines = Pipelines()
-    monkeypatch.setitem(account.services, "codepipeline", pipelines)  # type: ignore[arg-type]
+    monkeypatch.setitem(account.services, "codepipeline", pipelines)
     monkeypatch.setattr("localaws.events.CodePipeline", Pipelines)
     return pipelines
 
