@@ -6,7 +6,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.logs import log_group
-from stacks.permissions import allow_read, allow_write_logs, service_role
+from stacks.permissions import grant_read, grant_write_logs, service_role
 
 
 class Build(Construct):
@@ -28,8 +28,8 @@ class Build(Construct):
         super().__init__(scope, id)
         self.role = service_role(self, "Role", "codebuild.amazonaws.com", f"What the build {name} may do")
         logs = log_group(self, "Logs", name=f"/aws/codebuild/{name}", retention_days=log_retention_days)
-        allow_write_logs(self.role, logs.log_group_arn)
-        allow_read(self.role, "ReadSource", source_bucket, source_prefix)
+        grant_write_logs(self.role, logs.log_group_arn)
+        grant_read(self.role, "ReadSource", source_bucket, source_prefix)
         project = codebuild.PipelineProject(
             self,
             "Project",

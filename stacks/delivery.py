@@ -10,9 +10,9 @@ from constructs import Construct, IConstruct
 from stacks.build import Build
 from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
 from stacks.delivery_pipeline import DeliveryPipeline
-from stacks.permissions import allow_list, allow_read, allow_write
+from stacks.permissions import grant_list, grant_read, grant_write
 from stacks.serving import Serving
-from stacks.storage import CODE, RAW_DATA, SERVING, WHEELS, Storage
+from stacks.storage import CODE, RAW_DATA, RESULTS, SERVING, WHEELS, Storage
 from stacks.tracking import Tracking
 from stacks.training import Training
 
@@ -44,7 +44,7 @@ class Delivery(Construct):
             "MLFLOW_TRACKING_URI": tracking.tracking_uri,
         }
         self.repository = self._repository(project_root, removal_policy)
-        build = self._build(tracking, training)
+        build = self._build(training)
         deployments = {stage: self._deployment(stage, tracking, serving) for stage in ENDPOINT_STAGES}
         self.builds = [build, *deployments.values()]
         self.pipeline = DeliveryPipeline(
@@ -82,7 +82,7 @@ class Delivery(Construct):
         repository.apply_removal_policy(removal_policy)
         return repository
 
-    def _build(self, tracking: Tracking, training: Training) -> Build:
+    def _build(self, training: Training) -> Build:
         build = self._project(
             "Build",
             name=self._names.build_project,
@@ -92,12 +92,11 @@ class Delivery(Construct):
             environment={"PIPELINE_SETTINGS": training.settings_json},
         )
         data, artifacts = self._storage.data_bucket, self._storage.artifact_bucket
-        allow_list(build.role, "ListDataAndCode", data, artifacts)
-        allow_read(build.role, "ReadData", data, RAW_DATA)
-        allow_write(build.role, "SeedData", data, RAW_DATA)
-        allow_read(build.role, "ReadCode", artifacts, CODE, WHEELS)
-        allow_write(build.role, "PublishCode", artifacts, CODE, WHEELS)
-        tracking.grant_read(build.role)
+        grant_list(build.role, "ListDataAndCode", data, artifacts)
+        grant_read(build.role, "ReadData", data, RAW_DATA)
+        grant_write(build.role, "SeedData", data, RAW_DATA)
+        grant_read(build.role, "ReadCodeAndResults", artifacts, CODE, RESULTS, WHEELS)
+        grant_write(build.role, "PublishCode", artifacts, CODE, WHEELS)
         training.grant_run(build.role)
         return build
 
@@ -109,8 +108,9 @@ class Delivery(Construct):
             timeout=Duration.hours(1),
             environment=serving.environment(stage),
         )
-        allow_write(build.role, "PublishModel", self._storage.artifact_bucket, SERVING)
-        tracking.grant_read(build.role)
+        grant_write(build.role, "PublishModel", self._storage.artifact_bucket, SERVING)
+        # Verification adds its report to the run of the version.
+        tracking.grant_read_write(build.role)
         serving.grant_deploy(build.role, stage)
         return build
 

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from stacks.build import Build
 from stacks.config import FactoryNames
-from stacks.permissions import allow, allow_list, allow_read, allow_write, arn, service_role
+from stacks.permissions import allow, arn, grant_list, grant_read, grant_write, service_role
 
 _Action = codepipeline.CfnPipeline.ActionDeclarationProperty
 _SOURCE_ARTIFACT = codepipeline.CfnPipeline.OutputArtifactProperty(name="Source")
@@ -83,9 +83,9 @@ class DeliveryPipeline(Construct):
         actions = ["codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild"]
         allow(role, "RunBuilds", actions, [build.project.project_arn for build in builds])
         prefix = f"{self._names.factory}/"
-        allow_list(role, "ListArtifacts", artifacts)
-        allow_read(role, "ReadSource", artifacts, prefix)
-        allow_write(role, "WriteSource", artifacts, prefix)
+        grant_list(role, "ListArtifacts", artifacts)
+        grant_read(role, "ReadSource", artifacts, prefix)
+        grant_write(role, "WriteSource", artifacts, prefix)
 
 
 def _type(category: str, provider: str) -> codepipeline.CfnPipeline.ActionTypeIdProperty:

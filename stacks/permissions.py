@@ -40,34 +40,34 @@ def allow(
     grantee.grant_principal.add_to_principal_policy(statement)
 
 
-def allow_pass_role(grantee: iam.IGrantable, role: iam.IRole, service: str) -> None:
+def grant_pass_role(grantee: iam.IGrantable, role: iam.IRole, service: str) -> None:
     condition = {"StringEquals": {"iam:PassedToService": service}}
     allow(grantee, "PassRole", ["iam:PassRole"], [role.role_arn], condition)
 
 
-def allow_list(grantee: iam.IGrantable, sid: str, *buckets: s3.IBucket) -> None:
+def grant_list(grantee: iam.IGrantable, sid: str, *buckets: s3.IBucket) -> None:
     """Without it S3 answers 403 instead of 404 for a missing key, and no prefix can be read as a whole."""
     actions = ["s3:GetBucketLocation", "s3:ListBucket"]
     allow(grantee, sid, actions, [bucket.bucket_arn for bucket in buckets])
 
 
-def allow_read(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
+def grant_read(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
     actions = ["s3:GetObject", "s3:GetObjectVersion"]
     allow(grantee, sid, actions, [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes])
 
 
-def allow_write(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
+def grant_write(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
     actions = ["s3:AbortMultipartUpload", "s3:PutObject"]
     allow(grantee, sid, actions, [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes])
 
 
-def allow_write_logs(grantee: iam.IGrantable, *log_groups: str) -> None:
+def grant_write_logs(grantee: iam.IGrantable, *log_groups: str) -> None:
     """For log groups that the stack owns: no CreateLogGroup, or a late line brings a deleted group back."""
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
     allow(grantee, "WriteLogs", actions, [f"{log_group}:log-stream:*" for log_group in log_groups])
 
 
-def allow_container(
+def grant_container(
     grantee: iam.IGrantable, scope: IConstruct, image_uri: str, *metric_namespaces: str
 ) -> None:
     """What SageMaker does with the role of a job or model besides its data: pull the image, report metrics."""

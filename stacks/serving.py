@@ -8,12 +8,12 @@ from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
 from stacks.logs import log_group
 from stacks.permissions import (
     allow,
-    allow_container,
-    allow_list,
-    allow_pass_role,
-    allow_read,
-    allow_write_logs,
     arn,
+    grant_container,
+    grant_list,
+    grant_pass_role,
+    grant_read,
+    grant_write_logs,
     service_role,
 )
 from stacks.storage import SERVING
@@ -46,10 +46,10 @@ class Serving(Construct):
             )
             for stage in ENDPOINT_STAGES
         }
-        allow_list(self.role, "ListArtifacts", artifact_bucket)
-        allow_read(self.role, "ReadModels", artifact_bucket, SERVING)
-        allow_write_logs(self.role, *(group.log_group_arn for group in self.log_groups.values()))
-        allow_container(self.role, self, image_uri, "/aws/sagemaker/Endpoints")
+        grant_list(self.role, "ListArtifacts", artifact_bucket)
+        grant_read(self.role, "ReadModels", artifact_bucket, SERVING)
+        grant_write_logs(self.role, *(group.log_group_arn for group in self.log_groups.values()))
+        grant_container(self.role, self, image_uri, "/aws/sagemaker/Endpoints")
 
     def environment(self, stage: str) -> Mapping[str, str]:
         """What a deployment is told about its endpoint."""
@@ -75,7 +75,7 @@ class Serving(Construct):
         actions = ["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint"]
         allow(grantee, "UseEndpoint", actions, [endpoint])
         allow(grantee, "TagDeployment", ["sagemaker:AddTags"], [endpoint, config, model])
-        allow_pass_role(grantee, self.role, "sagemaker.amazonaws.com")
+        grant_pass_role(grantee, self.role, "sagemaker.amazonaws.com")
 
     def grant_remove(self, grantee: iam.IGrantable) -> None:
         """Find and delete what deployments made, of every stage."""

@@ -9,7 +9,7 @@ from constructs import Construct
 from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
 from stacks.delivery import Delivery
 from stacks.logs import log_group
-from stacks.permissions import allow, allow_write_logs, service_role
+from stacks.permissions import allow, grant_write_logs, service_role
 from stacks.serving import Serving
 from stacks.storage import Storage
 from stacks.tracking import Tracking
@@ -45,7 +45,7 @@ class Teardown(Construct):
         )
         logs = log_group(self, "Logs", name=f"/aws/lambda/{name}", retention_days=config.log_retention_days)
         buckets = [] if config.keeps_data_on_destroy else [storage.data_bucket, storage.artifact_bucket]
-        allow_write_logs(role, logs.log_group_arn)
+        grant_write_logs(role, logs.log_group_arn)
         _allow_stop_delivery(role, delivery)
         training.grant_stop(role)
         serving.grant_remove(role)

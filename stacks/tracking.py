@@ -5,7 +5,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from stacks.config import FactoryNames
-from stacks.permissions import allow, allow_list, allow_read, allow_write, service_role
+from stacks.permissions import allow, grant_list, grant_read, grant_write, service_role
 from stacks.storage import MLFLOW
 
 
@@ -25,9 +25,9 @@ class Tracking(Construct):
         self._artifact_bucket = artifact_bucket
         role = service_role(self, "Role", "sagemaker.amazonaws.com", "MLflow's access to its artifacts")
         objects = artifact_bucket.arn_for_objects(f"{MLFLOW}*")
-        allow_list(role, "ListMlflowArtifacts", artifact_bucket)
-        allow_read(role, "ReadMlflowArtifacts", artifact_bucket, MLFLOW)
-        allow_write(role, "WriteMlflowArtifacts", artifact_bucket, MLFLOW)
+        grant_list(role, "ListMlflowArtifacts", artifact_bucket)
+        grant_read(role, "ReadMlflowArtifacts", artifact_bucket, MLFLOW)
+        grant_write(role, "WriteMlflowArtifacts", artifact_bucket, MLFLOW)
         allow(role, "DeleteMlflowArtifacts", ["s3:DeleteObject"], [objects])
         self._app = sagemaker.CfnMlflowApp(
             self,
@@ -50,9 +50,9 @@ class Tracking(Construct):
     def grant_read(self, grantee: iam.IGrantable) -> None:
         """Call MLflow's API, whose calls IAM cannot tell apart, and read artifacts, which lie in S3."""
         allow(grantee, "CallMlflow", ["sagemaker:CallMlflowAppApi"], [self._app.attr_arn])
-        allow_list(grantee, "ListMlflowArtifacts", self._artifact_bucket)
-        allow_read(grantee, "ReadMlflowArtifacts", self._artifact_bucket, MLFLOW)
+        grant_list(grantee, "ListMlflowArtifacts", self._artifact_bucket)
+        grant_read(grantee, "ReadMlflowArtifacts", self._artifact_bucket, MLFLOW)
 
     def grant_read_write(self, grantee: iam.IGrantable) -> None:
         self.grant_read(grantee)
-        allow_write(grantee, "WriteMlflowArtifacts", self._artifact_bucket, MLFLOW)
+        grant_write(grantee, "WriteMlflowArtifacts", self._artifact_bucket, MLFLOW)

@@ -11,12 +11,12 @@ from ml_code.spec import ModelSpec
 from stacks.config import FactoryConfig, FactoryNames
 from stacks.permissions import (
     allow,
-    allow_container,
-    allow_list,
-    allow_pass_role,
-    allow_read,
-    allow_write,
     arn,
+    grant_container,
+    grant_list,
+    grant_pass_role,
+    grant_read,
+    grant_write,
     service_role,
 )
 from stacks.storage import CODE, RAW_DATA, RESULTS
@@ -108,7 +108,7 @@ class Training(Construct):
             ["logs:DescribeLogStreams", "logs:GetLogEvents"],
             self._log_group_arns(),
         )
-        allow_pass_role(grantee, self.pipeline_role, _SAGEMAKER)
+        grant_pass_role(grantee, self.pipeline_role, _SAGEMAKER)
 
     def grant_stop(self, grantee: iam.IGrantable) -> None:
         """Stop what is running, down to the jobs, and see it stopped."""
@@ -130,15 +130,14 @@ class Training(Construct):
     def _allow_jobs(
         self, image_uri: str, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket, tracking: Tracking
     ) -> None:
-        role = self.job_role
-        allow_list(role, "ListInputs", data_bucket, artifact_bucket)
-        allow_read(role, "ReadData", data_bucket, RAW_DATA)
-        allow_read(role, "ReadCodeAndResults", artifact_bucket, CODE, RESULTS)
-        allow_write(role, "WriteResults", artifact_bucket, RESULTS)
-        tracking.grant_read_write(role)
+        grant_list(self.job_role, "ListInputs", data_bucket, artifact_bucket)
+        grant_read(self.job_role, "ReadData", data_bucket, RAW_DATA)
+        grant_read(self.job_role, "ReadCodeAndResults", artifact_bucket, CODE, RESULTS)
+        grant_write(self.job_role, "WriteResults", artifact_bucket, RESULTS)
+        tracking.grant_read_write(self.job_role)
         actions = ["CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents"]
-        allow(role, "WriteLogs", [f"logs:{action}" for action in actions], self._log_group_arns())
-        allow_container(role, self, image_uri, *JOB_LOG_GROUPS)
+        allow(self.job_role, "WriteLogs", [f"logs:{action}" for action in actions], self._log_group_arns())
+        grant_container(self.job_role, self, image_uri, *JOB_LOG_GROUPS)
 
     def _allow_pipeline(self, artifact_bucket: s3.IBucket) -> None:
         role = self.pipeline_role
@@ -146,8 +145,8 @@ class Training(Construct):
         actions = [f"sagemaker:{verb}{job}" for verb in verbs for job in _JOB_TYPES]
         allow(role, "RunJobs", [*actions, "sagemaker:AddTags"], self._job_arns())
         # Condition steps read property files, which evaluation writes.
-        allow_read(role, "ReadPropertyFiles", artifact_bucket, RESULTS)
-        allow_pass_role(role, self.job_role, _SAGEMAKER)
+        grant_read(role, "ReadPropertyFiles", artifact_bucket, RESULTS)
+        grant_pass_role(role, self.job_role, _SAGEMAKER)
 
     def _job_arns(self) -> list[str]:
         # Processing jobs of any pipeline are called pipelines-<execution>-<step>-<random>; tuning jobs, whose

@@ -1,0 +1,256 @@
+"""Runs first on `cdk destroy`: stops what runs and removes what run-time code made of one factory.
+
+Names come as properties of the custom resource. Nothing is touched that does not bear them; endpoints,
+configurations and models must carry the factory's tag as well.
+"""
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+# The function itself has 900 s; the answer to CloudFormation must still go out.
+BUDGET_SECONDS = 840.0
+POLL_SECONDS = 3.0
+PHYSICAL_ID = "model-factory-teardown"
+_RUNNING_EXECUTION = ("Executing", "Stopping")
+_RUNNING_JOB = ("InProgress", "Stopping")
+# Key of a pipeline step's metadata, and the word that SageMaker's calls use.
+_JOB_KINDS = {"ProcessingJob": "ProcessingJob", "TuningJob": "HyperParameterTuningJob"}
+_MISSING_CODES = (
+    "NoSuchBucket",
+    "PipelineNotFoundException",
+    "ResourceNotFound",
+    "ResourceNotFoundException",
+)
+_SETTLED_CODES = (
+    "ConflictException",
+    "DuplicatedStopRequestException",
+    "PipelineExecutionNotStoppableException",
+    "ValidationException",
+)
+
+
+class TimeBudgetSpentError(Exception):
+    """Something is still there at the end of the time; a second `cdk destroy` goes on."""
+
+
+def handler(event: dict[str, Any], context: Any) -> None:
+    print(event["RequestType"], json.dumps(event.get("ResourceProperties", {})))
+    status, reason = "SUCCESS", ""
+    if event["RequestType"] == "Delete":
+        try:
+            Teardown(event["ResourceProperties"], time.monotonic() + BUDGET_SECONDS).run()
+        except Exception as error:  # noqa: BLE001 (without an answer CloudFormation waits an hour)
+            status, reason = "FAILED", f"{type(error).__name__}: {error}"
+            print(reason)
+    respond(event, status, reason)
+
+
+def respond(event: dict[str, Any], status: str, reason: str) -> None:
+    body = {
+        "Status": status,
+        "Reason": reason[:1000],
+        "PhysicalResourceId": PHYSICAL_ID,
+        **{key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")},
+    }
+    # The signature of the address covers an empty content type.
+    request = urllib.request.Request(  # noqa: S310 (the address is CloudFormation's)
+        event["ResponseURL"], json.dumps(body).encode(), {"Content-Type": ""}, method="PUT"
+    )
+    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+        print(status, response.status)
+
+
+class Teardown:
+    def __init__(self, names: dict[str, Any], deadline: float) -> None:
+        self.names = names
+        self.deadline = deadline
+        self.events = boto3.client("events")
+        self.codepipeline = boto3.client("codepipeline")
+        self.codebuild = boto3.client("codebuild")
+        self.sagemaker = boto3.client("sagemaker")
+        self.s3 = boto3.client("s3")
+
+    def run(self) -> None:
+        """In this order: nothing starts anew, nothing writes any more, then what was written goes."""
+        for rule in self.names["RuleNames"]:
+            unless_missing(self.events.disable_rule, Name=rule)
+        self.stop_delivery()
+        for project in self.names["BuildProjectNames"]:
+            self.stop_builds(project)
+        self.stop_executions()
+        for endpoint in self.names["EndpointNames"]:
+            self.delete_endpoint(endpoint)
+        for endpoint in self.names["EndpointNames"]:
+            self.delete_configs_and_models(f"{endpoint}-")
+        for bucket in self.names["BucketNames"]:
+            unless_missing(self.empty_bucket, bucket=bucket)
+
+    def stop_delivery(self) -> None:
+        name = self.names["DeliveryPipelineName"]
+        for execution in pages(
+            self.codepipeline, "list_pipeline_executions", "pipelineExecutionSummaries", pipelineName=name
+        ):
+            if execution["status"] == "InProgress":
+                print("stopping delivery", execution["pipelineExecutionId"])
+                unless_settled(
+                    self.codepipeline.stop_pipeline_execution,
+                    pipelineName=name,
+                    pipelineExecutionId=execution["pipelineExecutionId"],
+                    abandon=True,
+                    reason="The factory is being destroyed",
+                )
+
+    def running_builds(self, project: str) -> list[str]:
+        ids = pages(self.codebuild, "list_builds_for_project", "ids", projectName=project)[:100]
+        builds = self.codebuild.batch_get_builds(ids=ids)["builds"] if ids else []
+        return [build["id"] for build in builds if build["buildStatus"] == "IN_PROGRESS"]
+
+    def stop_builds(self, project: str) -> None:
+        for build in self.running_builds(project):
+            print("stopping build", build)
+            self.codebuild.stop_build(id=build)
+        self.wait(lambda: not self.running_builds(project), f"builds of {project} to stop")
+
+    def stop_executions(self) -> None:
+        """Stop the training pipeline's executions and, without waiting for SageMaker to do it, their jobs."""
+        running = self.running_executions()
+        jobs = [job for execution in running for job in self.jobs(execution)]
+        for execution in running:
+            print("stopping", execution)
+            unless_settled(self.sagemaker.stop_pipeline_execution, PipelineExecutionArn=execution)
+        for kind, name in jobs:
+            if self.is_running(kind, name):
+                print("stopping", name)
+                stop = getattr(self.sagemaker, f"stop_{snake(kind)}")
+                unless_settled(stop, **{f"{kind}Name": name})
+        self.wait(lambda: not self.running_executions(), "executions of the training pipeline to stop")
+        self.wait(lambda: not any(self.is_running(*job) for job in jobs), "jobs to stop")
+
+    def running_executions(self) -> list[str]:
+        summaries = pages(
+            self.sagemaker,
+            "list_pipeline_executions",
+            "PipelineExecutionSummaries",
+            PipelineName=self.names["TrainingPipelineName"],
+        )
+        return [
+            summary["PipelineExecutionArn"]
+            for summary in summaries
+            if summary["PipelineExecutionStatus"] in _RUNNING_EXECUTION
+        ]
+
+    def jobs(self, execution: str) -> Iterator[tuple[str, str]]:
+        """Type and name of the jobs that an execution started, as far as the factory has such steps."""
+        steps = pages(
+            self.sagemaker,
+            "list_pipeline_execution_steps",
+            "PipelineExecutionSteps",
+            PipelineExecutionArn=execution,
+        )
+        for step in steps:
+            for key, kind in _JOB_KINDS.items():
+                if arn := step.get("Metadata", {}).get(key, {}).get("Arn"):
+                    yield kind, arn.rsplit("/", 1)[1]
+
+    def is_running(self, kind: str, name: str) -> bool:
+        describe = getattr(self.sagemaker, f"describe_{snake(kind)}")
+        job = unless_missing(describe, **{f"{kind}Name": name})
+        return job is not None and job[f"{kind}Status"] in _RUNNING_JOB
+
+    def delete_endpoint(self, name: str) -> None:
+        def is_gone() -> bool:
+            endpoint = unless_missing(self.sagemaker.describe_endpoint, EndpointName=name)
+            if endpoint is None:
+                return True
+            if not self.is_ours(endpoint["EndpointArn"]):
+                print("left alone, without the factory's tag:", name)
+                return True
+            # SageMaker refuses to delete what it is creating or updating.
+            if endpoint["EndpointStatus"] not in ("Creating", "Updating", "RollingBack", "Deleting"):
+                print("deleting endpoint", name)
+                unless_settled(self.sagemaker.delete_endpoint, EndpointName=name)
+            return False
+
+        self.wait(is_gone, f"endpoint {name} to be deleted")
+
+    def delete_configs_and_models(self, prefix: str) -> None:
+        for kind in ("EndpointConfig", "Model"):
+            delete = getattr(self.sagemaker, f"delete_{snake(kind)}")
+            found = pages(self.sagemaker, f"list_{snake(kind)}s", f"{kind}s", NameContains=prefix)
+            for item in found:
+                name = item[f"{kind}Name"]
+                if name.startswith(prefix) and self.is_ours(item[f"{kind}Arn"]):
+                    print("deleting", kind, name)
+                    unless_missing(delete, **{f"{kind}Name": name})
+
+    def is_ours(self, arn: str) -> bool:
+        tags = pages(self.sagemaker, "list_tags", "Tags", ResourceArn=arn)
+        return {"Key": self.names["FactoryTagKey"], "Value": self.names["FactoryName"]} in tags
+
+    def empty_bucket(self, bucket: str) -> None:
+        for upload in pages(self.s3, "list_multipart_uploads", "Uploads", Bucket=bucket):
+            self.s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        removed = 0
+        for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            keys = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
+            if not keys:
+                continue
+            answer = self.s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+            if errors := answer.get("Errors"):
+                raise RuntimeError(f"{bucket}: {len(errors)} objects stay, first {errors[0]}")
+            removed += len(keys)
+            self.check_time(f"objects of {bucket} to be removed")
+        print(bucket, removed, "objects removed")
+
+    def wait(self, is_done: Callable[[], bool], what: str) -> None:
+        while not is_done():
+            self.check_time(what)
+            time.sleep(POLL_SECONDS)
+
+    def check_time(self, what: str) -> None:
+        if time.monotonic() > self.deadline:
+            raise TimeBudgetSpentError(f"waited too long for {what}; run cdk destroy again")
+
+
+def snake(words: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in words).lstrip("_")
+
+
+def pages(client: Any, operation: str, key: str, **arguments: Any) -> list[Any]:
+    """The items under `key` of all pages; none when what is listed is not there."""
+
+    def items() -> list[Any]:
+        found = client.get_paginator(operation).paginate(**arguments)
+        return [item for page in found for item in page.get(key, ())]
+
+    return unless_missing(items) or []
+
+
+def unless_missing(call: Callable[..., Any], **arguments: Any) -> Any:
+    """What the call returns; None when what it is about does not exist, as after a half-finished destroy."""
+    try:
+        return call(**arguments)
+    except ClientError as error:
+        # SageMaker has no error code of its own for most of its things.
+        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"].lower()
+        is_missing = "could not find" in message or "does not exist" in message
+        if code in _MISSING_CODES or (code == "ValidationException" and is_missing):
+            return None
+        raise
+
+
+def unless_settled(call: Callable[..., Any], **arguments: Any) -> None:
+    """For what may end by itself between look and call: the next look tells."""
+    try:
+        unless_missing(call, **arguments)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _SETTLED_CODES:
+            raise
+        print("refused for now:", error)
