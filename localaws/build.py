@@ -1,8 +1,6 @@
 """One build: its phases from SUBMITTED to COMPLETED, run for real in processes of its own."""
 
-import json
 import logging
-import os
 import re
 import shutil
 import sys
@@ -12,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 
 from localaws.archives import pack, unpack
+from localaws.build_environment import MissingValue, VariableSources
 from localaws.build_shell import BuildShell, Deadline, Interrupted
 from localaws.buildspec import (
     PHASES,
@@ -28,7 +27,7 @@ from localaws.buildspec import (
     parse_buildspec,
     select_files,
 )
-from localaws.environments import machine_environment, overlay_environment
+from localaws.environments import overlay_environment
 from localaws.service import Json, ServiceError
 
 if TYPE_CHECKING:
@@ -218,56 +217,15 @@ class BuildRun:
     def _environment(
         self, credentials: "Credentials", spec: Buildspec, directories: Mapping[str, str]
     ) -> dict[str, str]:
-        """The whole environment of the commands, but for the Python that they run in."""
         self._say("Processing environment variables")
         home = self._folder / "home"
         home.mkdir()
-        record, stream = self.record, self.record["logs"].get("streamName", "")
-        machine = machine_environment(os.environ, cache_dir=self._account.state_dir / "cache")
-        machine.pop("PATH", None)  # the overlay's PATH ends with it
-        builtin = {
-            "HOME": str(home),
-            "CI": "true",
-            "CODEBUILD_CI": "true",
-            "CODEBUILD_BUILD_ID": record["id"],
-            "CODEBUILD_BUILD_ARN": record["arn"],
-            "CODEBUILD_BUILD_NUMBER": str(record["buildNumber"]),
-            "CODEBUILD_BUILD_IMAGE": record["environment"]["image"],
-            "CODEBUILD_BUILD_SUCCEEDING": "1",
-            "CODEBUILD_INITIATOR": record["initiator"],
-            "CODEBUILD_LOG_PATH": stream,
-            "CODEBUILD_SOURCE_REPO_URL": "",
-            "CODEBUILD_SOURCE_VERSION": record.get("sourceVersion", ""),
-            "CODEBUILD_START_TIME": str(int(record["startTime"].timestamp() * 1000)),
-            **directories,
-        }
-        if "resolvedSourceVersion" in record:
-            builtin["CODEBUILD_RESOLVED_SOURCE_VERSION"] = record["resolvedSourceVersion"]
-        return {
-            **machine,
-            **self._account.environment(credentials),
-            **spec.variables,
-            **self._looked_up(spec.parameter_store, "PARAMETER_STORE", credentials),
-            **self._looked_up(spec.secrets_manager, "SECRETS_MANAGER", credentials),
-            **self._project_variables(credentials),
-            **builtin,
-        }
-
-    def _project_variables(self, credentials: "Credentials") -> dict[str, str]:
-        values: dict[str, str] = {}
-        for variable in self.record["environment"].get("environmentVariables", []):
-            name, value, kind = variable["name"], variable["value"], variable.get("type", "PLAINTEXT")
-            values.update(
-                {name: value} if kind == "PLAINTEXT" else self._looked_up({name: value}, kind, credentials)
-            )
-        return values
-
-    def _looked_up(self, names: Mapping[str, str], kind: str, credentials: "Credentials") -> dict[str, str]:
-        """Values of Parameter Store and Secrets Manager, which no log of the build shows."""
-        look_up = _parameter if kind == "PARAMETER_STORE" else _secret
-        values = {name: look_up(self._account, reference, credentials) for name, reference in names.items()}
-        self._secrets.extend(value for value in values.values() if value)
-        return values
+        sources = VariableSources(self._account, credentials)
+        self._secrets = sources.secrets
+        try:
+            return sources.environment(self.record, spec, home=home, directories=directories)
+        except MissingValue as error:
+            raise BuildFailure("CLIENT_ERROR", str(error)) from error
 
     def _announce(self, spec: Buildspec, environment: Mapping[str, str]) -> None:
         for section, keys in spec.unidentified_keys.items():
@@ -294,7 +252,7 @@ class BuildRun:
 
     def _exported(self, spec: Buildspec, variables: Mapping[str, str]) -> list[Json]:
         """CodeBuild exports neither AWS_ variables nor values of Parameter Store and Secrets Manager."""
-        project = self.record["environment"].get("environmentVariables", [])
+        project = self.record["environment"]["environmentVariables"]
         hidden = {item["name"] for item in project if item.get("type", "PLAINTEXT") != "PLAINTEXT"}
         return [
             {"name": name, "value": variables[name]}
@@ -393,38 +351,3 @@ class BuildRun:
             line = line.replace(secret, "***")
         if self._log is not None:
             self._log.write(line)
-
-
-def _parameter(account: "Account", name: str, credentials: "Credentials") -> str:
-    answer = account.client("ssm", credentials).get_parameters(Names=[name], WithDecryption=True)
-    if answer["InvalidParameters"]:
-        raise BuildFailure(
-            "CLIENT_ERROR", f"Unable to retrieve the parameter {name} of Parameter Store: it does not exist"
-        )
-    return str(answer["Parameters"][0]["Value"])
-
-
-def _secret(account: "Account", reference: str, credentials: "Credentials") -> str:
-    """`reference` is <secret id>:<json key>:<version stage>:<version id>, all but the first optional."""
-    match = re.fullmatch(
-        r"(arn:aws:secretsmanager:[^:]*:[^:]*:secret:[^:]+|[^:]+)((?::[^:]*){0,3})", reference
-    )
-    if match is None:
-        raise BuildspecError(
-            f"secrets-manager: expected secret-id:json-key:version-stage:version-id, got {reference}"
-        )
-    json_key, stage, version = [*match.group(2).split(":")[1:], "", "", ""][:3]
-    request: dict[str, Any] = {"SecretId": match.group(1)}
-    if stage:
-        request["VersionStage"] = stage
-    if version:
-        request["VersionId"] = version
-    text = str(account.client("secretsmanager", credentials).get_secret_value(**request)["SecretString"])
-    if not json_key:
-        return text
-    content = json.loads(text)
-    if json_key not in content:
-        raise BuildFailure(
-            "CLIENT_ERROR", f"Secrets Manager: the secret {match.group(1)} has no key {json_key}"
-        )
-    return str(content[json_key])

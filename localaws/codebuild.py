@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SOURCE_TYPES = ("CODEPIPELINE", "S3", "NO_SOURCE")
 SECONDS_PER_MINUTE = 60.0
+_PATIENCE_SECONDS = 10.0  # for the end of a stopped build, but not for an AWS call of it that hangs
 ARTIFACT_TYPES = ("CODEPIPELINE", "NO_ARTIFACTS")
 # Set to anything that has an effect, these would change what a build does: refused by name.
 _UNSUPPORTED = (
@@ -285,7 +286,7 @@ class CodeBuild(Service):
         for run in runs:
             run.stop()
         for run in runs:
-            run.ended.wait()
+            run.ended.wait(_PATIENCE_SECONDS)
 
 
 def _defaults(account: "Account", name: str) -> Json:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from localaws.account import Account
 
 LOG = logging.getLogger("localaws.codepipeline")
+_PATIENCE_SECONDS = 10.0
 
 
 @dataclass
@@ -194,8 +195,9 @@ class Execution:
         self._thread.start()
 
     def join(self) -> None:
+        """Waits for the end of a stopped execution, but not for an AWS call that hangs."""
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_PATIENCE_SECONDS)
 
     def stop(self, *, abandon: bool, reason: str) -> None:
         with self._track.changed:
