@@ -62,7 +62,7 @@ def follow(
         statuses = [(step["StepName"], step["StepStatus"]) for step in current.steps]
         if statuses != last:
             changed, last = time.monotonic(), statuses
-        patience = (time.monotonic() - changed) / 10
+        patience = (time.monotonic() - changed) / 30
         sleep(min(max(patience, POLL_SECONDS_AT_LEAST), POLL_SECONDS_AT_MOST))
 
 

@@ -17,16 +17,16 @@ from pathlib import Path
 EXIT_MESSAGE_BYTES = 1024
 
 
-def main(arguments: list[str]) -> None:
+def run(source: Path, arguments: list[str]) -> None:
+    """Unpacks the code into `source` and runs the module there, in this process."""
     if not arguments:
         raise SystemExit("usage: job.py MODULE [ARGUMENT ...]")
-    with tempfile.TemporaryDirectory(prefix="source-") as source:
-        with tarfile.open(Path(__file__).with_name("source.tar.gz")) as archive:
-            archive.extractall(source, filter="data")
-        install_requirements(Path(source))
-        sys.path.insert(0, source)
-        sys.argv = arguments  # sys.argv[0] becomes the module's file
-        runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+    with tarfile.open(Path(__file__).with_name("source.tar.gz")) as archive:
+        archive.extractall(source, filter="data")
+    install_requirements(source)
+    sys.path.insert(0, str(source))
+    sys.argv = arguments  # sys.argv[0] becomes the module's file
+    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
 
 
 def install_requirements(source: Path) -> None:
@@ -55,13 +55,19 @@ def write_exit_message(text: str) -> None:
         Path(path).write_text(message, encoding="utf-8")
 
 
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="source-") as source:
+        try:
+            run(Path(source), sys.argv[1:])
+        except Exception as error:
+            write_exit_message("".join(traceback.format_exception_only(error)).strip())
+            traceback.print_exc()  # here, while the source that it quotes exists
+            sys.exit(1)
+        except SystemExit as error:
+            if isinstance(error.code, str):
+                write_exit_message(error.code)
+            raise
+
+
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except Exception as error:
-        write_exit_message("".join(traceback.format_exception_only(error)).strip())
-        raise
-    except SystemExit as error:
-        if isinstance(error.code, str):
-            write_exit_message(error.code)
-        raise
+    main()

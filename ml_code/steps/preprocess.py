@@ -62,7 +62,7 @@ def _read_checked(path: Path, schema: Schema) -> pd.DataFrame:
     try:
         return check_frame(pd.read_csv(path), schema)
     except (SchemaError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise SchemaError(f"{path.name}: {error}") from error
+        raise SchemaError(f"{path.name}: {error}") from None
 
 
 def main() -> None:
