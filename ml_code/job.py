@@ -62,7 +62,7 @@ def main() -> None:
         except Exception as error:
             write_exit_message("".join(traceback.format_exception_only(error)).strip())
             traceback.print_exc()  # here, while the source that it quotes exists
-            sys.exit(1)
+            raise SystemExit(1) from error
         except SystemExit as error:
             if isinstance(error.code, str):
                 write_exit_message(error.code)
