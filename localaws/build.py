@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -190,9 +190,9 @@ class BuildRun:
     def _download(self, credentials: "Credentials") -> dict[str, str]:
         """Fetches the sources; returns the variables that say where they are."""
         self._say("Waiting for DOWNLOAD_SOURCE")
-        s3 = self._account.client("s3", credentials)
         variables = {"CODEBUILD_SRC_DIR": str(self._source_directory)}
         self._source_directory.mkdir()
+        s3: Any = self._account.client("s3", credentials) if self._work.sources else None
         for number, (name, source) in enumerate(self._work.sources.items()):
             folder = self._source_directory if number == 0 else self._folder / f"src_{name}"
             variables[f"CODEBUILD_SRC_DIR_{name}"] = str(folder)
@@ -261,7 +261,7 @@ class BuildRun:
         ]
 
     def _upload(self, spec: Buildspec, credentials: "Credentials") -> None:
-        s3 = self._account.client("s3", credentials)
+        s3: Any = self._account.client("s3", credentials) if self._work.outputs else None
         for number, (name, target) in enumerate(self._work.outputs.items()):
             artifact = (
                 spec.artifact

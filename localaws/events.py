@@ -1,11 +1,12 @@
 """EventBridge rules of the default bus whose targets are services of our own.
 
 The rules themselves live in moto's EventBridge, which refuses targets that it does not know. Here an event that
-matches an enabled rule starts the target with the role that the rule gives to EventBridge.
+matches an enabled rule, or its schedule, starts the target with the role that the rule gives to EventBridge.
 """
 
 import json
 import logging
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ from moto.events.models import EventPattern, Rule, events_backends
 from localaws.account import ACCOUNT_ID
 from localaws.codepipeline import CodePipeline
 from localaws.iam import authorize, find_principal
+from localaws.schedules import is_due
 from localaws.service import Json, ServiceError
 
 if TYPE_CHECKING:
@@ -22,24 +24,21 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("localaws.events")
 _PRINCIPAL = "events.amazonaws.com"
+_TICK_SECONDS = 5.0
 
 
 def listen(account: "Account") -> None:
-    """From now on events reach the rules of the account's default bus."""
+    """From now on events and the clock reach the rules of the account's default bus."""
     account.event_listeners.append(lambda event: deliver(account, event))
+    threading.Thread(target=_watch_clock, args=(account,), name="schedules", daemon=True).start()
 
 
 def deliver(account: "Account", event: Json) -> None:
     """Starts the targets of every enabled rule that the event matches; what fails is logged, as on AWS."""
     complete = {"id": str(uuid4()), "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **event}
-    for rule in _rules(account):
-        if rule.state != "ENABLED" or not matches(rule, complete):
-            continue
-        for target in rule.targets:
-            try:
-                _invoke(account, rule, target)
-            except ServiceError as error:
-                LOG.error("FailedInvocation of %s by rule %s: %s", target["Arn"], rule.name, error.message)
+    for rule in _enabled_rules(account):
+        if matches(rule, complete):
+            _invoke_targets(account, rule)
 
 
 def matches(rule: Rule, event: Json) -> bool:
@@ -47,6 +46,37 @@ def matches(rule: Rule, event: Json) -> bool:
     pattern: EventPattern = rule.event_pattern
     message: Any = event
     return bool(pattern.get_pattern()) and pattern.matches_event(message)
+
+
+def run_schedules(account: "Account", fired: dict[str, datetime], now: datetime) -> None:
+    """Starts what is due; `fired` keeps, by rule ARN, when each rule fired last or was seen first."""
+    for rule in _enabled_rules(account):
+        if not rule.scheduled_expression:
+            continue
+        last = fired.setdefault(rule.arn, now)
+        try:
+            due = is_due(rule.scheduled_expression, last=last, now=now)
+        except ValueError as error:
+            LOG.error("The schedule of rule %s never fires: %s", rule.name, error)
+            continue
+        if due:
+            fired[rule.arn] = now
+            _invoke_targets(account, rule)
+
+
+def _watch_clock(account: "Account") -> None:
+    fired: dict[str, datetime] = {}
+    pause = threading.Event()
+    while not pause.wait(_TICK_SECONDS):
+        run_schedules(account, fired, datetime.now(UTC))
+
+
+def _invoke_targets(account: "Account", rule: Rule) -> None:
+    for target in rule.targets:
+        try:
+            _invoke(account, rule, target)
+        except ServiceError as error:
+            LOG.error("FailedInvocation of %s by rule %s: %s", target["Arn"], rule.name, error.message)
 
 
 def _invoke(account: "Account", rule: Rule, target: Json) -> None:
@@ -67,6 +97,6 @@ def _invoke(account: "Account", rule: Rule, target: Json) -> None:
     LOG.info("rule %s started execution %s of %s", rule.name, execution, name)
 
 
-def _rules(account: "Account") -> list[Rule]:
+def _enabled_rules(account: "Account") -> list[Rule]:
     buses = events_backends[ACCOUNT_ID][account.region].event_buses
-    return list(buses["default"].rules.values())
+    return [rule for rule in list(buses["default"].rules.values()) if rule.state == "ENABLED"]

@@ -1,4 +1,6 @@
 import json
+import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from localaws.account import Account
 from localaws.archives import pack
+from localaws.git_credential import git_configuration
 
 Json = dict[str, Any]
 Wait = Callable[..., Any]
@@ -177,6 +180,46 @@ def test_creation_runs_the_pipeline_with_artifacts_and_variables(factory: Factor
             result={"status": "Approved", "summary": ""},
             token="a-token-that-was-used",  # noqa: S106
         )
+
+
+def test_a_push_starts_an_execution_of_the_pushed_commit(
+    factory: Factory, eventually: Wait, account: Account, make_role: Callable[..., str], tmp_path: Path
+) -> None:
+    factory.seed("version: 0.2\nphases: {build: {commands: [echo]}}\n")
+    factory.create({"Source": [source(factory.name)]}, {"Build": [build(factory.name)]})
+    events = account.client("events")
+    pattern = {"source": ["aws.codecommit"], "resources": [account.arn("codecommit", factory.name)]}
+    rule = events.put_rule(Name=factory.name, EventPattern=json.dumps(pattern))["RuleArn"]
+    target = {
+        "Id": "Target0",
+        "Arn": account.arn("codepipeline", factory.name),
+        "RoleArn": make_role("events.amazonaws.com", "codepipeline:StartPipelineExecution"),
+    }
+    events.put_targets(Rule=factory.name, Targets=[target])
+    environment = {
+        **os.environ,
+        **account.environment(account.administrator),
+        **git_configuration(account.endpoint_url, {}),
+    }
+    script = """set -e
+        git clone -q "$1" work && cd work
+        git -c user.name=Ada -c user.email=a@b commit -q --allow-empty -m 'Another try'
+        git push -q origin main
+        git rev-parse HEAD"""
+    url = f"{account.endpoint_url}/v1/repos/{factory.name}"
+    pushed = subprocess.run(
+        ["sh", "-c", script, "sh", url],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    eventually(lambda: factory.statuses()[1:] == ["Succeeded"])
+    execution = factory.executions()[1]
+    assert execution["trigger"] == {"triggerType": "CloudWatchEvent", "triggerDetail": rule}
+    assert execution["sourceRevisions"][0]["revisionId"] == pushed.stdout.strip()
+    assert execution["sourceRevisions"][0]["revisionSummary"] == "Another try"
 
 
 def test_failed_build_fails_the_execution_with_its_reason(factory: Factory, eventually: Wait) -> None:
