@@ -9,6 +9,8 @@ An exception in a method fails the resource with the exception's text as the rea
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from localaws.service import ServiceError
+
 if TYPE_CHECKING:
     from localaws.account import Account
 
@@ -36,6 +38,14 @@ class Resource(Protocol):
 
     def delete(self, account: "Account", physical_id: str, properties: Properties) -> None:
         """Removes the resource; one that is gone already is not an error."""
+
+
+class CreationFailed(ServiceError):
+    """A resource that failed to be created and nevertheless left something, which a rollback deletes."""
+
+    def __init__(self, message: str, physical_id: str) -> None:
+        super().__init__("GeneralServiceException", message)
+        self.physical_id = physical_id
 
 
 RESOURCE_TYPES: dict[str, Resource] = {}

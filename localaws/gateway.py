@@ -16,7 +16,7 @@ from localaws.iam import Principal, find_principal
 from localaws.mlflow_proxy import PREFIX as MLFLOW_PREFIX
 from localaws.mlflow_proxy import MlflowProxy
 from localaws.permissions import require_permissions
-from localaws.service import NEVER_MOTO, ServiceError
+from localaws.service import NEVER_MOTO, Json, ServiceError
 from localaws.signature import Signature, read_signature, signature_matches
 
 Environ = dict[str, Any]
@@ -33,6 +33,9 @@ class Gateway:
         self._account = account
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._mlflow = MlflowProxy(account)
+        # Answered here although the service is moto's, and shown to us before moto answers.
+        self.operations: dict[tuple[str, str], Callable[[Account, Json], Json]] = {}
+        self.observers: dict[tuple[str, str], Callable[[Account, Json], None]] = {}
         self.routes: dict[str, Route] = {"/_localaws/health": _health}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -84,6 +87,11 @@ class Gateway:
                 f"The local AWS does not support {operation.service}:{operation.name}.",
                 501,
             )
+        key = (operation.service, operation.name)
+        if key in self.operations:
+            return wire.success(operation, self.operations[key](self._account, operation.parameters))
+        if key in self.observers:
+            self.observers[key](self._account, operation.parameters)
         environ["wsgi.input"] = BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
         environ.pop("HTTP_TRANSFER_ENCODING", None)

@@ -1,9 +1,20 @@
 """The one list of what the local AWS implements itself; everything else is moto's."""
 
+import json
 from typing import TYPE_CHECKING
 
-from localaws import cloudformation, codebuild, codecommit, codepipeline, events
+from localaws import (
+    cloudformation,
+    cloudformation_types,
+    codebuild,
+    codecommit,
+    codepipeline,
+    custom_resource,
+    events,
+    lambda_functions,
+)
 from localaws.account import Account
+from localaws.cloudformation_service import CloudFormation
 from localaws.codebuild import CodeBuild
 from localaws.codecommit import CodeCommit
 from localaws.codepipeline import CodePipeline
@@ -11,21 +22,51 @@ from localaws.git_http import PREFIX, GitApplication
 from localaws.sagemaker import resources as sagemaker_resources
 from localaws.sagemaker.runtime import SageMakerRuntime
 from localaws.sagemaker.service import SageMaker
+from localaws.service import Json
 
 if TYPE_CHECKING:
     from localaws.gateway import Gateway
 
-RESOURCE_MODULES = (sagemaker_resources, codecommit, codebuild, codepipeline)
+RESOURCE_MODULES = (
+    sagemaker_resources,
+    codecommit,
+    codebuild,
+    codepipeline,
+    cloudformation_types,
+    lambda_functions,
+)
 
 
 def install(account: Account, gateway: "Gateway") -> None:
     """Creates the services of an account, with their routes and CloudFormation types."""
     sagemaker = SageMaker(account)
-    runtime = SageMakerRuntime(account, sagemaker)
-    for service in (sagemaker, runtime, CodeCommit(account), CodeBuild(account), CodePipeline(account)):
+    for service in (
+        sagemaker,
+        SageMakerRuntime(account, sagemaker),
+        CodeCommit(account),
+        CodeBuild(account),
+        CodePipeline(account),
+        CloudFormation(account),
+    ):
         account.services[service.name] = service
     for module in RESOURCE_MODULES:
         for resource in module.RESOURCES:
             cloudformation.register(resource)
     gateway.routes[PREFIX] = GitApplication(account)
+    gateway.routes[custom_resource.RESPONSE_PREFIX] = custom_resource.receive
+    # Single operations of services that are moto's otherwise.
+    gateway.operations["lambda", "Invoke"] = lambda_functions.answer_invoke
     events.listen(account)
+    gateway.observers["events", "PutEvents"] = publish_entries
+
+
+def publish_entries(account: Account, request: Json) -> None:
+    """Shows the events of a PutEvents request to the rules whose targets are our own."""
+    for entry in request["Entries"]:
+        if entry.get("EventBusName", "default").rpartition("/")[2] == "default":
+            account.publish_event(
+                source=entry["Source"],
+                detail_type=entry["DetailType"],
+                detail=json.loads(entry["Detail"]),
+                resources=entry.get("Resources", []),
+            )
