@@ -1,0 +1,207 @@
+import json
+from typing import Any
+
+import pytest
+
+from ml_code.pipeline import PipelineSettings, pipeline_definition
+from ml_code.spec import load_spec
+from tests.stacks.synthesis import ACCOUNT, REGION, Synthesise, Synthesised
+
+ARTIFACTS = f"model-factory-artifacts-{ACCOUNT}-{REGION}"
+DATA = f"model-factory-data-{ACCOUNT}-{REGION}"
+DEPLOYMENTS = ("staging", "production")
+
+
+def environment(factory: Synthesised, project: str) -> dict[str, str]:
+    (found,) = (
+        each["Properties"]
+        for each in factory.of_type("AWS::CodeBuild::Project").values()
+        if each["Properties"]["Name"] == project
+    )
+    return {item["Name"]: item["Value"] for item in found["Environment"]["EnvironmentVariables"]}
+
+
+def stages(factory: Synthesised) -> dict[str, dict[str, Any]]:
+    pipeline = factory.only("AWS::CodePipeline::Pipeline")["Properties"]
+    return {stage["Name"]: stage["Actions"][0] for stage in pipeline["Stages"]}
+
+
+def depends_on(factory: Synthesised, type_: str) -> set[str]:
+    return set(factory.only(type_)["DependsOn"])
+
+
+def test_resource_types_are_few_and_plain(factory: Synthesised) -> None:
+    assert {resource["Type"] for resource in factory.resources.values()} == {
+        "AWS::CloudFormation::CustomResource",
+        "AWS::CodeBuild::Project",
+        "AWS::CodeCommit::Repository",
+        "AWS::CodePipeline::Pipeline",
+        "AWS::Events::Rule",
+        "AWS::IAM::Policy",
+        "AWS::IAM::Role",
+        "AWS::Lambda::Function",
+        "AWS::Logs::LogGroup",
+        "AWS::S3::Bucket",
+        "AWS::S3::BucketPolicy",
+        "AWS::SageMaker::MlflowApp",
+        "AWS::SageMaker::Pipeline",
+    }
+
+
+def test_buckets_are_private_encrypted_and_speak_tls_only(factory: Synthesised) -> None:
+    buckets = factory.of_type("AWS::S3::Bucket").values()
+    assert {bucket["Properties"]["BucketName"] for bucket in buckets} == {ARTIFACTS, DATA}
+    for bucket in buckets:
+        assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["Properties"]["BucketEncryption"]
+    policies = factory.of_type("AWS::S3::BucketPolicy").values()
+    assert {policy["Properties"]["Bucket"] for policy in policies} == {ARTIFACTS, DATA}
+    for policy in policies:
+        (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_data_is_versioned(factory: Synthesised) -> None:
+    (data,) = (
+        bucket["Properties"]
+        for bucket in factory.of_type("AWS::S3::Bucket").values()
+        if bucket["Properties"]["BucketName"] == DATA
+    )
+    assert data["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_the_definition_in_the_template_is_the_one_that_a_push_writes(factory: Synthesised) -> None:
+    pipeline = factory.only("AWS::SageMaker::Pipeline")["Properties"]
+    settings = PipelineSettings(
+        **json.loads(environment(factory, "model-factory-build")["PIPELINE_SETTINGS"])
+    )
+    body = pipeline["PipelineDefinition"]["PipelineDefinitionBody"]
+    assert body == pipeline_definition(load_spec(), settings)
+    assert settings.pipeline_name == pipeline["PipelineName"]
+
+
+def test_settings_reach_the_pipeline_and_the_deployments(synthesise: Synthesise) -> None:
+    factory = synthesise(
+        stage="prod",
+        training_instance_type="ml.c5.xlarge",
+        max_runtime_seconds=600,
+        serverless_memory_mb=4096,
+    )
+    body = factory.only("AWS::SageMaker::Pipeline")["Properties"]["PipelineDefinition"][
+        "PipelineDefinitionBody"
+    ]
+    assert '"ml.c5.xlarge"' in body
+    assert '"MaxRuntimeInSeconds": 600' in body
+    assert environment(factory, "model-factory-deploy-production")["SERVERLESS_MEMORY_MB"] == "4096"
+
+
+def test_delivery_runs_its_stages_in_order(factory: Synthesised) -> None:
+    pipeline = factory.only("AWS::CodePipeline::Pipeline")["Properties"]
+    assert (pipeline["PipelineType"], pipeline["ExecutionMode"]) == ("V2", "SUPERSEDED")
+    found = stages(factory)
+    assert list(found) == ["Source", "Build", "Staging", "Approval", "Production"]
+    assert found["Source"]["Configuration"]["BranchName"] == "main"
+    assert found["Source"]["Configuration"]["PollForSourceChanges"] == "false"
+    assert found["Approval"]["ActionTypeId"]["Category"] == "Approval"
+    assert found["Build"]["Namespace"] == "Build"
+
+
+@pytest.mark.parametrize(("stage", "endpoint"), [("Staging", "staging"), ("Production", "production")])
+def test_deployments_get_the_version_that_the_build_registered(
+    factory: Synthesised, stage: str, endpoint: str
+) -> None:
+    configuration = stages(factory)[stage]["Configuration"]
+    assert json.loads(configuration["EnvironmentVariables"]) == [
+        {"name": "MODEL_VERSION", "value": "#{Build.MODEL_VERSION}", "type": "PLAINTEXT"}
+    ]
+    deployment = environment(factory, f"model-factory-deploy-{endpoint}")
+    assert deployment["ENDPOINT_NAME"] == f"model-factory-{endpoint}"
+    assert deployment["STAGE"] == endpoint
+
+
+def test_a_push_to_main_starts_delivery(factory: Synthesised) -> None:
+    rule = factory.only("AWS::Events::Rule")["Properties"]
+    assert rule["State"] == "ENABLED"
+    assert rule["EventPattern"]["source"] == ["aws.codecommit"]
+    assert rule["EventPattern"]["detail"]["referenceName"] == ["main"]
+    (target,) = rule["Targets"]
+    assert target["Arn"] == f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:model-factory"
+
+
+def test_the_first_run_finds_all_that_a_build_calls(factory: Synthesised) -> None:
+    called = {
+        key
+        for key, resource in factory.resources.items()
+        if key.startswith(("Storage", "Tracking", "Training", "Serving", "DeliveryBuild", "DeliveryDeploy"))
+    }
+    assert called <= depends_on(factory, "AWS::CodePipeline::Pipeline")
+
+
+def test_teardown_is_deleted_before_anything_that_it_cleans(factory: Synthesised) -> None:
+    others = {key for key in factory.resources if not key.startswith("Teardown")}
+    assert others <= depends_on(factory, "AWS::CloudFormation::CustomResource")
+
+
+def test_every_log_group_of_the_factory_is_owned_and_forgets(factory: Synthesised) -> None:
+    groups = [group["Properties"] for group in factory.of_type("AWS::Logs::LogGroup").values()]
+    assert {group["RetentionInDays"] for group in groups} == {30}
+    assert {group["LogGroupName"] for group in groups} == {
+        "/aws/codebuild/model-factory-build",
+        *(f"/aws/codebuild/model-factory-deploy-{stage}" for stage in DEPLOYMENTS),
+        *(f"/aws/sagemaker/Endpoints/model-factory-{stage}" for stage in DEPLOYMENTS),
+        "/aws/lambda/model-factory-teardown",
+    }
+
+
+def test_every_taggable_resource_bears_the_factory(factory: Synthesised) -> None:
+    not_taggable = ("AWS::IAM::Policy", "AWS::S3::BucketPolicy", "AWS::CloudFormation::CustomResource")
+    for key, resource in factory.resources.items():
+        if resource["Type"] not in not_taggable:
+            tags = resource["Properties"]["Tags"]
+            bears = (
+                tags == {"model-factory": "model-factory"}
+                or {"Key": "model-factory", "Value": "model-factory"} in tags
+            )
+            assert bears, key
+
+
+def test_dev_leaves_nothing(factory: Synthesised) -> None:
+    assert not factory.is_protected
+    assert not [key for key, found in factory.resources.items() if found.get("DeletionPolicy") == "Retain"]
+    buckets = factory.only("AWS::CloudFormation::CustomResource")["Properties"]["BucketNames"]
+    assert set(buckets) == {ARTIFACTS, DATA}
+
+
+def test_prod_keeps_data_and_protects_the_stack(synthesise: Synthesise) -> None:
+    factory = synthesise(
+        stage="prod",
+        training_instance_type="ml.c5.xlarge",
+        max_runtime_seconds=600,
+        serverless_memory_mb=4096,
+    )
+    assert factory.is_protected
+    kept = {found["Type"] for found in factory.resources.values() if found.get("DeletionPolicy") == "Retain"}
+    assert kept == {
+        "AWS::S3::Bucket",
+        "AWS::SageMaker::MlflowApp",
+        "AWS::IAM::Role",
+        "AWS::IAM::Policy",
+        "AWS::CodeCommit::Repository",
+    }
+    assert factory.only("AWS::CloudFormation::CustomResource")["Properties"]["BucketNames"] == []
+    removed = [statement for _, statement in factory.statements() if statement.get("Sid") == "EmptyBuckets"]
+    assert not removed
+
+
+def test_the_outputs_name_what_a_person_needs(factory: Synthesised) -> None:
+    assert factory.outputs.keys() >= {
+        "RepositoryCloneUrl",
+        "DeliveryPipelineName",
+        "TrainingPipelineName",
+        "MlflowArn",
+        "DataBucketName",
+        "ArtifactBucketName",
+        "StagingEndpointName",
+        "ProductionEndpointName",
+    }
