@@ -306,6 +306,15 @@ class Execution:
             )
         if status != "Completed":
             raise StepFailed(f"ClientError: {described.get('FailureReason', '')}")
+        if run.step.type == "Tuning":
+            # Its properties are those of the describe *and* of the list call, the best training job first.
+            described["TrainingJobSummaries"] = self._call(
+                "list_training_jobs_for_hyper_parameter_tuning_job",
+                HyperParameterTuningJobName=name,
+                SortBy="FinalObjectiveMetricValue",
+                SortOrder="Ascending" if _minimizes(described) else "Descending",
+                MaxResults=50,
+            )["TrainingJobSummaries"]
         with self.changed:
             run.properties = described
 
@@ -391,3 +400,8 @@ class Execution:
             raise StepFailed(
                 f"ClientError: Failed to read property file {name} from s3://{bucket}/{key}: {error}"
             ) from error
+
+
+def _minimizes(tuning_job: Json) -> bool:
+    objective = tuning_job["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+    return bool(objective["Type"] == "Minimize")
