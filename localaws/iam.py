@@ -7,7 +7,7 @@ because moto itself looks at actions but hardly at resources and conditions.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +38,11 @@ class Principal:
         return self.caller.arn
 
     def names(self) -> frozenset[str]:
-        """How a resource's or trust policy may name this caller."""
-        return frozenset({self.arn, str(self.identity.arn), ROOT, ACCOUNT_ID})
+        """How a resource's or trust policy may name this caller, alone or with its account."""
+        return self.own_names() | {ROOT, ACCOUNT_ID}
+
+    def own_names(self) -> frozenset[str]:
+        return frozenset({self.arn, str(self.identity.arn)})
 
 
 def _iam() -> IAMBackend:
@@ -78,6 +81,9 @@ def authorize(
     )
     identity = decide(_identity_policies(principal.identity), request)
     by_resource = decide(_resource_policies(resource), request)
+    if by_resource is Decision.ALLOWED:
+        # Naming the account only delegates to its identity policies; naming the caller grants.
+        by_resource = decide(_resource_policies(resource), replace(request, principals=principal.own_names()))
     if Decision.DENIED in (identity, by_resource):
         kind = "an identity-based policy" if identity is Decision.DENIED else "a resource-based policy"
         raise _denied(principal, action, resource, f"with an explicit deny in {kind}")
@@ -93,17 +99,24 @@ def authorize(
             raise _denied(principal, action, resource, f"because no {kind} allows the {action} action")
 
 
-def caller_may_assume(principal: Principal, role_arn: str) -> None:
-    """The trust policy's half of sts:AssumeRole; the caller's own policies are the other half."""
+def assume_permission(principal: Principal, role_arn: str) -> None:
+    """sts:AssumeRole: the role's trust policy, and unless it names this very caller the caller's policies too."""
     role = _role(role_arn)
-    request = Request("sts:AssumeRole", role_arn, _global_context(principal), principals=principal.names())
-    if role is None or decide([role.assume_role_policy_document], request) is not Decision.ALLOWED:
+    context = _global_context(principal)
+    if role is None or not _trusts(role, principal.names(), context):
         raise _denied(
             principal,
             "sts:AssumeRole",
             role_arn,
             "because no resource-based policy allows the sts:AssumeRole action",
         )
+    if not _trusts(role, principal.own_names(), context):
+        authorize(principal, "sts:AssumeRole", role_arn)
+
+
+def _trusts(role: Role, names: frozenset[str], context: Mapping[str, list[str]]) -> bool:
+    request = Request("sts:AssumeRole", role.arn, context, principals=names)
+    return decide([role.assume_role_policy_document], request) is Decision.ALLOWED
 
 
 def assume_role_for_service(
