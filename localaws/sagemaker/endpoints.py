@@ -155,7 +155,7 @@ class Endpoints:
                 endpoint.description["EndpointConfigName"] = variant.config_name
             endpoint.description["LastModifiedTime"] = now()
         if retired is not None:
-            retired.close()
+            retired.retire()
         self._publish(endpoint)
 
     def _publish(self, endpoint: Endpoint) -> None:

@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localaws.logs import LogWriter
 from localaws.processes import Process
 from localaws.sagemaker.jobs import refuse_members
 from localaws.sagemaker.listing import now, page, pick
@@ -97,7 +96,6 @@ class MlflowApp:
         self._directory = account.state_dir / "mlflow" / identifier
         self._port = _free_port()
         self._process: Process | None = None
-        self._log: LogWriter | None = None
         self._settled = threading.Event()
         self._closed = threading.Event()
         self.description: Json = {
@@ -128,8 +126,6 @@ class MlflowApp:
         self._closed.set()
         if self._process is not None:
             self._process.terminate(grace_seconds=2.0)
-        if self._log is not None:
-            self._log.close()
         if self._directory.exists():
             shutil.rmtree(self._directory)
 
@@ -150,7 +146,6 @@ class MlflowApp:
         self._database.copy(database)
         if self._closed.is_set():
             return
-        self._log = LogWriter(self._account, "/aws/sagemaker/MlflowApps", self.arn.rpartition("/")[2])
         self._process = self._account.processes.start(
             [
                 *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(self._port)),
@@ -163,8 +158,13 @@ class MlflowApp:
                 **self._account.environment(self._credentials),
             },
             directory=self._directory,
-            on_line=self._log.write,
+            on_line=self._write_log,
         )
+
+    def _write_log(self, line: str) -> None:
+        """To a file: AWS shows no log of an app."""
+        with (self._directory / "server.log").open("a") as log:
+            log.write(f"{line}\n")
 
     def _answers_in_time(self) -> bool:
         deadline = time.monotonic() + STARTUP_SECONDS

@@ -154,6 +154,11 @@ def _check_model(request: Json) -> None:
     if "Image" not in container:
         raise ServiceError("ValidationException", "PrimaryContainer.Image must be given.")
     check_image(container["Image"])
-    refuse_values({"Mode": (container.get("Mode"), ("SingleModel",))})
+    refuse_values(
+        {
+            "Mode": (container.get("Mode"), ("SingleModel",)),
+            "EnableNetworkIsolation": (request.get("EnableNetworkIsolation"), (False,)),
+        }
+    )
     if source := container.get("ModelDataSource"):
         refuse_values({"CompressionType": (source["S3DataSource"]["CompressionType"], ("Gzip",))})

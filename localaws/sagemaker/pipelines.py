@@ -209,10 +209,6 @@ class Pipelines:
                 return execution, earlier
         return None
 
-    def stop_all(self) -> None:
-        for execution in list(self._executions.values()):
-            execution.stop()
-
     def _of(self, pipeline_arn: str) -> list[Execution]:
         return [item for item in self._executions.values() if item.pipeline["PipelineArn"] == pipeline_arn]
 

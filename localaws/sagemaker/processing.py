@@ -144,6 +144,11 @@ def _check(request: Json) -> None:
     check_image(request["AppSpecification"]["ImageUri"])
     if not request["AppSpecification"].get("ContainerEntrypoint"):
         raise ServiceError("ValidationException", "AppSpecification.ContainerEntrypoint must be given.")
+    network = request.get("NetworkConfig", {})
+    refuse_members(
+        network, {"EnableNetworkIsolation", "EnableInterContainerTrafficEncryption"}, "NetworkConfig"
+    )
+    refuse_values({"EnableNetworkIsolation": (network.get("EnableNetworkIsolation"), (False,))})
     cluster = request["ProcessingResources"]["ClusterConfig"]
     refuse_values({"InstanceCount": (cluster.get("InstanceCount"), (1,))})
     for item in request.get("ProcessingInputs", []):

@@ -6,7 +6,7 @@ import urllib3
 
 from localaws.account import ACCOUNT_ID
 from localaws.sagemaker.jobs import refuse_members
-from localaws.sagemaker.variant import Variant
+from localaws.sagemaker.variant import Retired, Variant
 from localaws.service import Json, Service, ServiceError
 
 if TYPE_CHECKING:
@@ -41,12 +41,10 @@ class SageMakerRuntime(Service):
                 f"Request body of {len(body)} bytes exceeds the limit of {limit} bytes.",
                 413,
             )
-        if not variant.slots.acquire(blocking=False):
-            raise ServiceError("ThrottlingException", "Rate exceeded", 429)
         try:
             return self._invoke(variant, body, request)
-        finally:
-            variant.slots.release()
+        except Retired:
+            return self.invoke_endpoint(request)
 
     def _invoke(self, variant: Variant, body: bytes, request: Json) -> Json:
         headers = {"Content-Type": request.get("ContentType", "application/json")}

@@ -89,7 +89,6 @@ class SageMaker(Service):
         )
 
     def close(self) -> None:
-        self.pipelines.stop_all()
         self.endpoints.close()
         self.mlflow_apps.close()
         self.host.warm_python.close()

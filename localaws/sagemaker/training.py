@@ -334,6 +334,7 @@ def check(request: Json) -> None:
         {
             "TrainingInputMode": (specification.get("TrainingInputMode"), ("File",)),
             "InstanceCount": (resources.get("InstanceCount"), (1,)),
+            "EnableNetworkIsolation": (request.get("EnableNetworkIsolation"), (False,)),
             "EnableManagedSpotTraining": (request.get("EnableManagedSpotTraining"), (False,)),
         }
     )

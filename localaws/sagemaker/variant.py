@@ -32,6 +32,10 @@ class LaunchFailed(Exception):
     """The variant does not serve; the text is the endpoint's FailureReason."""
 
 
+class Retired(Exception):
+    """Another variant answers for the endpoint by now."""
+
+
 class Variant:
     """Serves one model for one endpoint."""
 
@@ -56,8 +60,9 @@ class Variant:
         self._closed = threading.Event()
         self._port = _free_port()
         self._pool = urllib3.HTTPConnectionPool(HOST, self._port, maxsize=POOLED_CONNECTIONS, retries=False)
-        limit = self.serverless["MaxConcurrency"] if self.serverless else POOLED_CONNECTIONS * 8
-        self.slots = threading.BoundedSemaphore(limit)
+        self._answering = 0  # requests in the container now
+        self._retired = False
+        self._changed = threading.Condition()
 
     def launch(self) -> None:
         """Returns when /ping answers 200; raises LaunchFailed, with nothing left running."""
@@ -69,9 +74,28 @@ class Variant:
             raise
 
     def invoke(self, body: bytes, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
-        return self._pool.request(
-            "POST", "/invocations", body=body, headers=headers, timeout=INVOCATION_TIMEOUT_SECONDS
-        )
+        """Raises Retired, or ThrottlingException above a serverless variant's MaxConcurrency."""
+        with self._changed:
+            if self._retired:
+                raise Retired
+            if self.serverless and self._answering >= self.serverless["MaxConcurrency"]:
+                raise ServiceError("ThrottlingException", "Rate exceeded", 429)
+            self._answering += 1
+        try:
+            return self._pool.request(
+                "POST", "/invocations", body=body, headers=headers, timeout=INVOCATION_TIMEOUT_SECONDS
+            )
+        finally:
+            with self._changed:
+                self._answering -= 1
+                self._changed.notify_all()
+
+    def retire(self) -> None:
+        """Takes no more requests, answers those it has, then closes."""
+        with self._changed:
+            self._retired = True
+            self._changed.wait_for(lambda: self._answering == 0, INVOCATION_TIMEOUT_SECONDS)
+        self.close()
 
     def close(self) -> None:
         if self._closed.is_set():

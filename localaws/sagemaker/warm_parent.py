@@ -1,8 +1,8 @@
 """The process that has a job's usual libraries loaded and forks for every job; a program of its own.
 
-`python warm_parent.py SOCKET` listens on that (abstract) Unix socket. One connection is one child:
-the client sends the request (length, JSON) with the descriptor for the child's output; the answer is the
-child's process id; the child begins when the client sends a byte; its exit code follows at the end.
+`python warm_parent.py SOCKET LIBRARY…` loads the libraries and listens on that (abstract) Unix socket. One connection is one child:
+the client sends the request (length, JSON) with the descriptor for the child's output; the child answers with
+its process id and begins when the client sends a byte; its exit code follows at the end.
 
 Loaded third-party modules are hidden in the child until the first of them is imported. When the job has
 installed another version by then, the child starts again as a plain Python.
@@ -29,6 +29,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any, NoReturn
 
+# What jobs of the scikit-learn image import, and the MLflow client.
 LIBRARIES = (
     "numpy",
     "scipy.stats",
@@ -60,7 +61,7 @@ def main() -> None:
     listener.listen()
     del sys.path[0]  # the folder of this file is no place for a job's imports
     standard = set(sys.modules)
-    for name in LIBRARIES:
+    for name in sys.argv[2:]:
         load(name)
     hidden = {name: module for name, module in sys.modules.items() if _is_third_party(name, module, standard)}
     if threading.active_count() != 1:
@@ -109,8 +110,6 @@ def serve(listener: socket.socket, hidden: dict[str, types.ModuleType]) -> None:
                 run_child(request, output, connection, hidden)
             os.close(output)
             children[pid] = connection
-            with suppress(BrokenPipeError):
-                connection.sendall(HEADER.pack(pid))
 
 
 def _report_ended(children: dict[int, socket.socket]) -> None:
@@ -143,6 +142,7 @@ def run_child(
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
+        connection.sendall(HEADER.pack(os.getpid()))  # only now: whoever knows it may signal the group
         go = connection.recv(1)
         connection.close()
         if not go:  # nobody would end this process

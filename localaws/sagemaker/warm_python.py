@@ -85,7 +85,9 @@ class WarmProcess:
 class WarmPython:
     """Starts the parent in the background; forks jobs from it."""
 
-    def __init__(self, processes: ProcessTable, directory: Path) -> None:
+    def __init__(
+        self, processes: ProcessTable, directory: Path, libraries: Sequence[str] = warm_parent.LIBRARIES
+    ) -> None:
         self._address = f"localaws-{secrets.token_hex(16)}"
         self._ready = threading.Event()
         self._lock = threading.Lock()
@@ -94,7 +96,7 @@ class WarmPython:
         self._parent: Process | None = None
         self._warden: subprocess.Popen[bytes] | None = None
         if sys.platform == "linux":
-            self._start(processes, directory)
+            self._start(processes, directory, libraries)
 
     def runs(self, command: Sequence[str]) -> bool:
         """Whether a fork can stand for this command now: a Python script, or -c."""
@@ -151,7 +153,7 @@ class WarmPython:
             self._warden.wait()
             self._warden = None
 
-    def _start(self, processes: ProcessTable, directory: Path) -> None:
+    def _start(self, processes: ProcessTable, directory: Path, libraries: Sequence[str]) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         # Forks lead sessions of their own, which no one else knows: a warden of theirs ends them.
         read_end, self._pipe = os.pipe()
@@ -160,7 +162,7 @@ class WarmPython:
         )
         os.close(read_end)
         self._parent = processes.start(
-            [sys.executable, warm_parent.__file__, self._address],
+            [sys.executable, warm_parent.__file__, self._address, *libraries],
             environment={**_ENVIRONMENT, "HOME": str(directory.absolute()), "PATH": os.defpath},
             directory=directory,
             on_line=self._on_line,

@@ -16,7 +16,7 @@ from localaws.sagemaker.definition import (
     parse,
 )
 
-PROPERTIES = {
+PROPERTIES: dict[str, Any] = {
     "Train": {
         "TrainingJobName": "job-1",
         "ModelArtifacts": {"S3ModelArtifacts": "s3://b/model.tar.gz"},

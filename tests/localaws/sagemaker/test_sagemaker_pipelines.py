@@ -115,13 +115,17 @@ def test_stop(local: Any, wait_until: Callable[[Callable[[], bool]], None]) -> N
     name = create(local, document([step("Slow", slow)]))
     sagemaker = local.client()
     arn = start(local, name, {})
-    steps = lambda: sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)
-    wait_until(lambda: bool(steps()["PipelineExecutionSteps"]))
+
+    def steps() -> list[Any]:
+        listed = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)
+        return list(listed["PipelineExecutionSteps"])
+
+    wait_until(lambda: bool(steps()))
     sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=uuid.uuid4().hex)
     local.sagemaker.pipelines.execution({"PipelineExecutionArn": arn}).finished.wait(20)
     described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
     assert described["PipelineExecutionStatus"] == "Stopped"
-    assert steps()["PipelineExecutionSteps"][0]["StepStatus"] == "Stopped"
+    assert steps()[0]["StepStatus"] == "Stopped"
 
 
 def test_describe_and_refusals(local: Any) -> None:
