@@ -10,7 +10,7 @@ from typing import Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Response
 
-from localaws import wire
+from localaws import moto_patches, wire
 from localaws.account import Account
 from localaws.iam import Principal, find_principal
 from localaws.mlflow_proxy import PREFIX as MLFLOW_PREFIX
@@ -30,6 +30,7 @@ class Gateway:
     """A WSGI application; `routes` are paths that are no AWS API and care for their own authentication."""
 
     def __init__(self, account: Account) -> None:
+        moto_patches.apply()
         self._account = account
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._mlflow = MlflowProxy(account)
@@ -44,11 +45,13 @@ class Gateway:
         for prefix, route in self.routes.items():
             if path.startswith(prefix):
                 return route(environ, start_response)
-        body = read_body(environ)
-        what, response = self._answer(environ, body)
-        milliseconds = (time.perf_counter() - started) * 1000
-        LOG.debug("%s %s %.1f ms", what, getattr(response, "status", "-> moto"), milliseconds)
-        return response(environ, start_response)
+        what, response = self._answer(environ, read_body(environ))
+
+        def log_and_start(status: str, *rest: Any) -> Any:
+            LOG.debug("%s: %s, %.1f ms", what, status, (time.perf_counter() - started) * 1000)
+            return start_response(status, *rest)
+
+        return response(environ, log_and_start)
 
     def _answer(self, environ: Environ, body: bytes) -> tuple[str, Route]:
         service, protocol, what = "s3", "rest-xml", "unauthenticated"

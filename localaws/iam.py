@@ -199,6 +199,7 @@ def _global_context(principal: Principal) -> dict[str, list[str]]:
         "aws:securetransport": ["true"],
         "aws:principalarn": [str(principal.identity.arn)],
         "aws:principalaccount": [ACCOUNT_ID],
+        "aws:resourceaccount": [ACCOUNT_ID],
         "aws:principaltype": [kind],
         "aws:principalisawsservice": ["false"],
         "aws:viaawsservice": ["false"],
