@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from moto.logs.models import logs_backends
+
 from localaws.account import ACCOUNT_ID
 from localaws.build import BuildFailure, BuildRun, BuildWork, S3Object
 from localaws.cloudformation import Properties, Resource
@@ -260,6 +262,8 @@ class CodeBuild(Service):
         principal = find_principal(credentials.access_key_id, credentials.session_token)
         assert principal is not None, "the service role has just been assumed"
         try:
+            if group not in logs_backends[ACCOUNT_ID][self.account.region].groups:
+                authorize(principal, "logs:CreateLogGroup", self.account.arn("logs", f"log-group:{group}"))
             for verb in ("CreateLogStream", "PutLogEvents"):
                 resource = self.account.arn("logs", f"log-group:{group}:log-stream:{stream}")
                 authorize(principal, f"logs:{verb}", resource)
