@@ -19,7 +19,8 @@ from tests.stacks.synthesis import PROJECT, REGION, Synthesise, Synthesised, ren
 def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synthesise]:
     @cache
     def synthesised(**settings: Any) -> Synthesised:
-        app = App(analytics_reporting=False, outdir=str(tmp_path_factory.mktemp("cdk.out")))
+        context = {"@aws-cdk/core:validateAgainstDefaultRules": True}  # as cdk.json has it
+        app = App(analytics_reporting=False, context=context, outdir=str(tmp_path_factory.mktemp("cdk.out")))
         stack = ModelFactoryStack(
             app,
             config=FactoryConfig(**settings),

@@ -45,7 +45,8 @@ def render(value: Any, resources: Mapping[str, Any]) -> Any:
     if value.keys() == {"Ref"}:
         return _reference(value["Ref"], resources)
     if value.keys() == {"Fn::GetAtt"}:
-        return _attribute(*value["Fn::GetAtt"], resources)
+        id_, attribute = value["Fn::GetAtt"]
+        return _attribute(id_, attribute, resources)
     if value.keys() == {"Fn::Join"}:
         separator, parts = value["Fn::Join"]
         return separator.join(render(parts, resources))

@@ -12,9 +12,8 @@ from tests.stacks.synthesis import Synthesised
 @pytest.fixture(scope="module")
 def seed(factory: Synthesised) -> Path:
     manifest = json.loads((factory.directory / "model-factory.assets.json").read_text())
-    sources = [factory.directory / file["source"]["path"] for file in manifest["files"].values()]
-    (found,) = [source for source in sources if (source / "cdk.json").is_file()]
-    return found
+    sources = [factory.directory / str(file["source"]["path"]) for file in manifest["files"].values()]
+    return next(source for source in sources if (source / "cdk.json").is_file())
 
 
 def contents(seed: Path) -> Iterator[Path]:

@@ -1,0 +1,159 @@
+import importlib.util
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.stacks.synthesis import ACCOUNT, PROJECT
+
+moto = pytest.importorskip("moto", reason="a build installs no moto; the tests before a commit have it")
+
+REGION = "us-east-1"
+NAME = "digits"
+BUCKET = "digits-data"
+PROPERTIES = {
+    "FactoryTagKey": "model-factory",
+    "FactoryName": NAME,
+    "RuleNames": ["push"],
+    "DeliveryPipelineName": "not-there-any-more",
+    "BuildProjectNames": [],
+    "TrainingPipelineName": "not-there-any-more",
+    "EndpointNames": ["digits-staging", "digits-production"],
+    "BucketNames": [BUCKET, "gone-already"],
+}
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with moto.mock_aws(config={"core": {"passthrough": {"urls": [r"http://127\.0\.0\.1.*"]}}}):
+        path = PROJECT / "stacks/teardown_function/index.py"
+        spec = importlib.util.spec_from_file_location("teardown_index", path)
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
+        yield module
+
+
+@pytest.fixture
+def answers() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Where CloudFormation would take the function's answer."""
+    received: list[dict[str, Any]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", received
+        server.shutdown()
+
+
+def event(request_type: str, url: str, **properties: Any) -> dict[str, Any]:
+    return {
+        "RequestType": request_type,
+        "ResponseURL": url,
+        "StackId": "stack",
+        "RequestId": "request",
+        "LogicalResourceId": "Teardown",
+        "ResourceProperties": {**PROPERTIES, **properties},
+    }
+
+
+def make_endpoint(name: str, factory: str) -> None:
+    sagemaker = boto3.client("sagemaker")
+    tags = [{"Key": "model-factory", "Value": factory}]
+    sagemaker.create_model(
+        ModelName=f"{name}-v1",
+        ExecutionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/x",
+        PrimaryContainer={"Image": "image"},
+        Tags=tags,
+    )
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": f"{name}-v1",
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+        "InitialVariantWeight": 1.0,
+    }
+    sagemaker.create_endpoint_config(EndpointConfigName=f"{name}-v1", ProductionVariants=[variant], Tags=tags)
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-v1", Tags=tags)
+
+
+def left() -> set[str]:
+    sagemaker = boto3.client("sagemaker")
+    return (
+        {each["EndpointName"] for each in sagemaker.list_endpoints()["Endpoints"]}
+        | {each["EndpointConfigName"] for each in sagemaker.list_endpoint_configs()["EndpointConfigs"]}
+        | {each["ModelName"] for each in sagemaker.list_models()["Models"]}
+    )
+
+
+def test_delete_removes_what_is_the_factorys_and_nothing_else(
+    index: ModuleType, answers: tuple[str, list[dict[str, Any]]]
+) -> None:
+    make_endpoint("digits-staging", NAME)
+    make_endpoint("digits-production", "someone-else")  # the name, but not the tag
+    make_endpoint("letters-staging", NAME)  # the tag, but not the name
+    boto3.client("events").put_rule(Name="push", EventPattern=json.dumps({"source": ["x"]}))
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"1", b"2"):
+        s3.put_object(Bucket=BUCKET, Key="raw/a.csv", Body=body)
+    s3.delete_object(Bucket=BUCKET, Key="raw/a.csv")
+    s3.create_multipart_upload(Bucket=BUCKET, Key="raw/b.csv")
+
+    url, received = answers
+    index.handler(event("Delete", url), None)
+
+    assert received == [
+        {
+            "Status": "SUCCESS",
+            "Reason": "",
+            "PhysicalResourceId": "model-factory-teardown",
+            "StackId": "stack",
+            "RequestId": "request",
+            "LogicalResourceId": "Teardown",
+        }
+    ]
+    assert left() == {"digits-production", "digits-production-v1", "letters-staging", "letters-staging-v1"}
+    assert boto3.client("events").describe_rule(Name="push")["State"] == "DISABLED"
+    s3.delete_bucket(Bucket=BUCKET)  # refused while anything is in it
+    assert not s3.list_buckets()["Buckets"]
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Update"])
+def test_create_and_update_touch_nothing(
+    index: ModuleType, answers: tuple[str, list[dict[str, Any]]], request_type: str
+) -> None:
+    make_endpoint("digits-staging", NAME)
+    url, received = answers
+    index.handler(event(request_type, url), None)
+    assert [answer["Status"] for answer in received] == ["SUCCESS"]
+    assert "digits-staging" in left()
+
+
+def test_a_failure_is_told_to_cloudformation(
+    index: ModuleType, answers: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "BUDGET_SECONDS", -1.0)
+    make_endpoint("digits-staging", NAME)
+    url, received = answers
+    index.handler(event("Delete", url), None)
+    (answer,) = received
+    assert answer["Status"] == "FAILED"
+    assert "endpoint digits-staging to be deleted; run cdk destroy again" in answer["Reason"]
