@@ -28,7 +28,7 @@ class Build(Construct):
         super().__init__(scope, id)
         self.role = service_role(self, "Role", "codebuild.amazonaws.com", f"What the build {name} may do")
         logs = log_group(self, "Logs", name=f"/aws/codebuild/{name}", retention_days=log_retention_days)
-        grant_write_logs(self.role, logs.log_group_arn)
+        grant_write_logs(self.role, logs)
         grant_read(self.role, "ReadSource", source_bucket, source_prefix)
         project = codebuild.PipelineProject(
             self,

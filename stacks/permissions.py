@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import IConstruct
 
@@ -61,10 +62,11 @@ def grant_write(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes
     allow(grantee, sid, actions, [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes])
 
 
-def grant_write_logs(grantee: iam.IGrantable, *log_groups: str) -> None:
+def grant_write_logs(grantee: iam.IGrantable, *log_groups: logs.ILogGroup) -> None:
     """For log groups that the stack owns: no CreateLogGroup, or a late line brings a deleted group back."""
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    allow(grantee, "WriteLogs", actions, [f"{log_group}:log-stream:*" for log_group in log_groups])
+    streams = [arn(group, "logs", f"log-group:{group.log_group_name}:*") for group in log_groups]
+    allow(grantee, "WriteLogs", actions, streams)
 
 
 def grant_container(

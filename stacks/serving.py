@@ -48,7 +48,7 @@ class Serving(Construct):
         }
         grant_list(self.role, "ListArtifacts", artifact_bucket)
         grant_read(self.role, "ReadModels", artifact_bucket, SERVING)
-        grant_write_logs(self.role, *(group.log_group_arn for group in self.log_groups.values()))
+        grant_write_logs(self.role, *self.log_groups.values())
         grant_container(self.role, self, image_uri, "/aws/sagemaker/Endpoints")
 
     def environment(self, stage: str) -> Mapping[str, str]:

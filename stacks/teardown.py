@@ -45,7 +45,7 @@ class Teardown(Construct):
         )
         logs = log_group(self, "Logs", name=f"/aws/lambda/{name}", retention_days=config.log_retention_days)
         buckets = [] if config.keeps_data_on_destroy else [storage.data_bucket, storage.artifact_bucket]
-        grant_write_logs(role, logs.log_group_arn)
+        grant_write_logs(role, logs)
         _allow_stop_delivery(role, delivery)
         training.grant_stop(role)
         serving.grant_remove(role)

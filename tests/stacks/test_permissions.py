@@ -31,7 +31,12 @@ PATTERNS = {
     "sagemaker:endpoint-config/model-factory-production-*": "one a deployment",
     "logs:log-group:/aws/sagemaker/ProcessingJobs:*": "a stream a job, in a group of the account's",
     "logs:log-group:/aws/sagemaker/TrainingJobs:*": "a stream a job, in a group of the account's",
-    "own log group:log-stream:*": "the streams of a log group of the stack",
+    "logs:log-group:/aws/codebuild/model-factory-build:*": "a stream a build",
+    "logs:log-group:/aws/codebuild/model-factory-deploy-staging:*": "a stream a build",
+    "logs:log-group:/aws/codebuild/model-factory-deploy-production:*": "a stream a build",
+    "logs:log-group:/aws/lambda/model-factory-teardown:*": "a stream an instance",
+    "logs:log-group:/aws/sagemaker/Endpoints/model-factory-staging:*": "a stream an instance",
+    "logs:log-group:/aws/sagemaker/Endpoints/model-factory-production:*": "a stream an instance",
 }
 
 
@@ -44,8 +49,7 @@ def short(resource: str) -> str:
         resource = resource.replace(f"arn:aws:s3:::model-factory-{name}-{ACCOUNT}-{REGION}", f"s3:{name}")
     for service in ("sagemaker", "logs"):
         resource = resource.replace(f"arn:aws:{service}:{REGION}:{ACCOUNT}:", f"{service}:")
-    is_own_log_group = resource.split(".")[0].count("Logs") and resource.endswith(".Arn:log-stream:*")
-    return "own log group:log-stream:*" if is_own_log_group else resource
+    return resource
 
 
 def of_role(factory: Synthesised, role: str) -> Iterator[Mapping[str, Any]]:
