@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -11,6 +12,8 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from localaws.git_credential import git_configuration
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 30.0
@@ -42,6 +45,7 @@ class Server:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
             "SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT": f"{self.endpoint_url}/mlflow",
+            **git_configuration(self.endpoint_url, os.environ),
         }
 
 
@@ -90,8 +94,17 @@ def up(arguments: argparse.Namespace) -> None:
     (state_dir / ".gitignore").write_text("*\n")
     with (state_dir / "server.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "localaws.server", "--port", str(arguments.port)]
-            + ["--region", arguments.region, "--state-dir", str(state_dir)],
+            [
+                sys.executable,
+                "-m",
+                "localaws.server",
+                "--port",
+                str(arguments.port),
+                "--region",
+                arguments.region,
+                "--state-dir",
+                str(state_dir),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -140,7 +153,7 @@ def _remove_stale(state_dir: Path) -> None:
 
 def env(arguments: argparse.Namespace) -> None:
     for name, value in _require_server(arguments.state_dir).environment().items():
-        print(f"export {name}={value}")
+        print(f"export {name}={shlex.quote(value)}")
 
 
 def status(arguments: argparse.Namespace) -> None:

@@ -94,7 +94,7 @@ def _refuse_expired(timestamp: str, expires_seconds: str) -> None:
 def signature_matches(signature: Signature, secret_access_key: str, environ: Environ, body: bytes) -> bool:
     scope = f"{signature.date}/{signature.region}/{signature.signing_name}/aws4_request"
     canonical = hashlib.sha256(_canonical_request(signature, environ, body).encode()).hexdigest()
-    text = "\n".join([ALGORITHM, signature.timestamp, scope, canonical])
+    text = f"{ALGORITHM}\n{signature.timestamp}\n{scope}\n{canonical}"
     key = f"AWS4{secret_access_key}".encode()
     for part in (signature.date, signature.region, signature.signing_name, "aws4_request", text):
         key = hmac.digest(key, part.encode(), "sha256")

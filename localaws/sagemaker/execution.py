@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.account import Credentials
-from localaws.sagemaker.clients import client
 from localaws.sagemaker.constraints import check_constraints
 from localaws.sagemaker.definition import Definition, DefinitionError, Scope, Step, evaluate, holds
 from localaws.sagemaker.listing import now
@@ -352,7 +351,7 @@ class Execution:
 
     def _client(self, service: str) -> Any:
         """With the pipeline's role, so that its policies decide what a step may do."""
-        return client(self._sagemaker.account, service, self._credentials())
+        return self._sagemaker.account.client(service, self._credentials())
 
     def _credentials(self) -> Credentials:
         return self._sagemaker.account.assume_role(

@@ -5,7 +5,6 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from localaws.sagemaker.clients import client
 from localaws.sagemaker.container import Container
 from localaws.sagemaker.images import check_image
 from localaws.sagemaker.jobs import (
@@ -48,7 +47,7 @@ class ProcessingJob(Job):
     kind = KIND
 
     def _work(self, container: Container, credentials: "Credentials") -> None:
-        s3 = client(self._account, "s3", credentials)
+        s3 = self._account.client("s3", credentials)
         self._write_configuration(container)
         for item in self.request.get("ProcessingInputs", []):
             source = item["S3Input"]

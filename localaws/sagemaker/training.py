@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localaws.sagemaker import toolkit
-from localaws.sagemaker.clients import client
 from localaws.sagemaker.container import Container, Host
 from localaws.sagemaker.images import check_image
 from localaws.sagemaker.jobs import (
@@ -75,7 +74,7 @@ class TrainingJob(Job):
         return None if found is None else found["Value"]
 
     def _work(self, container: Container, credentials: "Credentials") -> None:
-        s3 = client(self._account, "s3", credentials)
+        s3 = self._account.client("s3", credentials)
         self._enter("Downloading", "Downloading input data")
         self._lay_out(container, s3)
         self._enter("Training", "Training image download completed. Training in progress.")

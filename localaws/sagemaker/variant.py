@@ -12,7 +12,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.logs import LogWriter
 from localaws.sagemaker import serving_container
-from localaws.sagemaker.clients import client
 from localaws.sagemaker.container import Container, Host, RunningProcess
 from localaws.sagemaker.listing import now
 from localaws.sagemaker.names import LOWER_ALPHANUMERIC, random_text
@@ -123,7 +122,7 @@ class Variant:
         if uri := _model_data(specification):
             archive = container.directory / "model.tar.gz"
             try:
-                download_file(client(self._account, "s3", credentials), uri, archive)
+                download_file(self._account.client("s3", credentials), uri, archive)
             except (ClientError, BotoCoreError) as error:
                 raise LaunchFailed(
                     f'Failed to download model data for container "container_1" from URL: "{uri}". Please ensure '

@@ -151,7 +151,7 @@ def run_child(
         code = _run(request["arguments"])
     except SystemExit as end:
         code = _exit_code(end.code)
-    except BaseException as error:  # noqa: BLE001 - whatever the job raised
+    except BaseException as error:
         own = error.__traceback__
         while own is not None and own.tb_frame.f_code.co_filename == __file__:
             own = own.tb_next
