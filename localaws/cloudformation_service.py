@@ -135,7 +135,12 @@ class CloudFormation(Service):
         return {"Summaries": summaries}
 
     def delete_change_set(self, request: Json) -> Json:
-        self._change_sets.remove(self._change_set(request))
+        """Deleting what does not exist succeeds, as on AWS: the CDK relies on it."""
+        try:
+            self._change_sets.remove(self._change_set(request))
+        except ServiceError as error:
+            if error.code != "ChangeSetNotFound":
+                raise
         return {}
 
     def execute_change_set(self, request: Json) -> Json:

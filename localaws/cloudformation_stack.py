@@ -230,7 +230,7 @@ class Deployment:
             resource.definition = definition
             self._undo.append(lambda: setattr(resource, "definition", old.definition))
             return
-        self._undo.append(lambda: self._undo_update(resource, old))
+        self._undo.append(lambda: self._undo_update(resource, old, properties))
         self._attempt(resource, "UPDATE", lambda: self._modify(resource, definition, properties))
         if resource.physical_id != old.physical_id:
             self._replaced.append(old)
@@ -286,15 +286,12 @@ class Deployment:
             self._stack.set_resource_status(resource, "DELETE_COMPLETE")
         del self._stack.resources[resource.logical_id]
 
-    def _undo_update(self, resource: StackResource, old: StackResource) -> None:
-        failed_before_change = (
-            resource.properties == old.properties and resource.physical_id == old.physical_id
-        )
+    def _undo_update(self, resource: StackResource, old: StackResource, attempted: Properties) -> None:
         if resource.physical_id != old.physical_id:
             delete_resource(self._account, self._stack, StackResource(**vars(resource)), retain=())
-        elif not failed_before_change:
+        else:  # also when the update failed: it may have failed half way
             implementation = resource_type(self._stack, resource)
-            implementation.update(self._account, old.physical_id, old.properties, resource.properties)
+            implementation.update(self._account, old.physical_id, old.properties, attempted)
         vars(resource).update(vars(old))
         self._stack.set_resource_status(resource, "UPDATE_COMPLETE")
 
