@@ -144,6 +144,14 @@ class Training(Construct):
         verbs = ("Create", "Describe", "Stop")
         actions = [f"sagemaker:{verb}{job}" for verb in verbs for job in _JOB_TYPES]
         allow(role, "RunJobs", [*actions, "sagemaker:AddTags"], self._job_arns())
+        # The best training job is a property of the tuning step.
+        list_trainings = "sagemaker:ListTrainingJobsForHyperParameterTuningJob"
+        allow(
+            role,
+            "RankTrainingJobs",
+            [list_trainings],
+            [arn(self, "sagemaker", "hyper-parameter-tuning-job/*")],
+        )
         # Condition steps read property files, which evaluation writes.
         grant_read(role, "ReadPropertyFiles", artifact_bucket, RESULTS)
         grant_pass_role(role, self.job_role, _SAGEMAKER)

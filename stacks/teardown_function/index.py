@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     if event["RequestType"] == "Delete":
         try:
             Teardown(event["ResourceProperties"], time.monotonic() + BUDGET_SECONDS).run()
-        except Exception as error:  # noqa: BLE001 (without an answer CloudFormation waits an hour)
+        except Exception as error:  # without an answer CloudFormation waits an hour
             status, reason = "FAILED", f"{type(error).__name__}: {error}"
             print(reason)
     respond(event, status, reason)
