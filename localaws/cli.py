@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,6 +161,14 @@ def status(arguments: argparse.Namespace) -> None:
     server = _require_server(arguments.state_dir)
     started = (arguments.state_dir / "server.json").stat().st_mtime
     print(f"Running: {server.endpoint_url}, pid {server.pid}, up {time.time() - started:.0f} s")
+    with urllib.request.urlopen(f"{server.endpoint_url}/_localaws/status", timeout=10) as answer:  # noqa: S310
+        report = json.load(answer)
+    print(f"Processes: {len(report['processes'])}")
+    for pid, command in report["processes"]:
+        print(f"  {pid:>7}  {command}")
+    print(f"Stacks: {len(report['stacks'])}")
+    for name, state in report["stacks"]:
+        print(f"  {name}  {state}")
 
 
 def logs(arguments: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ def validation_error(message: str) -> ServiceError:
     return ServiceError("ValidationError", message)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """YAML with CloudFormation's short tags (!Ref, !GetAtt, …); dates such as 2012-10-17 stay strings."""
 
 
@@ -80,13 +80,14 @@ def references(value: Any) -> Iterator[str]:
 def dependencies(template: Template, logical_id: str) -> set[str]:
     resource = template["Resources"][logical_id]
     explicit = resource.get("DependsOn", [])
-    names = {explicit} if isinstance(explicit, str) else set(explicit)
+    names: set[str] = {explicit} if isinstance(explicit, str) else set(explicit)
     unknown = names - template["Resources"].keys()
     if unknown:
         raise validation_error(
             f"Template format error: Unresolved resource dependencies {sorted(unknown)} in the Resources block"
         )
-    return names | (set(references(resource.get("Properties", {}))) & template["Resources"].keys())
+    named: set[str] = set(references(resource.get("Properties", {}))) & set(template["Resources"])
+    return names | named
 
 
 def in_dependency_order(template: Template) -> list[str]:

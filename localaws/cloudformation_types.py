@@ -228,7 +228,7 @@ class Role:
         require_known(self.type, properties, self.KNOWN)
         iam = client(account, "iam")
         name = properties.get("RoleName") or generated_name(logical_id, limit=64)
-        optional = {
+        optional: Properties = {
             key: properties[key]
             for key in ("Description", "Tags", "Path", "PermissionsBoundary")
             if key in properties

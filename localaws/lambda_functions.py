@@ -126,6 +126,7 @@ def _run(account: "Account", function: LambdaFunction, event: str, directory: Pa
         on_line=log,
     )
     timed_out = False
+    outcome: Json
     try:
         exit_code = process.wait(timeout_seconds)
     except TimeoutExpired:

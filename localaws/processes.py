@@ -5,6 +5,7 @@ such session and kills those left when the pipe closes: that is, even when the l
 """
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+READ_GRACE_SECONDS = 5.0
 
 
 class Process:
@@ -29,8 +32,15 @@ class Process:
         """The exit code, once the process ended and its output was read; raises subprocess.TimeoutExpired."""
         code = self._popen.wait(timeout_seconds)
         self.kill()  # what it left running in its group
-        self._reader.join()
+        # One that fled into a session of its own may hold the pipe open for ever.
+        self._reader.join(READ_GRACE_SECONDS)
         return code
+
+    @property
+    def command(self) -> str:
+        arguments = self._popen.args
+        assert isinstance(arguments, list)
+        return shlex.join(arguments).splitlines()[0]
 
     @property
     def running(self) -> bool:
@@ -93,10 +103,18 @@ class ProcessTable:
         reader.start()
         return process
 
+    def running(self) -> list[tuple[int, str]]:
+        """Process id and command line of each child."""
+        with self._lock:
+            return [(process.pid, process.command) for process in self._running.values()]
+
     def close(self) -> None:
         """Ends all children, then the warden."""
         with self._lock:
             left = list(self._running.values())
+        for process in left:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
         for process in left:
             process.terminate(grace_seconds=2.0)
         os.close(self._pipe)

@@ -1,7 +1,10 @@
 """The one list of what the local AWS implements itself; everything else is moto's."""
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Response
 
 from localaws import (
     cloudformation,
@@ -40,13 +43,14 @@ RESOURCE_MODULES = (
 def install(account: Account, gateway: "Gateway") -> None:
     """Creates the services of an account, with their routes and CloudFormation types."""
     sagemaker = SageMaker(account)
+    stacks = CloudFormation(account)
     for service in (
         sagemaker,
         SageMakerRuntime(account, sagemaker),
         CodeCommit(account),
         CodeBuild(account),
         CodePipeline(account),
-        CloudFormation(account),
+        stacks,
     ):
         account.services[service.name] = service
     for module in RESOURCE_MODULES:
@@ -57,7 +61,23 @@ def install(account: Account, gateway: "Gateway") -> None:
     # Single operations of services that are moto's otherwise.
     gateway.operations["lambda", "Invoke"] = lambda_functions.answer_invoke
     events.listen(account)
+    gateway.routes["/_localaws/status"] = StatusPage(account, stacks)
     gateway.observers["events", "PutEvents"] = publish_entries
+
+
+class StatusPage:
+    """What `python -m localaws status` shows."""
+
+    def __init__(self, account: Account, cloudformation_service: CloudFormation) -> None:
+        self._account = account
+        self._cloudformation = cloudformation_service
+
+    def __call__(self, environ: Json, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        report = {
+            "processes": self._account.processes.running(),
+            "stacks": [(stack.name, stack.status) for stack in self._cloudformation.stacks()],
+        }
+        return Response(json.dumps(report), mimetype="application/json")(environ, start_response)
 
 
 def publish_entries(account: Account, request: Json) -> None:
