@@ -1,13 +1,18 @@
 """A deployed factory as its operators see it: names from the stack's outputs, AWS clients, clear errors."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -48,6 +53,16 @@ def deployed_factory() -> Factory:
         ) from None
     outputs = stacks[0].get("Outputs", [])
     return Factory(name, {output["OutputKey"]: output["OutputValue"] for output in outputs})
+
+
+def registry(factory: Factory) -> "MlflowClient":
+    """A client of the factory's MLflow."""
+    import mlflow  # two seconds, only where it is needed
+
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # The SageMaker plugin signs for the global tracking URI, whatever URI the client has.
+    mlflow.set_tracking_uri(factory.output("MlflowArn"))
+    return mlflow.MlflowClient()
 
 
 def run(main: Callable[[], int | None]) -> None:

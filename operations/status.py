@@ -8,7 +8,7 @@ import boto3
 from rich.console import Console
 from rich.table import Table
 
-from operations.factory import Factory, deployed_factory, run
+from operations.factory import Factory, deployed_factory, registry, run
 
 COLOURS = {
     "Succeeded": "green",
@@ -67,9 +67,7 @@ def _steps(factory: Factory) -> Iterator[tuple[str, ...]]:
 
 
 def _versions(factory: Factory) -> Iterator[tuple[str, ...]]:
-    import mlflow  # two seconds, after what is quick
-
-    client = mlflow.MlflowClient(tracking_uri=factory.output("MlflowArn"))
+    client = registry(factory)
     for model in client.search_registered_models():
         aliases: dict[str, list[str]] = {}
         for alias, version in model.aliases.items():

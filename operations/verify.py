@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 
-from operations.factory import PROJECT, Factory, OperationError, deployed_factory, run
+from operations.factory import PROJECT, Factory, OperationError, deployed_factory, registry, run
 
 SAMPLE_DATA = PROJECT / "data" / "digits.csv"
 FILES = ("verification.json", "verification.png")
@@ -30,15 +30,13 @@ def invoke_once(factory: Factory) -> str:
 
 def fetch_verification(factory: Factory, model: str, directory: Path) -> tuple[Any, str]:
     """Copies what the production deployment's verification wrote; returns the version and its run's URL."""
-    import mlflow  # two seconds, only where it is needed
-
-    client = mlflow.MlflowClient(tracking_uri=factory.output("MlflowArn"))
+    client = registry(factory)
     version = client.get_model_version_by_alias(model, "production")
     if version.run_id is None:
         raise OperationError(f"Model {model} version {version.version} belongs to no MLflow run.")
     for name in FILES:
-        client.download_artifacts(version.run_id, f"verification/production/{name}", str(directory))
-        (directory / "verification" / "production" / name).replace(directory / name)
+        copy = client.download_artifacts(version.run_id, f"verification/production/{name}", str(directory))
+        Path(copy).replace(directory / name)
     run_info = client.get_run(version.run_id).info
     home = boto3.client("sagemaker").create_presigned_mlflow_app_url(Arn=factory.output("MlflowArn"))[
         "AuthorizedUrl"

@@ -12,27 +12,27 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import mlflow
 import pytest
 import yaml
+from mlflow import MlflowClient
 
 from operations.audit import left_of
-from operations.factory import deployed_factory
+from operations.factory import deployed_factory, registry
 from tests.e2e.conftest import NAME, Workspace, invoke
 
 pytestmark = pytest.mark.e2e
 
 
-def registry() -> mlflow.MlflowClient:
-    return mlflow.MlflowClient(tracking_uri=deployed_factory().output("MlflowArn"))
+def mlflow_client() -> MlflowClient:
+    return registry(deployed_factory())
 
 
 def versions() -> list[str]:
-    return sorted(version.version for version in registry().search_model_versions("name = 'digits'"))
+    return sorted(version.version for version in mlflow_client().search_model_versions("name = 'digits'"))
 
 
 def production_version() -> str:
-    return str(registry().get_model_version_by_alias("digits", "production").version)
+    return str(mlflow_client().get_model_version_by_alias("digits", "production").version)
 
 
 def aws(*arguments: str) -> str:
@@ -57,7 +57,7 @@ def test_a_bare_deploy_ends_with_a_verified_model_in_production(factory: Workspa
     answer = invoke()
     assert answer["model_version"] == "1"
     assert production_version() == "1"
-    version = registry().get_model_version("digits", "1")
+    version = mlflow_client().get_model_version("digits", "1")
     assert answer["run_id"] == version.run_id
     assert answer["commit"] == version.tags["commit"]
     assert float(version.tags["test_accuracy"]) >= 0.95
