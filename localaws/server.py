@@ -68,11 +68,11 @@ def serve(state_dir: Path, port: int, region: str) -> None:
         LOG.info("stopped")
 
 
-def create_administrator() -> Credentials:
+def create_administrator(name: str = ADMINISTRATOR) -> Credentials:
     iam = iam_backends[ACCOUNT_ID]["aws"]
-    iam.create_user("us-east-1", ADMINISTRATOR)
-    iam.attach_user_policy("arn:aws:iam::aws:policy/AdministratorAccess", ADMINISTRATOR)
-    key = iam.create_access_key(ADMINISTRATOR)
+    iam.create_user("us-east-1", name)
+    iam.attach_user_policy("arn:aws:iam::aws:policy/AdministratorAccess", name)
+    key = iam.create_access_key(name)
     return Credentials(key.access_key_id, key.secret_access_key)
 
 

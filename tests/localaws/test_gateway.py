@@ -1,0 +1,160 @@
+"""Who may do what, asked with real clients."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from localaws.account import Account, Credentials
+from localaws.service import ServiceError
+
+MakeRole = Callable[..., tuple[str, Credentials]]
+
+
+@pytest.fixture
+def make_role(local_aws: Account) -> MakeRole:
+    """A role of codebuild.amazonaws.com with the given statements, and credentials of it."""
+
+    def make(*statements: dict[str, Any]) -> tuple[str, Credentials]:
+        iam, name = local_aws.client("iam"), f"role-{uuid4().hex[:8]}"
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "codebuild.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                }
+            ],
+        }
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        if statements:
+            document = {"Version": "2012-10-17", "Statement": statements}
+            iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(document))
+        return arn, local_aws.assume_role(arn, principal="codebuild.amazonaws.com", session_name="build-1")
+
+    return make
+
+
+@pytest.fixture
+def bucket(local_aws: Account) -> str:
+    name = f"bucket-{uuid4().hex[:8]}"
+    local_aws.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+def refusal(call: Callable[[], Any]) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        call()
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def allow(action: str, resource: str) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": resource}
+
+
+def test_the_signature_counts(local_aws: Account) -> None:
+    key = local_aws.administrator.access_key_id
+    wrong = local_aws.client("sts", Credentials(key, "wrong"))
+    unknown = local_aws.client("sts", Credentials("AKIAIOSFODNN7EXAMPLE", "x"))
+    assert refusal(wrong.get_caller_identity)[0] == "SignatureDoesNotMatch"
+    assert refusal(unknown.get_caller_identity)[0] == "InvalidClientTokenId"
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{local_aws.endpoint_url}/a-bucket/a-key", timeout=5)
+
+
+def test_keys_with_odd_characters_are_signed_like_s3_signs_them(local_aws: Account, bucket: str) -> None:
+    s3, key = local_aws.client("s3"), "a b/ü+z&a=b~%41.txt"
+    s3.put_object(Bucket=bucket, Key=key, Body=b"hello")
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"hello"
+    session = boto3.Session(
+        local_aws.administrator.access_key_id,
+        local_aws.administrator.secret_access_key,
+        region_name="us-east-1",
+    )
+    signer = session.client(
+        "s3", endpoint_url=local_aws.endpoint_url, config=Config(signature_version="s3v4")
+    )
+    url = signer.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
+    assert urllib.request.urlopen(url, timeout=5).read() == b"hello"
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(url.replace("Expires=3600", "Expires=7200"), timeout=5)
+
+
+def test_a_role_may_do_what_its_policies_say_and_no_more(
+    local_aws: Account, bucket: str, make_role: MakeRole
+) -> None:
+    role, credentials = make_role(allow("s3:PutObject", f"arn:aws:s3:::{bucket}/models/*"))
+    s3 = local_aws.client("s3", credentials)
+    s3.put_object(Bucket=bucket, Key="models/1", Body=b"")
+    code, message = refusal(lambda: s3.put_object(Bucket=bucket, Key="raw/1", Body=b""))
+    name = role.rpartition("/")[2]
+    assert code == "AccessDenied"
+    assert message == (
+        f"User: arn:aws:sts::123456789012:assumed-role/{name}/build-1 is not authorized to perform: s3:PutObject "
+        f"on resource: arn:aws:s3:::{bucket}/raw/1 because no identity-based policy allows the s3:PutObject action"
+    )
+    logs = local_aws.client("logs", credentials)
+    assert refusal(lambda: logs.create_log_group(logGroupName="x"))[0] == "AccessDeniedException"
+
+
+def test_a_role_is_passed_only_with_permission_to_pass_it(local_aws: Account, make_role: MakeRole) -> None:
+    passed, _ = make_role()
+    _, credentials = make_role(allow("sagemaker:CreateModel", "*"))
+    sagemaker = local_aws.client("sagemaker", credentials)
+    code, message = refusal(
+        lambda: sagemaker.create_model(
+            ModelName="m",
+            ExecutionRoleArn=passed,
+            PrimaryContainer={"Image": "i", "ModelDataUrl": "s3://b/k"},
+        )
+    )
+    assert code == "AccessDeniedException"
+    assert f"iam:PassRole on resource: {passed}" in message
+
+
+def test_a_bucket_policy_denies_even_the_administrator(local_aws: Account, bucket: str) -> None:
+    s3 = local_aws.client("s3")
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{bucket}/frozen/*",
+    }
+    tls = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    policy = {"Version": "2012-10-17", "Statement": [deny, tls]}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    s3.put_object(Bucket=bucket, Key="open", Body=b"")
+    _, message = refusal(lambda: s3.put_object(Bucket=bucket, Key="frozen/1", Body=b""))
+    assert message.endswith("with an explicit deny in a resource-based policy")
+
+
+def test_only_who_is_trusted_may_assume_a_role(local_aws: Account, make_role: MakeRole) -> None:
+    role, _ = make_role()
+    sts = local_aws.client("sts")
+    assert refusal(lambda: sts.assume_role(RoleArn=role, RoleSessionName="someone"))[0] == "AccessDenied"
+    with pytest.raises(ServiceError, match=r"lambda\.amazonaws\.com"):
+        local_aws.assume_role(role, principal="lambda.amazonaws.com", session_name="s")
+    with pytest.raises(ServiceError, match="no such role"):
+        local_aws.assume_role(f"{role}x", principal="codebuild.amazonaws.com", session_name="s")
+
+
+def test_what_is_not_supported_never_falls_through_to_moto(local_aws: Account) -> None:
+    sagemaker = local_aws.client("sagemaker")
+    code, message = refusal(lambda: sagemaker.list_workteams())
+    assert code == "UnsupportedOperation"
+    assert "sagemaker:ListWorkteams" in message
