@@ -24,12 +24,10 @@ _CLIENTS: dict[tuple[int, str], Any] = {}
 
 def client(account: "Account", service: str) -> Any:
     """Made once: a client costs as much as ten requests."""
-    return _CLIENTS.setdefault((id(account), service), None) or _new_client(account, service)
-
-
-def _new_client(account: "Account", service: str) -> Any:
-    _CLIENTS[(id(account), service)] = account.client(service)
-    return _CLIENTS[(id(account), service)]
+    key = (id(account), service)
+    if key not in _CLIENTS:
+        _CLIENTS[key] = account.client(service)
+    return _CLIENTS[key]
 
 
 def generated_name(logical_id: str, *, limit: int, lower: bool = False) -> str:

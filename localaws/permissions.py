@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from localaws.iam import Principal, assume_permission, authorize
-from localaws.permissions_s3 import s3_permissions
+from localaws.permissions_s3 import is_missing_object, s3_permissions
 from localaws.service import Json
 from localaws.wire import Operation
 
@@ -43,6 +43,9 @@ def require_permissions(account: "Account", principal: Principal, operation: Ope
         elif permission.action not in ALWAYS_ALLOWED:
             context = {"aws:requestedregion": [account.region], **permission.context}
             authorize(principal, permission.action, permission.resource, context)
+    if operation.service == "s3" and is_missing_object(operation.name, operation.parameters):
+        # S3 says whether an object exists only to who may list the bucket: 403 instead of 404.
+        authorize(principal, "s3:ListBucket", f"arn:aws:s3:::{operation.parameters['Bucket']}")
 
 
 def permissions(region: str, operation: Operation) -> Iterator[Permission]:

@@ -3,7 +3,11 @@
 from collections.abc import Iterator
 from urllib.parse import unquote
 
+from moto.s3.models import s3_backends
+
 from localaws.service import Json
+
+ACCOUNT_ID = "123456789012"
 
 Needed = tuple[str, str, dict[str, list[str]]]  # action, resource, condition keys
 
@@ -77,6 +81,14 @@ def s3_permissions(operation: str, parameters: Json) -> Iterator[Needed]:
             if name in parameters
         }
         yield BUCKET_ACTIONS.get(operation, operation), bucket, context
+
+
+def is_missing_object(operation: str, parameters: Json) -> bool:
+    """Whether an object is read that does not exist, in a bucket that does."""
+    if operation not in ("GetObject", "HeadObject"):
+        return False
+    bucket = s3_backends[ACCOUNT_ID]["aws"].buckets.get(parameters["Bucket"])
+    return bucket is not None and parameters["Key"] not in bucket.keys
 
 
 def _object_context(parameters: Json) -> dict[str, list[str]]:

@@ -73,7 +73,7 @@ def test_yaml_keeps_dates_and_short_tags() -> None:
 
 
 def test_resources_come_after_what_they_need() -> None:
-    template = {
+    template: dict[str, Any] = {
         "Resources": {
             "A": {"Type": "X", "Properties": {"b": {"Fn::Sub": "${B.Arn}"}}},
             "B": {"Type": "X", "DependsOn": "C"},

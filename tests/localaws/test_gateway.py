@@ -1,14 +1,13 @@
 """Who may do what, asked with real clients."""
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import boto3
 import pytest
+import urllib3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -67,8 +66,7 @@ def test_the_signature_counts(local_aws: Account) -> None:
     unknown = local_aws.client("sts", Credentials("AKIAIOSFODNN7EXAMPLE", "x"))
     assert refusal(wrong.get_caller_identity)[0] == "SignatureDoesNotMatch"
     assert refusal(unknown.get_caller_identity)[0] == "InvalidClientTokenId"
-    with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(f"{local_aws.endpoint_url}/a-bucket/a-key", timeout=5)
+    assert urllib3.request("GET", f"{local_aws.endpoint_url}/a-bucket/a-key").status == 403
 
 
 def test_keys_with_odd_characters_are_signed_like_s3_signs_them(local_aws: Account, bucket: str) -> None:
@@ -84,9 +82,8 @@ def test_keys_with_odd_characters_are_signed_like_s3_signs_them(local_aws: Accou
         "s3", endpoint_url=local_aws.endpoint_url, config=Config(signature_version="s3v4")
     )
     url = signer.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
-    assert urllib.request.urlopen(url, timeout=5).read() == b"hello"
-    with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(url.replace("Expires=3600", "Expires=7200"), timeout=5)
+    assert urllib3.request("GET", url).data == b"hello"
+    assert urllib3.request("GET", url.replace("Expires=3600", "Expires=7200")).status == 403
 
 
 def test_a_role_may_do_what_its_policies_say_and_no_more(
@@ -104,6 +101,21 @@ def test_a_role_may_do_what_its_policies_say_and_no_more(
     )
     logs = local_aws.client("logs", credentials)
     assert refusal(lambda: logs.create_log_group(logGroupName="x"))[0] == "AccessDeniedException"
+
+
+def test_a_missing_object_is_told_only_to_who_may_list_the_bucket(
+    local_aws: Account, bucket: str, make_role: MakeRole
+) -> None:
+    read = allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*")
+    _, reader = make_role(read)
+    _, lister = make_role(read, allow("s3:ListBucket", f"arn:aws:s3:::{bucket}"))
+    code, message = refusal(lambda: local_aws.client("s3", reader).get_object(Bucket=bucket, Key="none"))
+    assert code == "AccessDenied"
+    assert "s3:ListBucket" in message
+    assert (
+        refusal(lambda: local_aws.client("s3", lister).get_object(Bucket=bucket, Key="none"))[0]
+        == "NoSuchKey"
+    )
 
 
 def test_a_role_is_passed_only_with_permission_to_pass_it(local_aws: Account, make_role: MakeRole) -> None:
