@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from localaws.account import ACCOUNT_ID
 from localaws.cloudformation import RESOURCE_TYPES, CreationFailed, Properties, Resource
 from localaws.cloudformation_template import (
     Resolver,
@@ -25,7 +26,6 @@ from localaws.service import Json, ServiceError
 if TYPE_CHECKING:
     from localaws.account import Account
 
-ACCOUNT_ID = "123456789012"
 KEEP = ("Retain", "RetainExceptOnCreate")
 LOG = logging.getLogger("localaws.cloudformation")
 

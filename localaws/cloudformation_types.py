@@ -12,6 +12,7 @@ from uuid import uuid4
 import botocore.session
 from botocore.exceptions import ClientError
 
+from localaws.account import ACCOUNT_ID
 from localaws.cloudformation import Properties, Resource
 from localaws.cloudformation_template import validation_error
 from localaws.property_case import to_api
@@ -519,7 +520,7 @@ class Repository:
     def attributes(self, account: "Account", physical_id: str) -> dict[str, str]:
         return {
             "Arn": account.arn("ecr", f"repository/{physical_id}"),
-            "RepositoryUri": f"123456789012.dkr.ecr.{account.region}.amazonaws.com/{physical_id}",
+            "RepositoryUri": f"{ACCOUNT_ID}.dkr.ecr.{account.region}.amazonaws.com/{physical_id}",
         }
 
     def update(self, account: "Account", physical_id: str, properties: Properties, old: Properties) -> str:

@@ -15,13 +15,13 @@ from moto.iam.models import IAMBackend, Role, User, iam_backends
 from moto.s3.models import s3_backends
 from moto.sts.models import AssumedRole, sts_backends
 
+from localaws.account import ACCOUNT_ID
 from localaws.policies import Decision, Request, decide
 from localaws.service import Caller, ServiceError
 
 if TYPE_CHECKING:
     from localaws.account import Account, Credentials
 
-ACCOUNT_ID = "123456789012"
 ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 
 

@@ -22,6 +22,7 @@ from uuid import uuid4
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import LambdaFunction, lambda_backends
 
+from localaws.account import ACCOUNT_ID
 from localaws.cloudformation import Properties, Resource
 from localaws.cloudformation_template import validation_error
 from localaws.cloudformation_types import client, generated_name, ignore_missing, require_known
@@ -31,7 +32,6 @@ from localaws.service import Json, ServiceError
 if TYPE_CHECKING:
     from localaws.account import Account
 
-ACCOUNT_ID = "123456789012"
 LOG = logging.getLogger("localaws.lambda")
 BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
 LOG_TAIL_BYTES = 4096

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from moto.logs.models import logs_backends
 
+from localaws.account import ACCOUNT_ID
+
 if TYPE_CHECKING:
     from localaws.account import Account
 
-ACCOUNT_ID = "123456789012"
 _LOCK = threading.Lock()  # moto's log streams are not made for several threads
 
 

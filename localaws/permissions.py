@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from localaws.account import ACCOUNT_ID
 from localaws.iam import Principal, assume_permission, authorize
 from localaws.permissions_s3 import is_missing_object, s3_permissions
 from localaws.service import Json
@@ -15,7 +16,6 @@ from localaws.wire import Operation
 if TYPE_CHECKING:
     from localaws.account import Account
 
-ACCOUNT_ID = "123456789012"
 # Of services whose actions are not called as their API is.
 ACTION_PREFIX = {
     "resourcegroupstaggingapi": "tag",

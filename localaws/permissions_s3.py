@@ -5,9 +5,8 @@ from urllib.parse import unquote
 
 from moto.s3.models import s3_backends
 
+from localaws.account import ACCOUNT_ID
 from localaws.service import Json
-
-ACCOUNT_ID = "123456789012"
 
 Needed = tuple[str, str, dict[str, list[str]]]  # action, resource, condition keys
 
