@@ -4,17 +4,19 @@ import pandas as pd
 import pytest
 
 from ml_code.schema import Column, Schema
-from ml_code.spec import MODEL_YAML, ModelSpec, load_spec
+from ml_code.spec import ModelSpec, load_spec
+
+DIGITS = Path(__file__).with_name("digits.yaml")
 
 
 @pytest.fixture(scope="session")
 def spec() -> ModelSpec:
-    return load_spec()
+    return load_spec(DIGITS)
 
 
 @pytest.fixture(scope="session")
 def model_yaml() -> str:
-    return MODEL_YAML.read_text()
+    return DIGITS.read_text()
 
 
 @pytest.fixture(scope="session")

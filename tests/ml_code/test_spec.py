@@ -12,6 +12,10 @@ def test_a_range_in_a_name_stands_for_many_columns(spec: ModelSpec) -> None:
     assert spec.training_schema().names == [*names, "digit"]
 
 
+def test_the_factory_s_own_model_is_valid() -> None:
+    assert load_spec().name
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "sentence"),
     [

@@ -18,7 +18,7 @@ from ml_code.serving import inference, probe, registry, verify
 from ml_code.serving.figure import image_shape
 from ml_code.spec import load_spec
 
-SPEC = load_spec()
+SPEC = load_spec(Path(__file__).with_name("digits.yaml"))
 PIXELS = SPEC.request_schema().names
 TARGET = SPEC.target.name
 
