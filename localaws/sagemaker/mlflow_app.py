@@ -151,7 +151,7 @@ class MlflowApp:
                 *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(self._port)),
                 *("--workers", "1", "--backend-store-uri", f"sqlite:///{database.absolute()}"),
                 *("--default-artifact-root", self.description["ArtifactStoreUri"], "--no-serve-artifacts"),
-                *("--allowed-hosts", "*"),  # behind the gateway, which checked who asks
+                *("--allowed-hosts", "127.0.0.1:*,localhost:*"),  # no page of another site gets at it
             ],
             environment={
                 **_server_environment(self._directory),
@@ -211,7 +211,7 @@ class MlflowApps:
 
     def create_presigned_mlflow_app_url(self, request: Json) -> Json:
         """The server's own address: it listens on this machine only."""
-        return {"AuthorizedUrl": self.url(request["Arn"])}
+        return {"AuthorizedUrl": f"{self.url(request['Arn'])}/"}
 
     def url(self, arn: str) -> str:
         return self._app(arn).url()
@@ -235,6 +235,7 @@ def _server_environment(home: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # saves three processes
     }
 
 
