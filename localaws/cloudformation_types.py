@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from localaws.account import ACCOUNT_ID
 from localaws.cloudformation import Properties, Resource
 from localaws.cloudformation_template import validation_error
+from localaws.kms import require_use_by_service
 from localaws.property_case import to_api
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Bucket:
         s3 = client(account, "s3")
         if "PublicAccessBlockConfiguration" in properties:
             block = {
-                key: _boolean(value) for key, value in properties["PublicAccessBlockConfiguration"].items()
+                key: as_boolean(value) for key, value in properties["PublicAccessBlockConfiguration"].items()
             }
             s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
         else:
@@ -174,7 +175,7 @@ def _lifecycle(rule: Properties) -> Properties:
     if "ExpirationInDays" in rule:
         expiration["Days"] = int(rule["ExpirationInDays"])
     if "ExpiredObjectDeleteMarker" in rule:
-        expiration["ExpiredObjectDeleteMarker"] = _boolean(rule["ExpiredObjectDeleteMarker"])
+        expiration["ExpiredObjectDeleteMarker"] = as_boolean(rule["ExpiredObjectDeleteMarker"])
     if expiration:
         result["Expiration"] = expiration
     noncurrent = rule.get("NoncurrentVersionExpiration")
@@ -194,7 +195,7 @@ class BucketPolicy:
     def create(self, account: "Account", logical_id: str, properties: Properties) -> str:
         require_known(self.type, properties, {"Bucket", "PolicyDocument"})
         client(account, "s3").put_bucket_policy(
-            Bucket=properties["Bucket"], Policy=_policy(properties["PolicyDocument"])
+            Bucket=properties["Bucket"], Policy=policy_text(properties["PolicyDocument"])
         )
         return str(properties["Bucket"])
 
@@ -236,7 +237,7 @@ class Role:
             optional["MaxSessionDuration"] = int(properties["MaxSessionDuration"])
         iam.create_role(
             RoleName=name,
-            AssumeRolePolicyDocument=_policy(properties["AssumeRolePolicyDocument"]),
+            AssumeRolePolicyDocument=policy_text(properties["AssumeRolePolicyDocument"]),
             **optional,
         )
         self._set_policies(iam, name, properties, {})
@@ -252,7 +253,7 @@ class Role:
             return self.create(account, re.sub(r"-\w{12}$", "", physical_id), properties)
         iam = client(account, "iam")
         iam.update_assume_role_policy(
-            RoleName=physical_id, PolicyDocument=_policy(properties["AssumeRolePolicyDocument"])
+            RoleName=physical_id, PolicyDocument=policy_text(properties["AssumeRolePolicyDocument"])
         )
         if properties.get("Description") != old.get("Description"):
             iam.update_role(RoleName=physical_id, Description=properties.get("Description", ""))
@@ -292,7 +293,7 @@ class Role:
                 iam.detach_role_policy(RoleName=name, PolicyArn=arn)
         inline = {policy["PolicyName"]: policy["PolicyDocument"] for policy in properties.get("Policies", [])}
         for policy_name, document in inline.items():
-            iam.put_role_policy(RoleName=name, PolicyName=policy_name, PolicyDocument=_policy(document))
+            iam.put_role_policy(RoleName=name, PolicyName=policy_name, PolicyDocument=policy_text(document))
         for policy in old.get("Policies", []):
             if policy["PolicyName"] not in inline:
                 iam.delete_role_policy(RoleName=name, PolicyName=policy["PolicyName"])
@@ -333,7 +334,7 @@ class InlinePolicy:
             put(
                 **{f"{kind.title()}Name": owner},
                 PolicyName=properties["PolicyName"],
-                PolicyDocument=_policy(properties["PolicyDocument"]),
+                PolicyDocument=policy_text(properties["PolicyDocument"]),
             )
 
     def _remove(self, account: "Account", properties: Properties, owners: list[tuple[str, str]]) -> None:
@@ -354,7 +355,7 @@ class ManagedPolicy:
         optional = {key: properties[key] for key in ("Description", "Path") if key in properties}
         arn: str = iam.create_policy(
             PolicyName=properties.get("ManagedPolicyName") or generated_name(logical_id, limit=128),
-            PolicyDocument=_policy(properties["PolicyDocument"]),
+            PolicyDocument=policy_text(properties["PolicyDocument"]),
             **optional,
         )["Policy"]["Arn"]
         for role in properties.get("Roles", []):
@@ -378,12 +379,13 @@ class ManagedPolicy:
 
 class LogGroup:
     type = "AWS::Logs::LogGroup"
-    KNOWN: ClassVar[set[str]] = {"LogGroupName", "RetentionInDays", "Tags", "LogGroupClass"}
+    KNOWN: ClassVar[set[str]] = {"LogGroupName", "RetentionInDays", "Tags", "LogGroupClass", "KmsKeyId"}
 
     def create(self, account: "Account", logical_id: str, properties: Properties) -> str:
         require_known(self.type, properties, self.KNOWN)
         name = properties.get("LogGroupName") or generated_name(logical_id, limit=512)
-        client(account, "logs").create_log_group(logGroupName=name, tags=_tag_map(properties))
+        key = self._key(account, name, properties)
+        client(account, "logs").create_log_group(logGroupName=name, tags=_tag_map(properties), **key)
         self._set_retention(account, name, properties)
         return str(name)
 
@@ -393,12 +395,26 @@ class LogGroup:
     def update(self, account: "Account", physical_id: str, properties: Properties, old: Properties) -> str:
         if properties.get("LogGroupName") != old.get("LogGroupName"):
             return self.create(account, physical_id, properties)
+        logs = client(account, "logs")
+        if key := self._key(account, physical_id, properties):
+            logs.associate_kms_key(logGroupName=physical_id, **key)
+        elif "KmsKeyId" in old:
+            logs.disassociate_kms_key(logGroupName=physical_id)
         self._set_retention(account, physical_id, properties)
         return physical_id
 
     def delete(self, account: "Account", physical_id: str, properties: Properties) -> None:
         logs = client(account, "logs")
         ignore_missing(lambda: logs.delete_log_group(logGroupName=physical_id), "ResourceNotFoundException")
+
+    def _key(self, account: "Account", name: str, properties: Properties) -> Properties:
+        if "KmsKeyId" not in properties:
+            return {}
+        context = {"kms:encryptioncontext:aws:logs:arn": [account.arn("logs", f"log-group:{name}")]}
+        service = f"logs.{account.region}.amazonaws.com"
+        for action in ("kms:GenerateDataKey", "kms:Decrypt", "kms:Encrypt"):
+            require_use_by_service(properties["KmsKeyId"], service, action, context)
+        return {"kmsKeyId": properties["KmsKeyId"]}
 
     def _set_retention(self, account: "Account", name: str, properties: Properties) -> None:
         logs = client(account, "logs")
@@ -513,7 +529,7 @@ class Repository:
             )
         if "RepositoryPolicyText" in properties:
             ecr.set_repository_policy(
-                repositoryName=name, policyText=_policy(properties["RepositoryPolicyText"])
+                repositoryName=name, policyText=policy_text(properties["RepositoryPolicyText"])
             )
         return str(name)
 
@@ -527,7 +543,7 @@ class Repository:
         raise validation_error(f"The local AWS does not support updating {self.type}.")
 
     def delete(self, account: "Account", physical_id: str, properties: Properties) -> None:
-        force = _boolean(properties.get("EmptyOnDelete", False))
+        force = as_boolean(properties.get("EmptyOnDelete", False))
         ecr = client(account, "ecr")
         ignore_missing(
             lambda: ecr.delete_repository(repositoryName=physical_id, force=force),
@@ -559,11 +575,11 @@ RESOURCES: list[Resource] = [
 ]
 
 
-def _policy(document: Any) -> str:
+def policy_text(document: Any) -> str:
     return document if isinstance(document, str) else json.dumps(document)
 
 
-def _boolean(value: Any) -> bool:
+def as_boolean(value: Any) -> bool:
     return str(value).lower() == "true"
 
 

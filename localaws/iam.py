@@ -16,6 +16,7 @@ from moto.s3.models import s3_backends
 from moto.sts.models import AssumedRole, sts_backends
 
 from localaws.account import ACCOUNT_ID
+from localaws.kms import key_policy
 from localaws.policies import Decision, Request, decide
 from localaws.service import Caller, ServiceError
 
@@ -81,12 +82,18 @@ def authorize(
     )
     identity = decide(_identity_policies(principal.identity), request)
     by_resource = decide(_resource_policies(resource), request)
+    # A key is the only resource whose own policy must let in even its account.
+    delegates = by_resource is Decision.ALLOWED
     if by_resource is Decision.ALLOWED:
         # Naming the account only delegates to its identity policies; naming the caller grants.
         by_resource = decide(_resource_policies(resource), replace(request, principals=principal.own_names()))
     if Decision.DENIED in (identity, by_resource):
         kind = "an identity-based policy" if identity is Decision.DENIED else "a resource-based policy"
         raise _denied(principal, action, resource, f"with an explicit deny in {kind}")
+    if resource.startswith("arn:aws:kms:") and key_policy(resource) and not delegates:
+        raise _denied(
+            principal, action, resource, f"because no resource-based policy allows the {action} action"
+        )
     if Decision.ALLOWED not in (identity, by_resource):
         raise _denied(
             principal, action, resource, f"because no identity-based policy allows the {action} action"
@@ -184,6 +191,8 @@ def _boundary(principal: Principal) -> str | None:
 
 
 def _resource_policies(resource: str) -> Iterator[str]:
+    if resource.startswith("arn:aws:kms:") and (policy := key_policy(resource)):
+        yield policy
     if not resource.startswith("arn:aws:s3:::"):
         return
     name = resource.removeprefix("arn:aws:s3:::").partition("/")[0]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from localaws.account import ACCOUNT_ID
 from localaws.iam import Principal, assume_permission, authorize
+from localaws.kms import object_permissions
 from localaws.permissions_s3 import is_missing_object, s3_permissions
 from localaws.service import Json
 from localaws.wire import Operation
@@ -52,6 +53,8 @@ def permissions(region: str, operation: Operation) -> Iterator[Permission]:
     if operation.service == "s3":
         for action, resource, context in s3_permissions(operation.name, operation.parameters):
             yield Permission(f"s3:{action}", resource, context)
+        for needed in object_permissions(region, operation.name, operation.parameters):
+            yield Permission(*needed)
         return
     prefix = ACTION_PREFIX.get(operation.service, operation.service)
     name = "InvokeFunction" if operation.name == "Invoke" else operation.name

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from localaws import (
     cloudformation,
+    cloudformation_kms,
     cloudformation_types,
     codebuild,
     codecommit,
@@ -36,6 +37,7 @@ RESOURCE_MODULES = (
     codebuild,
     codepipeline,
     cloudformation_types,
+    cloudformation_kms,
     lambda_functions,
 )
 

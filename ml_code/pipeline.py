@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ml_code.spec import ModelSpec
@@ -31,6 +31,11 @@ class PipelineSettings:
     processing_instance_type: str = "ml.m5.large"
     training_instance_type: str = "ml.m5.large"
     max_runtime_seconds: int = 3600
+    kms_key_arn: str | None = None
+
+    def given(self) -> dict[str, Any]:
+        """The settings as JSON takes them, without those that are off."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def build_pipeline(spec: ModelSpec, settings: PipelineSettings) -> Pipeline:

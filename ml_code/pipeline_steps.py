@@ -57,6 +57,15 @@ class _OfflineSession(PipelineSession):  # type: ignore[misc]
         return role
 
 
+class _Tuner(HyperparameterTuner):  # type: ignore[misc]
+    """Hands the volumes' key on to the training jobs, which the SDK's own tuner forgets."""
+
+    def _build_training_job_definition(self, inputs: Any) -> Any:
+        definition = super()._build_training_job_definition(inputs)
+        definition.resource_config.volume_kms_key_id = self.model_trainer.compute.volume_kms_key_id
+        return definition
+
+
 def assemble(spec: ModelSpec, settings: PipelineSettings) -> Pipeline:
     with warnings.catch_warnings():
         # "no job being started": the very purpose here
@@ -144,7 +153,7 @@ class _Builder:
 
     def tune(self, preprocess: ProcessingStep) -> TuningStep:
         spec, metric_name = self.spec, self.spec.objective.metric_name
-        tuner = HyperparameterTuner(
+        tuner = _Tuner(
             model_trainer=self.model_trainer(),
             objective_metric_name=metric_name,
             metric_definitions=[{"Name": metric_name, "Regex": spec.objective.log_pattern}],
@@ -166,10 +175,13 @@ class _Builder:
             role=_SOME_ROLE_ARN,
             training_image=self.settings.image_uri,
             compute=Compute(
-                instance_type=self.settings.training_instance_type, instance_count=1, volume_size_in_gb=30
+                instance_type=self.settings.training_instance_type,
+                instance_count=1,
+                volume_size_in_gb=30,
+                volume_kms_key_id=self.settings.kms_key_arn,
             ),
             stopping_condition=StoppingCondition(max_runtime_in_seconds=self.settings.max_runtime_seconds),
-            output_data_config=OutputDataConfig(s3_output_path=self.run_uri("tune")),
+            output_data_config=self.output_data_config(),
             environment=self.environment(),
             hyperparameters={
                 # A tuning job has no entry point of its own: the image's script mode takes these two.
@@ -182,6 +194,11 @@ class _Builder:
         )
         trainer.role = self.settings.role_arn
         return trainer
+
+    def output_data_config(self) -> OutputDataConfig:
+        # A key that is None would be written as null, which SageMaker refuses.
+        key = {"kms_key_id": self.settings.kms_key_arn} if self.settings.kms_key_arn else {}
+        return OutputDataConfig(s3_output_path=self.run_uri("tune"), **key)
 
     def processing_step(
         self,
@@ -201,6 +218,9 @@ class _Builder:
             instance_type=self.settings.processing_instance_type,
             entrypoint=["python3", f"{INPUT}/code/job.py", f"ml_code.steps.{module}"],
             max_runtime_in_seconds=self.settings.max_runtime_seconds,
+            # SageMaker writes with AWS's key for S3, whatever the bucket's own is, unless it is told.
+            output_kms_key=self.settings.kms_key_arn,
+            volume_kms_key=self.settings.kms_key_arn,
             env={**self.environment(), "EXIT_MESSAGE_FILE": EXIT_MESSAGE_FILE},
             sagemaker_session=self.session,
         )

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -24,10 +25,13 @@ class Build(Construct):
         source_bucket: s3.IBucket,
         source_prefix: str,
         log_retention_days: int,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, id)
         self.role = service_role(self, "Role", "codebuild.amazonaws.com", f"What the build {name} may do")
-        logs = log_group(self, "Logs", name=f"/aws/codebuild/{name}", retention_days=log_retention_days)
+        logs = log_group(
+            self, "Logs", name=f"/aws/codebuild/{name}", retention_days=log_retention_days, key=key
+        )
         grant_write_logs(self.role, logs)
         grant_read(self.role, "ReadSource", source_bucket, source_prefix)
         project = codebuild.PipelineProject(

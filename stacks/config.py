@@ -5,12 +5,13 @@ with `cdk deploy -c factory.<setting>=<value>`.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 CONTEXT_KEY = "factory"
 Stage = Literal["dev", "prod"]
+Encryption = Literal["aws", "customer"]
 ENDPOINT_STAGES = ("staging", "production")
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
                       3288, 3653)  # fmt: skip
@@ -33,12 +34,15 @@ class FactoryConfig:
     serverless_memory_mb: int = 2048
     serverless_max_concurrency: int = 5
     log_retention_days: int = 30
+    encryption: Encryption = "aws"
 
     def __post_init__(self) -> None:
         for setting, (allowed, accepts) in _RULES.items():
             value = getattr(self, setting)
             if not accepts(value):
                 raise SettingError(setting, value, allowed)
+        for refuse in _COMBINATIONS:
+            refuse(self)
 
     @property
     def keeps_data_on_destroy(self) -> bool:
@@ -84,6 +88,11 @@ def _is_instance_type(value: object) -> bool:
     )
 
 
+def _one_of(choices: Any) -> tuple[str, Callable[[Any], bool]]:
+    allowed = get_args(choices)
+    return f"one of {', '.join(allowed)}", lambda value: value in allowed
+
+
 _INSTANCE_TYPE = ("an x86_64 instance type such as ml.m5.large (no Graviton)", _is_instance_type)
 
 # Per setting: what is allowed, in words, and the check of it.
@@ -96,7 +105,7 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
             and re.fullmatch(r"(?=.{3,20}$)[a-z][a-z0-9]*(-[a-z0-9]+)*", value) is not None
         ),
     ),
-    "stage": (f"one of {', '.join(get_args(Stage))}", lambda value: value in get_args(Stage)),
+    "stage": _one_of(Stage),
     "processing_instance_type": _INSTANCE_TYPE,
     "training_instance_type": _INSTANCE_TYPE,
     "max_runtime_seconds": ("an integer from 60 to 432000", lambda value: _is_int(value, 60, 432_000)),
@@ -109,7 +118,26 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}",
         lambda value: type(value) is int and value in LOG_RETENTION_DAYS,
     ),
+    "encryption": _one_of(Encryption),
 }
+
+
+def _refuse_local_storage(config: FactoryConfig) -> None:
+    """SageMaker encrypts the local disks of an instance by their hardware, and refuses a key for them."""
+    for setting in ("processing_instance_type", "training_instance_type"):
+        value = getattr(config, setting)
+        if config.encryption == "customer" and _LOCAL_STORAGE.match(value):
+            raise SettingError(
+                setting, value, "with factory.encryption=customer a type without local disks (m5, c5, r5, …)"
+            )
+
+
+# Families with local disks: a "d" among the letters after the generation, and most of the accelerated ones.
+_LOCAL_STORAGE = re.compile(r"ml\.([a-z]+\d[a-z]*d[a-z]*\.|g\d|trn\d|p[4-9])")
+_COMBINATIONS: Sequence[Callable[[FactoryConfig], None]] = (_refuse_local_storage,)
+
+
+_LOGGING_SERVICES = ("codebuild", "lambda", "sagemaker/Endpoints")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +166,15 @@ class FactoryNames:
     @property
     def teardown_function(self) -> str:
         return f"{self.factory}-teardown"
+
+    @property
+    def key_alias(self) -> str:
+        return f"alias/{self.factory}"
+
+    @property
+    def log_groups(self) -> list[str]:
+        """Patterns of the log groups that the factory owns."""
+        return [f"/aws/{service}/{self.factory}-*" for service in _LOGGING_SERVICES]
 
     def deploy_project(self, stage: str) -> str:
         return f"{self.factory}-deploy-{stage}"

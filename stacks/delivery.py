@@ -127,4 +127,5 @@ class Delivery(Construct):
             source_bucket=self._storage.artifact_bucket,
             source_prefix=f"{self._names.factory}/",
             log_retention_days=self._config.log_retention_days,
+            key=self._storage.key,
         )

@@ -58,7 +58,7 @@ class DeliveryPipeline(Construct):
             execution_mode="SUPERSEDED",
             role_arn=role.role_arn,
             artifact_store=codepipeline.CfnPipeline.ArtifactStoreProperty(
-                type="S3", location=artifact_bucket.bucket_name
+                type="S3", location=artifact_bucket.bucket_name, encryption_key=_key_of(artifact_bucket)
             ),
             stages=[
                 codepipeline.CfnPipeline.StageDeclarationProperty(name=name, actions=[action])
@@ -86,6 +86,13 @@ class DeliveryPipeline(Construct):
         grant_list(role, "ListArtifacts", artifacts)
         grant_read(role, "ReadSource", artifacts, prefix)
         grant_write(role, "WriteSource", artifacts, prefix)
+
+
+def _key_of(bucket: s3.IBucket) -> codepipeline.CfnPipeline.EncryptionKeyProperty | None:
+    """CodePipeline takes AWS's key for S3, whatever the bucket's own is, unless it is told."""
+    if bucket.encryption_key is None:
+        return None
+    return codepipeline.CfnPipeline.EncryptionKeyProperty(type="KMS", id=bucket.encryption_key.key_arn)
 
 
 def _type(category: str, provider: str) -> codepipeline.CfnPipeline.ActionTypeIdProperty:

@@ -38,7 +38,7 @@ class ModelFactoryStack(Stack):
         names = FactoryNames(factory=config.name, account=self.account, region=region)
         removal_policy = RemovalPolicy.RETAIN if config.keeps_data_on_destroy else RemovalPolicy.DESTROY
         image_uri = scikit_learn_image_uri(region)
-        storage = Storage(self, "Storage", names=names, removal_policy=removal_policy)
+        storage = Storage(self, "Storage", config=config, names=names, removal_policy=removal_policy)
         tracking = Tracking(
             self,
             "Tracking",
@@ -56,6 +56,7 @@ class ModelFactoryStack(Stack):
             data_bucket=storage.data_bucket,
             artifact_bucket=storage.artifact_bucket,
             tracking=tracking,
+            key=storage.key,
         )
         serving = Serving(
             self,
@@ -64,6 +65,7 @@ class ModelFactoryStack(Stack):
             names=names,
             artifact_bucket=storage.artifact_bucket,
             image_uri=image_uri,
+            key=storage.key,
         )
         delivery = Delivery(
             self,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import IConstruct
@@ -55,11 +56,30 @@ def grant_list(grantee: iam.IGrantable, sid: str, *buckets: s3.IBucket) -> None:
 def grant_read(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
     actions = ["s3:GetObject", "s3:GetObjectVersion"]
     allow(grantee, sid, actions, [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes])
+    if bucket.encryption_key:
+        _grant_key(grantee, "DecryptObjects", ["kms:Decrypt"], bucket.encryption_key)
 
 
 def grant_write(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
     actions = ["s3:AbortMultipartUpload", "s3:PutObject"]
     allow(grantee, sid, actions, [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes])
+    if bucket.encryption_key:
+        # The parts of a large upload are read again to join them.
+        actions = ["kms:Decrypt", "kms:GenerateDataKey"]
+        _grant_key(grantee, "EncryptObjects", actions, bucket.encryption_key)
+
+
+def _grant_key(grantee: iam.IGrantable, sid: str, actions: Sequence[str], key: kms.IKey) -> None:
+    """Through S3 only. A role that reads several prefixes gets it once: CDK drops equal statements."""
+    through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{Stack.of(key).region}.amazonaws.com"}}
+    allow(grantee, sid, actions, [key.key_arn], through_s3)
+
+
+def grant_volumes(grantee: iam.IGrantable, key: kms.IKey) -> None:
+    """Let SageMaker encrypt the volumes of jobs that run with the role."""
+    allow(grantee, "DescribeKey", ["kms:DescribeKey"], [key.key_arn])
+    condition = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    allow(grantee, "EncryptVolumes", ["kms:CreateGrant"], [key.key_arn], condition)
 
 
 def grant_write_logs(grantee: iam.IGrantable, *log_groups: logs.ILogGroup) -> None:

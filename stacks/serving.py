@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -31,6 +32,7 @@ class Serving(Construct):
         names: FactoryNames,
         artifact_bucket: s3.IBucket,
         image_uri: str,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, id)
         self._config = config
@@ -43,6 +45,7 @@ class Serving(Construct):
                 f"Logs-{stage}",
                 name=f"/aws/sagemaker/Endpoints/{names.endpoint(stage)}",
                 retention_days=config.log_retention_days,
+                key=key,
             )
             for stage in ENDPOINT_STAGES
         }

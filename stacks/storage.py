@@ -2,7 +2,8 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.config import FactoryNames
+from stacks.config import FactoryConfig, FactoryNames
+from stacks.encryption import customer_key
 
 # Key prefixes. Policies are cut along them, so each has one writer.
 RAW_DATA = "raw/"
@@ -14,18 +15,32 @@ SERVING = "serving/"
 
 
 class Storage(Construct):
-    """The data bucket and the artifact bucket. CodePipeline adds a prefix of its own name to the latter."""
+    """The key, if the factory has one of its own, the data bucket and the artifact bucket.
+
+    CodePipeline adds a prefix of its own name to the latter."""
 
     def __init__(
-        self, scope: Construct, id: str, *, names: FactoryNames, removal_policy: RemovalPolicy
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: FactoryConfig,
+        names: FactoryNames,
+        removal_policy: RemovalPolicy,
     ) -> None:
         super().__init__(scope, id)
+        self.key = None
+        if config.encryption == "customer":
+            self.key = customer_key(self, "Key", names=names, removal_policy=removal_policy)
+        encryption = s3.BucketEncryption.KMS if self.key else s3.BucketEncryption.S3_MANAGED
         self.data_bucket = s3.Bucket(
             self,
             "Data",
             bucket_name=names.data_bucket,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=encryption,
+            encryption_key=self.key,
+            bucket_key_enabled=True if self.key else None,
             enforce_ssl=True,
             # A model names the hash of its data: a row overwritten by mistake must be recoverable.
             versioned=True,
@@ -42,7 +57,9 @@ class Storage(Construct):
             "Artifacts",
             bucket_name=names.artifact_bucket,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=encryption,
+            encryption_key=self.key,
+            bucket_key_enabled=True if self.key else None,
             enforce_ssl=True,
             removal_policy=removal_policy,
             lifecycle_rules=[

@@ -43,7 +43,13 @@ class Teardown(Construct):
         role = service_role(
             self, "Role", "lambda.amazonaws.com", "Removes what the factory's run-time code made"
         )
-        logs = log_group(self, "Logs", name=f"/aws/lambda/{name}", retention_days=config.log_retention_days)
+        logs = log_group(
+            self,
+            "Logs",
+            name=f"/aws/lambda/{name}",
+            retention_days=config.log_retention_days,
+            key=storage.key,
+        )
         buckets = [] if config.keeps_data_on_destroy else [storage.data_bucket, storage.artifact_bucket]
         grant_write_logs(role, logs)
         _allow_stop_delivery(role, delivery)

@@ -1,7 +1,6 @@
-from dataclasses import asdict
-
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
@@ -16,6 +15,7 @@ from stacks.permissions import (
     grant_list,
     grant_pass_role,
     grant_read,
+    grant_volumes,
     grant_write,
     service_role,
 )
@@ -43,6 +43,7 @@ class Training(Construct):
         data_bucket: s3.IBucket,
         artifact_bucket: s3.IBucket,
         tracking: Tracking,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, id)
         self._names = names
@@ -60,9 +61,12 @@ class Training(Construct):
             processing_instance_type=config.processing_instance_type,
             training_instance_type=config.training_instance_type,
             max_runtime_seconds=config.max_runtime_seconds,
+            kms_key_arn=key.key_arn if key else None,
         )
+        if key:
+            grant_volumes(self.job_role, key)
         # A build gets the same settings, so a push that changes no setting writes the same definition.
-        self.settings_json = Stack.of(self).to_json_string(asdict(settings))
+        self.settings_json = Stack.of(self).to_json_string(settings.given())
         self._pipeline = sagemaker.CfnPipeline(
             self,
             "Pipeline",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localaws import kms
 from localaws.logs import LogWriter
 from localaws.sagemaker.container import CommandNotFound, Container, Host, RunningProcess, wait
 from localaws.sagemaker.listing import now
@@ -107,6 +108,8 @@ class Job(ABC):
             credentials = self._account.assume_role(
                 self.request["RoleArn"], principal="sagemaker.amazonaws.com", session_name="SageMaker"
             )
+            if key := kms.volume_key(self.request):
+                kms.require_volume_key(credentials, key)
             container = Container(self._host, self._account.state_dir / "jobs" / self.name)
             self._work(container, credentials)
         except JobStopped as stopped:

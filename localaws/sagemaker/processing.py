@@ -5,6 +5,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from localaws.kms import output_encryption
 from localaws.sagemaker.container import Container
 from localaws.sagemaker.images import check_image
 from localaws.sagemaker.jobs import (
@@ -58,7 +59,9 @@ class ProcessingJob(Job):
         code = self._run_container(container, credentials)
         for item in outputs:
             target = item["S3Output"]
-            upload_directory(s3, container.path(target["LocalPath"]), target["S3Uri"])
+            upload_directory(
+                s3, container.path(target["LocalPath"]), target["S3Uri"], output_encryption(self.request)
+            )
         if code:
             raise JobFailed("AlgorithmError: See job logs for more information")
 

@@ -49,18 +49,19 @@ def download_file(s3: Any, uri: str, path: Path) -> None:
     _download(s3, bucket, key, path)
 
 
-def upload_directory(s3: Any, directory: Path, uri: str) -> None:
+def upload_directory(s3: Any, directory: Path, uri: str, encryption: Json) -> None:
     bucket, prefix = split_uri(uri)
     for path in sorted(directory.rglob("*")):
         if path.is_file():
             key = "/".join(filter(None, [prefix.rstrip("/"), path.relative_to(directory).as_posix()]))
-            upload_file(s3, path, f"s3://{bucket}/{key}")
+            upload_file(s3, path, f"s3://{bucket}/{key}", encryption)
 
 
-def upload_file(s3: Any, path: Path, uri: str) -> None:
+def upload_file(s3: Any, path: Path, uri: str, encryption: Json) -> None:
+    """`encryption` is what PutObject takes for it."""
     bucket, key = split_uri(uri)
     with path.open("rb") as body:
-        s3.put_object(Bucket=bucket, Key=key, Body=body)
+        s3.put_object(Bucket=bucket, Key=key, Body=body, **encryption)
 
 
 def pack(directory: Path, archive: Path) -> bool:

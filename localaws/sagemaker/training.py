@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from localaws.kms import output_encryption
 from localaws.sagemaker import toolkit
 from localaws.sagemaker.container import Container, Host
 from localaws.sagemaker.images import check_image
@@ -88,13 +89,18 @@ class TrainingJob(Job):
             self._upload(container, s3)  # SageMaker keeps what a stopped job wrote
             raise
         except JobFailed:
-            _upload_archive(s3, container, "/opt/ml/output/data", f"{self._output_uri}/output.tar.gz")
+            self._upload_archive(s3, container, "/opt/ml/output/data", f"{self._output_uri}/output.tar.gz")
             raise
         finally:
             self._change(FinalMetricDataList=list(self._metrics.values.values()))
             self._finish_times()
         self._enter("Uploading", "Uploading generated training model")
         self._upload(container, s3)
+
+    def _upload_archive(self, s3: Any, container: Container, path: str, uri: str) -> None:
+        archive = container.directory / uri.rpartition("/")[2]
+        if pack(container.path(path), archive):
+            upload_file(s3, archive, uri, output_encryption(self.request))
 
     def _end(self, status: str, reason: str) -> None:
         super()._end(status, reason)
@@ -239,8 +245,8 @@ class TrainingJob(Job):
         raise JobFailed(f"AlgorithmError: {text}, exit code: {code}")
 
     def _upload(self, container: Container, s3: Any) -> None:
-        _upload_archive(s3, container, "/opt/ml/model", f"{self._output_uri}/model.tar.gz")
-        _upload_archive(s3, container, "/opt/ml/output/data", f"{self._output_uri}/output.tar.gz")
+        self._upload_archive(s3, container, "/opt/ml/model", f"{self._output_uri}/model.tar.gz")
+        self._upload_archive(s3, container, "/opt/ml/output/data", f"{self._output_uri}/output.tar.gz")
 
     def _finish_times(self) -> None:
         end = now()
@@ -361,9 +367,3 @@ def _check_channel(channel: Json) -> None:
             "RecordWrapperType": (channel.get("RecordWrapperType"), ("None",)),
         }
     )
-
-
-def _upload_archive(s3: Any, container: Container, path: str, uri: str) -> None:
-    archive = container.directory / uri.rpartition("/")[2]
-    if pack(container.path(path), archive):
-        upload_file(s3, archive, uri)
