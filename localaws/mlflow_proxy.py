@@ -1,4 +1,4 @@
-"""The address of all MLflow apps: checks who asks, then hands the request to the app's own server."""
+"""The address of all MLflow apps and tracking servers: checks who asks, then hands the request on."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -9,10 +9,12 @@ from werkzeug.wrappers import Response
 
 from localaws.account import Account
 from localaws.iam import Principal, authorize
+from localaws.sagemaker.mlflow_tracking_server import iam_action
 from localaws.service import ServiceError
 
 PREFIX = "/mlflow"
 APP_HEADER = "HTTP_X_SM_MLFLOW_APP_ARN"
+SERVER_HEADER = "HTTP_X_MLFLOW_SM_TRACKING_SERVER_ARN"
 # Hop-by-hop, or about the signature that ends here.
 DROPPED = frozenset(
     {
@@ -31,21 +33,25 @@ Respond = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class MlflowProxy:
-    """SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT: the plugin sends the app's ARN in a header."""
+    """SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT: the plugin sends the ARN in a header."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
         self._pool = urllib3.PoolManager(num_pools=16, maxsize=16, block=False, retries=False)
 
     def answer(self, principal: Principal, environ: dict[str, Any], body: bytes) -> Response:
-        arn = environ.get(APP_HEADER)
-        if arn is None:
-            raise ServiceError(
-                "ValidationException", "The request names no MLflow app in the header x-sm-mlflow-app-arn."
-            )
-        authorize(principal, "sagemaker:CallMlflowAppApi", arn)
-        sagemaker = cast(Any, self._account.services["sagemaker"])
         path = str(environ["RAW_URI"]).removeprefix(PREFIX)
+        if arn := environ.get(APP_HEADER):
+            authorize(principal, "sagemaker:CallMlflowAppApi", arn)
+        elif arn := environ.get(SERVER_HEADER):
+            authorize(principal, iam_action(environ["REQUEST_METHOD"], path.partition("?")[0]), arn)
+        else:
+            raise ServiceError(
+                "ValidationException",
+                "The request names no MLflow app or tracking server in the header x-sm-mlflow-app-arn or "
+                "x-mlflow-sm-tracking-server-arn.",
+            )
+        sagemaker = cast(Any, self._account.services["sagemaker"])
         answer = self._pool.request(
             environ["REQUEST_METHOD"],
             f"{sagemaker.mlflow_url(arn)}{path}",

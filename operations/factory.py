@@ -61,8 +61,19 @@ def registry(factory: Factory) -> "MlflowClient":
 
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # The SageMaker plugin signs for the global tracking URI, whatever URI the client has.
-    mlflow.set_tracking_uri(factory.output("MlflowArn"))
+    mlflow.set_tracking_uri(factory.output("MlflowTrackingUri"))
     return mlflow.MlflowClient()
+
+
+def mlflow_url(factory: Factory) -> str:
+    """Where a browser finds MLflow; AWS signs the address for minutes only."""
+    uri = factory.output("MlflowTrackingUri")
+    kind, _, name = uri.rpartition(":")[2].partition("/")
+    sagemaker = boto3.client("sagemaker")
+    if kind == "mlflow-tracking-server":
+        answer = sagemaker.create_presigned_mlflow_tracking_server_url(TrackingServerName=name)
+        return str(answer["AuthorizedUrl"])
+    return str(sagemaker.create_presigned_mlflow_app_url(Arn=uri)["AuthorizedUrl"])
 
 
 def run(main: Callable[[], int | None]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 
-from operations.factory import PROJECT, Factory, OperationError, deployed_factory, registry, run
+from operations.factory import PROJECT, Factory, OperationError, deployed_factory, mlflow_url, registry, run
 
 SAMPLE_DATA = PROJECT / "data" / "digits.csv"
 FILES = ("verification.json", "verification.png")
@@ -38,15 +38,12 @@ def fetch_verification(factory: Factory, model: str, directory: Path) -> tuple[A
         copy = client.download_artifacts(version.run_id, f"verification/production/{name}", str(directory))
         Path(copy).replace(directory / name)
     run_info = client.get_run(version.run_id).info
-    home = boto3.client("sagemaker").create_presigned_mlflow_app_url(Arn=factory.output("MlflowArn"))[
-        "AuthorizedUrl"
-    ]
-    return version, f"{home}#/experiments/{run_info.experiment_id}/runs/{run_info.run_id}"
+    return version, f"{mlflow_url(factory)}#/experiments/{run_info.experiment_id}/runs/{run_info.run_id}"
 
 
 def main() -> None:
     factory = deployed_factory()
-    os.environ["MLFLOW_TRACKING_URI"] = factory.output("MlflowArn")
+    os.environ["MLFLOW_TRACKING_URI"] = factory.output("MlflowTrackingUri")
     os.environ["ENDPOINT_NAME"] = factory.output("ProductionEndpointName")
     os.environ["STAGE"] = "production"
     from ml_code.serving.environment import VerifySettings, read_settings

@@ -12,6 +12,8 @@ from typing import Any, Literal, get_args
 CONTEXT_KEY = "factory"
 Stage = Literal["dev", "prod"]
 Encryption = Literal["aws", "customer"]
+Mlflow = Literal["app", "tracking-server"]
+MlflowServerSize = Literal["Small", "Medium", "Large"]
 ENDPOINT_STAGES = ("staging", "production")
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
                       3288, 3653)  # fmt: skip
@@ -35,6 +37,8 @@ class FactoryConfig:
     serverless_max_concurrency: int = 5
     log_retention_days: int = 30
     encryption: Encryption = "aws"
+    mlflow: Mlflow = "app"
+    mlflow_server_size: MlflowServerSize = "Small"
 
     def __post_init__(self) -> None:
         for setting, (allowed, accepts) in _RULES.items():
@@ -119,6 +123,8 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         lambda value: type(value) is int and value in LOG_RETENTION_DAYS,
     ),
     "encryption": _one_of(Encryption),
+    "mlflow": _one_of(Mlflow),
+    "mlflow_server_size": _one_of(MlflowServerSize),
 }
 
 
@@ -132,9 +138,19 @@ def _refuse_local_storage(config: FactoryConfig) -> None:
             )
 
 
+def _refuse_size_without_server(config: FactoryConfig) -> None:
+    if config.mlflow != "tracking-server" and config.mlflow_server_size != "Small":
+        raise SettingError(
+            "mlflow_server_size", config.mlflow_server_size, "Small unless factory.mlflow=tracking-server"
+        )
+
+
 # Families with local disks: a "d" among the letters after the generation, and most of the accelerated ones.
 _LOCAL_STORAGE = re.compile(r"ml\.([a-z]+\d[a-z]*d[a-z]*\.|g\d|trn\d|p[4-9])")
-_COMBINATIONS: Sequence[Callable[[FactoryConfig], None]] = (_refuse_local_storage,)
+_COMBINATIONS: Sequence[Callable[[FactoryConfig], None]] = (
+    _refuse_local_storage,
+    _refuse_size_without_server,
+)
 
 
 _LOGGING_SERVICES = ("codebuild", "lambda", "sagemaker/Endpoints")

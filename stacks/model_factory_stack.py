@@ -42,6 +42,7 @@ class ModelFactoryStack(Stack):
         tracking = Tracking(
             self,
             "Tracking",
+            config=config,
             names=names,
             artifact_bucket=storage.artifact_bucket,
             removal_policy=removal_policy,
@@ -95,7 +96,7 @@ class ModelFactoryStack(Stack):
             "RepositoryCloneUrl": delivery.repository.repository_clone_url_http,
             "DeliveryPipelineName": delivery.pipeline.name,
             "TrainingPipelineName": training.pipeline_name,
-            "MlflowArn": tracking.tracking_uri,
+            "MlflowTrackingUri": tracking.tracking_uri,
             "DataBucketName": storage.data_bucket.bucket_name,
             "ArtifactBucketName": storage.artifact_bucket.bucket_name,
             **{f"{stage.capitalize()}EndpointName": names.endpoint(stage) for stage in ENDPOINT_STAGES},

@@ -1,22 +1,23 @@
 from aws_cdk import RemovalPolicies, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from stacks.config import FactoryNames
+from stacks.config import FactoryConfig, FactoryNames
+from stacks.managed_mlflow import mlflow_app, mlflow_tracking_server
 from stacks.permissions import allow, grant_list, grant_read, grant_write, service_role
 from stacks.storage import MLFLOW
 
 
 class Tracking(Construct):
-    """MLflow: experiments, runs and the model registry, as SageMaker's serverless MLflow App."""
+    """MLflow: experiments, runs and the model registry. What serves it is known in here only."""
 
     def __init__(
         self,
         scope: Construct,
         id: str,
         *,
+        config: FactoryConfig,
         names: FactoryNames,
         artifact_bucket: s3.IBucket,
         removal_policy: RemovalPolicy,
@@ -24,35 +25,35 @@ class Tracking(Construct):
         super().__init__(scope, id)
         self._artifact_bucket = artifact_bucket
         role = service_role(self, "Role", "sagemaker.amazonaws.com", "MLflow's access to its artifacts")
-        objects = artifact_bucket.arn_for_objects(f"{MLFLOW}*")
-        grant_list(role, "ListMlflowArtifacts", artifact_bucket)
-        grant_read(role, "ReadMlflowArtifacts", artifact_bucket, MLFLOW)
-        grant_write(role, "WriteMlflowArtifacts", artifact_bucket, MLFLOW)
-        allow(role, "DeleteMlflowArtifacts", ["s3:DeleteObject"], [objects])
-        self._app = sagemaker.CfnMlflowApp(
-            self,
-            "App",
-            name=names.factory,
-            artifact_store_uri=artifact_bucket.s3_url_for_object(MLFLOW.rstrip("/")),
-            role_arn=role.role_arn,
-            # MLflow's registry is the one source of truth: no second one to clean up.
-            model_registration_mode="AutoModelRegistrationDisabled",
-        )
-        # The service tries the role when the App is made.
-        self._app.node.add_dependency(role)
-        # A kept App is of no use without its role.
+        self._grant_artifacts(role)
+        artifact_store_uri = artifact_bucket.s3_url_for_object(MLFLOW.rstrip("/"))
+        if config.mlflow == "app":
+            self._server = mlflow_app(self, names=names, artifact_store_uri=artifact_store_uri, role=role)
+        else:
+            self._server = mlflow_tracking_server(
+                self,
+                names=names,
+                size=config.mlflow_server_size,
+                artifact_store_uri=artifact_store_uri,
+                role=role,
+            )
+        # A kept server is of no use without its role.
         RemovalPolicies.of(self).apply(removal_policy)
 
     @property
     def tracking_uri(self) -> str:
-        return self._app.attr_arn
-
-    def grant_read(self, grantee: iam.IGrantable) -> None:
-        """Call MLflow's API, whose calls IAM cannot tell apart, and read artifacts, which lie in S3."""
-        allow(grantee, "CallMlflow", ["sagemaker:CallMlflowAppApi"], [self._app.attr_arn])
-        grant_list(grantee, "ListMlflowArtifacts", self._artifact_bucket)
-        grant_read(grantee, "ReadMlflowArtifacts", self._artifact_bucket, MLFLOW)
+        return self._server.tracking_uri
 
     def grant_read_write(self, grantee: iam.IGrantable) -> None:
-        self.grant_read(grantee)
+        """Call MLflow's API, and read and write artifacts, which clients take from S3 themselves."""
+        self._server.grant_call(grantee)
+        grant_list(grantee, "ListMlflowArtifacts", self._artifact_bucket)
+        grant_read(grantee, "ReadMlflowArtifacts", self._artifact_bucket, MLFLOW)
         grant_write(grantee, "WriteMlflowArtifacts", self._artifact_bucket, MLFLOW)
+
+    def _grant_artifacts(self, role: iam.IRole) -> None:
+        grant_list(role, "ListMlflowArtifacts", self._artifact_bucket)
+        grant_read(role, "ReadMlflowArtifacts", self._artifact_bucket, MLFLOW)
+        grant_write(role, "WriteMlflowArtifacts", self._artifact_bucket, MLFLOW)
+        objects = self._artifact_bucket.arn_for_objects(f"{MLFLOW}*")
+        allow(role, "DeleteMlflowArtifacts", ["s3:DeleteObject"], [objects])

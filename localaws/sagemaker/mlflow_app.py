@@ -1,4 +1,4 @@
-"""MLflow apps: each is a real MLflow server."""
+"""MLflow apps, and the real MLflow server that each of them, as each tracking server, is."""
 
 import http.client
 import logging
@@ -85,31 +85,27 @@ class EmptyDatabase:
         draft.rename(self._path)
 
 
-class MlflowApp:
-    """One app; its server starts in the background."""
+class MlflowServer:
+    """One app or tracking server; its process starts in the background."""
 
-    def __init__(self, account: "Account", request: Json, database: EmptyDatabase) -> None:
+    def __init__(self, account: "Account", arn: str, description: Json, database: EmptyDatabase) -> None:
         self._account = account
         self._database = database
-        identifier = f"app-{random_text(12, ID_ALPHABET)}"
-        self.arn = account.arn("sagemaker", f"mlflow-app/{identifier}")
-        self._directory = account.state_dir / "mlflow" / identifier
+        self.arn = arn
+        self._directory = account.state_dir / "mlflow" / arn.rpartition("/")[2]
         self._port = _free_port()
         self._process: Process | None = None
         self._settled = threading.Event()
         self._closed = threading.Event()
         self.description: Json = {
-            "AccountDefaultStatus": "DISABLED",
-            "ModelRegistrationMode": "AutoModelRegistrationDisabled",
-            **{key: value for key, value in request.items() if key != "Tags"},
-            "Arn": self.arn,
+            **description,
             "MlflowVersion": version("mlflow"),
             "Status": "Creating",
             "CreationTime": now(),
             "LastModifiedTime": now(),
         }
         self._credentials = account.assume_role(
-            request["RoleArn"], principal="sagemaker.amazonaws.com", session_name="SageMaker-mlflow"
+            description["RoleArn"], principal="sagemaker.amazonaws.com", session_name="SageMaker-mlflow"
         )
         threading.Thread(target=self._run, name=self.arn, daemon=True).start()
 
@@ -117,9 +113,7 @@ class MlflowApp:
         """Once the server answers; ServiceError when it could not be started."""
         self._settled.wait()
         if self.description["Status"] != "Created":
-            raise ServiceError(
-                "ServiceUnavailable", f"MLflow app {self.arn} is {self.description['Status']}.", 503
-            )
+            raise ServiceError("ServiceUnavailable", f"{self.arn} is {self.description['Status']}.", 503)
         return f"http://{HOST}:{self._port}"
 
     def close(self) -> None:
@@ -135,7 +129,7 @@ class MlflowApp:
             self._start()
             if self._answers_in_time():
                 status = "Created"
-        except Exception:  # a fault of the local AWS: shown, and the app still settles
+        except Exception:  # a fault of the local AWS: shown, and the server still settles
             LOG.exception("a fault of the local AWS itself")
         self.description |= {"Status": status, "LastModifiedTime": now()}
         self._settled.set()
@@ -162,7 +156,7 @@ class MlflowApp:
         )
 
     def _write_log(self, line: str) -> None:
-        """To a file: AWS shows no log of an app."""
+        """To a file: AWS shows no log of it."""
         with (self._directory / "server.log").open("a") as log:
             log.write(f"{line}\n")
 
@@ -180,16 +174,24 @@ class MlflowApp:
 class MlflowApps:
     """The operations."""
 
-    def __init__(self, sagemaker: "SageMaker") -> None:
+    def __init__(self, sagemaker: "SageMaker", database: EmptyDatabase) -> None:
         self._sagemaker = sagemaker
-        self._database = EmptyDatabase(sagemaker.account)
-        self._apps: dict[str, MlflowApp] = {}
+        self._database = database
+        self._apps: dict[str, MlflowServer] = {}
 
     def create_mlflow_app(self, request: Json) -> Json:
         refuse_members(request, CREATE_MEMBERS, "CreateMlflowApp")
         if any(app.description["Name"] == request["Name"] for app in self._apps.values()):
             raise ServiceError("ConflictException", f"An MLflow app named {request['Name']} already exists.")
-        app = MlflowApp(self._sagemaker.account, request, self._database)
+        account = self._sagemaker.account
+        arn = account.arn("sagemaker", f"mlflow-app/app-{random_text(12, ID_ALPHABET)}")
+        description = {
+            "AccountDefaultStatus": "DISABLED",
+            "ModelRegistrationMode": "AutoModelRegistrationDisabled",
+            **{key: value for key, value in request.items() if key != "Tags"},
+            "Arn": arn,
+        }
+        app = MlflowServer(account, arn, description, self._database)
         self._apps[app.arn] = app
         self._sagemaker.tags.set(app.arn, request.get("Tags", []))
         return {"Arn": app.arn}
@@ -220,7 +222,7 @@ class MlflowApps:
         for app in list(self._apps.values()):
             app.close()
 
-    def _app(self, arn: str) -> MlflowApp:
+    def _app(self, arn: str) -> MlflowServer:
         app = self._apps.get(arn)
         if app is None:
             raise ServiceError("ResourceNotFound", f"MLflow app {arn} does not exist.")

@@ -76,7 +76,37 @@ class MlflowAppResource:
         _ignore_missing(account, "DeleteMlflowApp", {"Arn": physical_id})
 
 
-RESOURCES: list[Resource] = [PipelineResource(), MlflowAppResource()]
+class MlflowTrackingServerResource:
+    type = "AWS::SageMaker::MlflowTrackingServer"
+
+    def create(self, account: "Account", logical_id: str, properties: Properties) -> str:
+        request = {**properties, "Tags": _tags(properties)}
+        if "AutomaticModelRegistration" in request:
+            request["AutomaticModelRegistration"] = (
+                str(request["AutomaticModelRegistration"]).lower() == "true"
+            )
+        _sagemaker(account).call("CreateMlflowTrackingServer", request, CLOUDFORMATION)
+        return str(properties["TrackingServerName"])
+
+    def attributes(self, account: "Account", physical_id: str) -> dict[str, str]:
+        return {"TrackingServerArn": account.arn("sagemaker", f"mlflow-tracking-server/{physical_id}")}
+
+    def update(self, account: "Account", physical_id: str, properties: Properties, old: Properties) -> str:
+        changed = {key for key in properties.keys() | old.keys() if properties.get(key) != old.get(key)}
+        if changed - {"Tags"}:
+            raise ServiceError(
+                "ValidationException",
+                f"The local AWS does not support changing {', '.join(sorted(changed))} of {self.type}.",
+            )
+        arn = self.attributes(account, physical_id)["TrackingServerArn"]
+        _sagemaker(account).tags.set(arn, _tags(properties))
+        return physical_id
+
+    def delete(self, account: "Account", physical_id: str, properties: Properties) -> None:
+        _ignore_missing(account, "DeleteMlflowTrackingServer", {"TrackingServerName": physical_id})
+
+
+RESOURCES: list[Resource] = [PipelineResource(), MlflowAppResource(), MlflowTrackingServerResource()]
 
 
 def _sagemaker(account: "Account") -> "SageMaker":

@@ -7,7 +7,8 @@ from botocore import xform_name
 from localaws.sagemaker.constraints import check_constraints
 from localaws.sagemaker.container import Host
 from localaws.sagemaker.endpoints import Endpoints
-from localaws.sagemaker.mlflow_app import MlflowApps
+from localaws.sagemaker.mlflow_app import EmptyDatabase, MlflowApps
+from localaws.sagemaker.mlflow_tracking_server import MlflowTrackingServers
 from localaws.sagemaker.models import EndpointConfigs, Models
 from localaws.sagemaker.pipelines import Pipelines
 from localaws.sagemaker.processing import Processing
@@ -41,7 +42,9 @@ class SageMaker(Service):
         self.models = Models(self)
         self.endpoint_configs = EndpointConfigs(self)
         self.endpoints = Endpoints(self)
-        self.mlflow_apps = MlflowApps(self)
+        database = EmptyDatabase(account)
+        self.mlflow_apps = MlflowApps(self, database)
+        self.mlflow_tracking_servers = MlflowTrackingServers(self, database)
         self._groups = (
             self.tags,
             self.pipelines,
@@ -52,6 +55,7 @@ class SageMaker(Service):
             self.endpoint_configs,
             self.endpoints,
             self.mlflow_apps,
+            self.mlflow_tracking_servers,
         )
 
     def call(self, operation: str, request: Json, caller: Caller) -> Json:
@@ -61,9 +65,11 @@ class SageMaker(Service):
         response: Json = method(request)
         return response
 
-    def mlflow_url(self, app_arn: str) -> str:
-        """Where the app's server listens; waits until it does. ServiceError when there is no such app."""
-        return self.mlflow_apps.url(app_arn)
+    def mlflow_url(self, arn: str) -> str:
+        """Where the app or tracking server listens; waits until it does. ServiceError when there is none such."""
+        if ":mlflow-tracking-server/" in arn:
+            return self.mlflow_tracking_servers.url(arn.rpartition("/")[2])
+        return self.mlflow_apps.url(arn)
 
     def wait_for_job(self, arn: str) -> None:
         """Returns when the job has ended, however it did."""
@@ -91,6 +97,7 @@ class SageMaker(Service):
     def close(self) -> None:
         self.endpoints.close()
         self.mlflow_apps.close()
+        self.mlflow_tracking_servers.close()
         self.host.warm_python.close()
 
     def _method(self, operation: str) -> Any:

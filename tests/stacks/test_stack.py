@@ -199,7 +199,7 @@ def test_the_outputs_name_what_a_person_needs(factory: Synthesised) -> None:
         "RepositoryCloneUrl",
         "DeliveryPipelineName",
         "TrainingPipelineName",
-        "MlflowArn",
+        "MlflowTrackingUri",
         "DataBucketName",
         "ArtifactBucketName",
         "StagingEndpointName",

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localaws.sagemaker.mlflow_tracking_server import iam_action
 from localaws.sagemaker.resources import RESOURCES
+from localaws.service import ServiceError
 
 TYPES = {resource.type: resource for resource in RESOURCES}
 
@@ -60,3 +62,43 @@ def test_a_pipeline_is_a_resource(local: Any) -> None:
     assert local.client().describe_pipeline(PipelineName=name)["PipelineDescription"] == "changed"
     resource.delete(local.account, name, changed)
     resource.delete(local.account, name, changed)
+
+
+def test_a_tracking_server_serves_mlflow(local: Any) -> None:
+    resource = TYPES["AWS::SageMaker::MlflowTrackingServer"]
+    properties = {
+        "TrackingServerName": "tracking",
+        "TrackingServerSize": "Small",
+        "ArtifactStoreUri": "s3://data-for-jobs/mlflow",
+        "RoleArn": local.role,
+        "AutomaticModelRegistration": "false",
+    }
+    assert resource.create(local.account, "Stack-Server", properties) == "tracking"
+    arn = resource.attributes(local.account, "tracking")["TrackingServerArn"]
+    assert arn == "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/tracking"
+    home = local.client().create_presigned_mlflow_tracking_server_url(TrackingServerName="tracking")
+    assert home["AuthorizedUrl"] == local.sagemaker.mlflow_url(arn)
+    described = local.client().describe_mlflow_tracking_server(TrackingServerName="tracking")
+    assert (described["TrackingServerStatus"], described["TrackingServerSize"]) == ("Created", "Small")
+    resource.delete(local.account, "tracking", properties)
+    assert local.client().list_mlflow_tracking_servers()["TrackingServerSummaries"] == []
+    resource.delete(local.account, "tracking", properties)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "action"),
+    [
+        ("POST", "/api/2.0/mlflow/runs/search", "SearchRuns"),
+        ("POST", "/api/2.0/mlflow/logged-models/search", "SearchLoggedModels"),
+        ("PATCH", "/api/2.0/mlflow/logged-models/m-1", "FinalizeLoggedModel"),
+        ("GET", "/api/2.0/mlflow/registered-models/alias", "GetModelVersionByAlias"),
+        ("DELETE", "/api/2.0/mlflow/registered-models/alias", "DeleteRegisteredModelAlias"),
+    ],
+)
+def test_a_call_of_mlflows_api_needs_the_action_of_its_name(method: str, path: str, action: str) -> None:
+    assert iam_action(method, path) == f"sagemaker-mlflow:{action}"
+
+
+def test_an_unknown_call_is_refused() -> None:
+    with pytest.raises(ServiceError, match=r"knows no permission for GET /api/2\.0/mlflow/nothing"):
+        iam_action("GET", "/api/2.0/mlflow/nothing")
