@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localaws.account import Account, Credentials
+from localaws.cloudformation_types import LogGroup
 from localaws.service import ServiceError
 
 MakeRole = Callable[..., tuple[str, Credentials]]
@@ -170,3 +171,44 @@ def test_what_is_not_supported_never_falls_through_to_moto(local_aws: Account) -
     code, message = refusal(lambda: sagemaker.list_workteams())
     assert code == "UnsupportedOperation"
     assert "sagemaker:ListWorkteams" in message
+
+
+def test_s3_asks_for_the_permissions_of_a_buckets_key(
+    local_aws: Account, make_role: MakeRole, bucket: str
+) -> None:
+    key = local_aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    encryption = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    local_aws.client("s3").put_bucket_encryption(
+        Bucket=bucket,
+        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": encryption}]},
+    )
+    objects = allow("s3:*Object", f"arn:aws:s3:::{bucket}/*")
+    _, without_key = make_role(objects)
+    _, writer = make_role(objects, allow("kms:GenerateDataKey", key))
+    through_s3 = {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
+    _, reader = make_role(objects, {**allow("kms:Decrypt", key), "Condition": through_s3})
+    for credentials in (without_key, reader):
+        s3 = local_aws.client("s3", credentials)
+        code, message = refusal(lambda s3=s3: s3.put_object(Bucket=bucket, Key="row", Body=b"1"))  # type: ignore[misc]
+        assert (code, "kms:GenerateDataKey" in message) == ("AccessDenied", True)
+    local_aws.client("s3", writer).put_object(Bucket=bucket, Key="row", Body=b"1")
+    code, message = refusal(lambda: local_aws.client("s3", writer).get_object(Bucket=bucket, Key="row"))
+    assert (code, "kms:Decrypt" in message) == ("AccessDenied", True)
+    assert local_aws.client("s3", reader).get_object(Bucket=bucket, Key="row")["Body"].read() == b"1"
+
+
+def test_a_key_must_itself_let_the_account_in(local_aws: Account, make_role: MakeRole) -> None:
+    nobody = {"Version": "2012-10-17", "Statement": []}
+    kms = local_aws.client("kms")
+    key = kms.create_key(Policy=json.dumps(nobody), BypassPolicyLockoutSafetyCheck=True)["KeyMetadata"]["Arn"]
+    _, credentials = make_role(allow("kms:*", "*"))
+    code, message = refusal(lambda: local_aws.client("kms", credentials).describe_key(KeyId=key))
+    assert code == "AccessDeniedException"
+    assert "because no resource-based policy allows the kms:DescribeKey action" in message
+
+
+def test_log_groups_take_only_keys_that_let_the_service_in(local_aws: Account) -> None:
+    key = local_aws.client("kms").create_key()["KeyMetadata"]["Arn"]  # for the account alone
+    properties = {"LogGroupName": "/encrypted/with-a-strange-key", "KmsKeyId": key}
+    with pytest.raises(ServiceError, match=r"is not allowed to be used by logs\.us-east-1\.amazonaws\.com"):
+        LogGroup().create(local_aws, "Stack-Logs", properties)
