@@ -3,6 +3,7 @@
 The tests work in a clone of the project, so that their commits and pushes do not touch the checkout.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -77,7 +78,7 @@ class Workspace:
 
     def finish(self, execution: str) -> tuple[str, dict[str, delivery.StageResult]]:
         """Follows an execution to its end, approving it; returns its status and its stages by name."""
-        status = delivery.follow(NAME, execution, approve_as="test", timeout_seconds=300)
+        status = delivery.follow(NAME, execution, approve_as="test", timeout_seconds=900)
         return status, {stage.name: stage for stage in delivery.stage_results(NAME, execution)}
 
     def edit(self, path: str, old: str, new: str) -> None:
@@ -147,8 +148,6 @@ def checkout(factory: Workspace) -> Iterator[Workspace]:
 
 def invoke(stage: str = "production", rows: list[list[float]] | None = None) -> dict[str, Any]:
     """The endpoint's answer to rows of the sample data."""
-    import json
-
     sample = rows or [[0.0] * 64]
     response = boto3.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=f"{NAME}-{stage}",

@@ -186,9 +186,8 @@ def test_killing_the_local_aws_ends_all_its_processes(workspace: Workspace) -> N
     """Runs last: kills the local AWS in the middle of a tuning job."""
     workspace.deploy()
     wait_for_training_job()
-    state = workspace.directory / ".localaws"
-    pid = int((state / "pid").read_text())
-    os.kill(pid, signal.SIGKILL)
+    server = json.loads((workspace.directory / ".localaws" / "server.json").read_text())
+    os.kill(server["pid"], signal.SIGKILL)
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and processes_below(workspace.directory):
         time.sleep(0.2)
@@ -198,7 +197,7 @@ def test_killing_the_local_aws_ends_all_its_processes(workspace: Workspace) -> N
 
 
 def wait_for_training_job() -> None:
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         if boto3.client("sagemaker").list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]:
             return
