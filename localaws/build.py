@@ -328,6 +328,22 @@ class BuildRun:
         phase["contexts"] = [{"statusCode": code, "message": message}]
         self._say(f"Phase complete: {phase['phaseType']} State: {status}")
         self._say(f"Phase context status code: {code} Message: {message}")
+        self._account.publish_event(
+            source="aws.codebuild",
+            detail_type="CodeBuild Build Phase Change",
+            detail={
+                "project-name": self.record["projectName"],
+                "build-id": self.record["arn"],
+                "completed-phase": phase["phaseType"],
+                "completed-phase-status": status,
+                "completed-phase-context": f"[{code}: {message}]",
+                "additional-information": {
+                    "initiator": self.record["initiator"],
+                    "logs": {"deep-link": self.record["logs"].get("deepLink", "")},
+                },
+            },
+            resources=[self.record["arn"]],
+        )
 
     def _finish(self, status: str) -> None:
         try:

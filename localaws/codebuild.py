@@ -238,7 +238,12 @@ class CodeBuild(Service):
             "artifacts": {"location": ""},
             "environment": {**project["environment"], "environmentVariables": [*kept, *variables]},
             "serviceRole": project["serviceRole"],
-            "logs": {"groupName": group, "streamName": stream, "cloudWatchLogs": {"status": "ENABLED"}},
+            "logs": {
+                "groupName": group,
+                "streamName": stream,
+                "deepLink": _console_link(self.account.region, group, stream),
+                "cloudWatchLogs": {"status": "ENABLED"},
+            },
             "timeoutInMinutes": timeout_minutes,
             "queuedTimeoutInMinutes": project["queuedTimeoutInMinutes"],
             "initiator": initiator,
@@ -386,3 +391,11 @@ def _service(account: "Account") -> CodeBuild:
 
 
 RESOURCES: list[Resource] = [ProjectResource()]
+
+
+def _console_link(region: str, group: str, stream: str) -> str:
+    group, stream = (part.replace("/", "$252F") for part in (group, stream))
+    return (
+        f"https://console.aws.amazon.com/cloudwatch/home?region={region}"
+        f"#logsV2:log-groups/log-group/{group}/log-events/{stream}"
+    )

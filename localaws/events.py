@@ -1,7 +1,8 @@
-"""EventBridge rules of the default bus whose targets are services of our own.
+"""EventBridge rules of the default bus whose targets are services of our own, or topics.
 
 The rules themselves live in moto's EventBridge, which refuses targets that it does not know. Here an event that
-matches an enabled rule, or its schedule, starts the target with the role that the rule gives to EventBridge.
+matches an enabled rule, or its schedule, starts the target with the role that the rule gives to EventBridge, or is
+published to the topic that lets EventBridge do so.
 """
 
 import json
@@ -16,6 +17,7 @@ from moto.events.models import EventPattern, Rule, events_backends
 from localaws.account import ACCOUNT_ID
 from localaws.codepipeline import CodePipeline
 from localaws.iam import authorize, find_principal
+from localaws.notifications import publish, target_input
 from localaws.schedules import is_due
 from localaws.service import Json, ServiceError
 
@@ -38,7 +40,7 @@ def deliver(account: "Account", event: Json) -> None:
     complete = {"id": str(uuid4()), "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **event}
     for rule in _enabled_rules(account):
         if matches(rule, complete):
-            _invoke_targets(account, rule)
+            _invoke_targets(account, rule, complete)
 
 
 def matches(rule: Rule, event: Json) -> bool:
@@ -61,7 +63,7 @@ def run_schedules(account: "Account", fired: dict[str, datetime], now: datetime)
             continue
         if due:
             fired[rule.arn] = now
-            _invoke_targets(account, rule)
+            _invoke_targets(account, rule, _scheduled_event(account, rule, now))
 
 
 def _watch_clock(account: "Account") -> None:
@@ -71,16 +73,34 @@ def _watch_clock(account: "Account") -> None:
         run_schedules(account, fired, datetime.now(UTC))
 
 
-def _invoke_targets(account: "Account", rule: Rule) -> None:
+def _scheduled_event(account: "Account", rule: Rule, now: datetime) -> Json:
+    return {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": ACCOUNT_ID,
+        "time": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "region": account.region,
+        "resources": [rule.arn],
+        "detail": {},
+    }
+
+
+def _invoke_targets(account: "Account", rule: Rule, event: Json) -> None:
     for target in rule.targets:
         try:
-            _invoke(account, rule, target)
+            _invoke(account, rule, target, event)
         except ServiceError as error:
             LOG.error("FailedInvocation of %s by rule %s: %s", target["Arn"], rule.name, error.message)
 
 
-def _invoke(account: "Account", rule: Rule, target: Json) -> None:
+def _invoke(account: "Account", rule: Rule, target: Json, event: Json) -> None:
     service, name = target["Arn"].split(":", 5)[2], target["Arn"].split(":", 5)[5]
+    if service == "sns":
+        message = target_input(target, event)
+        publish(account, target["Arn"], message, service=_PRINCIPAL, source_arn=rule.arn)
+        return
     if service != "codepipeline":
         raise ServiceError(
             "UnsupportedTarget", f"The local AWS does not support targets of {service}: {json.dumps(target)}"

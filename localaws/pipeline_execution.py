@@ -241,6 +241,35 @@ class Execution:
             resources=[self._account.arn("codepipeline", self.record["pipelineName"])],
         )
 
+    def _publish_action(self, record: Json) -> None:
+        result = record["output"]["executionResult"]
+        error = result.get("errorDetails", {})
+        told = {
+            "external-execution-id": result.get("externalExecutionId"),
+            "external-execution-url": result.get("externalExecutionUrl"),
+            "external-execution-summary": result.get("externalExecutionSummary") or error.get("message"),
+            "error-code": error.get("code"),
+        }
+        detail = {
+            "pipeline": self.record["pipelineName"],
+            "execution-id": self.id,
+            "version": self.record["pipelineVersion"],
+            "stage": record["stageName"],
+            "action": record["actionName"],
+            "action-execution-id": record["actionExecutionId"],
+            "state": "STARTED" if record["status"] == "InProgress" else record["status"].upper(),
+            "region": self._account.region,
+            "type": record["input"]["actionTypeId"],
+        }
+        if any(told.values()):
+            detail["execution-result"] = {key: value for key, value in told.items() if value}
+        self._account.publish_event(
+            source="aws.codepipeline",
+            detail_type="CodePipeline Action Execution State Change",
+            detail=detail,
+            resources=[self._account.arn("codepipeline", self.record["pipelineName"])],
+        )
+
     def _run(self, first: int) -> None:
         stages = self._declaration["stages"]
         ending: str | None = None
@@ -288,6 +317,7 @@ class Execution:
         with self._track.changed:
             self.actions.append(record)
             lane.actions[action["name"]] = record
+        self._publish_action(record)
         with self._recorded(record, lane):
             run = self._prepare(stage, action, record)
             self._runs.append(run)
@@ -375,6 +405,7 @@ class Execution:
                 }
                 LOG.info("%s/%s failed: %s: %s", lane.name, record["actionName"], error.code, error.message)
             record.update(status=status, lastUpdateTime=datetime.now(UTC))
+        self._publish_action(record)
 
     def _take_over(self, run: ActionRun, outputs: dict[str, S3Object]) -> None:
         """What later actions may use of an action that succeeded."""

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from localaws import (
     cloudformation,
     cloudformation_kms,
+    cloudformation_monitoring,
     cloudformation_types,
     codebuild,
     codecommit,
@@ -16,6 +17,7 @@ from localaws import (
     custom_resource,
     events,
     lambda_functions,
+    notifications,
 )
 from localaws.account import Account
 from localaws.cloudformation_service import CloudFormation
@@ -38,6 +40,7 @@ RESOURCE_MODULES = (
     codepipeline,
     cloudformation_types,
     cloudformation_kms,
+    cloudformation_monitoring,
     lambda_functions,
 )
 
@@ -65,6 +68,7 @@ def install(account: Account, gateway: "Gateway") -> None:
     events.listen(account)
     gateway.routes["/_localaws/status"] = StatusPage(account, stacks)
     gateway.observers["events", "PutEvents"] = publish_entries
+    gateway.observers["cloudwatch", "SetAlarmState"] = notifications.alarm_state_was_set
 
 
 class StatusPage:

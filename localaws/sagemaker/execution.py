@@ -246,6 +246,7 @@ class Execution:
         status, reason = "Succeeded", ""
         with self.changed:
             run.status = "Executing"
+        self._sagemaker.pipelines.publish_step(self, run, "Starting")
         try:
             self._work(run)
         except StepStopped:
@@ -258,8 +259,11 @@ class Execution:
             LOG.exception("a fault of the local AWS itself")
             status, reason = "Failed", f"InternalServerError: {error!r}"
         with self.changed:
+            before = run.status
             run.status, run.end_time = status, now()
             run.failure_reason = reason or run.failure_reason
+        self._sagemaker.pipelines.publish_step(self, run, before)
+        with self.changed:
             self.changed.notify_all()
 
     def _work(self, run: StepRun) -> None:

@@ -222,6 +222,29 @@ class Pipelines:
             raise ServiceError("ResourceNotFound", f"Pipeline '{self._arn(name)}' does not exist.")
         return pipeline
 
+    def publish_step(self, execution: Execution, run: StepRun, before: str) -> None:
+        """Tells EventBridge that a step has another status."""
+        detail = {
+            "metadata": {key[0].lower() + key[1:]: value for key, value in run.metadata.items()},
+            "stepStartTime": run.start_time.isoformat(),
+            "stepName": run.step.name,
+            "stepType": run.step.type,
+            "previousStepStatus": before,
+            "currentStepStatus": run.status,
+            "pipelineArn": execution.pipeline["PipelineArn"],
+            "pipelineExecutionArn": execution.arn,
+        }
+        if run.end_time is not None:
+            detail["stepEndTime"] = run.end_time.isoformat()
+        if run.status == "Failed":
+            detail["failureReason"] = run.failure_reason
+        self._sagemaker.account.publish_event(
+            source="aws.sagemaker",
+            detail_type="SageMaker Model Building Pipeline Execution Step Status Change",
+            detail=detail,
+            resources=[execution.pipeline["PipelineArn"], execution.arn],
+        )
+
     def _publish(self, execution: Execution, before: str) -> None:
         described = execution.description
         detail = {

@@ -85,7 +85,7 @@ def test_a_disabled_rule_starts_nothing(
     [
         ("events.amazonaws.com", "s3:GetObject", "codepipeline", "codepipeline:StartPipelineExecution"),
         ("codebuild.amazonaws.com", "codepipeline:*", "codepipeline", "trust policy"),
-        ("events.amazonaws.com", "sns:Publish", "sns", "does not support targets of sns"),
+        ("events.amazonaws.com", "kinesis:PutRecord", "kinesis", "does not support targets of kinesis"),
     ],
 )
 def test_what_cannot_be_started_is_logged(

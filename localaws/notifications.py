@@ -1,0 +1,116 @@
+"""SNS topics as targets: what AWS's services publish, rendered by EventBridge's input transformer, under the
+topic's own policy. The topics and their subscriptions are moto's.
+"""
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from moto.sns.models import sns_backends
+
+from localaws.account import ACCOUNT_ID
+from localaws.policies import Decision, Request, decide
+from localaws.service import Json, ServiceError
+
+if TYPE_CHECKING:
+    from localaws.account import Account
+
+_PLACEHOLDER = re.compile(r"<([\w.-]+)>")
+
+
+def publish(account: "Account", topic_arn: str, message: str, *, service: str, source_arn: str) -> None:
+    """As `service` ("events.amazonaws.com") does; raises ServiceError when the topic's policy does not let it."""
+    topic = sns_backends[ACCOUNT_ID][account.region].topics.get(topic_arn)
+    if topic is None:
+        raise ServiceError("NotFound", f"Topic {topic_arn} does not exist")
+    context = {
+        "aws:sourceaccount": [ACCOUNT_ID],
+        "aws:sourcearn": [source_arn],
+        "aws:securetransport": ["true"],
+        "aws:principalisawsservice": ["true"],
+    }
+    request = Request("sns:Publish", topic_arn, context, principals=frozenset({service}))
+    if decide([topic.policy], request) is not Decision.ALLOWED:
+        raise ServiceError(
+            "AuthorizationError", f"{service} is not allowed to sns:Publish by the policy of {topic_arn}", 403
+        )
+    topic.publish(message)
+
+
+def target_input(target: Json, event: Json) -> str:
+    """What a target gets of an event: the constant Input, a part (InputPath), a text made of parts, or all."""
+    if "Input" in target:
+        return str(target["Input"])
+    if "InputPath" in target:
+        return json.dumps(_at(event, target["InputPath"]))
+    if "InputTransformer" not in target:
+        return json.dumps(event)
+    paths = target["InputTransformer"].get("InputPathsMap", {})
+    values = {name: _at(event, path) for name, path in paths.items()}
+    values["aws.events.event.json"] = event
+    values["aws.events.event"] = event
+    values["aws.events.event.ingestion-time"] = event["time"]
+
+    def fill(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in values:
+            raise ServiceError(
+                "ValidationException", f"InputTemplate has the placeholder <{name}>, InputPathsMap does not."
+            )
+        value = values[name]
+        return value if isinstance(value, str) else "" if value is None else json.dumps(value)
+
+    return _PLACEHOLDER.sub(fill, _checked(target["InputTransformer"]["InputTemplate"]))
+
+
+def _checked(template: str) -> str:
+    """EventBridge takes JSON, or lines that are each a quoted text; the quotes stay in what is delivered."""
+    lines = template.splitlines()
+    if all(re.fullmatch(r'"(?:[^"\\]|\\.)*"', line.strip()) for line in lines):
+        return template
+    try:
+        json.loads(_PLACEHOLDER.sub("0", template))
+    except ValueError:
+        raise ServiceError(
+            "ValidationException", f"InputTemplate is neither JSON nor quoted text: {template!r}"
+        ) from None
+    return template
+
+
+def _at(event: Json, path: str) -> Any:
+    """The value at a path such as $.detail.stage or $.resources[0]; None where there is nothing."""
+    if not re.fullmatch(r"\$(\.[\w-]+(\[\d+\])?)*", path):
+        raise ServiceError("ValidationException", f"The local AWS does not support the input path {path!r}.")
+    value: Any = event
+    for key, index in re.findall(r"\.([\w-]+)(?:\[(\d+)\])?", path):
+        value = value.get(key) if isinstance(value, dict) else None
+        if index:
+            value = value[int(index)] if isinstance(value, list) and int(index) < len(value) else None
+    return value
+
+
+def alarm_state_was_set(account: "Account", request: Json) -> None:
+    """Tells EventBridge of `SetAlarmState`, the one way in which an alarm changes its state here."""
+    alarms = account.client("cloudwatch").describe_alarms(AlarmNames=[request["AlarmName"]])["MetricAlarms"]
+    for alarm in alarms:
+        if alarm["StateValue"] == request["StateValue"]:
+            continue
+        metric = {
+            "namespace": alarm.get("Namespace", ""),
+            "name": alarm.get("MetricName", ""),
+            "dimensions": {item["Name"]: item["Value"] for item in alarm.get("Dimensions", [])},
+        }
+        account.publish_event(
+            source="aws.cloudwatch",
+            detail_type="CloudWatch Alarm State Change",
+            detail={
+                "alarmName": alarm["AlarmName"],
+                "state": {"value": request["StateValue"], "reason": request["StateReason"]},
+                "previousState": {"value": alarm["StateValue"], "reason": alarm.get("StateReason", "")},
+                "configuration": {
+                    "description": alarm.get("AlarmDescription", ""),
+                    "metrics": [{"metricStat": {"metric": metric, "stat": alarm.get("Statistic", "")}}],
+                },
+            },
+            resources=[alarm["AlarmArn"]],
+        )
