@@ -98,8 +98,7 @@ def _invoke_targets(account: "Account", rule: Rule, event: Json) -> None:
 def _invoke(account: "Account", rule: Rule, target: Json, event: Json) -> None:
     service, name = target["Arn"].split(":", 5)[2], target["Arn"].split(":", 5)[5]
     if service == "sns":
-        message = target_input(target, event)
-        publish(account, target["Arn"], message, service=_PRINCIPAL, source_arn=rule.arn)
+        publish(account, target["Arn"], target_input(target, event), service=_PRINCIPAL)
         return
     if service != "codepipeline":
         raise ServiceError(

@@ -18,18 +18,15 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(r"<([\w.-]+)>")
 
 
-def publish(account: "Account", topic_arn: str, message: str, *, service: str, source_arn: str) -> None:
-    """As `service` ("events.amazonaws.com") does; raises ServiceError when the topic's policy does not let it."""
+def publish(account: "Account", topic_arn: str, message: str, *, service: str) -> None:
+    """As `service` does; raises ServiceError when the topic's policy does not let it.
+
+    EventBridge tells SNS nothing that a condition could look at, so a statement with one never allows.
+    """
     topic = sns_backends[ACCOUNT_ID][account.region].topics.get(topic_arn)
     if topic is None:
         raise ServiceError("NotFound", f"Topic {topic_arn} does not exist")
-    context = {
-        "aws:sourceaccount": [ACCOUNT_ID],
-        "aws:sourcearn": [source_arn],
-        "aws:securetransport": ["true"],
-        "aws:principalisawsservice": ["true"],
-    }
-    request = Request("sns:Publish", topic_arn, context, principals=frozenset({service}))
+    request = Request("sns:Publish", topic_arn, principals=frozenset({service}))
     if decide([topic.policy], request) is not Decision.ALLOWED:
         raise ServiceError(
             "AuthorizationError", f"{service} is not allowed to sns:Publish by the policy of {topic_arn}", 403

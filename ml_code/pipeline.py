@@ -3,9 +3,9 @@
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ml_code.spec import ModelSpec
@@ -32,6 +32,8 @@ class PipelineSettings:
     training_instance_type: str = "ml.m5.large"
     max_runtime_seconds: int = 3600
     kms_key_arn: str | None = None
+    # Of every job: what it costs is found by them.
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def given(self) -> dict[str, Any]:
         """The settings as JSON takes them, without those that are off."""

@@ -163,6 +163,7 @@ class _Builder:
             max_jobs=spec.tuning.max_jobs,
             max_parallel_jobs=spec.tuning.max_parallel_jobs,
             random_seed=spec.seed,
+            tags=self.tags(),
         )
         channels = [
             _channel(name, _output_uri(preprocess, name)) for name in ("train", "validation", "dataset")
@@ -222,6 +223,7 @@ class _Builder:
             output_kms_key=self.settings.kms_key_arn,
             volume_kms_key=self.settings.kms_key_arn,
             env={**self.environment(), "EXIT_MESSAGE_FILE": EXIT_MESSAGE_FILE},
+            tags=self.tags(),
             sagemaker_session=self.session,
         )
         folders = [(f"--{key}-dir", f"{INPUT}/{key}") for key in inputs]
@@ -239,6 +241,9 @@ class _Builder:
             "MLFLOW_TRACKING_URI": self.settings.mlflow_tracking_uri,
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
+
+    def tags(self) -> list[dict[str, str]]:
+        return [{"Key": key, "Value": value} for key, value in self.settings.tags.items()]
 
     def execution_arguments(self) -> list[Any]:
         return [

@@ -4,9 +4,10 @@ Settings stand in `cdk.json` under the context key `factory`. One of them is ove
 with `cdk deploy -c factory.<setting>=<value>`.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
 CONTEXT_KEY = "factory"
@@ -39,6 +40,11 @@ class FactoryConfig:
     encryption: Encryption = "aws"
     mlflow: Mlflow = "app"
     mlflow_server_size: MlflowServerSize = "Small"
+    monitoring: bool = True
+    notification_email: str = ""
+    monthly_budget_usd: int = 0
+    permissions_boundary: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for setting, (allowed, accepts) in _RULES.items():
@@ -72,9 +78,16 @@ class FactoryConfig:
 
 
 def _from_command_line(value: object, type_: object) -> object:
-    """`-c` gives text only. What is no number stays text, for the setting's own rule to refuse."""
+    """`-c` gives text only. What is not of the setting's type stays text, for its own rule to refuse."""
     if type_ is int and isinstance(value, str) and re.fullmatch(r"-?\d+", value):
         return int(value)
+    if type_ is bool and value in ("true", "false"):
+        return value == "true"
+    if type_ == Mapping[str, str] and isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
     return value
 
 
@@ -97,17 +110,58 @@ def _one_of(choices: Any) -> tuple[str, Callable[[Any], bool]]:
     return f"one of {', '.join(allowed)}", lambda value: value in allowed
 
 
+def _is_name(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and re.fullmatch(r"(?=.{3,20}$)[a-z][a-z0-9]*(-[a-z0-9]+)*", value) is not None
+        # Or `x` and `x-staging` would share the names of endpoint configurations.
+        and not set(value.split("-")[1:]) & set(ENDPOINT_STAGES)
+    )
+
+
+def _is_boundary(value: object) -> bool:
+    pattern = r"|[\w+=,.@/-]{1,512}|arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+"
+    return isinstance(value, str) and re.fullmatch(pattern, value) is not None
+
+
+def _are_tags(value: object) -> bool:
+    characters = r"[\w\s.:/=+@-]"
+    return (
+        isinstance(value, Mapping)
+        and len(value) <= _MAX_TAGS
+        and all(
+            isinstance(key, str)
+            and re.fullmatch(rf"(?!(?i:aws:)){characters}{{1,128}}", key) is not None
+            and key not in _OWN_TAGS
+            and isinstance(text, str)
+            and re.fullmatch(rf"{characters}{{1,256}}", text) is not None
+            for key, text in value.items()
+        )
+    )
+
+
+# Those that the factory sets itself; a deployment adds six to its endpoint, and AWS allows fifty.
+_OWN_TAGS = (
+    "model-factory",
+    "model-name",
+    "model-version",
+    "run-id",
+    "commit",
+    "data-sha256",
+    "execution-arn",
+)
+_MAX_TAGS = 40
 _INSTANCE_TYPE = ("an x86_64 instance type such as ml.m5.large (no Graviton)", _is_instance_type)
 
 # Per setting: what is allowed, in words, and the check of it.
 _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     # 20 characters: the longest name from it is a bucket's, of 63; CodePipeline cuts longer names in S3 keys.
     "name": (
-        "3 to 20 lower-case letters, digits and single hyphens, a letter first, no hyphen last",
-        lambda value: (
-            isinstance(value, str)
-            and re.fullmatch(r"(?=.{3,20}$)[a-z][a-z0-9]*(-[a-z0-9]+)*", value) is not None
+        (
+            "3 to 20 lower-case letters, digits and single hyphens, a letter first, no hyphen last, "
+            "without the words -staging and -production"
         ),
+        _is_name,
     ),
     "stage": _one_of(Stage),
     "processing_instance_type": _INSTANCE_TYPE,
@@ -125,6 +179,28 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "encryption": _one_of(Encryption),
     "mlflow": _one_of(Mlflow),
     "mlflow_server_size": _one_of(MlflowServerSize),
+    "monitoring": ("true or false", lambda value: type(value) is bool),
+    "notification_email": (
+        "an e-mail address, or empty for none",
+        lambda value: (
+            isinstance(value, str) and re.fullmatch(r"|[^@\s]+@[^@\s]+\.[^@\s]+", value) is not None
+        ),
+    ),
+    "monthly_budget_usd": (
+        "an integer from 1 to 1000000, or 0 for none",
+        lambda value: _is_int(value, 0, 1_000_000),
+    ),
+    "permissions_boundary": (
+        "the name or ARN of a managed policy, or empty for none",
+        _is_boundary,
+    ),
+    "tags": (
+        (
+            f"an object of at most {_MAX_TAGS} tags, texts of the characters that AWS allows in tags, "
+            f"none named aws:… or like one of the factory's own ({', '.join(_OWN_TAGS)})"
+        ),
+        _are_tags,
+    ),
 }
 
 
@@ -145,11 +221,18 @@ def _refuse_size_without_server(config: FactoryConfig) -> None:
         )
 
 
+def _refuse_untold(config: FactoryConfig) -> None:
+    for setting in ("notification_email", "monthly_budget_usd"):
+        if (value := getattr(config, setting)) and not config.monitoring:
+            raise SettingError(setting, value, "none while factory.monitoring is False, which tells nobody")
+
+
 # Families with local disks: a "d" among the letters after the generation, and most of the accelerated ones.
 _LOCAL_STORAGE = re.compile(r"ml\.([a-z]+\d[a-z]*d[a-z]*\.|g\d|trn\d|p[4-9])")
 _COMBINATIONS: Sequence[Callable[[FactoryConfig], None]] = (
     _refuse_local_storage,
     _refuse_size_without_server,
+    _refuse_untold,
 )
 
 
@@ -191,6 +274,23 @@ class FactoryNames:
     def log_groups(self) -> list[str]:
         """Patterns of the log groups that the factory owns."""
         return [f"/aws/{service}/{self.factory}-*" for service in _LOGGING_SERVICES]
+
+    @property
+    def topic(self) -> str:
+        return f"{self.factory}-notifications"
+
+    @property
+    def dashboard(self) -> str:
+        """Dashboards are not of a region."""
+        return f"{self.factory}-{self.region}"
+
+    @property
+    def budget(self) -> str:
+        """Budgets are not of a region."""
+        return f"{self.factory}-{self.region}"
+
+    def alarm(self, what: str) -> str:
+        return f"{self.factory}-{what}"
 
     def deploy_project(self, stage: str) -> str:
         return f"{self.factory}-deploy-{stage}"

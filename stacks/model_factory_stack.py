@@ -1,12 +1,14 @@
 from pathlib import Path
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack, Tags
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ml_code.pipeline import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
 from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
 from stacks.delivery import Delivery
+from stacks.observability import Observability
 from stacks.serving import Serving
 from stacks.storage import Storage
 from stacks.teardown import Teardown
@@ -91,7 +93,10 @@ class ModelFactoryStack(Stack):
             serving=serving,
             delivery=delivery,
         )
-        Tags.of(self).add(FactoryNames.tag_key, config.name)
+        if config.permissions_boundary:
+            iam.PermissionsBoundary.of(self).apply(_managed_policy(self, config.permissions_boundary))
+        for key, value in {**config.tags, FactoryNames.tag_key: config.name}.items():
+            Tags.of(self).add(key, value)
         outputs = {
             "RepositoryCloneUrl": delivery.repository.repository_clone_url_http,
             "DeliveryPipelineName": delivery.pipeline.name,
@@ -101,5 +106,16 @@ class ModelFactoryStack(Stack):
             "ArtifactBucketName": storage.artifact_bucket.bucket_name,
             **{f"{stage.capitalize()}EndpointName": names.endpoint(stage) for stage in ENDPOINT_STAGES},
         }
+        if config.monitoring:
+            observability = Observability(
+                self, "Observability", config=config, names=names, delivery=delivery, training=training
+            )
+            outputs["NotificationTopicArn"] = observability.notifications.topic.topic_arn
         for key, value in outputs.items():
             CfnOutput(self, key, value=value)
+
+
+def _managed_policy(scope: Construct, name_or_arn: str) -> iam.IManagedPolicy:
+    if name_or_arn.startswith("arn:"):
+        return iam.ManagedPolicy.from_managed_policy_arn(scope, "PermissionsBoundary", name_or_arn)
+    return iam.ManagedPolicy.from_managed_policy_name(scope, "PermissionsBoundary", name_or_arn)

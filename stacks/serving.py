@@ -1,3 +1,4 @@
+import json
 from collections.abc import Mapping
 
 from aws_cdk import aws_iam as iam
@@ -63,6 +64,7 @@ class Serving(Construct):
             "ENDPOINT_ROLE_ARN": self.role.role_arn,
             "IMAGE_URI": self._image_uri,
             "SERVERLESS_MEMORY_MB": str(self._config.serverless_memory_mb),
+            "TAGS": json.dumps(dict(self._config.tags)),
             "SERVERLESS_MAX_CONCURRENCY": str(self._config.serverless_max_concurrency),
         }
 

@@ -62,6 +62,7 @@ class Training(Construct):
             training_instance_type=config.training_instance_type,
             max_runtime_seconds=config.max_runtime_seconds,
             kms_key_arn=key.key_arn if key else None,
+            tags={**config.tags, names.tag_key: names.factory},
         )
         if key:
             grant_volumes(self.job_role, key)

@@ -73,7 +73,7 @@ def plan_deployment(
         model_data_url=model_data_url,
         serverless_memory_mb=settings.serverless_memory_mb,
         serverless_max_concurrency=settings.serverless_max_concurrency,
-        tags=lineage_tags(settings.factory_name, version),
+        tags={**json.loads(settings.tags), **lineage_tags(settings.factory_name, version)},
     )
 
 

@@ -22,6 +22,7 @@ class DeploySettings(RegistrySettings):
     image_uri: str
     serverless_memory_mb: int
     serverless_max_concurrency: int
+    tags: str  # a JSON object: those of the settings, besides the lineage
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "IMAGE_URI": "image",
     "SERVERLESS_MEMORY_MB": "2048",
     "SERVERLESS_MAX_CONCURRENCY": "5",
+    "TAGS": '{"team": "ml"}',
 }
 ENDPOINT = ENVIRONMENT["ENDPOINT_NAME"]
 

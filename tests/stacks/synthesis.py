@@ -36,6 +36,13 @@ class Synthesised:
 Synthesise = Callable[..., Synthesised]
 
 
+class FrozenTags(dict[str, str]):
+    """Tags that a cached synth can take."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+
 def render(value: Any, resources: Mapping[str, Any]) -> Any:
     """Replaces CloudFormation's references by what they would give, as far as a template can tell."""
     if isinstance(value, list):
@@ -63,6 +70,8 @@ def _reference(id_: str, resources: Mapping[str, Any]) -> str:
     if id_ in pseudo:
         return pseudo[id_]
     properties = resources[id_]["Properties"]
+    if resources[id_]["Type"] == "AWS::SNS::Topic":
+        return f"arn:aws:sns:{REGION}:{ACCOUNT}:{properties['TopicName']}"
     for key in ("BucketName", "LogGroupName", "Name", "PipelineName", "RepositoryName", "FunctionName"):
         if key in properties:
             return str(render(properties[key], resources))
@@ -72,6 +81,8 @@ def _reference(id_: str, resources: Mapping[str, Any]) -> str:
 def _attribute(id_: str, attribute: str, resources: Mapping[str, Any]) -> str:
     if attribute == "Arn" and resources[id_]["Type"] == "AWS::S3::Bucket":
         return f"arn:aws:s3:::{_reference(id_, resources)}"
+    if attribute == "TopicArn" or (attribute == "Arn" and resources[id_]["Type"] == "AWS::SNS::Topic"):
+        return _reference(id_, resources)
     if attribute == "Arn" and resources[id_]["Type"] == "AWS::IAM::Role":
         return f"arn:aws:iam::{ACCOUNT}:role/{id_}"
     return f"{id_}.{attribute}"

@@ -46,6 +46,21 @@ def test_the_command_line_overrides_one_setting() -> None:
         ("serverless_max_concurrency", 201),
         ("log_retention_days", 31),
         ("encryption", "kms"),
+        ("name", "digits-staging"),
+        ("name", "a-production-b"),
+        ("monitoring", "yes"),
+        ("notification_email", "nobody"),
+        ("notification_email", None),
+        ("monthly_budget_usd", -1),
+        ("monthly_budget_usd", 1.5),
+        ("permissions_boundary", "a policy"),
+        ("permissions_boundary", "arn:aws:iam::1:role/x"),
+        ("tags", "team=ml"),
+        ("tags", {"aws:team": "ml"}),
+        ("tags", {"model-factory": "other"}),
+        ("tags", {"team": 1}),
+        ("tags", {"team": ""}),
+        ("tags", {f"key{number}": "x" for number in range(41)}),
     ],
 )
 def test_a_bad_value_is_refused_with_setting_value_and_what_is_allowed(setting: str, value: Any) -> None:
@@ -63,6 +78,21 @@ def test_an_unknown_setting_is_refused_with_the_known_ones(context: dict[str, An
         SettingError, match=r"factory\.stages is 'dev', allowed is one of these settings: name, "
     ):
         FactoryConfig.from_context(context)
+
+
+def test_the_command_line_gives_truth_and_tags_as_json() -> None:
+    config = FactoryConfig.from_context({"factory.monitoring": "false", "factory.tags": '{"team": "ml"}'})
+    assert (config.monitoring, config.tags) == (False, {"team": "ml"})
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("notification_email", "ops@example.com"), ("monthly_budget_usd", 50)]
+)
+def test_what_tells_somebody_is_refused_where_nobody_is_told(setting: str, value: Any) -> None:
+    with pytest.raises(
+        SettingError, match=rf"factory\.{setting} is .* none while factory\.monitoring is False"
+    ):
+        FactoryConfig.from_context({"factory": {"monitoring": False, setting: value}})
 
 
 @pytest.mark.parametrize(

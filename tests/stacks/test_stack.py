@@ -1,11 +1,12 @@
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ml_code.pipeline import PipelineSettings, pipeline_definition
 from ml_code.spec import load_spec
-from tests.stacks.synthesis import ACCOUNT, REGION, Synthesise, Synthesised
+from tests.stacks.synthesis import ACCOUNT, REGION, FrozenTags, Synthesise, Synthesised
 
 ARTIFACTS = f"model-factory-artifacts-{ACCOUNT}-{REGION}"
 DATA = f"model-factory-data-{ACCOUNT}-{REGION}"
@@ -33,6 +34,8 @@ def depends_on(factory: Synthesised, type_: str) -> set[str]:
 def test_resource_types_are_few_and_plain(factory: Synthesised) -> None:
     assert {resource["Type"] for resource in factory.resources.values()} == {
         "AWS::CloudFormation::CustomResource",
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
         "AWS::CodeBuild::Project",
         "AWS::CodeCommit::Repository",
         "AWS::CodePipeline::Pipeline",
@@ -43,6 +46,8 @@ def test_resource_types_are_few_and_plain(factory: Synthesised) -> None:
         "AWS::Logs::LogGroup",
         "AWS::S3::Bucket",
         "AWS::S3::BucketPolicy",
+        "AWS::SNS::Topic",
+        "AWS::SNS::TopicPolicy",
         "AWS::SageMaker::MlflowApp",
         "AWS::SageMaker::Pipeline",
     }
@@ -121,7 +126,11 @@ def test_deployments_get_the_version_that_the_build_registered(
 
 
 def test_a_push_to_main_starts_delivery(factory: Synthesised) -> None:
-    rule = factory.only("AWS::Events::Rule")["Properties"]
+    (rule,) = (
+        found["Properties"]
+        for key, found in factory.of_type("AWS::Events::Rule").items()
+        if key.startswith("Delivery")
+    )
     assert rule["State"] == "ENABLED"
     assert rule["EventPattern"]["source"] == ["aws.codecommit"]
     assert rule["EventPattern"]["detail"]["referenceName"] == ["main"]
@@ -139,7 +148,7 @@ def test_the_first_run_finds_all_that_a_build_calls(factory: Synthesised) -> Non
 
 
 def test_teardown_is_deleted_before_anything_that_it_cleans(factory: Synthesised) -> None:
-    others = {key for key in factory.resources if not key.startswith("Teardown")}
+    others = {key for key in factory.resources if not key.startswith(("Teardown", "Observability"))}
     assert others <= depends_on(factory, "AWS::CloudFormation::CustomResource")
 
 
@@ -155,15 +164,55 @@ def test_every_log_group_of_the_factory_is_owned_and_forgets(factory: Synthesise
 
 
 def test_every_taggable_resource_bears_the_factory(factory: Synthesised) -> None:
-    not_taggable = ("AWS::IAM::Policy", "AWS::S3::BucketPolicy", "AWS::CloudFormation::CustomResource")
-    for key, resource in factory.resources.items():
+    assert_tagged(factory, "model-factory", "model-factory")
+
+
+def test_every_taggable_resource_bears_the_tags_of_the_settings(synthesise: Synthesise) -> None:
+    factory = synthesise(tags=FrozenTags({"cost-center": "4711"}))
+    assert_tagged(factory, "cost-center", "4711")
+    assert_tagged(factory, "model-factory", "model-factory")
+    deployment = environment(factory, "model-factory-deploy-production")
+    assert json.loads(deployment["TAGS"]) == {"cost-center": "4711"}
+    body = json.loads(
+        factory.only("AWS::SageMaker::Pipeline")["Properties"]["PipelineDefinition"]["PipelineDefinitionBody"]
+    )
+    jobs = [step for step in all_steps(body) if step["Type"] in ("Processing", "Tuning")]
+    assert len(jobs) == 4
+    for job in jobs:
+        tags = {tag["Key"]: tag["Value"] for tag in job["Arguments"]["Tags"]}
+        assert tags == {"cost-center": "4711", "model-factory": "model-factory"}
+
+
+def all_steps(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for step in part["Steps"]:
+        yield step
+        yield from step.get("Arguments", {}).get("IfSteps", [])
+
+
+def assert_tagged(factory: Synthesised, key: str, value: str) -> None:
+    not_taggable = (
+        "AWS::CloudFormation::CustomResource",
+        "AWS::CloudWatch::Dashboard",
+        "AWS::IAM::Policy",
+        "AWS::S3::BucketPolicy",
+        "AWS::SNS::TopicPolicy",
+    )
+    for id_, resource in factory.resources.items():
         if resource["Type"] not in not_taggable:
             tags = resource["Properties"]["Tags"]
-            bears = (
-                tags == {"model-factory": "model-factory"}
-                or {"Key": "model-factory", "Value": "model-factory"} in tags
-            )
-            assert bears, key
+            assert (tags.get(key) if isinstance(tags, dict) else None) == value or {
+                "Key": key,
+                "Value": value,
+            } in tags, id_
+
+
+def test_every_role_has_the_permissions_boundary(factory: Synthesised, synthesise: Synthesise) -> None:
+    for boundary in ("platform-boundary", f"arn:aws:iam::{ACCOUNT}:policy/platform-boundary"):
+        for role in synthesise(permissions_boundary=boundary).of_type("AWS::IAM::Role").values():
+            found = role["Properties"]["PermissionsBoundary"]
+            assert found == f"arn:aws:iam::{ACCOUNT}:policy/platform-boundary"
+    for role in factory.of_type("AWS::IAM::Role").values():
+        assert "PermissionsBoundary" not in role["Properties"]
 
 
 def test_dev_leaves_nothing(factory: Synthesised) -> None:

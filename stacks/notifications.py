@@ -1,0 +1,143 @@
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from stacks.config import FactoryNames
+from stacks.permissions import arn
+
+_field = events.EventField.from_path
+
+
+class Notifications(Construct):
+    """A topic, and what is said on it: what failed, why, where to look; and that an approval is waited for.
+
+    Each failure is told by the event that knows its reason: a build's phase, a training step, an action that is
+    no build. The events of whole executions know none.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        names: FactoryNames,
+        email: str,
+        pipeline_name: str,
+        build_project_names: Sequence[str],
+        training_pipeline_name: str,
+        alarm_names: Sequence[str],
+    ) -> None:
+        super().__init__(scope, id)
+        self._names = names
+        self._console = f"https://{names.region}.console.aws.amazon.com"
+        self.topic = sns.Topic(
+            self,
+            "Topic",
+            topic_name=names.topic,
+            display_name=f"Model factory {names.factory}"[:100],
+            enforce_ssl=True,
+        )
+        if email:
+            self.topic.add_subscription(subscriptions.EmailSubscription(email))
+        self._tell_of_builds(build_project_names)
+        self._tell_of_training(training_pipeline_name)
+        self._tell_of_delivery(pipeline_name)
+        self._tell_of_alarms(alarm_names)
+
+    def _tell_of_builds(self, project_names: Sequence[str]) -> None:
+        self._rule(
+            "BuildFailed",
+            source="aws.codebuild",
+            detail_type="CodeBuild Build Phase Change",
+            detail={
+                "project-name": list(project_names),
+                "completed-phase-status": ["FAILED", "FAULT", "TIMED_OUT", "CLIENT_ERROR"],
+            },
+            lines=[
+                f"Build {_field('$.detail.project-name')} failed in phase {_field('$.detail.completed-phase')}.",
+                f"Why: {_field('$.detail.completed-phase-context')}",
+                f"Log: {_field('$.detail.additional-information.logs.deep-link')}",
+            ],
+        )
+
+    def _tell_of_training(self, pipeline_name: str) -> None:
+        pipeline_arn = arn(self, "sagemaker", f"pipeline/{pipeline_name}")
+        self._rule(
+            "TrainingFailed",
+            source="aws.sagemaker",
+            detail_type="SageMaker Model Building Pipeline Execution Step Status Change",
+            detail={"pipelineArn": [pipeline_arn], "currentStepStatus": ["Failed"]},
+            lines=[
+                f"Training of {self._names.factory} failed in step {_field('$.detail.stepName')}.",
+                f"Why: {_field('$.detail.failureReason')}",
+                f"Execution: {_field('$.detail.pipelineExecutionArn')}",
+                f"Jobs: {self._console}/sagemaker/home?region={self._names.region}#/processing-jobs",
+            ],
+        )
+
+    def _tell_of_delivery(self, pipeline_name: str) -> None:
+        link = f"{self._console}/codesuite/codepipeline/pipelines/{pipeline_name}/view?region={self._names.region}"
+        self._rule(
+            "ActionFailed",
+            source="aws.codepipeline",
+            detail_type="CodePipeline Action Execution State Change",
+            detail={
+                "pipeline": [pipeline_name],
+                "state": ["FAILED"],
+                "type": {"category": [{"anything-but": ["Build"]}]},
+            },
+            lines=[
+                (
+                    f"Delivery {pipeline_name} failed in stage {_field('$.detail.stage')}, "
+                    f"action {_field('$.detail.action')}."
+                ),
+                f"Why: {_field('$.detail.execution-result.external-execution-summary')}",
+                f"Delivery: {link}",
+            ],
+        )
+        self._rule(
+            "ApprovalNeeded",
+            source="aws.codepipeline",
+            detail_type="CodePipeline Action Execution State Change",
+            detail={"pipeline": [pipeline_name], "state": ["STARTED"], "type": {"category": ["Approval"]}},
+            lines=[
+                f"Delivery {pipeline_name} waits for approval: staging serves the new model, verified.",
+                f"Execution: {_field('$.detail.execution-id')}",
+                f"Approve or reject: {link}",
+            ],
+        )
+
+    def _tell_of_alarms(self, alarm_names: Sequence[str]) -> None:
+        self._rule(
+            "Alarm",
+            source="aws.cloudwatch",
+            detail_type="CloudWatch Alarm State Change",
+            detail={"alarmName": list(alarm_names), "state": {"value": ["ALARM"]}},
+            lines=[
+                f"Alarm {_field('$.detail.alarmName')}: {_field('$.detail.configuration.description')}.",
+                f"Why: {_field('$.detail.state.reason')}",
+                (
+                    f"Dashboard: {self._console}/cloudwatch/home?region={self._names.region}"
+                    f"#dashboards/dashboard/{self._names.dashboard}"
+                ),
+            ],
+        )
+
+    def _rule(
+        self, id: str, *, source: str, detail_type: str, detail: Mapping[str, Any], lines: Sequence[str]
+    ) -> None:
+        events.Rule(
+            self,
+            id,
+            event_pattern=events.EventPattern(source=[source], detail_type=[detail_type], detail=detail),
+            targets=[
+                targets.SnsTopic(
+                    self.topic, message=events.RuleTargetInput.from_multiline_text("\n".join(lines))
+                )
+            ],
+        )
