@@ -66,11 +66,13 @@ class Dashboard:
         ignore_missing(lambda: cloudwatch.delete_dashboards(DashboardNames=[physical_id]), "ResourceNotFound")
 
     def _put(self, account: "Account", name: str, properties: Properties) -> None:
-        require_known(self.type, properties, {"DashboardName", "DashboardBody"})
+        require_known(self.type, properties, {"DashboardName", "DashboardBody", "Tags"})
         body = properties["DashboardBody"]
         if not isinstance(json.loads(body).get("widgets"), list):
             raise validation_error("The dashboard body is invalid: it has no list of widgets")
-        client(account, "cloudwatch").put_dashboard(DashboardName=name, DashboardBody=body)
+        client(account, "cloudwatch").put_dashboard(
+            DashboardName=name, DashboardBody=body, Tags=properties.get("Tags", [])
+        )
 
 
 class Topic:
@@ -191,7 +193,7 @@ class Subscription:
 
 class Budget:
     type = "AWS::Budgets::Budget"
-    KNOWN: ClassVar[set[str]] = {"Budget", "NotificationsWithSubscribers"}
+    KNOWN: ClassVar[set[str]] = {"Budget", "NotificationsWithSubscribers", "ResourceTags"}
 
     def create(self, account: "Account", logical_id: str, properties: Properties) -> str:
         require_known(self.type, properties, self.KNOWN)
@@ -202,6 +204,7 @@ class Budget:
             NotificationsWithSubscribers=self._request(
                 "NotificationsWithSubscribers", properties.get("NotificationsWithSubscribers", [])
             ),
+            ResourceTags=properties.get("ResourceTags", []),
         )
         return str(name)
 

@@ -107,9 +107,9 @@ class ModelFactoryStack(Stack):
             **{f"{stage.capitalize()}EndpointName": names.endpoint(stage) for stage in ENDPOINT_STAGES},
         }
         if config.monitoring:
-            observability = Observability(
-                self, "Observability", config=config, names=names, delivery=delivery, training=training
-            )
+            observability = Observability(self, "Observability", config=config, names=names)
+            # Who is to be told stands before the first delivery, which may fail, starts.
+            delivery.pipeline.node.add_dependency(observability)
             outputs["NotificationTopicArn"] = observability.notifications.topic.topic_arn
         for key, value in outputs.items():
             CfnOutput(self, key, value=value)

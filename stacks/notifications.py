@@ -7,7 +7,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from stacks.config import FactoryNames
+from stacks.config import ENDPOINT_STAGES, FactoryNames
 from stacks.permissions import arn
 
 _field = events.EventField.from_path
@@ -27,9 +27,6 @@ class Notifications(Construct):
         *,
         names: FactoryNames,
         email: str,
-        pipeline_name: str,
-        build_project_names: Sequence[str],
-        training_pipeline_name: str,
         alarm_names: Sequence[str],
     ) -> None:
         super().__init__(scope, id)
@@ -44,18 +41,19 @@ class Notifications(Construct):
         )
         if email:
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
-        self._tell_of_builds(build_project_names)
-        self._tell_of_training(training_pipeline_name)
-        self._tell_of_delivery(pipeline_name)
+        self._tell_of_builds()
+        self._tell_of_training()
+        self._tell_of_delivery()
         self._tell_of_alarms(alarm_names)
 
-    def _tell_of_builds(self, project_names: Sequence[str]) -> None:
+    def _tell_of_builds(self) -> None:
+        projects = [self._names.build_project, *map(self._names.deploy_project, ENDPOINT_STAGES)]
         self._rule(
             "BuildFailed",
             source="aws.codebuild",
             detail_type="CodeBuild Build Phase Change",
             detail={
-                "project-name": list(project_names),
+                "project-name": projects,
                 "completed-phase-status": ["FAILED", "FAULT", "TIMED_OUT", "CLIENT_ERROR"],
             },
             lines=[
@@ -65,8 +63,8 @@ class Notifications(Construct):
             ],
         )
 
-    def _tell_of_training(self, pipeline_name: str) -> None:
-        pipeline_arn = arn(self, "sagemaker", f"pipeline/{pipeline_name}")
+    def _tell_of_training(self) -> None:
+        pipeline_arn = arn(self, "sagemaker", f"pipeline/{self._names.factory}")
         self._rule(
             "TrainingFailed",
             source="aws.sagemaker",
@@ -80,7 +78,8 @@ class Notifications(Construct):
             ],
         )
 
-    def _tell_of_delivery(self, pipeline_name: str) -> None:
+    def _tell_of_delivery(self) -> None:
+        pipeline_name = self._names.factory
         link = f"{self._console}/codesuite/codepipeline/pipelines/{pipeline_name}/view?region={self._names.region}"
         self._rule(
             "ActionFailed",

@@ -8,9 +8,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
-from stacks.delivery import Delivery
 from stacks.notifications import Notifications
-from stacks.training import Training
 
 # What deployments call the one variant of an endpoint.
 VARIANT = "AllTraffic"
@@ -18,22 +16,14 @@ LATENCY_ALARM_SECONDS = 5
 
 
 class Observability(Construct):
-    """A dashboard, alarms, messages to people and, if set, a budget."""
+    """A dashboard, alarms, messages to people and, if set, a budget.
 
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        config: FactoryConfig,
-        names: FactoryNames,
-        delivery: Delivery,
-        training: Training,
-    ) -> None:
+    It knows what it watches by name only, so that it stands before the first delivery starts.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, config: FactoryConfig, names: FactoryNames) -> None:
         super().__init__(scope, id)
         self._names = names
-        self._pipeline_name = delivery.pipeline.name
-        self._training_pipeline_name = training.pipeline_name
         # Failures of the delivery and the training are told by their own events, which know the reason.
         executions = [
             self._alarm("delivery-failed", self._delivery("FailedPipelineExecutions"), "A delivery failed"),
@@ -59,9 +49,6 @@ class Observability(Construct):
             "Notifications",
             names=names,
             email=config.notification_email,
-            pipeline_name=self._pipeline_name,
-            build_project_names=[build.project.project_name for build in delivery.builds],
-            training_pipeline_name=self._training_pipeline_name,
             alarm_names=[names.alarm("production-errors"), names.alarm("production-latency")],
         )
         if config.monthly_budget_usd:
@@ -117,11 +104,11 @@ class Observability(Construct):
             )
 
     def _delivery(self, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
-        return _metric("AWS/CodePipeline", name, statistic, PipelineName=self._pipeline_name)
+        return _metric("AWS/CodePipeline", name, statistic, PipelineName=self._names.factory)
 
     def _training(self, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
         return _metric(
-            "AWS/Sagemaker/ModelBuildingPipeline", name, statistic, PipelineName=self._training_pipeline_name
+            "AWS/Sagemaker/ModelBuildingPipeline", name, statistic, PipelineName=self._names.factory
         )
 
     def _endpoint(self, stage: str, name: str, statistic: str = "Sum") -> cloudwatch.Metric:

@@ -102,11 +102,16 @@ def template(*, allows: str) -> dict[str, Any]:
             },
             "Dashboard": {
                 "Type": "AWS::CloudWatch::Dashboard",
-                "Properties": {"DashboardName": "told", "DashboardBody": '{"widgets": []}'},
+                "Properties": {
+                    "DashboardName": "told",
+                    "DashboardBody": '{"widgets": []}',
+                    "Tags": [{"Key": "team", "Value": "ml"}],
+                },
             },
             "Budget": {
                 "Type": "AWS::Budgets::Budget",
                 "Properties": {
+                    "ResourceTags": [{"Key": "team", "Value": "ml"}],
                     "Budget": {
                         "BudgetName": "told",
                         "BudgetType": "COST",

@@ -92,6 +92,7 @@ def test_a_budget_counts_what_bears_the_factorys_tag(factory: Synthesised, synth
     told = synthesise(notification_email="ops@example.com", monthly_budget_usd=50)
     properties = told.only("AWS::Budgets::Budget")["Properties"]
     assert properties["Budget"]["BudgetLimit"] == {"Amount": 50, "Unit": "USD"}
+    assert properties["ResourceTags"] == [{"Key": "model-factory", "Value": "model-factory"}]
     assert properties["Budget"]["CostFilters"] == {"TagKeyValue": ["user:model-factory$model-factory"]}
     for notification in properties["NotificationsWithSubscribers"]:
         assert notification["Subscribers"] == [{"SubscriptionType": "SNS", "Address": TOPIC}]

@@ -138,11 +138,15 @@ def test_a_push_to_main_starts_delivery(factory: Synthesised) -> None:
     assert target["Arn"] == f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:model-factory"
 
 
-def test_the_first_run_finds_all_that_a_build_calls(factory: Synthesised) -> None:
+def test_the_first_run_finds_all_that_a_build_calls_and_who_tells_of_its_failure(
+    factory: Synthesised,
+) -> None:
     called = {
         key
         for key, resource in factory.resources.items()
-        if key.startswith(("Storage", "Tracking", "Training", "Serving", "DeliveryBuild", "DeliveryDeploy"))
+        if key.startswith(
+            ("Storage", "Tracking", "Training", "Serving", "DeliveryBuild", "DeliveryDeploy", "Observability")
+        )
     }
     assert called <= depends_on(factory, "AWS::CodePipeline::Pipeline")
 
@@ -192,7 +196,6 @@ def all_steps(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def assert_tagged(factory: Synthesised, key: str, value: str) -> None:
     not_taggable = (
         "AWS::CloudFormation::CustomResource",
-        "AWS::CloudWatch::Dashboard",
         "AWS::IAM::Policy",
         "AWS::S3::BucketPolicy",
         "AWS::SNS::TopicPolicy",
