@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from moto.sns.models import sns_backends
 
 from localaws.account import ACCOUNT_ID
+from localaws.kms import require_use_by_service
 from localaws.policies import Decision, Request, decide
 from localaws.service import Json, ServiceError
 
@@ -31,6 +32,8 @@ def publish(account: "Account", topic_arn: str, message: str, *, service: str) -
         raise ServiceError(
             "AuthorizationError", f"{service} is not allowed to sns:Publish by the policy of {topic_arn}", 403
         )
+    if topic.kms_master_key_id:
+        require_use_by_service(topic.kms_master_key_id, service, "kms:GenerateDataKey", {})
     topic.publish(message)
 
 

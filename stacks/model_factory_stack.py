@@ -107,7 +107,7 @@ class ModelFactoryStack(Stack):
             **{f"{stage.capitalize()}EndpointName": names.endpoint(stage) for stage in ENDPOINT_STAGES},
         }
         if config.monitoring:
-            observability = Observability(self, "Observability", config=config, names=names)
+            observability = Observability(self, "Observability", config=config, names=names, key=storage.key)
             # Who is to be told stands before the first delivery, which may fail, starts.
             delivery.pipeline.node.add_dependency(observability)
             outputs["NotificationTopicArn"] = observability.notifications.topic.topic_arn

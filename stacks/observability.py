@@ -4,11 +4,12 @@ from aws_cdk import Duration
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
-from stacks.notifications import Notifications
+from stacks.notifications import Notifications, let_service_encrypt
 
 # What deployments call the one variant of an endpoint.
 VARIANT = "AllTraffic"
@@ -21,7 +22,15 @@ class Observability(Construct):
     It knows what it watches by name only, so that it stands before the first delivery starts.
     """
 
-    def __init__(self, scope: Construct, id: str, *, config: FactoryConfig, names: FactoryNames) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: FactoryConfig,
+        names: FactoryNames,
+        key: kms.Key | None,
+    ) -> None:
         super().__init__(scope, id)
         self._names = names
         # Failures of the delivery and the training are told by their own events, which know the reason.
@@ -49,9 +58,12 @@ class Observability(Construct):
             "Notifications",
             names=names,
             email=config.notification_email,
+            key=key,
             alarm_names=[names.alarm("production-errors"), names.alarm("production-latency")],
         )
         if config.monthly_budget_usd:
+            if key:
+                let_service_encrypt(key, "budgets")
             self._budget(config.monthly_budget_usd, self.notifications.topic)
 
     def _alarm(

@@ -44,8 +44,12 @@ def test_the_key_rotates_and_waits_the_shortest_time(encrypted: Synthesised) -> 
     assert encrypted.only("AWS::KMS::Alias")["Properties"]["AliasName"] == "alias/model-factory"
 
 
-def test_the_key_lets_in_the_account_and_logs_of_the_factory_and_nobody_else(encrypted: Synthesised) -> None:
-    account, logs = encrypted.only("AWS::KMS::Key")["Properties"]["KeyPolicy"]["Statement"]
+def test_the_key_lets_in_the_account_and_logs_of_the_factory_and_events_and_nobody_else(
+    encrypted: Synthesised,
+) -> None:
+    account, logs, events = encrypted.only("AWS::KMS::Key")["Properties"]["KeyPolicy"]["Statement"]
+    assert events["Principal"] == {"Service": "events.amazonaws.com"}
+    assert events["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
     assert account["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
     assert logs["Principal"] == {"Service": f"logs.{REGION}.amazonaws.com"}
     assert "kms:*" not in logs["Action"]

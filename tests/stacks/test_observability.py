@@ -106,3 +106,11 @@ def test_without_monitoring_there_is_nothing_of_it(synthesise: Synthesise) -> No
     plain = synthesise(monitoring=False)
     assert not [key for key in plain.resources if key.startswith("Observability")]
     assert "NotificationTopicArn" not in plain.outputs
+
+
+def test_a_customers_key_encrypts_messages_and_lets_their_senders(synthesise: Synthesise) -> None:
+    told = synthesise(encryption="customer", notification_email="ops@example.com", monthly_budget_usd=50)
+    assert told.only("AWS::SNS::Topic")["Properties"]["KmsMasterKeyId"]
+    statements = told.only("AWS::KMS::Key")["Properties"]["KeyPolicy"]["Statement"]
+    services = {each["Principal"].get("Service") for each in statements}
+    assert services >= {"events.amazonaws.com", "budgets.amazonaws.com"}
