@@ -3,7 +3,6 @@ from typing import Any
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -43,8 +42,6 @@ class Notifications(Construct):
             enforce_ssl=True,
             master_key=key,
         )
-        if key:
-            let_service_encrypt(key, "events")
         if email:
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
         self._tell_of_builds()
@@ -146,15 +143,3 @@ class Notifications(Construct):
                 )
             ],
         )
-
-
-def let_service_encrypt(key: kms.Key, service: str) -> None:
-    """For a service that publishes on the topic; EventBridge, as with the topic itself, could meet no condition."""
-    key.add_to_resource_policy(
-        iam.PolicyStatement(
-            sid=f"EncryptMessagesOf{service.capitalize()}",
-            principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
-            actions=["kms:Decrypt", "kms:GenerateDataKey*"],
-            resources=["*"],  # in a key's policy: this key
-        )
-    )

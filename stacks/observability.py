@@ -9,7 +9,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
-from stacks.notifications import Notifications, let_service_encrypt
+from stacks.notifications import Notifications
 
 # What deployments call the one variant of an endpoint.
 VARIANT = "AllTraffic"
@@ -62,9 +62,7 @@ class Observability(Construct):
             alarm_names=[names.alarm("production-errors"), names.alarm("production-latency")],
         )
         if config.monthly_budget_usd:
-            if key:
-                let_service_encrypt(key, "budgets")
-            self._budget(config.monthly_budget_usd, self.notifications.topic)
+            self._budget(config.monthly_budget_usd, self.notifications.topic, key)
 
     def _alarm(
         self,
@@ -127,17 +125,29 @@ class Observability(Construct):
         endpoint = self._names.endpoint(stage)
         return _metric("AWS/SageMaker", name, statistic, EndpointName=endpoint, VariantName=VARIANT)
 
-    def _budget(self, limit_usd: int, topic: sns.Topic) -> None:
+    def _budget(self, limit_usd: int, topic: sns.Topic, key: kms.Key | None) -> None:
         """Counts what bears the factory's tag, once that is activated as a cost allocation tag."""
+        service = iam.ServicePrincipal("budgets.amazonaws.com")
+        own = {"StringEquals": {"aws:SourceAccount": self._names.account}}
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="TellOfCosts",
                 actions=["sns:Publish"],
-                principals=[iam.ServicePrincipal("budgets.amazonaws.com")],
+                principals=[service],
                 resources=[topic.topic_arn],
-                conditions={"StringEquals": {"aws:SourceAccount": self._names.account}},
+                conditions=own,
             )
         )
+        if key:
+            key.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid="EncryptMessagesOfCosts",
+                    actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                    principals=[service],
+                    resources=["*"],  # in a key's policy: this key
+                    conditions=own,
+                )
+            )
         subscriber = budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=topic.topic_arn)
         budgets.CfnBudget(
             self,
