@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 CDK_FLAGS := --require-approval never --no-notices
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up env status logs down deploy destroy synth approve verify audit test lint unit e2e bench clean
+.PHONY: help install demo up env status logs down deploy destroy synth run approve verify audit test lint unit e2e bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ deploy: install ## bootstrap the account where needed, then cdk deploy
 
 destroy: install ## cdk destroy
 	@$(CDK) destroy --force --no-notices
+
+run: ## start a delivery by hand: make run REASON="why" DATA=raw/2026/ COMMIT=<id>
+	@$(BIN)/python -m operations.run --reason "$(REASON)" --data "$(DATA)" --commit "$(COMMIT)"
 
 approve: ## let the waiting delivery go on to production
 	@$(BIN)/python -m operations.approve

@@ -141,6 +141,8 @@ class Bucket:
             s3.put_bucket_notification_configuration(
                 Bucket=name, NotificationConfiguration={"EventBridgeConfiguration": {}}
             )
+        else:
+            s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={})
         if properties.get("Tags"):
             s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": properties["Tags"]})
 

@@ -50,6 +50,9 @@ class CodePipeline(Service):
         self._metadata: dict[str, Json] = {}
         self._tags: dict[str, dict[str, str]] = {}
         self._request = threading.local()
+        # The execution of each pipeline's client request token.
+        self._started: dict[tuple[str, str], str] = {}
+        self._starting = threading.Lock()
 
     def call(self, operation: str, request: Json, caller: Caller) -> Json:
         self._request.caller = caller.arn
@@ -114,15 +117,27 @@ class CodePipeline(Service):
         }
 
     def start_pipeline_execution(self, request: Json) -> Json:
-        trigger = {"triggerType": "StartPipelineExecution", "triggerDetail": self._caller}
-        execution = self._start(
-            request["name"], trigger, request.get("variables", []), request.get("sourceRevisions", [])
-        )
-        return {"pipelineExecutionId": execution.id}
+        token = (request["name"], request.get("clientRequestToken", str(uuid4())))
+        with self._starting:
+            if token not in self._started:
+                trigger = {"triggerType": "StartPipelineExecution", "triggerDetail": self._caller}
+                execution = self._start(
+                    request["name"], trigger, request.get("variables", []), request.get("sourceRevisions", [])
+                )
+                self._started[token] = execution.id
+        return {"pipelineExecutionId": self._started[token]}
 
-    def start_for_rule(self, name: str, rule_arn: str) -> str:
-        """What EventBridge does instead of StartPipelineExecution; returns the execution's id."""
-        return self._start(name, {"triggerType": "CloudWatchEvent", "triggerDetail": rule_arn}).id
+    def start_for_rule(self, name: str, rule_arn: str, target_input: Json) -> str:
+        """What EventBridge does instead of StartPipelineExecution; returns the execution's id.
+
+        Of the target's input CodePipeline reads `variables` and `sourceRevisions`.
+        """
+        request: Json = {
+            key: target_input[key] for key in ("variables", "sourceRevisions") if key in target_input
+        }
+        validate_request(self.name, "StartPipelineExecution", {"name": name, **request})
+        trigger = {"triggerType": "CloudWatchEvent", "triggerDetail": rule_arn}
+        return self._start(name, trigger, request.get("variables"), request.get("sourceRevisions")).id
 
     def stop_pipeline_execution(self, request: Json) -> Json:
         execution = self._execution(request)

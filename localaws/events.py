@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from moto.events.models import EventPattern, Rule, events_backends
 
+from localaws import lambda_functions
 from localaws.account import ACCOUNT_ID
 from localaws.codepipeline import CodePipeline
 from localaws.iam import authorize, find_principal
@@ -96,14 +97,30 @@ def _invoke_targets(account: "Account", rule: Rule, event: Json) -> None:
 
 
 def _invoke(account: "Account", rule: Rule, target: Json, event: Json) -> None:
-    service, name = target["Arn"].split(":", 5)[2], target["Arn"].split(":", 5)[5]
-    if service == "sns":
-        publish(account, target["Arn"], target_input(target, event), service=_PRINCIPAL)
-        return
-    if service != "codepipeline":
+    service = target["Arn"].split(":", 5)[2]
+    if service not in _TARGETS:
         raise ServiceError(
             "UnsupportedTarget", f"The local AWS does not support targets of {service}: {json.dumps(target)}"
         )
+    if unsupported := target.keys() - _TARGET_MEMBERS:
+        raise ServiceError(
+            "UnsupportedTarget", f"The local AWS does not support {', '.join(sorted(unsupported))} of targets"
+        )
+    _TARGETS[service](account, rule, target, event)
+
+
+def _invoke_function(account: "Account", rule: Rule, target: Json, event: Json) -> None:
+    lambda_functions.invoke_for_service(
+        account,
+        target["Arn"],
+        target_input(target, event),
+        principal=_PRINCIPAL,
+        source_arn=rule.arn,
+    )
+
+
+def _start_pipeline(account: "Account", rule: Rule, target: Json, event: Json) -> None:
+    name = target["Arn"].split(":", 5)[5]
     if "RoleArn" not in target:
         raise ServiceError("ValidationException", "RoleArn is required for a target of CodePipeline")
     credentials = account.assume_role(target["RoleArn"], principal=_PRINCIPAL, session_name=rule.name)
@@ -112,8 +129,19 @@ def _invoke(account: "Account", rule: Rule, target: Json, event: Json) -> None:
     authorize(principal, "codepipeline:StartPipelineExecution", target["Arn"])
     pipelines = account.services["codepipeline"]
     assert isinstance(pipelines, CodePipeline)
-    execution = pipelines.start_for_rule(name, rule.arn)
+    # Of an event that nobody made into an input, CodePipeline reads nothing.
+    is_made = target.keys() & {"Input", "InputPath", "InputTransformer"}
+    made = json.loads(target_input(target, event)) if is_made else {}
+    execution = pipelines.start_for_rule(name, rule.arn, made)
     LOG.info("rule %s started execution %s of %s", rule.name, execution, name)
+
+
+def _publish(account: "Account", rule: Rule, target: Json, event: Json) -> None:
+    publish(account, target["Arn"], target_input(target, event), service=_PRINCIPAL)
+
+
+_TARGETS = {"codepipeline": _start_pipeline, "lambda": _invoke_function, "sns": _publish}
+_TARGET_MEMBERS = {"Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer"}
 
 
 def _enabled_rules(account: "Account") -> list[Rule]:

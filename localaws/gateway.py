@@ -45,6 +45,7 @@ class Gateway:
         for prefix, route in self.routes.items():
             if path.startswith(prefix):
                 return route(environ, start_response)
+        moto_patches.ACCOUNT.set(self._account)
         what, response = self._answer(environ, read_body(environ))
 
         def log_and_start(status: str, *rest: Any) -> Any:

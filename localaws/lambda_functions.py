@@ -27,6 +27,7 @@ from localaws.cloudformation import Properties, Resource
 from localaws.cloudformation_template import validation_error
 from localaws.cloudformation_types import client, generated_name, ignore_missing, require_known
 from localaws.logs import LogWriter
+from localaws.policies import Decision, Request, decide
 from localaws.service import Json, ServiceError
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
 LOG_TAIL_BYTES = 4096
 # moto forgets a function's LoggingConfig.
 _LOG_GROUPS: dict[str, str] = {}
+# A burst of events waits for its turn, as it does where a function's concurrency is used up.
+_ASYNCHRONOUS = threading.BoundedSemaphore(4)
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,29 @@ def _directory(account: "Account") -> Path:
     return directory
 
 
+def invoke_for_service(
+    account: "Account", arn: str, event: str, *, principal: str, source_arn: str | None = None
+) -> None:
+    """Invokes a function asynchronously for another service.
+
+    With `source_arn` the function's own policy must allow the service; a service that has assumed a role that
+    may invoke the function comes without.
+    """
+    function = find_function(account, arn)
+    if source_arn is not None:
+        policy = json.dumps({"Version": "2012-10-17", "Statement": function.policy.statements})
+        context = {"aws:sourcearn": [source_arn], "aws:sourceaccount": [ACCOUNT_ID]}
+        request = Request("lambda:InvokeFunction", arn, context, principals=frozenset({principal}))
+        if decide([policy], request) is not Decision.ALLOWED:
+            raise ServiceError(
+                "AccessDenied",
+                f"{principal} is not authorized to perform: lambda:InvokeFunction on resource: {arn} for "
+                f"{source_arn} because no resource-based policy allows it",
+                403,
+            )
+    threading.Thread(target=_invoke_unwatched, args=(account, arn, event), daemon=True).start()
+
+
 def answer_invoke(account: "Account", request: Json) -> Json:
     """The operation Invoke of the API."""
     name = request["FunctionName"]
@@ -184,7 +210,8 @@ def answer_invoke(account: "Account", request: Json) -> Json:
 
 def _invoke_unwatched(account: "Account", name: str, event: str) -> None:
     try:
-        invocation = invoke(account, name, event)
+        with _ASYNCHRONOUS:
+            invocation = invoke(account, name, event)
     except ServiceError as error:
         LOG.error("asynchronous invocation of %s: %s", name, error.message)
         return

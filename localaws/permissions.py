@@ -199,6 +199,11 @@ RESOURCES: dict[str, dict[str, str]] = {
         "resourceArn=": "{resourceArn}",
         "repositoryName=": _REPOSITORY,
     },
+    "codeconnections": {
+        "CreateConnection": _arn("codeconnections", "connection/*"),
+        "ConnectionArn=": "{ConnectionArn}",
+        "ResourceArn=": "{ResourceArn}",
+    },
     "logs": {
         "DescribeLogGroups": _arn("logs", "log-group:*"),
         "PutLogEvents": _STREAM,

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from localaws.build import BuildRun, BuildWork, S3Object
 from localaws.codebuild import CodeBuild
 from localaws.codecommit import CodeCommit
+from localaws.codeconnections import CodeConnections
 from localaws.iam import authorize, find_principal
 from localaws.service import Json, ServiceError
 
@@ -127,6 +128,25 @@ def fetch_commit(run: ActionRun) -> dict[str, S3Object]:
         "revisionUrl": url,
     }
     return outputs
+
+
+def fetch_by_connection(run: ActionRun) -> dict[str, S3Object]:
+    """Fails always: no connection of the local AWS can be completed."""
+    arn, repository = run.configuration["ConnectionArn"], run.configuration["FullRepositoryId"]
+    service = run.account.services["codeconnections"]
+    assert isinstance(service, CodeConnections)
+    try:
+        run.require(f"{arn.split(':')[2]}:UseConnection", arn)
+        connection = service.get_connection({"ConnectionArn": arn})["Connection"]
+    except ServiceError as error:
+        code = "PermissionError" if error.code == "AccessDenied" else "ConfigurationError"
+        raise ActionFailure(code, f"Unable to use Connection: {arn}. {error.message}") from error
+    raise ActionFailure(
+        "ConfigurationError",
+        f"[{connection['ProviderType']}] Connection {arn} is not available: its status is "
+        f"{connection['ConnectionStatus']}. On AWS a person completes it in the console; the local AWS cannot reach "
+        f"{connection['ProviderType']}, so it cannot fetch {repository}.",
+    )
 
 
 def run_build(run: ActionRun) -> dict[str, S3Object]:

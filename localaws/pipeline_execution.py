@@ -21,6 +21,7 @@ from localaws.pipeline_actions import (
     ActionFailure,
     ActionRun,
     Approval,
+    fetch_by_connection,
     fetch_commit,
     run_build,
     wait_for_approval,
@@ -334,6 +335,8 @@ class Execution:
         provider = run.declaration["actionTypeId"]["provider"]
         if provider == "CodeCommit":
             return fetch_commit(run)
+        if provider == "CodeStarSourceConnection":
+            return fetch_by_connection(run)
         if provider == "CodeBuild":
             return run_build(run)
         name = run.declaration["name"]

@@ -7,12 +7,16 @@ from localaws.service import Json, ServiceError
 
 PROVIDERS = {
     ("Source", "CodeCommit"): {"RepositoryName", "BranchName"},
+    ("Source", "CodeStarSourceConnection"): {"ConnectionArn", "FullRepositoryId", "BranchName"},
     ("Build", "CodeBuild"): {"ProjectName"},
     ("Test", "CodeBuild"): {"ProjectName"},
     ("Approval", "Manual"): set(),
 }
 _CONFIGURATION = {
     "CodeCommit": {"RepositoryName", "BranchName", "PollForSourceChanges", "OutputArtifactFormat"},
+    "CodeStarSourceConnection": {
+        *("ConnectionArn", "FullRepositoryId", "BranchName", "OutputArtifactFormat", "DetectChanges"),
+    },
     "CodeBuild": {"ProjectName", "PrimarySource", "EnvironmentVariables"},
     "Manual": {"NotificationArn", "CustomData", "ExternalEntityLink"},
 }
@@ -166,9 +170,9 @@ def _refuse_unsupported(declaration: Json) -> None:
         raise _unsupported(f"pipelineType {declaration.get('pipelineType', 'V1')}, only V2")
     if declaration.get("executionMode", "SUPERSEDED") == "PARALLEL":
         raise _unsupported("executionMode PARALLEL, only SUPERSEDED and QUEUED")
-    for member in ("artifactStores", "triggers"):
-        if declaration.get(member):
-            raise _unsupported(member)
+    if declaration.get("artifactStores"):
+        raise _unsupported("artifactStores")
+    _check_triggers(declaration)
     if "artifactStore" not in declaration:
         raise _structure("Pipeline must have an artifactStore")
     for stage in declaration["stages"]:
@@ -179,6 +183,22 @@ def _refuse_unsupported(declaration: Json) -> None:
             for member in ("commands", "outputVariables", "environmentVariables", "region"):
                 if action.get(member):
                     raise _unsupported(f"{member} of action {action['name']}")
+
+
+def _check_triggers(declaration: Json) -> None:
+    """Git triggers are for connections only. None ever fires here: no connection is available."""
+    connected = {
+        action["name"]
+        for stage in declaration["stages"]
+        for action in stage["actions"]
+        if action["actionTypeId"]["provider"] == "CodeStarSourceConnection"
+    }
+    for trigger in declaration.get("triggers", []):
+        source = trigger["gitConfiguration"]["sourceActionName"]
+        if trigger["providerType"] != "CodeStarSourceConnection" or source not in connected:
+            raise _structure(f"The trigger's source action {source} is no action of CodeStarSourceConnection")
+    if len(declaration.get("triggers", [])) > len(connected):
+        raise _structure("There is more than one trigger for a source action")
 
 
 def _require_unique(what: str, names: list[str]) -> None:

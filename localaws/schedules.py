@@ -1,7 +1,7 @@
 """EventBridge schedule expressions: rate(5 minutes), cron(0 3 ? * MON *). Pure functions; times are UTC."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 _UNITS = {"minute": "minutes", "hour": "hours", "day": "days"}
 _FIELDS = {
@@ -33,6 +33,12 @@ def is_due(expression: str, *, last: datetime, now: datetime) -> bool:
     # All fields are read, so that a wrong one is an error at any time.
     matching = [value in _allowed(name, text) for name, text, value in fields]
     return all(matching)
+
+
+def at_time(expression: str) -> datetime | None:
+    """The moment of a one-time schedule, at(2026-11-24T03:00:00); None for one that recurs."""
+    moment = re.fullmatch(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)", expression)
+    return datetime.fromisoformat(moment.group(1)).replace(tzinfo=UTC) if moment else None
 
 
 def _allowed(name: str, text: str) -> set[int]:

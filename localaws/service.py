@@ -22,6 +22,7 @@ Json = dict[str, Any]
 # What moto would answer with a pretence: an error unless a service of ours stands in.
 NEVER_MOTO = frozenset(
     {"sagemaker", "sagemaker-runtime", "sagemaker-metrics", "codebuild", "codepipeline", "codecommit"}
+    | {"codeconnections", "codestar-connections"}
 )
 
 

@@ -13,16 +13,19 @@ from localaws import (
     cloudformation_types,
     codebuild,
     codecommit,
+    codeconnections,
     codepipeline,
     custom_resource,
     events,
     lambda_functions,
     notifications,
+    scheduler,
 )
 from localaws.account import Account
 from localaws.cloudformation_service import CloudFormation
 from localaws.codebuild import CodeBuild
 from localaws.codecommit import CodeCommit
+from localaws.codeconnections import CodeConnections
 from localaws.codepipeline import CodePipeline
 from localaws.git_http import PREFIX, GitApplication
 from localaws.sagemaker import resources as sagemaker_resources
@@ -36,12 +39,14 @@ if TYPE_CHECKING:
 RESOURCE_MODULES = (
     sagemaker_resources,
     codecommit,
+    codeconnections,
     codebuild,
     codepipeline,
     cloudformation_types,
     cloudformation_kms,
     cloudformation_monitoring,
     lambda_functions,
+    scheduler,
 )
 
 
@@ -53,6 +58,7 @@ def install(account: Account, gateway: "Gateway") -> None:
         sagemaker,
         SageMakerRuntime(account, sagemaker),
         CodeCommit(account),
+        CodeConnections(account),
         CodeBuild(account),
         CodePipeline(account),
         stacks,
@@ -66,6 +72,7 @@ def install(account: Account, gateway: "Gateway") -> None:
     # Single operations of services that are moto's otherwise.
     gateway.operations["lambda", "Invoke"] = lambda_functions.answer_invoke
     events.listen(account)
+    scheduler.listen(account)
     gateway.routes["/_localaws/status"] = StatusPage(account, stacks)
     gateway.observers["events", "PutEvents"] = publish_entries
     gateway.observers["cloudwatch", "SetAlarmState"] = notifications.alarm_state_was_set

@@ -3,6 +3,7 @@
 It lies beside source.tar.gz, the packaged code of one commit, and needs nothing but Python and pip.
 """
 
+import json
 import os
 import runpy
 import subprocess
@@ -15,6 +16,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 
 EXIT_MESSAGE_BYTES = 1024
+RESOURCES_FILE = Path("/opt/ml/config/resourceconfig.json")
 
 
 def run(source: Path, arguments: list[str]) -> None:
@@ -46,6 +48,14 @@ def installed_version(name: str) -> str | None:
         return None
 
 
+def is_first_host() -> bool:
+    """With an instance count above one each instance runs this file, and the steps do not share their work."""
+    if not RESOURCES_FILE.is_file():
+        return True
+    resources = json.loads(RESOURCES_FILE.read_text())
+    return bool(resources["current_host"] == min(resources["hosts"]))
+
+
 def write_exit_message(text: str) -> None:
     """SageMaker shows this file as the job's ExitMessage: whoever reads that needs no log."""
     path = os.environ.get("EXIT_MESSAGE_FILE")
@@ -56,6 +66,9 @@ def write_exit_message(text: str) -> None:
 
 
 def main() -> None:
+    if not is_first_host():
+        print("another instance runs the step: it does not share the work")
+        return
     with tempfile.TemporaryDirectory(prefix="source-") as source:
         try:
             run(Path(source), sys.argv[1:])

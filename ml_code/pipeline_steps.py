@@ -9,6 +9,7 @@ from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, 
 from sagemaker.core.processing import Processor
 from sagemaker.core.shapes import (
     Channel,
+    CheckpointConfig,
     DataSource,
     OutputDataConfig,
     ProcessingInput,
@@ -26,7 +27,7 @@ from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 from sagemaker.mlops.workflow.pipeline import Pipeline
-from sagemaker.mlops.workflow.steps import ProcessingStep, TuningStep
+from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, TuningStep
 from sagemaker.train.configs import Compute, StoppingCondition
 from sagemaker.train.model_trainer import ModelTrainer
 from sagemaker.train.tuner import HyperparameterTuner
@@ -36,6 +37,8 @@ from ml_code.spec import Choice, ContinuousRange, IntegerRange, ModelSpec
 
 CODE_URI = ParameterString("CodeUri")
 DATA_URI = ParameterString("DataUri")
+# What lies under DataUri, as a hash: new data is a new argument, which no cached result fits.
+DATA_VERSION = ParameterString("DataVersion")
 COMMIT_ID = ParameterString("CommitId")
 TRIGGER_REASON = ParameterString("TriggerReason", default_value="manual")
 
@@ -43,6 +46,7 @@ INPUT = "/opt/ml/processing/input"
 OUTPUT = "/opt/ml/processing/output"
 # SageMaker shows the first kilobyte of this file as the job's ExitMessage.
 EXIT_MESSAGE_FILE = "/opt/ml/output/message"
+CHECKPOINTS = "/opt/ml/checkpoints"
 
 # The trainer's constructor asks IAM about a role without the form of an ARN, as a CDK token is.
 _SOME_ROLE_ARN = "arn:aws:iam::000000000000:role/replaced"
@@ -58,11 +62,14 @@ class _OfflineSession(PipelineSession):  # type: ignore[misc]
 
 
 class _Tuner(HyperparameterTuner):  # type: ignore[misc]
-    """Hands the volumes' key on to the training jobs, which the SDK's own tuner forgets."""
+    """Hands the volumes' key and the warm pool on to the training jobs, which the SDK's own tuner forgets."""
 
     def _build_training_job_definition(self, inputs: Any) -> Any:
         definition = super()._build_training_job_definition(inputs)
-        definition.resource_config.volume_kms_key_id = self.model_trainer.compute.volume_kms_key_id
+        compute, resources = self.model_trainer.compute, definition.resource_config
+        resources.volume_kms_key_id = compute.volume_kms_key_id
+        if compute.keep_alive_period_in_seconds:
+            resources.keep_alive_period_in_seconds = compute.keep_alive_period_in_seconds
         return definition
 
 
@@ -89,7 +96,7 @@ class _Builder:
         gate = self.gate(evaluate, self.register(preprocess, evaluate))
         return Pipeline(
             name=self.settings.pipeline_name,
-            parameters=[CODE_URI, DATA_URI, COMMIT_ID, TRIGGER_REASON],
+            parameters=[CODE_URI, DATA_URI, DATA_VERSION, COMMIT_ID, TRIGGER_REASON],
             steps=[preprocess, tune, evaluate, gate],
             sagemaker_session=self.session,
             # MLflow holds the experiments; SageMaker's own would outlive the factory.
@@ -101,7 +108,12 @@ class _Builder:
             "Preprocess",
             inputs={"data": DATA_URI},
             outputs=("train", "validation", "test", "dataset"),
-            arguments=["--data-uri", DATA_URI],
+            arguments=["--data-uri", DATA_URI, "--data-version", DATA_VERSION],
+            instance_type=self.settings.preprocess_instance_type,
+            instance_count=self.settings.preprocess_instance_count,
+            max_runtime_seconds=self.settings.preprocess_max_runtime_seconds,
+            # The steps behind it name the execution in their arguments: nothing of theirs is found again.
+            cache_config=self.cache_config(),
         )
 
     def evaluate(self, preprocess: ProcessingStep, tune: TuningStep) -> ProcessingStep:
@@ -122,6 +134,9 @@ class _Builder:
             },
             outputs=("evaluation",),
             arguments=["--exit-message-file", EXIT_MESSAGE_FILE, *self.execution_arguments()],
+            instance_type=self.settings.evaluate_instance_type,
+            instance_count=self.settings.evaluate_instance_count,
+            max_runtime_seconds=self.settings.evaluate_max_runtime_seconds,
             property_files=[EVALUATION],
         )
 
@@ -134,6 +149,8 @@ class _Builder:
             },
             outputs=("version",),
             arguments=["--code-uri", CODE_URI, *self.execution_arguments()],
+            instance_type=self.settings.evaluate_instance_type,
+            max_runtime_seconds=self.settings.evaluate_max_runtime_seconds,
         )
 
     def gate(self, evaluate: ProcessingStep, register: ProcessingStep) -> ConditionStep:
@@ -171,19 +188,29 @@ class _Builder:
         return TuningStep(name="Tune", step_args=tuner.tune(inputs=channels))
 
     def model_trainer(self) -> ModelTrainer:
+        settings, environment = self.settings, self.environment()
+        stopping = StoppingCondition(max_runtime_in_seconds=settings.training_max_runtime_seconds)
+        checkpoints = None
+        if settings.training_spot:
+            stopping.max_wait_time_in_seconds = settings.training_max_wait_seconds
+            checkpoints = CheckpointConfig(s3_uri=self.run_uri("checkpoints"), local_path=CHECKPOINTS)
+            environment["CHECKPOINT_DIR"] = CHECKPOINTS
         trainer = ModelTrainer(
             sagemaker_session=self.session,
             role=_SOME_ROLE_ARN,
             training_image=self.settings.image_uri,
             compute=Compute(
-                instance_type=self.settings.training_instance_type,
-                instance_count=1,
+                instance_type=settings.training_instance_type,
+                instance_count=settings.training_instance_count,
                 volume_size_in_gb=30,
-                volume_kms_key_id=self.settings.kms_key_arn,
+                volume_kms_key_id=settings.kms_key_arn,
+                enable_managed_spot_training=settings.training_spot or None,
+                keep_alive_period_in_seconds=settings.training_keep_alive_seconds or None,
             ),
-            stopping_condition=StoppingCondition(max_runtime_in_seconds=self.settings.max_runtime_seconds),
+            stopping_condition=stopping,
+            checkpoint_config=checkpoints,
             output_data_config=self.output_data_config(),
-            environment=self.environment(),
+            environment=environment,
             hyperparameters={
                 # A tuning job has no entry point of its own: the image's script mode takes these two.
                 "sagemaker_program": "ml_code/steps/train.py",
@@ -208,17 +235,21 @@ class _Builder:
         inputs: dict[str, Any],
         outputs: Sequence[str],
         arguments: Sequence[Any],
+        instance_type: str,
+        max_runtime_seconds: int,
+        instance_count: int = 1,
         property_files: Sequence[PropertyFile] = (),
+        cache_config: CacheConfig | None = None,
     ) -> ProcessingStep:
         """A step that runs ml_code.steps.<name>; each input and output folder is an argument too."""
         module = name.lower()
         processor = Processor(
             role=self.settings.role_arn,
             image_uri=self.settings.image_uri,
-            instance_count=1,
-            instance_type=self.settings.processing_instance_type,
+            instance_count=instance_count,
+            instance_type=instance_type,
             entrypoint=["python3", f"{INPUT}/code/job.py", f"ml_code.steps.{module}"],
-            max_runtime_in_seconds=self.settings.max_runtime_seconds,
+            max_runtime_in_seconds=max_runtime_seconds,
             # SageMaker writes with AWS's key for S3, whatever the bucket's own is, unless it is told.
             output_kms_key=self.settings.kms_key_arn,
             volume_kms_key=self.settings.kms_key_arn,
@@ -233,7 +264,13 @@ class _Builder:
             outputs=[_output(key, self.run_uri(module, key)) for key in outputs],
             arguments=[*(part for pair in folders for part in pair), *arguments],
         )
-        return ProcessingStep(name=name, step_args=step_args, property_files=list(property_files))
+        return ProcessingStep(
+            name=name, step_args=step_args, property_files=list(property_files), cache_config=cache_config
+        )
+
+    def cache_config(self) -> CacheConfig | None:
+        days = self.settings.step_cache_days
+        return CacheConfig(enable_caching=True, expire_after=f"P{days}D") if days else None
 
     def environment(self) -> dict[str, str]:
         return {

@@ -1,6 +1,7 @@
 """What a push runs: package the code, update the pipeline if it changed, start it, follow it to the end."""
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ from ml_code.progress import show
 from ml_code.spec import SpecError, load_spec
 
 SAMPLE_DATA = Path("data/digits.csv")
+RAW_DATA = "raw/"
 RESULT_FILE = Path("pipeline-result.env")
 
 
@@ -32,6 +34,7 @@ class RunError(Exception):
 class RunSettings:
     pipeline: PipelineSettings
     data_bucket: str
+    data_prefix: str
     artifact_bucket: str
     commit: str
     trigger_reason: str
@@ -59,6 +62,7 @@ def read_settings(environment: Mapping[str, str], commit: str | None) -> RunSett
     return RunSettings(
         pipeline=pipeline,
         data_bucket=required("DATA_BUCKET"),
+        data_prefix=environment.get("DATA_PREFIX") or RAW_DATA,
         artifact_bucket=required("ARTIFACT_BUCKET"),
         commit=commit or required("CODEBUILD_RESOLVED_SOURCE_VERSION"),
         trigger_reason=environment.get("TRIGGER_REASON") or ("push" if is_delivery else "manual"),
@@ -67,14 +71,15 @@ def read_settings(environment: Mapping[str, str], commit: str | None) -> RunSett
 
 
 def run(settings: RunSettings, clients: Clients) -> int:
+    # First: seconds before the execution starts, so that data arriving since then is seen to be newer or older.
+    data_version = provide_data(clients.s3, settings.data_bucket, settings.data_prefix)
     with ThreadPoolExecutor(max_workers=1) as background:
         # pip and the SDK's import take seconds each, and do not need one another.
         wheels = background.submit(get_wheels, clients.s3, settings.artifact_bucket)
         definition = pipeline_definition(load_spec(), settings.pipeline)
         code_uri = upload_code(clients.s3, settings, wheels.result())
-    data_uri = provide_data(clients.s3, settings.data_bucket)
     update_pipeline(clients.sagemaker, settings.pipeline.pipeline_name, definition)
-    execution_arn = start(clients.sagemaker, settings, code_uri=code_uri, data_uri=data_uri)
+    execution_arn = start(clients.sagemaker, settings, code_uri=code_uri, data_version=data_version)
     _say(f"started {execution_arn}")
     ended = show(follow(lambda: snapshot(clients.sagemaker, execution_arn)))
     if ended.status != "Succeeded":
@@ -109,12 +114,23 @@ def upload_code(s3: Any, settings: RunSettings, wheels: Mapping[str, bytes]) -> 
     return f"s3://{settings.artifact_bucket}/{prefix}"
 
 
-def provide_data(s3: Any, bucket: str) -> str:
-    """The raw data's prefix; the sample data goes there when there is none."""
-    if not s3.list_objects_v2(Bucket=bucket, Prefix="raw/", MaxKeys=1).get("KeyCount"):
-        s3.upload_file(str(SAMPLE_DATA), bucket, f"raw/{SAMPLE_DATA.name}")
-        _say(f"uploaded the sample data to s3://{bucket}/raw/")
-    return f"s3://{bucket}/raw/"
+def provide_data(s3: Any, bucket: str, prefix: str) -> str:
+    """A hash of what lies under the prefix; the sample data goes to raw/ when there is nothing."""
+    objects = _objects(s3, bucket, prefix)
+    if not objects and prefix != RAW_DATA:
+        raise RunError(f"no data under s3://{bucket}/{prefix}: put it there, or train on {RAW_DATA}")
+    if not objects:
+        s3.upload_file(str(SAMPLE_DATA), bucket, f"{RAW_DATA}{SAMPLE_DATA.name}")
+        _say(f"uploaded the sample data to s3://{bucket}/{RAW_DATA}")
+        objects = _objects(s3, bucket, prefix)
+    _say(f"training on {len(objects)} objects of s3://{bucket}/{prefix}")
+    return hashlib.sha256(json.dumps(objects).encode()).hexdigest()
+
+
+def _objects(s3: Any, bucket: str, prefix: str) -> list[tuple[str, str]]:
+    """Key and entity tag of each object."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [(found["Key"], found["ETag"]) for page in pages for found in page.get("Contents", [])]
 
 
 def update_pipeline(sagemaker: Any, name: str, definition: str) -> None:
@@ -129,10 +145,11 @@ def update_pipeline(sagemaker: Any, name: str, definition: str) -> None:
     _say(f"updated pipeline {name}")
 
 
-def start(sagemaker: Any, settings: RunSettings, *, code_uri: str, data_uri: str) -> str:
+def start(sagemaker: Any, settings: RunSettings, *, code_uri: str, data_version: str) -> str:
     parameters = {
         "CodeUri": code_uri,
-        "DataUri": data_uri,
+        "DataUri": f"s3://{settings.data_bucket}/{settings.data_prefix}",
+        "DataVersion": data_version,
         "CommitId": settings.commit,
         "TriggerReason": settings.trigger_reason,
     }

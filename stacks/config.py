@@ -15,6 +15,7 @@ Stage = Literal["dev", "prod"]
 Encryption = Literal["aws", "customer"]
 Mlflow = Literal["app", "tracking-server"]
 MlflowServerSize = Literal["Small", "Medium", "Large"]
+Source = Literal["codecommit", "github", "gitlab", "bitbucket"]
 ENDPOINT_STAGES = ("staging", "production")
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
                       3288, 3653)  # fmt: skip
@@ -31,9 +32,29 @@ class SettingError(ValueError):
 class FactoryConfig:
     name: str = "model-factory"
     stage: Stage = "dev"
-    processing_instance_type: str = "ml.m5.large"
+    source: Source = "codecommit"
+    repository: str = ""
+    branch: str = "main"
+    connection_arn: str = ""
+    trigger_on_push: bool = True
+    trigger_paths: tuple[str, ...] = ()
+    trigger_excluded_paths: tuple[str, ...] = ()
+    trigger_schedule: str = ""
+    trigger_on_new_data: bool = False
+    new_data_quiet_seconds: int = 300
+    preprocess_instance_type: str = "ml.m5.large"
+    preprocess_instance_count: int = 1
+    preprocess_max_runtime_seconds: int = 3600
     training_instance_type: str = "ml.m5.large"
-    max_runtime_seconds: int = 3600
+    training_instance_count: int = 1
+    training_max_runtime_seconds: int = 3600
+    training_spot: bool = False
+    training_max_wait_seconds: int = 7200
+    training_keep_alive_seconds: int = 0
+    evaluate_instance_type: str = "ml.m5.large"
+    evaluate_instance_count: int = 1
+    evaluate_max_runtime_seconds: int = 3600
+    step_cache_days: int = 0
     serverless_memory_mb: int = 2048
     serverless_max_concurrency: int = 5
     log_retention_days: int = 30
@@ -74,16 +95,24 @@ class FactoryConfig:
             if setting not in types:
                 raise SettingError(setting, value, f"one of these settings: {', '.join(types)}")
         typed = {key: _from_command_line(value, types[key]) for key, value in overrides.items()}
-        return cls(**{**section, **typed})
+        settings: dict[str, Any] = {
+            key: tuple(value) if types[key] == tuple[str, ...] and isinstance(value, list) else value
+            for key, value in {**section, **typed}.items()
+        }
+        return cls(**settings)
 
 
 def _from_command_line(value: object, type_: object) -> object:
-    """`-c` gives text only. What is not of the setting's type stays text, for its own rule to refuse."""
-    if type_ is int and isinstance(value, str) and re.fullmatch(r"-?\d+", value):
+    """`-c` gives text only; a list has commas. What does not fit stays text, for the setting's rule to refuse."""
+    if not isinstance(value, str):
+        return value
+    if type_ is int and re.fullmatch(r"-?\d+", value):
         return int(value)
     if type_ is bool and value in ("true", "false"):
         return value == "true"
-    if type_ == Mapping[str, str] and isinstance(value, str):
+    if type_ == tuple[str, ...]:
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if type_ == Mapping[str, str]:
         try:
             return json.loads(value)
         except ValueError:
@@ -151,6 +180,36 @@ _OWN_TAGS = (
     "execution-arn",
 )
 _MAX_TAGS = 40
+
+
+def _is_schedule(value: object) -> bool:
+    """Of EventBridge: the singular of a rate's unit for 1 only; a cron names a day of month or of week."""
+    if not isinstance(value, str):
+        return False
+    if value == "" or re.fullmatch(r"rate\((1 (minute|hour|day)|(?!0|1 )\d+ (minutes|hours|days))\)", value):
+        return True
+    cron = re.fullmatch(r"cron\(([^()]+)\)", value)
+    parts = cron.group(1).split(" ") if cron else []
+    return (
+        len(parts) == 6
+        and all(re.fullmatch(r"[0-9A-Za-z*?,/#-]+", part) for part in parts)
+        and (parts[2] == "?") != (parts[4] == "?")
+    )
+
+
+def _is_paths(value: object) -> bool:
+    # CodePipeline takes eight patterns for each list.
+    return (
+        isinstance(value, tuple)
+        and len(value) <= 8
+        and all(isinstance(path, str) and 1 <= len(path) <= 255 for path in value)
+    )
+
+
+_BOOLEAN = ("true or false", lambda value: isinstance(value, bool))
+_INSTANCE_COUNT = ("an integer from 1 to 20", lambda value: _is_int(value, 1, 20))
+_RUNTIME = ("an integer from 60 to 432000", lambda value: _is_int(value, 60, 432_000))
+_PATHS = ("a list of up to 8 path patterns such as ml_code/**", _is_paths)
 _INSTANCE_TYPE = ("an x86_64 instance type such as ml.m5.large (no Graviton)", _is_instance_type)
 
 # Per setting: what is allowed, in words, and the check of it.
@@ -164,9 +223,47 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         _is_name,
     ),
     "stage": _one_of(Stage),
-    "processing_instance_type": _INSTANCE_TYPE,
+    "source": _one_of(Source),
+    "repository": (
+        "empty, or owner/name",
+        lambda value: isinstance(value, str) and re.fullmatch(r"([\w.-]+(/[\w.-]+)+)?", value) is not None,
+    ),
+    "branch": (
+        "the name of a branch",
+        lambda value: isinstance(value, str) and re.fullmatch(r"[\w.-][\w./-]{0,99}", value) is not None,
+    ),
+    "connection_arn": (
+        "empty, or the ARN of a connection of CodeConnections",
+        lambda value: (
+            isinstance(value, str)
+            and re.fullmatch(
+                r"(arn:[\w-]+:(codeconnections|codestar-connections):[\w-]+:\d{12}:connection/[\w-]+)?", value
+            )
+            is not None
+        ),
+    ),
+    "trigger_on_push": _BOOLEAN,
+    "trigger_paths": _PATHS,
+    "trigger_excluded_paths": _PATHS,
+    "trigger_schedule": (
+        "empty, or EventBridge's rate(value unit) or cron(six fields, ? for one of the two days)",
+        _is_schedule,
+    ),
+    "trigger_on_new_data": _BOOLEAN,
+    "new_data_quiet_seconds": ("an integer from 10 to 86400", lambda value: _is_int(value, 10, 86_400)),
+    "preprocess_instance_type": _INSTANCE_TYPE,
+    "preprocess_instance_count": _INSTANCE_COUNT,
+    "preprocess_max_runtime_seconds": _RUNTIME,
     "training_instance_type": _INSTANCE_TYPE,
-    "max_runtime_seconds": ("an integer from 60 to 432000", lambda value: _is_int(value, 60, 432_000)),
+    "training_instance_count": _INSTANCE_COUNT,
+    "training_max_runtime_seconds": _RUNTIME,
+    "training_spot": _BOOLEAN,
+    "training_max_wait_seconds": _RUNTIME,
+    "training_keep_alive_seconds": ("an integer from 0 to 3600", lambda value: _is_int(value, 0, 3600)),
+    "evaluate_instance_type": _INSTANCE_TYPE,
+    "evaluate_instance_count": _INSTANCE_COUNT,
+    "evaluate_max_runtime_seconds": _RUNTIME,
+    "step_cache_days": ("an integer from 0 to 365", lambda value: _is_int(value, 0, 365)),
     "serverless_memory_mb": (
         "one of 1024, 2048, 3072, 4096, 5120, 6144",
         lambda value: _is_int(value, 1024, 6144, step=1024),
@@ -206,7 +303,7 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 
 def _refuse_local_storage(config: FactoryConfig) -> None:
     """SageMaker encrypts the local disks of an instance by their hardware, and refuses a key for them."""
-    for setting in ("processing_instance_type", "training_instance_type"):
+    for setting in ("preprocess_instance_type", "training_instance_type", "evaluate_instance_type"):
         value = getattr(config, setting)
         if config.encryption == "customer" and _LOCAL_STORAGE.match(value):
             raise SettingError(
@@ -227,12 +324,42 @@ def _refuse_untold(config: FactoryConfig) -> None:
             raise SettingError(setting, value, "none while factory.monitoring is False, which tells nobody")
 
 
+def _refuse_source(config: FactoryConfig) -> None:
+    """By connection, a repository is named and its pushes have paths; CodeCommit's have none."""
+    if config.source == "codecommit":
+        for setting in ("repository", "connection_arn", "trigger_paths", "trigger_excluded_paths"):
+            if value := getattr(config, setting):
+                raise SettingError(setting, value, "nothing while factory.source is codecommit")
+    elif not config.repository:
+        raise SettingError(
+            "repository", config.repository, f"owner/name while factory.source is {config.source}"
+        )
+    for setting in ("trigger_paths", "trigger_excluded_paths"):
+        value = getattr(config, setting)
+        if value and not config.trigger_on_push:
+            raise SettingError(setting, value, "nothing while factory.trigger_on_push is false")
+
+
+def _refuse_spot(config: FactoryConfig) -> None:
+    if config.training_spot and config.training_max_wait_seconds < config.training_max_runtime_seconds:
+        raise SettingError(
+            "training_max_wait_seconds",
+            config.training_max_wait_seconds,
+            f"no less than factory.training_max_runtime_seconds, {config.training_max_runtime_seconds}",
+        )
+    if config.training_spot and config.training_keep_alive_seconds:
+        allowed = "0 while factory.training_spot is true: spot instances are not kept"
+        raise SettingError("training_keep_alive_seconds", config.training_keep_alive_seconds, allowed)
+
+
 # Families with local disks: a "d" among the letters after the generation, and most of the accelerated ones.
 _LOCAL_STORAGE = re.compile(r"ml\.([a-z]+\d[a-z]*d[a-z]*\.|g\d|trn\d|p[4-9])")
 _COMBINATIONS: Sequence[Callable[[FactoryConfig], None]] = (
     _refuse_local_storage,
     _refuse_size_without_server,
     _refuse_untold,
+    _refuse_source,
+    _refuse_spot,
 )
 
 
@@ -248,7 +375,6 @@ class FactoryNames:
     region: str
 
     tag_key = "model-factory"
-    branch = "main"
 
     @property
     def data_bucket(self) -> str:
@@ -261,6 +387,15 @@ class FactoryNames:
     @property
     def build_project(self) -> str:
         return f"{self.factory}-build"
+
+    @property
+    def connection(self) -> str:
+        return self.factory
+
+    @property
+    def new_data(self) -> str:
+        """Of the rule, the function and the schedule alike."""
+        return f"{self.factory}-new-data"
 
     @property
     def teardown_function(self) -> str:

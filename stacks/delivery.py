@@ -1,20 +1,20 @@
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
-from aws_cdk import Duration, IgnoreMode, RemovalPolicy
-from aws_cdk import aws_codecommit as codecommit
-from aws_cdk import aws_s3_assets as s3_assets
-from constructs import Construct, IConstruct
+from aws_cdk import Duration, RemovalPolicy
+from constructs import Construct
 
 from stacks.build import Build
 from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
 from stacks.delivery_pipeline import DeliveryPipeline
+from stacks.new_data import NewData
 from stacks.permissions import grant_list, grant_read, grant_write
 from stacks.serving import Serving
+from stacks.source import ConnectedRepository, SeededRepository, Source
 from stacks.storage import CODE, RAW_DATA, RESULTS, SERVING, WHEELS, Storage
 from stacks.tracking import Tracking
 from stacks.training import Training
+from stacks.triggers import Triggers
 
 
 class Delivery(Construct):
@@ -43,7 +43,7 @@ class Delivery(Construct):
             "ARTIFACT_BUCKET": storage.artifact_bucket.bucket_name,
             "MLFLOW_TRACKING_URI": tracking.tracking_uri,
         }
-        self.repository = self._repository(project_root, removal_policy)
+        self.source = self._source(project_root, removal_policy)
         build = self._build(training)
         deployments = {stage: self._deployment(stage, tracking, serving) for stage in ENDPOINT_STAGES}
         self.builds = [build, *deployments.values()]
@@ -51,36 +51,40 @@ class Delivery(Construct):
             self,
             "Pipeline",
             names=names,
-            repository=self.repository,
+            source=self.source,
             artifact_bucket=storage.artifact_bucket,
             build=build,
             deployments=deployments,
         )
-        # CodePipeline starts the first run as it is made: all that a build calls must stand by then. Of the
-        # repository only itself: the rule that starts the pipeline, which depends on it, lies in its scope.
-        self.pipeline.node.add_dependency(
-            storage,
-            tracking,
-            training,
-            serving,
-            cast(IConstruct, self.repository.node.default_child),
-            *self.builds,
+        # CodePipeline starts the first run as it is made: all that a build calls must stand by then.
+        self.pipeline.node.add_dependency(storage, tracking, training, serving, self.source, *self.builds)
+        triggers = Triggers(self, "Triggers", config=config, source=self.source, pipeline=self.pipeline)
+        self.new_data = (
+            NewData(
+                self,
+                "NewData",
+                config=config,
+                names=names,
+                storage=storage,
+                training=training,
+                pipeline=self.pipeline,
+            )
+            if config.trigger_on_new_data
+            else None
         )
+        self.rules = [*triggers.rules, *([self.new_data.rule] if self.new_data else [])]
 
-    def _repository(self, project_root: Path, removal_policy: RemovalPolicy) -> codecommit.Repository:
-        ignored = (project_root / ".gitignore").read_text().splitlines()
-        seed = s3_assets.Asset(
-            self, "Seed", path=str(project_root), exclude=[*ignored, ".git"], ignore_mode=IgnoreMode.GIT
-        )
-        repository = codecommit.Repository(
+    def _source(self, project_root: Path, removal_policy: RemovalPolicy) -> Source:
+        if self._config.source != "codecommit":
+            return ConnectedRepository(self, "Source", config=self._config, names=self._names)
+        return SeededRepository(
             self,
-            "Repository",
-            repository_name=self._names.factory,
-            description=f"The model factory {self._names.factory}: a push to {self._names.branch} retrains",
-            code=codecommit.Code.from_asset(seed, self._names.branch),
+            "Source",
+            config=self._config,
+            names=self._names,
+            project_root=project_root,
+            removal_policy=removal_policy,
         )
-        repository.apply_removal_policy(removal_policy)
-        return repository
 
     def _build(self, training: Training) -> Build:
         build = self._project(

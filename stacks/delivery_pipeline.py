@@ -1,10 +1,7 @@
 import json
 from collections.abc import Mapping
 
-from aws_cdk import aws_codecommit as codecommit
 from aws_cdk import aws_codepipeline as codepipeline
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -12,16 +9,21 @@ from constructs import Construct
 from stacks.build import Build
 from stacks.config import FactoryNames
 from stacks.permissions import allow, arn, grant_list, grant_read, grant_write, service_role
+from stacks.source import ACTION_NAME, SeededRepository, Source
+from stacks.storage import RAW_DATA
 
 _Action = codepipeline.CfnPipeline.ActionDeclarationProperty
 _SOURCE_ARTIFACT = codepipeline.CfnPipeline.OutputArtifactProperty(name="Source")
 _SOURCE_INPUT = codepipeline.CfnPipeline.InputArtifactProperty(name="Source")
 # What the buildspec of the build exports, as an action of CodePipeline's reads it.
 _MODEL_VERSION = "#{Build.MODEL_VERSION}"
+# The pipeline's variables: whoever starts an execution may set them.
+TRIGGER_REASON = "TriggerReason"
+_DATA_PREFIX = "DataPrefix"
 
 
 class DeliveryPipeline(Construct):
-    """CodePipeline: Source, Build, Staging, Approval, Production; a push to the branch starts it.
+    """CodePipeline: Source, Build, Staging, Approval, Production.
 
     It is written with the L1 construct: the L2 lets the pipeline and every project of it read, and the
     pipeline write, the whole artifact bucket.
@@ -33,7 +35,7 @@ class DeliveryPipeline(Construct):
         id: str,
         *,
         names: FactoryNames,
-        repository: codecommit.IRepository,
+        source: Source,
         artifact_bucket: s3.IBucket,
         build: Build,
         deployments: Mapping[str, Build],
@@ -41,10 +43,17 @@ class DeliveryPipeline(Construct):
         super().__init__(scope, id)
         self._names = names
         role = service_role(self, "Role", "codepipeline.amazonaws.com", "Fetches the source, starts builds")
-        self._allow(role, repository, artifact_bucket, [build, *deployments.values()])
+        source.grant_fetch(role)
+        self._allow(role, artifact_bucket, [build, *deployments.values()])
         stages = {
-            "Source": _source_action(repository.repository_name, names.branch),
-            "Build": _build_action("Build", build, namespace="Build"),
+            "Source": _source_action(source),
+            "Build": _build_action(
+                "Build",
+                build,
+                namespace="Build",
+                TRIGGER_REASON=f"#{{variables.{TRIGGER_REASON}}}",
+                DATA_PREFIX=f"#{{variables.{_DATA_PREFIX}}}",
+            ),
             "Staging": _build_action("Deploy", deployments["staging"], MODEL_VERSION=_MODEL_VERSION),
             "Approval": _approval_action(),
             "Production": _build_action("Deploy", deployments["production"], MODEL_VERSION=_MODEL_VERSION),
@@ -60,6 +69,12 @@ class DeliveryPipeline(Construct):
             artifact_store=codepipeline.CfnPipeline.ArtifactStoreProperty(
                 type="S3", location=artifact_bucket.bucket_name, encryption_key=_key_of(artifact_bucket)
             ),
+            variables=[
+                # A trigger of a connection cannot set variables, so there the default is its reason.
+                _variable(TRIGGER_REASON, "manual" if isinstance(source, SeededRepository) else "push"),
+                _variable(_DATA_PREFIX, RAW_DATA),
+            ],
+            triggers=source.triggers or None,
             stages=[
                 codepipeline.CfnPipeline.StageDeclarationProperty(name=name, actions=[action])
                 for name, action in stages.items()
@@ -68,18 +83,8 @@ class DeliveryPipeline(Construct):
         pipeline.node.add_dependency(role)
         self.name = pipeline.ref
         self.arn = arn(self, "codepipeline", self.name)
-        self.rule = self._trigger(repository)
 
-    def _trigger(self, repository: codecommit.IRepository) -> events.Rule:
-        """CodeCommit has no trigger of CodePipeline's own: an event of the repository starts it."""
-        target = targets.CodePipeline(codepipeline.Pipeline.from_pipeline_arn(self, "Target", self.arn))
-        return repository.on_commit("Push", target=target, branches=[self._names.branch])
-
-    def _allow(
-        self, role: iam.Role, repository: codecommit.IRepository, artifacts: s3.IBucket, builds: list[Build]
-    ) -> None:
-        verbs = ("CancelUploadArchive", "GetBranch", "GetCommit", "GetUploadArchiveStatus", "UploadArchive")
-        allow(role, "FetchSource", [f"codecommit:{verb}" for verb in verbs], [repository.repository_arn])
+    def _allow(self, role: iam.Role, artifacts: s3.IBucket, builds: list[Build]) -> None:
         actions = ["codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild"]
         allow(role, "RunBuilds", actions, [build.project.project_arn for build in builds])
         prefix = f"{self._names.factory}/"
@@ -101,16 +106,15 @@ def _type(category: str, provider: str) -> codepipeline.CfnPipeline.ActionTypeId
     )
 
 
-def _source_action(repository_name: str, branch: str) -> _Action:
-    configuration = {
-        "RepositoryName": repository_name,
-        "BranchName": branch,
-        "PollForSourceChanges": "false",
-    }
+def _variable(name: str, default: str) -> codepipeline.CfnPipeline.VariableDeclarationProperty:
+    return codepipeline.CfnPipeline.VariableDeclarationProperty(name=name, default_value=default)
+
+
+def _source_action(source: Source) -> _Action:
     return _Action(
-        name="Source",
-        action_type_id=_type("Source", "CodeCommit"),
-        configuration=configuration,
+        name=ACTION_NAME,
+        action_type_id=_type("Source", source.provider),
+        configuration=source.configuration,
         output_artifacts=[_SOURCE_ARTIFACT],
     )
 

@@ -98,7 +98,7 @@ class ModelFactoryStack(Stack):
         for key, value in {**config.tags, FactoryNames.tag_key: config.name}.items():
             Tags.of(self).add(key, value)
         outputs = {
-            "RepositoryCloneUrl": delivery.repository.repository_clone_url_http,
+            "RepositoryCloneUrl": delivery.source.clone_url,
             "DeliveryPipelineName": delivery.pipeline.name,
             "TrainingPipelineName": training.pipeline_name,
             "MlflowTrackingUri": tracking.tracking_uri,

@@ -1,3 +1,5 @@
+from typing import cast
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -52,6 +54,14 @@ class Storage(Construct):
                 )
             ],
         )
+        if config.trigger_on_new_data:
+            # The L2 property brings a function of CDK's own that puts the configuration.
+            s3_events = s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+            cast(
+                s3.CfnBucket, self.data_bucket.node.default_child
+            ).notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+                event_bridge_configuration=s3_events
+            )
         self.artifact_bucket = s3.Bucket(
             self,
             "Artifacts",

@@ -78,7 +78,8 @@ class Teardown(Construct):
             properties={
                 "FactoryTagKey": names.tag_key,
                 "FactoryName": names.factory,
-                "RuleNames": [delivery.pipeline.rule.rule_name],
+                "RuleNames": [rule.rule_name for rule in delivery.rules],
+                "ScheduleNames": [delivery.new_data.schedule_name] if delivery.new_data else [],
                 "DeliveryPipelineName": delivery.pipeline.name,
                 "BuildProjectNames": [build.project.project_name for build in delivery.builds],
                 "TrainingPipelineName": training.pipeline_name,
@@ -92,7 +93,10 @@ class Teardown(Construct):
 
 def _allow_stop_delivery(role: iam.Role, delivery: Delivery) -> None:
     pipeline = delivery.pipeline
-    allow(role, "DisableTrigger", ["events:DisableRule"], [pipeline.rule.rule_arn])
+    if delivery.rules:
+        allow(role, "DisableTriggers", ["events:DisableRule"], [rule.rule_arn for rule in delivery.rules])
+    if delivery.new_data:
+        allow(role, "DeleteSchedule", ["scheduler:DeleteSchedule"], [delivery.new_data.schedule_arn])
     actions = ["codepipeline:ListPipelineExecutions", "codepipeline:StopPipelineExecution"]
     allow(role, "StopDelivery", actions, [pipeline.arn])
     actions = ["codebuild:BatchGetBuilds", "codebuild:ListBuildsForProject", "codebuild:StopBuild"]

@@ -58,9 +58,19 @@ class Training(Construct):
             artifact_bucket=artifact_bucket.bucket_name,
             mlflow_tracking_uri=tracking.tracking_uri,
             image_uri=image_uri,
-            processing_instance_type=config.processing_instance_type,
+            preprocess_instance_type=config.preprocess_instance_type,
+            preprocess_instance_count=config.preprocess_instance_count,
+            preprocess_max_runtime_seconds=config.preprocess_max_runtime_seconds,
             training_instance_type=config.training_instance_type,
-            max_runtime_seconds=config.max_runtime_seconds,
+            training_instance_count=config.training_instance_count,
+            training_max_runtime_seconds=config.training_max_runtime_seconds,
+            training_spot=config.training_spot,
+            training_max_wait_seconds=config.training_max_wait_seconds,
+            training_keep_alive_seconds=config.training_keep_alive_seconds,
+            evaluate_instance_type=config.evaluate_instance_type,
+            evaluate_instance_count=config.evaluate_instance_count,
+            evaluate_max_runtime_seconds=config.evaluate_max_runtime_seconds,
+            step_cache_days=config.step_cache_days,
             kms_key_arn=key.key_arn if key else None,
             tags={**config.tags, names.tag_key: names.factory},
         )
@@ -115,10 +125,14 @@ class Training(Construct):
         )
         grant_pass_role(grantee, self.pipeline_role, _SAGEMAKER)
 
+    def grant_list_executions(self, grantee: iam.IGrantable) -> None:
+        pipeline = arn(self, "sagemaker", f"pipeline/{self._names.factory}")
+        allow(grantee, "ListExecutions", ["sagemaker:ListPipelineExecutions"], [pipeline])
+
     def grant_stop(self, grantee: iam.IGrantable) -> None:
         """Stop what is running, down to the jobs, and see it stopped."""
         pipeline = arn(self, "sagemaker", f"pipeline/{self._names.factory}")
-        allow(grantee, "ListExecutions", ["sagemaker:ListPipelineExecutions"], [pipeline])
+        self.grant_list_executions(grantee)
         allow(
             grantee,
             "StopExecutions",

@@ -281,5 +281,22 @@ def _bound(definition: Definition, parameters: list[Json]) -> dict[str, Any]:
         raise ServiceError("ValidationException", str(error)) from error
 
 
+# The arguments that a step's result is found by, as the developer guide lists them ("Default cache key attributes
+# by pipeline step type"); outputs, resources and limits are none.
+_CACHE_KEYS: dict[str, tuple[str, ...]] = {
+    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
+    "Training": (
+        *("AlgorithmSpecification", "CheckpointConfig", "DebugHookConfig", "DebugRuleConfigurations"),
+        *("Environment", "HyperParameters", "InputDataConfig"),
+    ),
+    "Tuning": ("HyperParameterTuningJobConfig", "TrainingJobDefinition"),
+}
+_TUNED_CACHE_KEYS = ("AlgorithmSpecification", "HyperParameterRanges", "InputDataConfig", "StaticHyperParameters",
+                     "TuningObjective")  # fmt: skip
+
+
 def _cache_key(run: StepRun) -> str:
-    return json.dumps([run.step.type, run.arguments], sort_keys=True, default=str)
+    arguments = pick(run.arguments, *_CACHE_KEYS[run.step.type])
+    if "TrainingJobDefinition" in arguments:
+        arguments["TrainingJobDefinition"] = pick(arguments["TrainingJobDefinition"], *_TUNED_CACHE_KEYS)
+    return json.dumps([run.step.type, arguments], sort_keys=True, default=str)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localaws.kms import output_encryption
 from localaws.sagemaker import toolkit
+from localaws.sagemaker.checkpoints import DEFAULT_PATH, synchronised
 from localaws.sagemaker.container import Container, Host
 from localaws.sagemaker.images import check_image
 from localaws.sagemaker.jobs import (
@@ -46,6 +47,7 @@ MEMBERS = {
     "EnableNetworkIsolation",
     "EnableInterContainerTrafficEncryption",
     "EnableManagedSpotTraining",
+    "CheckpointConfig",
     "DebugHookConfig",
     "ProfilerConfig",
     "ExperimentConfig",
@@ -66,6 +68,8 @@ class TrainingJob(Job):
             "SecondaryStatus": "Starting",
             "SecondaryStatusTransitions": [],
             **({"TuningJobArn": tuning_job_arn} if tuning_job_arn else {}),
+            # No instance outlives its job here, whatever KeepAlivePeriodInSeconds says.
+            **({"WarmPoolStatus": {"Status": "Terminated"}} if _keeps_alive(request) else {}),
         }
         self._enter("Starting", "Starting the training job")
 
@@ -83,7 +87,9 @@ class TrainingJob(Job):
         self._deadline = time.monotonic() + limit
         self._change(TrainingStartTime=now())
         try:
-            with closing(self._log()) as log:
+            checkpoints = self.request.get("CheckpointConfig")
+            directory = container.path((checkpoints or {}).get("LocalPath", DEFAULT_PATH))
+            with closing(self._log()) as log, synchronised(s3, checkpoints, directory):
                 self._train(container, credentials, s3, log.write)
         except JobStopped:
             self._upload(container, s3)  # SageMaker keeps what a stopped job wrote
@@ -265,6 +271,10 @@ class TrainingJob(Job):
             self.description |= {"SecondaryStatus": status, "SecondaryStatusTransitions": transitions}
 
 
+def _keeps_alive(request: Json) -> bool:
+    return bool(request["ResourceConfig"].get("KeepAlivePeriodInSeconds"))
+
+
 class MetricWatch:
     """Reads metrics from log lines; keeps the last value of each."""
 
@@ -340,9 +350,9 @@ def check(request: Json) -> None:
             "TrainingInputMode": (specification.get("TrainingInputMode"), ("File",)),
             "InstanceCount": (resources.get("InstanceCount"), (1,)),
             "EnableNetworkIsolation": (request.get("EnableNetworkIsolation"), (False,)),
-            "EnableManagedSpotTraining": (request.get("EnableManagedSpotTraining"), (False,)),
         }
     )
+    _check_spot(request)
     for channel in request.get("InputDataConfig", []):
         _check_channel(channel)
     for definition in specification.get("MetricDefinitions", []):
@@ -352,6 +362,27 @@ def check(request: Json) -> None:
             raise ServiceError("ValidationException", f"Invalid metric Regex: {error}") from error
         if groups < 1:
             raise ServiceError("ValidationException", f"Metric Regex {definition['Regex']!r} has no group.")
+
+
+def _check_spot(request: Json) -> None:
+    """Here, as on a good day on AWS, no spot instance is ever taken away."""
+    spot, limits = request.get("EnableManagedSpotTraining", False), request["StoppingCondition"]
+    wait, runtime = limits.get("MaxWaitTimeInSeconds"), limits.get("MaxRuntimeInSeconds", 0)
+    if spot and (wait is None or wait < runtime):
+        raise ServiceError(
+            "ValidationException",
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds "
+            f"when EnableManagedSpotTraining is True; got {wait!r} and {runtime}.",
+        )
+    if wait is not None and not spot:
+        raise ServiceError(
+            "ValidationException",
+            "MaxWaitTimeInSeconds above 0 must not be present when EnableManagedSpotTraining is False.",
+        )
+    if spot and request["ResourceConfig"].get("KeepAlivePeriodInSeconds"):
+        raise ServiceError(
+            "ValidationException", "KeepAlivePeriodInSeconds is not supported with managed spot training."
+        )
 
 
 def _check_channel(channel: Json) -> None:

@@ -42,6 +42,7 @@ DEFINITION_MEMBERS = {
     "EnableNetworkIsolation",
     "EnableInterContainerTrafficEncryption",
     "EnableManagedSpotTraining",
+    "CheckpointConfig",
     "Environment",
 }
 # What a training job takes over from the tuning job's definition as it is.
@@ -258,6 +259,8 @@ class Tuning:
 
     def create_hyper_parameter_tuning_job(self, request: Json) -> Json:
         _check(request)
+        # Tuning jobs accept a warm pool's period and forget it (aws-controllers-k8s/sagemaker-controller#176).
+        request["TrainingJobDefinition"]["ResourceConfig"].pop("KeepAlivePeriodInSeconds", None)
         job = TuningJob(self._sagemaker, request)
         self.table.add(job)
         self._sagemaker.tags.set(job.arn, request.get("Tags", []))

@@ -69,6 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--data-uri", required=True)
+    parser.add_argument("--data-version", required=True, help="the hash of the listing of --data-uri")
     for name in (*PARTS, "dataset"):
         parser.add_argument(f"--{name}-out", type=Path, required=True)
     arguments = parser.parse_args()
@@ -78,6 +79,7 @@ def main() -> None:
     parts = split(frame, target=spec.target.name, fractions=spec.split, seed=spec.seed)
     facts = {
         "data_uri": arguments.data_uri,
+        "data_version": arguments.data_version,
         "data_sha256": hash_raw(arguments.data_dir),
         **describe(spec, parts),
     }

@@ -19,7 +19,7 @@ from mlflow.models import Model, infer_signature
 from sklearn.pipeline import Pipeline
 
 from ml_code.spec import ModelSpec, load_spec
-from ml_code.steps import tracking
+from ml_code.steps import checkpoint, tracking
 from ml_code.steps.estimator import build_estimator, parse_searched
 from ml_code.steps.metrics import measure
 
@@ -95,15 +95,27 @@ def save_model(model: Pipeline, folder: Path, *, example: pd.DataFrame, mlflow_m
     )
 
 
+def is_first_host(environment: Mapping[str, str]) -> bool:
+    """With an instance count above one each instance runs this script."""
+    hosts = json.loads(environment.get("SM_HOSTS", "[]"))
+    return not hosts or environment.get("SM_CURRENT_HOST") == min(hosts)
+
+
 def main() -> None:
     spec = load_spec()
     arguments = _parse_arguments(spec)
+    if not is_first_host(os.environ):
+        print("another instance trains the model: this sample does not share the work")
+        return
     searched = parse_searched(spec, vars(arguments))
     part = pd.read_csv(arguments.train / "train.csv")
     validation = pd.read_csv(arguments.validation / "validation.csv")
     features, truth = validation.drop(columns=spec.target.name), validation[spec.target.name]
 
-    model = train(spec, searched, part)
+    model = checkpoint.restore(arguments.checkpoint_dir, arguments.job_name)
+    if model is None:
+        model = train(spec, searched, part)
+        checkpoint.save(arguments.checkpoint_dir, arguments.job_name, model)
     metrics = measure(model, features, truth)
     print(spec.objective.log_line(metrics[spec.objective.metric]), flush=True)
 
@@ -130,6 +142,7 @@ def _parse_arguments(spec: ModelSpec) -> argparse.Namespace:
     parser.add_argument("--train", type=Path, default=os.environ.get("SM_CHANNEL_TRAIN"))
     parser.add_argument("--validation", type=Path, default=os.environ.get("SM_CHANNEL_VALIDATION"))
     parser.add_argument("--model-dir", type=Path, default=os.environ.get("SM_MODEL_DIR"))
+    parser.add_argument("--checkpoint-dir", type=Path, default=os.environ.get("CHECKPOINT_DIR"))
     parser.add_argument("--job-name", default=os.environ.get("TRAINING_JOB_NAME", "training"))
     # The tuning service adds it to the hyperparameters of its jobs.
     parser.add_argument("--_tuning_objective_metric", help=argparse.SUPPRESS)

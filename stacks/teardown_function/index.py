@@ -71,6 +71,7 @@ class Teardown:
         self.names = names
         self.deadline = deadline
         self.events = boto3.client("events")
+        self.scheduler = boto3.client("scheduler")
         self.codepipeline = boto3.client("codepipeline")
         self.codebuild = boto3.client("codebuild")
         self.sagemaker = boto3.client("sagemaker")
@@ -80,6 +81,9 @@ class Teardown:
         """In this order: nothing starts anew, nothing writes any more, then what was written goes."""
         for rule in self.names["RuleNames"]:
             unless_missing(self.events.disable_rule, Name=rule)
+        for schedule in self.names["ScheduleNames"]:
+            # Not disabled: a function that still runs would enable it again.
+            unless_missing(self.scheduler.delete_schedule, Name=schedule)
         self.stop_delivery()
         for project in self.names["BuildProjectNames"]:
             self.stop_builds(project)

@@ -57,6 +57,7 @@ def test_steps_parameters_and_branches(definition: dict[str, Any], steps: dict[s
     assert definition["Parameters"] == [
         {"Name": "CodeUri", "Type": "String"},
         {"Name": "DataUri", "Type": "String"},
+        {"Name": "DataVersion", "Type": "String"},
         {"Name": "CommitId", "Type": "String"},
         {"Name": "TriggerReason", "Type": "String", "DefaultValue": "manual"},
     ]

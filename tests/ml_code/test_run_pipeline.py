@@ -32,6 +32,7 @@ PIPELINE = PipelineSettings(
 SETTINGS = RunSettings(
     pipeline=PIPELINE,
     data_bucket="data",
+    data_prefix="raw/",
     artifact_bucket="artifacts",
     commit="0123456789abcdef",
     trigger_reason="push",
@@ -63,6 +64,7 @@ class Stubs:
         values = {
             "CodeUri": "s3://artifacts/code/0123456789abcdef/",
             "DataUri": "s3://data/raw/",
+            "DataVersion": ANY,
             "CommitId": "0123456789abcdef",
             "TriggerReason": "push",
         }
@@ -91,10 +93,11 @@ def stubs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stubs]:
     monkeypatch.setattr(run_pipeline, "get_wheels", lambda s3, bucket: {"a.whl": b""})
     monkeypatch.setattr(run_pipeline, "RESULT_FILE", tmp_path / "pipeline-result.env")
     made = Stubs()
+    raw = {"Contents": [{"Key": "raw/digits.csv", "ETag": '"1"'}]}
+    made.s3.add_response("list_objects_v2", raw, {"Bucket": "data", "Prefix": "raw/"})
     for key in ("source.tar.gz", "job.py"):
         request = {"Bucket": "artifacts", "Key": f"code/0123456789abcdef/{key}", "Body": ANY}
         made.s3.add_response("put_object", {}, request)
-    made.s3.add_response("list_objects_v2", {"KeyCount": 1})
     yield made
     made.finish()
 

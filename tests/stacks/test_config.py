@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,10 +22,16 @@ def test_the_command_line_overrides_one_setting() -> None:
     context = {
         "factory": {"name": "digits", "stage": "dev"},
         "factory.stage": "prod",
-        "factory.max_runtime_seconds": "600",
+        "factory.training_max_runtime_seconds": "600",
+        "factory.training_spot": "true",
+        "factory.source": "github",
+        "factory.repository": "acme/digits",
+        "factory.trigger_paths": "ml_code/**, data/**",
     }
     config = FactoryConfig.from_context(context)
-    assert (config.name, config.stage, config.max_runtime_seconds) == ("digits", "prod", 600)
+    assert (config.name, config.stage, config.training_max_runtime_seconds) == ("digits", "prod", 600)
+    assert config.training_spot is True
+    assert config.trigger_paths == ("ml_code/**", "data/**")
 
 
 @pytest.mark.parametrize(
@@ -38,10 +45,27 @@ def test_the_command_line_overrides_one_setting() -> None:
         ("stage", ["dev"]),
         ("training_instance_type", "m5.large"),
         ("training_instance_type", "ml.m6g.large"),
-        ("processing_instance_type", "ml.c7gd.2xlarge"),
-        ("max_runtime_seconds", True),
-        ("max_runtime_seconds", "3600"),
-        ("max_runtime_seconds", 0),
+        ("preprocess_instance_type", "ml.c7gd.2xlarge"),
+        ("evaluate_instance_type", "ml.t4g.medium"),
+        ("preprocess_instance_count", 0),
+        ("training_max_runtime_seconds", True),
+        ("training_max_runtime_seconds", "3600"),
+        ("evaluate_max_runtime_seconds", 0),
+        ("training_spot", "yes"),
+        ("training_keep_alive_seconds", 3601),
+        ("step_cache_days", -1),
+        ("source", "svn"),
+        ("repository", "no-owner"),
+        ("branch", "two words"),
+        ("connection_arn", "arn:aws:s3:::bucket"),
+        ("trigger_on_push", 1),
+        ("trigger_paths", ["*"] * 9),
+        ("trigger_schedule", "daily"),
+        ("trigger_schedule", "rate(1 hours)"),
+        ("trigger_schedule", "rate(0 minutes)"),
+        ("trigger_schedule", "cron(0 3 * * * *)"),
+        ("trigger_schedule", "cron(0 3 ? * MON)"),
+        ("new_data_quiet_seconds", 5),
         ("serverless_memory_mb", 1500),
         ("serverless_max_concurrency", 201),
         ("log_retention_days", 31),
@@ -67,9 +91,52 @@ def test_a_bad_value_is_refused_with_setting_value_and_what_is_allowed(setting: 
     with pytest.raises(SettingError) as refusal:
         FactoryConfig.from_context({"factory": {setting: value}})
     message = str(refusal.value)
-    assert message.startswith(f"Setting factory.{setting} is {value!r}, allowed is ")
+    shown = tuple(value) if isinstance(value, list) and setting.endswith("paths") else value
+    assert message.startswith(f"Setting factory.{setting} is {shown!r}, allowed is ")
     assert message.endswith(".")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"source": "github"}, "repository is '', allowed is owner/name while factory.source is github"),
+        ({"repository": "acme/digits"}, "repository is 'acme/digits', allowed is nothing while"),
+        (
+            {"connection_arn": f"arn:aws:codeconnections:eu-central-1:{'1' * 12}:connection/abc"},
+            "allowed is nothing while factory.source is codecommit",
+        ),
+        ({"trigger_paths": ["src/**"]}, "allowed is nothing while factory.source is codecommit"),
+        (
+            {
+                "source": "gitlab",
+                "repository": "group/team/digits",
+                "trigger_on_push": False,
+                "trigger_excluded_paths": ["docs/**"],
+            },
+            "allowed is nothing while factory.trigger_on_push is false",
+        ),
+        (
+            {"training_spot": True, "training_max_wait_seconds": 60},
+            "training_max_wait_seconds is 60, allowed is no less than",
+        ),
+        (
+            {"training_spot": True, "training_keep_alive_seconds": 60},
+            "training_keep_alive_seconds is 60, allowed is 0 while factory.training_spot is true",
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_each_other_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=re.escape(message)):
+        FactoryConfig.from_context({"factory": settings})
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["rate(1 day)", "rate(12 hours)", "cron(0 3 ? * MON-FRI *)", "cron(0/15 8-17 1,15 * ? 2027)"],
+)
+def test_schedules_of_eventbridge_are_allowed(expression: str) -> None:
+    assert FactoryConfig(trigger_schedule=expression).trigger_schedule == expression
 
 
 @pytest.mark.parametrize("context", [{"factory": {"stages": "dev"}}, {"factory.stages": "dev"}])

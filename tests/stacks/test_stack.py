@@ -90,7 +90,7 @@ def test_settings_reach_the_pipeline_and_the_deployments(synthesise: Synthesise)
     factory = synthesise(
         stage="prod",
         training_instance_type="ml.c5.xlarge",
-        max_runtime_seconds=600,
+        training_max_runtime_seconds=600,
         serverless_memory_mb=4096,
     )
     body = factory.only("AWS::SageMaker::Pipeline")["Properties"]["PipelineDefinition"][
@@ -229,7 +229,7 @@ def test_prod_keeps_data_and_protects_the_stack(synthesise: Synthesise) -> None:
     factory = synthesise(
         stage="prod",
         training_instance_type="ml.c5.xlarge",
-        max_runtime_seconds=600,
+        training_max_runtime_seconds=600,
         serverless_memory_mb=4096,
     )
     assert factory.is_protected

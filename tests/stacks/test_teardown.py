@@ -20,6 +20,7 @@ PROPERTIES = {
     "FactoryTagKey": "model-factory",
     "FactoryName": NAME,
     "RuleNames": ["push"],
+    "ScheduleNames": ["factory-new-data"],
     "DeliveryPipelineName": "not-there-any-more",
     "BuildProjectNames": [],
     "TrainingPipelineName": "not-there-any-more",

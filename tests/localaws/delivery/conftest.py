@@ -15,6 +15,7 @@ from localaws import events
 from localaws.account import ACCOUNT_ID, Account, Credentials
 from localaws.codebuild import CodeBuild
 from localaws.codecommit import CodeCommit
+from localaws.codeconnections import CodeConnections
 from localaws.codepipeline import CodePipeline
 from localaws.gateway import Gateway
 from localaws.git_http import GitApplication
@@ -39,7 +40,10 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     server = make_server("127.0.0.1", 0, gateway, threaded=True, request_handler=RequestHandler)
     account.port = server.server_port
     account.services.update(
-        codecommit=CodeCommit(account), codebuild=CodeBuild(account), codepipeline=CodePipeline(account)
+        codecommit=CodeCommit(account),
+        codebuild=CodeBuild(account),
+        codepipeline=CodePipeline(account),
+        codeconnections=CodeConnections(account),
     )
     events.listen(account)
     threading.Thread(target=server.serve_forever, daemon=True).start()

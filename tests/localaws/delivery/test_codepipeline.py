@@ -250,6 +250,68 @@ def test_missing_permission_of_the_role_fails_the_action(
     assert "codebuild:StartBuild" in details["message"] and factory.name in details["message"]
 
 
+def connected(arn: str) -> Json:
+    configuration = {"ConnectionArn": arn, "FullRepositoryId": "acme/digits", "BranchName": "main"}
+    return action(
+        "Source",
+        "CodeStarSourceConnection",
+        configuration=configuration,
+        outputArtifacts=[{"name": "Source"}],
+    )
+
+
+def git_trigger(source_action: str) -> Json:
+    push = {"branches": {"includes": ["main"]}, "filePaths": {"includes": ["ml_code/**"]}}
+    return {
+        "providerType": "CodeStarSourceConnection",
+        "gitConfiguration": {"sourceActionName": source_action, "push": [push]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("permission", "code", "message"),
+    [
+        ("codeconnections:UseConnection", "ConfigurationError", "[GitHub] Connection {arn} is not available"),
+        ("s3:*", "PermissionError", "is not authorized to perform: codeconnections:UseConnection"),
+    ],
+)
+def test_a_pending_connection_fails_the_source_with_its_provider(
+    factory: Factory,
+    account: Account,
+    eventually: Wait,
+    make_role: Callable[..., str],
+    permission: str,
+    code: str,
+    message: str,
+) -> None:
+    connections = account.client("codeconnections")
+    arn = connections.create_connection(ConnectionName="digits", ProviderType="GitHub")["ConnectionArn"]
+    try:
+        factory.pipeline_role = make_role("codepipeline.amazonaws.com", permission)
+        factory.create(
+            {"Source": [connected(arn)]},
+            {"Approval": [approval()]},
+            triggers=[git_trigger("CodeStarSourceConnection")],
+        )
+        eventually(lambda: factory.statuses() == ["Failed"])
+        details = factory.latest("Source", "CodeStarSourceConnection")["errorDetails"]
+        assert details["code"] == code
+        assert message.format(arn=arn) in details["message"]
+    finally:
+        connections.delete_connection(ConnectionArn=arn)
+
+
+def test_a_request_token_starts_one_execution(factory: Factory) -> None:
+    factory.seed("version: 0.2\nphases: {build: {commands: [echo]}}\n")
+    variables = [{"name": "TriggerReason", "defaultValue": "manual"}]
+    factory.create({"Source": [source(factory.name)]}, {"Approval": [approval()]}, variables=variables)
+    given = [{"name": "TriggerReason", "value": "new data"}]
+    first = factory.start(clientRequestToken="once", variables=given)
+    assert factory.start(clientRequestToken="once", variables=given) == first
+    assert factory.start(clientRequestToken="twice", variables=given) != first
+    assert len(factory.executions()) == 3
+
+
 def test_unresolved_variable_fails_the_action(factory: Factory, eventually: Wait) -> None:
     factory.seed("version: 0.2\nphases: {build: {commands: [echo]}}\n")
     factory.create(
@@ -343,6 +405,7 @@ def test_deleting_the_pipeline_stops_its_builds(factory: Factory, eventually: Wa
     ("change", "error"),
     [
         ({"executionMode": "PARALLEL"}, "PARALLEL"),
+        ({"triggers": [git_trigger("CodeCommit")]}, "CodeCommit is no action of CodeStarSourceConnection"),
         ({"stages": [{"name": "Source", "actions": [source("r")]}]}, "at least two stages"),
         (
             {

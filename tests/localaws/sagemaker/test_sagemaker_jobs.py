@@ -202,6 +202,67 @@ def test_training_past_its_time_is_stopped_and_keeps_its_model(local: Any) -> No
     assert local.keys(f"models/{request['TrainingJobName']}/output/model.tar.gz")
 
 
+CHECKPOINTED = """
+import os, pathlib, time
+folder = pathlib.Path(os.environ["CHECKPOINTS"])
+done = sorted(path.name for path in folder.iterdir())
+print("found", done)
+(folder / f"epoch-{len(done)}").write_text("weights")
+time.sleep(3 if os.environ.get("SM_HP_SLEEP") else 0)
+assert not os.environ.get("SM_HP_SLEEP"), "taken away"
+"""
+
+
+def test_checkpoints_outlive_a_failed_job(local: Any) -> None:
+    spot = {
+        "EnableManagedSpotTraining": True,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60},
+        "CheckpointConfig": {"S3Uri": f"s3://{BUCKET}/spot/checkpoints/", "LocalPath": "/opt/ml/checkpoints"},
+        "Environment": {"CHECKPOINTS": "/opt/ml/checkpoints"},
+    }
+    first = local.training_request(CHECKPOINTED, **spot)
+    first["HyperParameters"]["sleep"] = "1"
+    assert local.train(first)["TrainingJobStatus"] == "Failed"
+    assert local.keys("spot/checkpoints/") == ["spot/checkpoints/epoch-0"]
+    assert local.train(local.training_request(CHECKPOINTED, **spot))["TrainingJobStatus"] == "Completed"
+    assert local.keys("spot/checkpoints/") == ["spot/checkpoints/epoch-0", "spot/checkpoints/epoch-1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"EnableManagedSpotTraining": True}, "MaxWaitTimeInSeconds. It must be present"),
+        (
+            {
+                "EnableManagedSpotTraining": True,
+                "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 59},
+            },
+            "greater than or equal to MaxRuntimeInSeconds",
+        ),
+        (
+            {"StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}},
+            "must not be present when EnableManagedSpotTraining is False",
+        ),
+        (
+            {
+                "EnableManagedSpotTraining": True,
+                "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60},
+                "ResourceConfig": {
+                    "InstanceCount": 1,
+                    "InstanceType": "ml.m5.large",
+                    "VolumeSizeInGB": 5,
+                    "KeepAlivePeriodInSeconds": 60,
+                },
+            },
+            "not supported with managed spot training",
+        ),
+    ],
+)
+def test_spot_refusals(local: Any, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ClientError, match=message):
+        local.client().create_training_job(**local.training_request("", **change))
+
+
 def test_training_installs_requirements(local: Any) -> None:
     request = local.training_request("")
     request["HyperParameters"]["sagemaker_submit_directory"] = local.archive(

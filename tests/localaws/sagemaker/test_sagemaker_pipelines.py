@@ -74,6 +74,11 @@ def test_independent_steps_run_side_by_side(local: Any) -> None:
 def test_cache_is_by_arguments_and_age(local: Any) -> None:
     request = local.processing_request("")
     request["AppSpecification"]["ContainerArguments"] = [{"Get": "Parameters.Word"}]
+    # Where a result goes is not what it is found by.
+    (output,) = request["ProcessingOutputConfig"]["Outputs"]
+    output["S3Output"]["S3Uri"] = {
+        "Std:Join": {"On": "/", "Values": [f"s3://{BUCKET}", {"Get": "Execution.PipelineExecutionId"}]}
+    }
     cached = step("Cached", request) | {"CacheConfig": {"Enabled": True, "ExpireAfter": "PT5S"}}
     definition = document([cached], parameters=[{"Name": "Word", "Type": "String"}])
     name = create(local, definition)

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from localaws.sagemaker.search_space import random_combinations
 
+BUCKET = "data-for-jobs"
 TRAIN = """
 import os, time
 time.sleep(float(os.environ.get("SM_HP_SLEEP", "0")))
@@ -68,6 +69,29 @@ def test_no_success_is_a_failure(local: Any) -> None:
     described = tune(local, tuning_request(local, ranges, jobs=9, parallel=1))
     assert described["HyperParameterTuningJobStatus"] == "Failed"
     assert described["FailureReason"].startswith("No training job succeeded after 5 attempts.")
+
+
+def test_spot_jobs_have_checkpoints_and_no_warm_pool(local: Any) -> None:
+    request = tuning_request(local, RANGES, jobs=1)
+    definition = request["TrainingJobDefinition"]
+    definition["EnableManagedSpotTraining"] = True
+    definition["StoppingCondition"] = {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90}
+    definition["CheckpointConfig"] = {"S3Uri": f"s3://{BUCKET}/checkpoints"}
+    described = tune(local, request)
+    assert described["HyperParameterTuningJobStatus"] == "Completed", described
+    child = local.client().describe_training_job(
+        TrainingJobName=described["BestTrainingJob"]["TrainingJobName"]
+    )
+    assert child["EnableManagedSpotTraining"] is True
+    assert child["CheckpointConfig"] == {"S3Uri": f"s3://{BUCKET}/checkpoints"}
+
+
+def test_a_warm_pool_is_accepted_and_forgotten(local: Any) -> None:
+    request = tuning_request(local, RANGES, jobs=1)
+    request["TrainingJobDefinition"]["ResourceConfig"]["KeepAlivePeriodInSeconds"] = 600
+    described = tune(local, request)
+    assert described["HyperParameterTuningJobStatus"] == "Completed"
+    assert "KeepAlivePeriodInSeconds" not in described["TrainingJobDefinition"]["ResourceConfig"]
 
 
 def test_the_seed_decides_the_values() -> None:

@@ -1,0 +1,118 @@
+import json
+from pathlib import Path
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_scheduler as scheduler
+from constructs import Construct
+
+from stacks.config import FactoryConfig, FactoryNames
+from stacks.delivery_pipeline import DeliveryPipeline
+from stacks.logs import log_group
+from stacks.permissions import allow, arn, grant_pass_role, grant_write_logs, service_role
+from stacks.storage import RAW_DATA, Storage
+from stacks.training import Training
+
+_CODE = Path(__file__).parent / "new_data_function"
+_SCHEDULER = "scheduler.amazonaws.com"
+# ARRIVED is for the function to fill in; the token is the scheduler's own.
+_START_INPUT = json.dumps({"arrived": "ARRIVED", "token": "<aws.scheduler.execution-id>"})
+_NEVER = "at(2099-12-31T23:59:59)"
+
+
+class NewData(Construct):
+    """Starts the delivery pipeline when objects came under raw/ and then none for the quiet period.
+
+    One schedule that each object moves, because it has no state to lose: a queue with a delay would start one
+    run a message, FIFO's deduplication has a fixed window of five minutes, and looking around every few minutes
+    would list the bucket for ever. The function is called once for each object.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: FactoryConfig,
+        names: FactoryNames,
+        storage: Storage,
+        training: Training,
+        pipeline: DeliveryPipeline,
+    ) -> None:
+        super().__init__(scope, id)
+        self.schedule_name = names.new_data
+        self.schedule_arn = arn(self, "scheduler", f"schedule/default/{names.new_data}")
+        self._function = self._make_function(config, names, training, pipeline)
+        self._schedule_start()
+        training.grant_list_executions(self._role)
+        allow(self._role, "StartDelivery", ["codepipeline:StartPipelineExecution"], [pipeline.arn])
+        self.rule = events.Rule(
+            self,
+            "Rule",
+            description=f"New data for {names.factory}",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={
+                    "bucket": {"name": [storage.data_bucket.bucket_name]},
+                    "object": {"key": [{"prefix": RAW_DATA}]},
+                },
+            ),
+            targets=[targets.LambdaFunction(self._function)],
+        )
+
+    def _make_function(
+        self, config: FactoryConfig, names: FactoryNames, training: Training, pipeline: DeliveryPipeline
+    ) -> lambda_.Function:
+        logs = log_group(
+            self, "Logs", name=f"/aws/lambda/{names.new_data}", retention_days=config.log_retention_days
+        )
+        self._role = service_role(
+            self, "Role", "lambda.amazonaws.com", "Puts off and makes the start by new data"
+        )
+        grant_write_logs(self._role, logs)
+        function = lambda_.Function(
+            self,
+            "Function",
+            function_name=names.new_data,
+            description="Starts the delivery pipeline once new data has stopped coming",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            handler="index.handler",
+            code=lambda_.Code.from_asset(str(_CODE), exclude=["__pycache__", "*.pyc"]),
+            role=self._role.without_policy_updates(),
+            log_group=logs,
+            memory_size=256,
+            timeout=Duration.minutes(1),
+            environment={
+                "SCHEDULE_NAME": self.schedule_name,
+                "START_INPUT": _START_INPUT,
+                "QUIET_SECONDS": str(config.new_data_quiet_seconds),
+                "TRAINING_PIPELINE_NAME": training.pipeline_name,
+                "DELIVERY_PIPELINE_NAME": pipeline.name,
+            },
+        )
+        function.node.add_dependency(self._role)
+        return function
+
+    def _schedule_start(self) -> None:
+        role = service_role(
+            self, "ScheduleRole", _SCHEDULER, "Tells the function that the quiet period is over"
+        )
+        allow(role, "TellFunction", ["lambda:InvokeFunction"], [self._function.function_arn])
+        scheduler.CfnSchedule(
+            self,
+            "Schedule",
+            name=self.schedule_name,
+            description="Moved and enabled by each new object; CloudFormation's time is never reached",
+            schedule_expression=_NEVER,
+            state="DISABLED",
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=self._function.function_arn, role_arn=role.role_arn, input=_START_INPUT
+            ),
+        ).node.add_dependency(role)
+        actions = ["scheduler:GetSchedule", "scheduler:UpdateSchedule"]
+        allow(self._role, "PutOffStart", actions, [self.schedule_arn])
+        grant_pass_role(self._role, role, _SCHEDULER)

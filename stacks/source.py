@@ -1,0 +1,127 @@
+"""Where the code comes from: a repository that the stack makes, or one that a connection reaches."""
+
+from pathlib import Path
+
+from aws_cdk import IgnoreMode, RemovalPolicy
+from aws_cdk import aws_codecommit as codecommit
+from aws_cdk import aws_codeconnections as codeconnections
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3_assets as s3_assets
+from constructs import Construct
+
+from stacks.config import FactoryConfig, FactoryNames
+from stacks.permissions import allow
+
+ACTION_NAME = "Source"
+_PROVIDERS = {"github": "GitHub", "gitlab": "GitLab", "bitbucket": "Bitbucket"}
+_HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}
+_Trigger = codepipeline.CfnPipeline.PipelineTriggerDeclarationProperty
+
+
+class SeededRepository(Construct):
+    """A repository in CodeCommit whose first commit is this very project."""
+
+    provider = "CodeCommit"
+    triggers: list[_Trigger]
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: FactoryConfig,
+        names: FactoryNames,
+        project_root: Path,
+        removal_policy: RemovalPolicy,
+    ) -> None:
+        super().__init__(scope, id)
+        ignored = (project_root / ".gitignore").read_text().splitlines()
+        seed = s3_assets.Asset(
+            self, "Seed", path=str(project_root), exclude=[*ignored, ".git"], ignore_mode=IgnoreMode.GIT
+        )
+        self._repository = codecommit.Repository(
+            self,
+            "Repository",
+            repository_name=names.factory,
+            description=f"The model factory {names.factory}: a push to {config.branch} retrains",
+            code=codecommit.Code.from_asset(seed, config.branch),
+        )
+        self._repository.apply_removal_policy(removal_policy)
+        self.clone_url = self._repository.repository_clone_url_http
+        self.configuration = {
+            "RepositoryName": self._repository.repository_name,
+            "BranchName": config.branch,
+            "PollForSourceChanges": "false",
+        }
+        # CodeCommit has no trigger of CodePipeline's own: an event of the repository starts it.
+        self.triggers = []
+        self.push_events: events.EventPattern | None = events.EventPattern(
+            source=["aws.codecommit"],
+            detail_type=["CodeCommit Repository State Change"],
+            resources=[self._repository.repository_arn],
+            detail={"event": ["referenceCreated", "referenceUpdated"], "referenceName": [config.branch]},
+        )
+
+    def grant_fetch(self, grantee: iam.IGrantable) -> None:
+        verbs = ("CancelUploadArchive", "GetBranch", "GetCommit", "GetUploadArchiveStatus", "UploadArchive")
+        actions = [f"codecommit:{verb}" for verb in verbs]
+        allow(grantee, "FetchSource", actions, [self._repository.repository_arn])
+
+
+class ConnectedRepository(Construct):
+    """A repository at GitHub, GitLab or Bitbucket.
+
+    Without a connection of its own by setting, the stack makes one, which is pending until a person accepts it
+    in the console.
+    """
+
+    provider = "CodeStarSourceConnection"
+    push_events: events.EventPattern | None = None
+
+    def __init__(self, scope: Construct, id: str, *, config: FactoryConfig, names: FactoryNames) -> None:
+        super().__init__(scope, id)
+        self.connection_arn = config.connection_arn or self._connect(config, names)
+        self.clone_url = f"https://{_HOSTS[config.source]}/{config.repository}.git"
+        self.configuration = {
+            "ConnectionArn": self.connection_arn,
+            "FullRepositoryId": config.repository,
+            "BranchName": config.branch,
+            "OutputArtifactFormat": "CODE_ZIP",
+            "DetectChanges": "false",  # the triggers do, and know of paths
+        }
+        self.triggers = [_push_trigger(config)] if config.trigger_on_push else []
+
+    def grant_fetch(self, grantee: iam.IGrantable) -> None:
+        # The service was renamed; which of its names is asked for depends on the connection's age.
+        actions = ["codeconnections:UseConnection", "codestar-connections:UseConnection"]
+        allow(grantee, "FetchSource", actions, [self.connection_arn])
+
+    def _connect(self, config: FactoryConfig, names: FactoryNames) -> str:
+        connection = codeconnections.CfnConnection(
+            self,
+            "Connection",
+            connection_name=names.connection,
+            provider_type=_PROVIDERS[config.source],
+        )
+        return connection.attr_connection_arn
+
+
+Source = SeededRepository | ConnectedRepository
+
+
+def _push_trigger(config: FactoryConfig) -> _Trigger:
+    pipeline = codepipeline.CfnPipeline
+    paths = pipeline.GitFilePathFilterCriteriaProperty(
+        includes=list(config.trigger_paths) or None, excludes=list(config.trigger_excluded_paths) or None
+    )
+    has_paths = config.trigger_paths or config.trigger_excluded_paths
+    push = pipeline.GitPushFilterProperty(
+        branches=pipeline.GitBranchFilterCriteriaProperty(includes=[config.branch]),
+        file_paths=paths if has_paths else None,
+    )
+    return _Trigger(
+        provider_type="CodeStarSourceConnection",
+        git_configuration=pipeline.GitConfigurationProperty(source_action_name=ACTION_NAME, push=[push]),
+    )
