@@ -68,3 +68,13 @@ def test_pip_runs_only_for_what_is_missing(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "requirements.txt").write_text("pytest==0.0.1\n")
     job.install_requirements(tmp_path)
     assert calls[0][-2:] == ["--requirement", "requirements.txt"]
+
+
+@pytest.mark.parametrize(("host", "first"), [("algo-1", True), ("algo-2", False)])
+def test_one_instance_of_several_runs_the_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, first: bool
+) -> None:
+    monkeypatch.setattr(job, "RESOURCES_FILE", tmp_path / "resourceconfig.json")
+    assert job.is_first_host()
+    job.RESOURCES_FILE.write_text(f'{{"current_host": "{host}", "hosts": ["algo-1", "algo-2"]}}')
+    assert job.is_first_host() is first

@@ -1,6 +1,7 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -99,6 +100,66 @@ def test_the_tuning_job_is_what_model_yaml_says(spec: ModelSpec, steps: dict[str
     ]
     static = steps["Tune"]["Arguments"]["TrainingJobDefinition"]["StaticHyperParameters"]
     assert static["sagemaker_program"] == "ml_code/steps/train.py"
+
+
+def _steps(spec: ModelSpec, **settings: Any) -> dict[str, dict[str, Any]]:
+    definition = json.loads(pipeline_definition(spec, replace(SETTINGS, **settings)))
+    return {step["Name"]: step for step in definition["Steps"]}
+
+
+def test_each_step_has_its_own_compute(spec: ModelSpec) -> None:
+    steps = _steps(
+        spec,
+        preprocess_instance_type="ml.m5.xlarge",
+        preprocess_instance_count=2,
+        preprocess_max_runtime_seconds=600,
+        training_instance_type="ml.c5.xlarge",
+        training_instance_count=3,
+        training_max_runtime_seconds=700,
+        evaluate_instance_type="ml.m5.2xlarge",
+        evaluate_max_runtime_seconds=800,
+    )
+    found = {}
+    for name in ("Preprocess", "Evaluate"):
+        arguments = steps[name]["Arguments"]
+        cluster = arguments["ProcessingResources"]["ClusterConfig"]
+        runtime = arguments["StoppingCondition"]["MaxRuntimeInSeconds"]
+        found[name] = (cluster["InstanceType"], cluster["InstanceCount"], runtime)
+    training = steps["Tune"]["Arguments"]["TrainingJobDefinition"]
+    resources = training["ResourceConfig"]
+    assert found == {"Preprocess": ("ml.m5.xlarge", 2, 600), "Evaluate": ("ml.m5.2xlarge", 1, 800)}
+    assert (resources["InstanceType"], resources["InstanceCount"]) == ("ml.c5.xlarge", 3)
+    assert training["StoppingCondition"] == {"MaxRuntimeInSeconds": 700}
+
+
+def test_spot_training_waits_and_keeps_checkpoints_for_each_execution(spec: ModelSpec) -> None:
+    steps = _steps(spec, training_spot=True, training_max_wait_seconds=9000)
+    training = steps["Tune"]["Arguments"]["TrainingJobDefinition"]
+    assert training["EnableManagedSpotTraining"] is True
+    assert training["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 9000}
+    checkpoints = training["CheckpointConfig"]
+    assert checkpoints["LocalPath"] == training["Environment"]["CHECKPOINT_DIR"] == "/opt/ml/checkpoints"
+    parts = checkpoints["S3Uri"]["Std:Join"]["Values"]
+    assert parts[2:] == ["runs", {"Get": "Execution.PipelineExecutionId"}, "checkpoints"]
+    model = boto3.client("sagemaker", region_name="eu-central-1").meta.service_model
+    shape = model.operation_model("CreateHyperParameterTuningJob").input_shape
+    request = {**_placeholders(steps["Tune"]["Arguments"]), "HyperParameterTuningJobName": "job"}
+    assert not ParamValidator().validate(request, shape).has_errors()
+
+
+def test_a_warm_pool_reaches_the_training_jobs(spec: ModelSpec) -> None:
+    steps = _steps(spec, training_keep_alive_seconds=600)
+    resources = steps["Tune"]["Arguments"]["TrainingJobDefinition"]["ResourceConfig"]
+    assert resources["KeepAlivePeriodInSeconds"] == 600
+
+
+def test_the_cached_step_is_found_by_code_and_content_of_the_data(spec: ModelSpec) -> None:
+    steps = _steps(spec, step_cache_days=30)
+    cached = {name for name, step in steps.items() if step.get("CacheConfig", {}).get("Enabled")}
+    assert cached == {"Preprocess"}
+    assert steps["Preprocess"]["CacheConfig"]["ExpireAfter"] == "P30D"
+    names = set(_references(steps["Preprocess"]["Arguments"]["AppSpecification"]))
+    assert "Parameters.DataVersion" in names
 
 
 def test_the_gate_compares_with_the_threshold_of_model_yaml(spec: ModelSpec, steps: dict[str, Any]) -> None:

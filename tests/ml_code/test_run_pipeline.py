@@ -269,3 +269,39 @@ def _training_job(reason: str) -> dict[str, Any]:
         "CreationTime": datetime(2026, 11, 1, tzinfo=UTC),
         "FailureReason": reason,
     }
+
+
+def test_the_data_s_version_changes_with_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = [{"Key": "raw/a.csv", "ETag": '"1"'}]
+    versions = []
+    for contents in (
+        listing,
+        listing,
+        [*listing, {"Key": "raw/b.csv", "ETag": '"2"'}],
+        [{**listing[0], "ETag": '"3"'}],
+    ):
+        stubs = Stubs()
+        stubs.s3.add_response("list_objects_v2", {"Contents": contents})
+        versions.append(run_pipeline.provide_data(stubs.clients.s3, "data", "raw/"))
+    assert versions[0] == versions[1]
+    assert len(set(versions)) == 3
+
+
+def test_an_empty_bucket_gets_the_sample_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    stubs, request = Stubs(), {"Bucket": "data", "Prefix": "raw/"}
+    stubs.s3.add_response("list_objects_v2", {}, request)
+    stubs.s3.add_response(
+        "list_objects_v2", {"Contents": [{"Key": "raw/digits.csv", "ETag": '"1"'}]}, request
+    )
+    uploaded: list[str] = []
+    monkeypatch.setattr(stubs.clients.s3, "upload_file", lambda path, bucket, key: uploaded.append(key))
+    run_pipeline.provide_data(stubs.clients.s3, "data", "raw/")
+    assert uploaded == ["raw/digits.csv"]
+    stubs.finish()
+
+
+def test_an_empty_prefix_below_raw_is_refused() -> None:
+    stubs = Stubs()
+    stubs.s3.add_response("list_objects_v2", {})
+    with pytest.raises(RunError, match="no data under s3://data/raw/2026/"):
+        run_pipeline.provide_data(stubs.clients.s3, "data", "raw/2026/")

@@ -8,13 +8,14 @@ import pytest
 
 from ml_code.schema import SchemaError
 from ml_code.spec import ModelSpec, SpecError
+from ml_code.steps import checkpoint
 from ml_code.steps.estimator import build_estimator, parse_searched
 from ml_code.steps.evaluate import draw_confusion, evaluate, read_model
 from ml_code.steps.metrics import measure
 from ml_code.steps.preprocess import hash_raw, read_raw, split
 from ml_code.steps.register import version_tags
 from ml_code.steps.tracking import Execution
-from ml_code.steps.train import train
+from ml_code.steps.train import is_first_host, train
 
 SEARCHED = {"hidden_layer_sizes": 64, "alpha": 0.1, "learning_rate_init": 0.01}
 
@@ -139,3 +140,17 @@ def test_the_tuning_job_finds_the_objective_in_the_log(spec: ModelSpec) -> None:
     found = re.search(spec.objective.log_pattern, f"noise\n{spec.objective.log_line(0.972222)}\nnoise")
     assert found is not None
     assert float(found[1]) == 0.972222
+
+
+def test_a_restarted_job_finds_its_own_model_again(tmp_path: Path) -> None:
+    assert checkpoint.restore(None, "job-1") is None
+    checkpoint.save(None, "job-1", "no directory, no checkpoint")
+    checkpoint.save(tmp_path / "checkpoints", "job-1", "model of job 1")
+    assert checkpoint.restore(tmp_path / "checkpoints", "job-1") == "model of job 1"
+    assert checkpoint.restore(tmp_path / "checkpoints", "job-2") is None
+
+
+@pytest.mark.parametrize(("host", "first"), [("algo-1", True), ("algo-2", False)])
+def test_one_instance_of_several_trains(host: str, first: bool) -> None:
+    assert is_first_host({"SM_HOSTS": '["algo-2", "algo-1"]', "SM_CURRENT_HOST": host}) is first
+    assert is_first_host({})
