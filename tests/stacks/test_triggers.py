@@ -1,0 +1,207 @@
+"""What starts a delivery, for every source and trigger, and what it says about why."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.stacks.synthesis import ACCOUNT, REGION, Synthesise, Synthesised
+
+PIPELINE_ARN = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:model-factory"
+CONNECTION = f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/0a1b"
+GITHUB = {"source": "github", "repository": "acme/digits"}
+
+
+def pipeline(factory: Synthesised) -> Any:
+    return factory.only("AWS::CodePipeline::Pipeline")["Properties"]
+
+
+def source(factory: Synthesised) -> Any:
+    return pipeline(factory)["Stages"][0]["Actions"][0]
+
+
+def reasons(factory: Synthesised) -> dict[str, str]:
+    """Per rule that starts the pipeline: the reason that it gives."""
+    found = {}
+    for rule in factory.of_type("AWS::Events::Rule").values():
+        (target,) = rule["Properties"]["Targets"]
+        if target["Arn"] != PIPELINE_ARN:
+            continue
+        (variable,) = json.loads(target["Input"])["variables"]
+        assert variable["name"] == "TriggerReason"
+        properties = rule["Properties"]
+        found[properties.get("ScheduleExpression") or properties["EventPattern"]["source"][0]] = variable[
+            "value"
+        ]
+    return found
+
+
+def defaults(factory: Synthesised) -> dict[str, str]:
+    return {each["Name"]: each["DefaultValue"] for each in pipeline(factory)["Variables"]}
+
+
+def test_the_build_gets_the_pipeline_s_variables(factory: Synthesised) -> None:
+    configuration = pipeline(factory)["Stages"][1]["Actions"][0]["Configuration"]
+    variables = {each["name"]: each["value"] for each in json.loads(configuration["EnvironmentVariables"])}
+    assert variables == {
+        "TRIGGER_REASON": "#{variables.TriggerReason}",
+        "DATA_PREFIX": "#{variables.DataPrefix}",
+    }
+    assert defaults(factory) == {"TriggerReason": "manual", "DataPrefix": "raw/"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, {"aws.codecommit": "push"}),
+        ({"trigger_on_push": False}, {}),
+        (
+            {"trigger_schedule": "rate(1 day)"},
+            {"aws.codecommit": "push", "rate(1 day)": "schedule rate(1 day)"},
+        ),
+        (
+            {"trigger_on_push": False, "trigger_schedule": "cron(0 3 ? * MON *)"},
+            {"cron(0 3 ? * MON *)": "schedule cron(0 3 ? * MON *)"},
+        ),
+        ({**GITHUB, "trigger_schedule": "rate(1 day)"}, {"rate(1 day)": "schedule rate(1 day)"}),
+    ],
+)
+def test_each_rule_says_why_it_starts_a_delivery(
+    synthesise: Synthesise, settings: dict[str, Any], expected: dict[str, str]
+) -> None:
+    factory = synthesise(**settings)
+    assert reasons(factory) == expected
+    teardown = factory.only("AWS::CloudFormation::CustomResource")["Properties"]
+    assert len(teardown["RuleNames"]) == len(factory.of_type("AWS::Events::Rule"))
+
+
+def test_the_branch_is_followed_and_seeded(synthesise: Synthesise) -> None:
+    factory = synthesise(branch="release/1")
+    (rule,) = factory.of_type("AWS::Events::Rule").values()
+    assert rule["Properties"]["EventPattern"]["detail"]["referenceName"] == ["release/1"]
+    assert source(factory)["Configuration"]["BranchName"] == "release/1"
+    assert factory.only("AWS::CodeCommit::Repository")["Properties"]["Code"]["BranchName"] == "release/1"
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind", "host"),
+    [
+        ("github", "GitHub", "github.com"),
+        ("gitlab", "GitLab", "gitlab.com"),
+        ("bitbucket", "Bitbucket", "bitbucket.org"),
+    ],
+)
+def test_a_connection_is_made_for_each_provider(
+    synthesise: Synthesise, provider: str, kind: str, host: str
+) -> None:
+    factory = synthesise(source=provider, repository="acme/digits")
+    assert factory.only("AWS::CodeConnections::Connection")["Properties"]["ProviderType"] == kind
+    assert not factory.of_type("AWS::CodeCommit::Repository")
+    assert not factory.of_type("AWS::Events::Rule")
+    assert source(factory)["ActionTypeId"]["Provider"] == "CodeStarSourceConnection"
+    assert source(factory)["Configuration"]["FullRepositoryId"] == "acme/digits"
+    assert factory.outputs["RepositoryCloneUrl"]["Value"] == f"https://{host}/acme/digits.git"
+    # No trigger of a connection can set a variable.
+    assert defaults(factory)["TriggerReason"] == "push"
+
+
+def test_an_existing_connection_is_used_and_only_that(synthesise: Synthesise) -> None:
+    factory = synthesise(**GITHUB, connection_arn=CONNECTION)
+    assert not factory.of_type("AWS::CodeConnections::Connection")
+    assert source(factory)["Configuration"]["ConnectionArn"] == CONNECTION
+    (fetch,) = (each for _, each in factory.statements() if each["Sid"] == "FetchSource")
+    assert fetch["Resource"] == CONNECTION
+
+
+@pytest.mark.parametrize(
+    ("settings", "paths"),
+    [
+        ({}, None),
+        ({"trigger_paths": ("ml_code/**",)}, {"Includes": ["ml_code/**"]}),
+        (
+            {"trigger_paths": ("ml_code/**",), "trigger_excluded_paths": ("**/*.md",)},
+            {"Includes": ["ml_code/**"], "Excludes": ["**/*.md"]},
+        ),
+    ],
+)
+def test_pushes_by_connection_are_filtered_by_branch_and_path(
+    synthesise: Synthesise, settings: dict[str, Any], paths: dict[str, list[str]] | None
+) -> None:
+    (trigger,) = pipeline(synthesise(**GITHUB, branch="release", **settings))["Triggers"]
+    git = trigger["GitConfiguration"]
+    assert git["SourceActionName"] == "Source"
+    (push,) = git["Push"]
+    assert push["Branches"] == {"Includes": ["release"]}
+    assert push.get("FilePaths") == paths
+
+
+def test_without_push_a_connection_triggers_nothing(synthesise: Synthesise) -> None:
+    assert "Triggers" not in pipeline(synthesise(**GITHUB, trigger_on_push=False))
+
+
+def test_new_data_moves_one_schedule(synthesise: Synthesise) -> None:
+    factory = synthesise(trigger_on_new_data=True, new_data_quiet_seconds=60)
+    (rule,) = (
+        each["Properties"]
+        for each in factory.of_type("AWS::Events::Rule").values()
+        if each["Properties"]["EventPattern"]["source"] == ["aws.s3"]
+    )
+    bucket = f"model-factory-data-{ACCOUNT}-{REGION}"
+    assert rule["EventPattern"]["detail"] == {
+        "bucket": {"name": [bucket]},
+        "object": {"key": [{"prefix": "raw/"}]},
+    }
+    notifying = [
+        each["Properties"]["BucketName"]
+        for each in factory.of_type("AWS::S3::Bucket").values()
+        if "NotificationConfiguration" in each["Properties"]
+    ]
+    assert notifying == [bucket]
+    schedule = factory.only("AWS::Scheduler::Schedule")["Properties"]
+    assert schedule["State"] == "DISABLED"
+    (function,) = (
+        each["Properties"]
+        for each in factory.of_type("AWS::Lambda::Function").values()
+        if each["Properties"]["FunctionName"] == "model-factory-new-data"
+    )
+    variables = function["Environment"]["Variables"]
+    assert (variables["SCHEDULE_NAME"], variables["QUIET_SECONDS"]) == (schedule["Name"], "60")
+    teardown = factory.only("AWS::CloudFormation::CustomResource")["Properties"]
+    assert teardown["ScheduleNames"] == [schedule["Name"]]
+    assert len(teardown["RuleNames"]) == 2
+
+
+def test_the_function_of_new_data_may_do_four_things(synthesise: Synthesise) -> None:
+    factory = synthesise(trigger_on_new_data=True, new_data_quiet_seconds=60)
+    allowed = {
+        statement["Sid"]: statement["Resource"]
+        for policy, statement in factory.statements()
+        if policy.startswith("DeliveryNewDataRole")
+    }
+    assert (
+        allowed["PutOffStart"]
+        == f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/model-factory-new-data"
+    )
+    assert allowed["StartDelivery"] == PIPELINE_ARN
+    assert allowed["ListExecutions"] == f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/model-factory"
+    assert allowed.keys() == {"WriteLogs", "PutOffStart", "PassRole", "StartDelivery", "ListExecutions"}
+
+
+def test_settings_of_compute_reach_the_build(synthesise: Synthesise) -> None:
+    factory = synthesise(
+        preprocess_instance_type="ml.m5.xlarge",
+        training_spot=True,
+        training_max_wait_seconds=9000,
+        evaluate_max_runtime_seconds=900,
+        step_cache_days=30,
+    )
+    (build,) = (
+        each["Properties"]
+        for each in factory.of_type("AWS::CodeBuild::Project").values()
+        if each["Properties"]["Name"] == "model-factory-build"
+    )
+    variables = {each["Name"]: each["Value"] for each in build["Environment"]["EnvironmentVariables"]}
+    settings = json.loads(variables["PIPELINE_SETTINGS"])
+    assert settings["preprocess_instance_type"] == "ml.m5.xlarge"
+    assert (settings["training_spot"], settings["training_max_wait_seconds"]) == (True, 9000)
+    assert (settings["evaluate_max_runtime_seconds"], settings["step_cache_days"]) == (900, 30)
