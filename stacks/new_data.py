@@ -44,7 +44,7 @@ class NewData(Construct):
         super().__init__(scope, id)
         self.schedule_name = names.new_data
         self.schedule_arn = arn(self, "scheduler", f"schedule/default/{names.new_data}")
-        self._function = self._make_function(config, names, training, pipeline)
+        self._function = self._make_function(config, names, storage, training, pipeline)
         self._schedule_start()
         training.grant_list_executions(self._role)
         allow(self._role, "StartDelivery", ["codepipeline:StartPipelineExecution"], [pipeline.arn])
@@ -64,10 +64,19 @@ class NewData(Construct):
         )
 
     def _make_function(
-        self, config: FactoryConfig, names: FactoryNames, training: Training, pipeline: DeliveryPipeline
+        self,
+        config: FactoryConfig,
+        names: FactoryNames,
+        storage: Storage,
+        training: Training,
+        pipeline: DeliveryPipeline,
     ) -> lambda_.Function:
         logs = log_group(
-            self, "Logs", name=f"/aws/lambda/{names.new_data}", retention_days=config.log_retention_days
+            self,
+            "Logs",
+            name=f"/aws/lambda/{names.new_data}",
+            retention_days=config.log_retention_days,
+            key=storage.key,
         )
         self._role = service_role(
             self, "Role", "lambda.amazonaws.com", "Puts off and makes the start by new data"

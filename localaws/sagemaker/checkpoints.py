@@ -52,7 +52,9 @@ class _Copies:
             try:
                 modified = path.stat().st_mtime_ns
                 if self._copied.get(path) != modified:
-                    upload_file(self._s3, path, f"{self._uri}/{path.relative_to(self._directory).as_posix()}")
+                    key = path.relative_to(self._directory).as_posix()
+                    # A CheckpointConfig names no key: the bucket's own encryption counts.
+                    upload_file(self._s3, path, f"{self._uri}/{key}", {})
                     self._copied[path] = modified
             except FileNotFoundError:  # renamed or removed by the script in this moment
                 continue

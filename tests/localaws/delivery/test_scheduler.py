@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from localaws import scheduler
 from localaws.account import Account
 from localaws.scheduler import ScheduleResource, fire_due
 from localaws.service import ServiceError
@@ -23,7 +22,7 @@ def invoked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     def invoke(account: Account, arn: str, event: str, *, principal: str) -> None:
         calls.append(json.loads(event))
 
-    monkeypatch.setattr(scheduler.lambda_functions, "invoke_for_service", invoke)
+    monkeypatch.setattr("localaws.lambda_functions.invoke_for_service", invoke)
     return calls
 
 
@@ -54,7 +53,8 @@ def test_a_one_time_schedule_fires_once_for_each_time_it_is_given(
     put_schedule: Callable[..., None],
     make_role: Callable[..., str],
 ) -> None:
-    role, seen = make_role("scheduler.amazonaws.com", "lambda:InvokeFunction"), {}
+    role = make_role("scheduler.amazonaws.com", "lambda:InvokeFunction")
+    seen: dict[tuple[str, str], datetime] = {}
     put_schedule(role, "at(2026-11-24T12:00:10)", State="DISABLED")
     fire_due(account, seen, NOW + timedelta(minutes=1))
     assert invoked == []
@@ -77,7 +77,8 @@ def test_a_recurring_schedule_fires_again_and_again(
     put_schedule: Callable[..., None],
     make_role: Callable[..., str],
 ) -> None:
-    role, seen = make_role("scheduler.amazonaws.com", "lambda:InvokeFunction"), {}
+    role = make_role("scheduler.amazonaws.com", "lambda:InvokeFunction")
+    seen: dict[tuple[str, str], datetime] = {}
     put_schedule(role, "rate(5 minutes)")
     for minutes in range(12):
         fire_due(account, seen, NOW + timedelta(minutes=minutes))
