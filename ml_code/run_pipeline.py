@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -71,13 +72,12 @@ def read_settings(environment: Mapping[str, str], commit: str | None) -> RunSett
 
 
 def run(settings: RunSettings, clients: Clients) -> int:
-    # First: seconds before the execution starts, so that data arriving since then is seen to be newer or older.
-    data_version = provide_data(clients.s3, settings.data_bucket, settings.data_prefix)
     with ThreadPoolExecutor(max_workers=1) as background:
         # pip and the SDK's import take seconds each, and do not need one another.
         wheels = background.submit(get_wheels, clients.s3, settings.artifact_bucket)
         definition = pipeline_definition(load_spec(), settings.pipeline)
         code_uri = upload_code(clients.s3, settings, wheels.result())
+    data_version = provide_data(clients.s3, settings.data_bucket, settings.data_prefix)
     update_pipeline(clients.sagemaker, settings.pipeline.pipeline_name, definition)
     execution_arn = start(clients.sagemaker, settings, code_uri=code_uri, data_version=data_version)
     _say(f"started {execution_arn}")
@@ -121,6 +121,8 @@ def provide_data(s3: Any, bucket: str, prefix: str) -> str:
         raise RunError(f"no data under s3://{bucket}/{prefix}: put it there, or train on {RAW_DATA}")
     if not objects:
         s3.upload_file(str(SAMPLE_DATA), bucket, f"{RAW_DATA}{SAMPLE_DATA.name}")
+        # S3 tells whole seconds: now the execution starts in a later one, and the data is not new to its trigger.
+        time.sleep(1.1)
         _say(f"uploaded the sample data to s3://{bucket}/{RAW_DATA}")
         objects = _objects(s3, bucket, prefix)
     _say(f"training on {len(objects)} objects of s3://{bucket}/{prefix}")

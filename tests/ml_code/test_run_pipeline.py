@@ -93,11 +93,11 @@ def stubs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stubs]:
     monkeypatch.setattr(run_pipeline, "get_wheels", lambda s3, bucket: {"a.whl": b""})
     monkeypatch.setattr(run_pipeline, "RESULT_FILE", tmp_path / "pipeline-result.env")
     made = Stubs()
-    raw = {"Contents": [{"Key": "raw/digits.csv", "ETag": '"1"'}]}
-    made.s3.add_response("list_objects_v2", raw, {"Bucket": "data", "Prefix": "raw/"})
     for key in ("source.tar.gz", "job.py"):
         request = {"Bucket": "artifacts", "Key": f"code/0123456789abcdef/{key}", "Body": ANY}
         made.s3.add_response("put_object", {}, request)
+    raw = {"Contents": [{"Key": "raw/digits.csv", "ETag": '"1"'}]}
+    made.s3.add_response("list_objects_v2", raw, {"Bucket": "data", "Prefix": "raw/"})
     yield made
     made.finish()
 
@@ -294,6 +294,7 @@ def test_an_empty_bucket_gets_the_sample_data(monkeypatch: pytest.MonkeyPatch) -
         "list_objects_v2", {"Contents": [{"Key": "raw/digits.csv", "ETag": '"1"'}]}, request
     )
     uploaded: list[str] = []
+    monkeypatch.setattr("time.sleep", lambda _: None)
     monkeypatch.setattr(stubs.clients.s3, "upload_file", lambda path, bucket, key: uploaded.append(key))
     run_pipeline.provide_data(stubs.clients.s3, "data", "raw/")
     assert uploaded == ["raw/digits.csv"]
