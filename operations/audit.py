@@ -3,7 +3,9 @@
 Records that AWS keeps and nobody can delete (finished jobs, stopped executions) are not listed: they cost nothing.
 """
 
+import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +49,12 @@ LISTINGS = (
         "TrackingServerSummaries",
         "TrackingServerName",
     ),
+    Listing("alarm", "cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+    Listing("dashboard", "cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
+    Listing("topic", "sns", "list_topics", "Topics", "TopicArn"),
+    Listing("subscription", "sns", "list_subscriptions", "Subscriptions", "TopicArn"),
+    Listing("secret", "secretsmanager", "list_secrets", "SecretList", "Name"),
+    Listing("schedule", "scheduler", "list_schedules", "Schedules", "Name"),
     Listing("key alias", "kms", "list_aliases", "Aliases", "AliasName"),
     Listing("repository", "codecommit", "list_repositories", "repositories", "repositoryName"),
     Listing("build project", "codebuild", "list_projects", "projects", None),
@@ -58,27 +66,71 @@ LISTINGS = (
 )
 
 
-def belongs_to(factory: str, name: str) -> bool:
-    """True for `factory`, `factory-…` and a path that has such a part (`/aws/codebuild/factory-build`)."""
-    return any(part == factory or part.startswith(f"{factory}-") for part in name.split("/"))
+TAG = "model-factory"
+# Found by tag, because their names are AWS's own; the prefix is an ARN's service and, where needed, kind.
+TAGGED = ("ec2", "ecs", "rds", "elasticloadbalancing", "elasticfilesystem", "kms")
+
+
+def belongs_to(factory: str, name: str, others: AbstractSet[str] = frozenset()) -> bool:
+    """True for `factory`, `factory-…` and a path or ARN with such a part (`/aws/codebuild/factory-build`).
+
+    `others` are the names of the account's other factories: `digits-eu-build` is not of `digits` where there is
+    a factory `digits-eu`.
+    """
+    parts = re.split("[/:]", name)
+    mine = [part for part in parts if part == factory or part.startswith(f"{factory}-")]
+    longer = [other for other in others if other.startswith(f"{factory}-")]
+    return any(not any(part == other or part.startswith(f"{other}-") for other in longer) for part in mine)
 
 
 def left_of(factory: str) -> list[str]:
     """One line for each resource of the factory that is still there: its kind and name."""
-    left = [
-        f"{listing.kind} {name}"
-        for listing in LISTINGS
-        for name in listing.names()
-        if belongs_to(factory, name)
-    ]
-    return left + [f"stack {name}" for name in _stacks() if belongs_to(factory, name)]
+    others = _factories() - {factory}
+    found = [(listing.kind, name) for listing in LISTINGS for name in listing.names()]
+    found += [("stack", name) for name, _ in _stacks()]
+    found += [("budget", name) for name in _budgets()]
+    left = [f"{kind} {name}" for kind, name in found if belongs_to(factory, name, others)]
+    return left + [f"tagged {arn}" for arn in _tagged(factory)]
 
 
-def _stacks() -> Iterator[str]:
+def _factories() -> set[str]:
+    """The names of all factories that have something in this account and region."""
+    client: Any = boto3.client("resourcegroupstaggingapi")
+    pages = client.get_paginator("get_tag_values").paginate(Key=TAG)
+    return {value for page in pages for value in page["TagValues"]} | {
+        tag["Value"] for _, tags in _stacks() for tag in tags if tag["Key"] == TAG
+    }
+
+
+def _tagged(factory: str) -> Iterator[str]:
+    client: Any = boto3.client("resourcegroupstaggingapi")
+    pages = client.get_paginator("get_resources").paginate(
+        TagFilters=[{"Key": TAG, "Values": [factory]}], ResourceTypeFilters=list(TAGGED)
+    )
+    for page in pages:
+        for resource in page["ResourceTagMappingList"]:
+            arn = resource["ResourceARN"]
+            # A deleted key waits, disabled and unbilled, before AWS forgets it.
+            if arn.split(":")[2] != "kms" or not _waits_for_deletion(arn):
+                yield arn
+
+
+def _waits_for_deletion(key_arn: str) -> bool:
+    state = boto3.client("kms").describe_key(KeyId=key_arn)["KeyMetadata"]["KeyState"]
+    return bool(state == "PendingDeletion")
+
+
+def _budgets() -> Iterator[str]:
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    for page in boto3.client("budgets").get_paginator("describe_budgets").paginate(AccountId=account):
+        yield from (budget["BudgetName"] for budget in page.get("Budgets", []))
+
+
+def _stacks() -> Iterator[tuple[str, list[dict[str, str]]]]:
     for page in boto3.client("cloudformation").get_paginator("describe_stacks").paginate():
-        yield from (
-            stack["StackName"] for stack in page["Stacks"] if stack["StackStatus"] != "DELETE_COMPLETE"
-        )
+        for stack in page["Stacks"]:
+            if stack["StackStatus"] != "DELETE_COMPLETE":
+                yield stack["StackName"], stack.get("Tags", [])
 
 
 def main() -> int:

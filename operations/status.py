@@ -1,13 +1,16 @@
-"""One screen: the delivery pipeline's stages, the running execution's steps, versions, endpoints."""
+"""One screen: the delivery pipeline's stages, the newest execution's steps, versions, endpoints."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from ml_code.spec import load_spec
+from operations import delivery
 from operations.factory import Factory, deployed_factory, registry, run
 
 COLOURS = {
@@ -17,38 +20,64 @@ COLOURS = {
     "InProgress": "yellow",
     "Executing": "yellow",
 }
+Row = tuple[str, ...]
 
 
 def main() -> None:
     factory = deployed_factory()
     console = Console()
-    console.print(_table("Delivery pipeline", ("stage", "status", "commit or reason"), _stages(factory)))
-    console.print(_table("Newest training execution", ("step", "status", "seconds"), _steps(factory)))
-    console.print(
-        _table("Model versions", ("version", "aliases", "commit", "test metrics"), _versions(factory))
+    _print_delivery(console, factory)
+    _print_training(console, factory)
+    metric = load_spec().gate.metric
+    _print(
+        console,
+        "Model versions",
+        ("version", "aliases", "commit", metric),
+        _versions(factory, f"test_{metric}"),
     )
-    console.print(_table("Endpoints", ("endpoint", "status", "model"), _endpoints(factory)))
+    _print(console, "Endpoints", ("endpoint", "status", "serves", "commit", "why"), _endpoints(factory))
 
 
-def _table(title: str, columns: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(f"[{COLOURS[cell]}]{cell}[/]" if cell in COLOURS else cell for cell in row))
-    return table
+def _print(console: Console, title: str, columns: Row, rows: Iterable[Row]) -> None:
+    found = [*rows]
+    # A column in which no row has anything would only take width from the others.
+    shown = [
+        number for number, name in enumerate(columns) if name != "why" or any(row[number] for row in found)
+    ]
+    console.print(
+        f"[bold]{escape(title)}[/]", soft_wrap=True
+    )  # a title of the table's would wrap at its width
+    table = Table()
+    for number in shown:
+        table.add_column(columns[number], overflow="fold")
+    for row in found:
+        cells = [row[number] for number in shown]
+        table.add_row(*(f"[{COLOURS[cell]}]{cell}[/]" if cell in COLOURS else escape(cell) for cell in cells))
+    console.print(table)
 
 
-def _stages(factory: Factory) -> Iterator[tuple[str, ...]]:
-    for stage in boto3.client("codepipeline").get_pipeline_state(name=factory.name)["stageStates"]:
-        actions = [action.get("latestExecution", {}) for action in stage.get("actionStates", [])]
-        details = [
-            action.get("errorDetails", {}).get("message") or action.get("summary", "") for action in actions
-        ]
-        yield stage["stageName"], stage.get("latestExecution", {}).get("status", "-"), " ".join(details)
+def _print_delivery(console: Console, factory: Factory) -> None:
+    codepipeline = boto3.client("codepipeline")
+    title, results = "Delivery: none yet", dict[str, delivery.StageResult]()
+    newest = codepipeline.list_pipeline_executions(pipelineName=factory.name, maxResults=1)
+    for execution in newest["pipelineExecutionSummaries"]:
+        identifier = execution["pipelineExecutionId"]
+        commits = [revision["revisionId"][:12] for revision in execution.get("sourceRevisions", [])]
+        title = f"Delivery {identifier}, {execution['status']}, commit {' '.join(commits) or '-'}"
+        results = {stage.name: stage for stage in delivery.stage_results(factory.name, identifier)}
+    states = codepipeline.get_pipeline_state(name=factory.name)["stageStates"]
+    rows = [_stage(state["stageName"], results.get(state["stageName"])) for state in states]
+    _print(console, title, ("stage", "status", "seconds", "why"), rows)
 
 
-def _steps(factory: Factory) -> Iterator[tuple[str, ...]]:
+def _stage(name: str, result: delivery.StageResult | None) -> Row:
+    if result is None:
+        return name, "-", "", ""
+    why = result.summary if result.status == "Failed" else ""
+    return name, result.status, f"{result.seconds:.0f}", why
+
+
+def _print_training(console: Console, factory: Factory) -> None:
     sagemaker = boto3.client("sagemaker")
     newest = sagemaker.list_pipeline_executions(
         PipelineName=factory.output("TrainingPipelineName"),
@@ -56,17 +85,28 @@ def _steps(factory: Factory) -> Iterator[tuple[str, ...]]:
         SortOrder="Descending",
         MaxResults=1,
     )["PipelineExecutionSummaries"]
+    title, rows = "Training: no execution yet", list[Row]()
     for execution in newest:
-        steps: list[dict[str, Any]] = sagemaker.list_pipeline_execution_steps(
-            PipelineExecutionArn=execution["PipelineExecutionArn"], SortOrder="Ascending"
-        )["PipelineExecutionSteps"]
-        for step in steps:
-            end = step.get("EndTime", datetime.now(UTC))
-            seconds = (end - step["StartTime"]).total_seconds() if "StartTime" in step else 0.0
-            yield step["StepName"], step["StepStatus"], f"{seconds:.0f}"
+        arn = execution["PipelineExecutionArn"]
+        answer = sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)
+        parameters = {item["Name"]: item["Value"] for item in answer["PipelineParameters"]}
+        commit, reason = parameters.get("CommitId", "-")[:12], parameters.get("TriggerReason", "-")
+        title = (
+            f"Training {arn.rpartition('/')[2]}, {execution['PipelineExecutionStatus']}, "
+            f"commit {commit}, started by {reason}"
+        )
+        steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn, SortOrder="Ascending")
+        rows = [_step(step) for step in steps["PipelineExecutionSteps"]]
+    _print(console, title, ("step", "status", "seconds", "why"), rows)
 
 
-def _versions(factory: Factory) -> Iterator[tuple[str, ...]]:
+def _step(step: dict[str, Any]) -> Row:
+    end = step.get("EndTime", datetime.now(UTC))
+    seconds = (end - step["StartTime"]).total_seconds() if "StartTime" in step else 0.0
+    return step["StepName"], step["StepStatus"], f"{seconds:.0f}", step.get("FailureReason", "")
+
+
+def _versions(factory: Factory, metric_tag: str) -> Iterator[Row]:
     client = registry(factory)
     for model in client.search_registered_models():
         aliases: dict[str, list[str]] = {}
@@ -76,28 +116,36 @@ def _versions(factory: Factory) -> Iterator[tuple[str, ...]]:
             f"name = '{model.name}'", order_by=["version_number DESC"], max_results=10
         )
         for version in found:
-            metrics = [
-                f"{key}={value}" for key, value in sorted(version.tags.items()) if key.startswith("test_")
-            ]
-            commit = version.tags.get("commit", "-")[:12]
             yield (
                 f"{model.name} {version.version}",
                 " ".join(aliases.get(version.version, [])),
-                commit,
-                " ".join(metrics),
+                version.tags.get("commit", "-")[:12],
+                version.tags.get(metric_tag, "-"),
             )
 
 
-def _endpoints(factory: Factory) -> Iterator[tuple[str, ...]]:
+def _endpoints(factory: Factory) -> Iterator[Row]:
     sagemaker = boto3.client("sagemaker")
-    for endpoint in sagemaker.list_endpoints(NameContains=f"{factory.name}-")["Endpoints"]:
-        described = sagemaker.describe_endpoint(EndpointName=endpoint["EndpointName"])
-        reason = described.get("FailureReason", "")
-        yield (
-            endpoint["EndpointName"],
-            described["EndpointStatus"],
-            f"{described['EndpointConfigName']} {reason}",
-        )
+    for key in ("StagingEndpointName", "ProductionEndpointName"):
+        name = factory.output(key)
+        found = [
+            endpoint
+            for endpoint in sagemaker.list_endpoints(NameContains=name)["Endpoints"]
+            if endpoint["EndpointName"] == name
+        ]
+        for endpoint in found:
+            described = sagemaker.describe_endpoint(EndpointName=name)
+            listed = sagemaker.list_tags(ResourceArn=endpoint["EndpointArn"])["Tags"]
+            tags = {tag["Key"]: tag["Value"] for tag in listed}
+            yield (
+                name,
+                described["EndpointStatus"],
+                f"{tags.get('model-name', '-')} {tags.get('model-version', '-')}",
+                tags.get("commit", "-")[:12],
+                described.get("FailureReason", ""),
+            )
+        if not found:
+            yield name, "-", "not deployed yet", "", ""
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ class Training(Construct):
         allow(grantee, "ListExecutions", ["sagemaker:ListPipelineExecutions"], [pipeline])
 
     def grant_stop(self, grantee: iam.IGrantable) -> None:
-        """Stop what is running, down to the jobs, and see it stopped."""
+        """Stop what is running, down to the jobs, see it stopped, and delete what the jobs logged."""
         pipeline = arn(self, "sagemaker", f"pipeline/{self._names.factory}")
         self.grant_list_executions(grantee)
         allow(
@@ -145,6 +145,8 @@ class Training(Construct):
         )
         actions = [f"sagemaker:{verb}{job}" for verb in ("Describe", "Stop") for job in _JOB_TYPES]
         allow(grantee, "StopJobs", actions, self._job_arns())
+        actions = ["logs:DeleteLogStream", "logs:DescribeLogStreams"]
+        allow(grantee, "DeleteJobLogs", actions, self._log_group_arns())
 
     def _allow_jobs(
         self, image_uri: str, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket, tracking: Tracking

@@ -21,6 +21,12 @@ _RUNNING_EXECUTION = ("Executing", "Stopping")
 _RUNNING_JOB = ("InProgress", "Stopping")
 # Key of a pipeline step's metadata, and the word that SageMaker's calls use.
 _JOB_KINDS = {"ProcessingJob": "ProcessingJob", "TuningJob": "HyperParameterTuningJob"}
+# Where SageMaker writes the jobs of a whole account, and what follows a job's name in the names of its streams;
+# a tuning job's training jobs are named after it.
+_JOB_LOGS = {
+    "ProcessingJob": ("/aws/sagemaker/ProcessingJobs", "/"),
+    "HyperParameterTuningJob": ("/aws/sagemaker/TrainingJobs", "-"),
+}
 _MISSING_CODES = (
     "NoSuchBucket",
     "PipelineNotFoundException",
@@ -75,6 +81,7 @@ class Teardown:
         self.codepipeline = boto3.client("codepipeline")
         self.codebuild = boto3.client("codebuild")
         self.sagemaker = boto3.client("sagemaker")
+        self.logs = boto3.client("logs")
         self.s3 = boto3.client("s3")
 
     def run(self) -> None:
@@ -94,6 +101,7 @@ class Teardown:
             self.delete_configs_and_models(f"{endpoint}-")
         for bucket in self.names["BucketNames"]:
             unless_missing(self.empty_bucket, bucket=bucket)
+        self.delete_job_logs()
 
     def stop_delivery(self) -> None:
         name = self.names["DeliveryPipelineName"]
@@ -137,17 +145,42 @@ class Teardown:
         self.wait(lambda: not any(self.is_running(*job) for job in jobs), "jobs to stop")
 
     def running_executions(self) -> list[str]:
-        summaries = pages(
+        return [
+            summary["PipelineExecutionArn"]
+            for summary in self.executions()
+            if summary["PipelineExecutionStatus"] in _RUNNING_EXECUTION
+        ]
+
+    def executions(self) -> list[Any]:
+        return pages(
             self.sagemaker,
             "list_pipeline_executions",
             "PipelineExecutionSummaries",
             PipelineName=self.names["TrainingPipelineName"],
         )
-        return [
-            summary["PipelineExecutionArn"]
-            for summary in summaries
-            if summary["PipelineExecutionStatus"] in _RUNNING_EXECUTION
-        ]
+
+    def delete_job_logs(self) -> None:
+        """Only the streams of the factory's own jobs: the log groups are the account's."""
+        removed = 0
+        for execution in self.executions():
+            for kind, job in self.jobs(execution["PipelineExecutionArn"]):
+                group, separator = _JOB_LOGS[kind]
+                streams = pages(
+                    self.logs,
+                    "describe_log_streams",
+                    "logStreams",
+                    logGroupName=group,
+                    logStreamNamePrefix=f"{job}{separator}",
+                )
+                for stream in streams:
+                    unless_missing(
+                        self.logs.delete_log_stream,
+                        logGroupName=group,
+                        logStreamName=stream["logStreamName"],
+                    )
+                    removed += 1
+                    self.check_time("log streams of jobs to be removed")
+        print(removed, "log streams of jobs removed")
 
     def jobs(self, execution: str) -> Iterator[tuple[str, str]]:
         """Type and name of the jobs that an execution started, as far as the factory has such steps."""

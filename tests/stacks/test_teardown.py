@@ -158,3 +158,34 @@ def test_a_failure_is_told_to_cloudformation(
     (answer,) = received
     assert answer["Status"] == "FAILED"
     assert "endpoint digits-staging to be deleted; run cdk destroy again" in answer["Reason"]
+
+
+def test_log_streams_of_the_factorys_jobs_go_and_others_stay(
+    index: ModuleType, answers: tuple[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = boto3.client("logs")
+    streams = {
+        "/aws/sagemaker/ProcessingJobs": ["pipelines-x-Evaluate-1/algo-1", "pipelines-x-Evaluate-11/algo-1"],
+        "/aws/sagemaker/TrainingJobs": [
+            "x-Tune-1-001-abc/algo-1",
+            "x-Tune-1-002-def/algo-1",
+            "y-Tune-1-001/algo-1",
+        ],
+    }
+    for group, names in streams.items():
+        logs.create_log_group(logGroupName=group)
+        for name in names:
+            logs.create_log_stream(logGroupName=group, logStreamName=name)
+    execution = {"PipelineExecutionArn": "x", "PipelineExecutionStatus": "Succeeded"}
+    jobs = [("ProcessingJob", "pipelines-x-Evaluate-1"), ("HyperParameterTuningJob", "x-Tune-1")]
+    monkeypatch.setattr(index.Teardown, "executions", lambda self: [execution])
+    monkeypatch.setattr(index.Teardown, "jobs", lambda self, arn: jobs)
+    url, received = answers
+    index.handler(event("Delete", url), None)
+    assert [answer["Status"] for answer in received] == ["SUCCESS"], received
+    left = {
+        stream["logStreamName"]
+        for group in streams
+        for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]
+    }
+    assert left == {"pipelines-x-Evaluate-11/algo-1", "y-Tune-1-001/algo-1"}
