@@ -28,6 +28,7 @@ from localaws.buildspec import (
     select_files,
 )
 from localaws.environments import overlay_environment
+from localaws.network import require_interfaces
 from localaws.service import Json, ServiceError
 
 if TYPE_CHECKING:
@@ -127,6 +128,14 @@ class BuildRun:
                 principal="codebuild.amazonaws.com",
                 session_name=f"AWSCodeBuild-{self._folder.name}",
             )
+            if vpc := self.record.get("vpcConfig"):
+                require_interfaces(
+                    self._account,
+                    credentials,
+                    vpc["subnets"],
+                    vpc["securityGroupIds"],
+                    "codebuild.amazonaws.com",
+                )
             self._log = self._open_log(credentials)
             self._folder.mkdir(parents=True)
             overlay = overlay_environment(self._folder / "environment")

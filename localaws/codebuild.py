@@ -27,7 +27,6 @@ ARTIFACT_TYPES = ("CODEPIPELINE", "NO_ARTIFACTS")
 _UNSUPPORTED = (
     "secondarySources",
     "secondaryArtifacts",
-    "vpcConfig",
     "fileSystemLocations",
     "buildBatchConfig",
     "autoRetryLimit",
@@ -248,6 +247,7 @@ class CodeBuild(Service):
             "queuedTimeoutInMinutes": project["queuedTimeoutInMinutes"],
             "initiator": initiator,
             "encryptionKey": project["encryptionKey"],
+            **({"vpcConfig": project["vpcConfig"]} if project.get("vpcConfig") else {}),
             **versions,
         }
         run = BuildRun(

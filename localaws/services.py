@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from localaws import (
     cloudformation,
+    cloudformation_ec2,
     cloudformation_kms,
     cloudformation_monitoring,
     cloudformation_types,
@@ -43,6 +44,7 @@ RESOURCE_MODULES = (
     codebuild,
     codepipeline,
     cloudformation_types,
+    cloudformation_ec2,
     cloudformation_kms,
     cloudformation_monitoring,
     lambda_functions,

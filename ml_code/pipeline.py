@@ -44,6 +44,9 @@ class PipelineSettings:
     kms_key_arn: str | None = None
     # Of every job: what it costs is found by them.
     tags: Mapping[str, str] = field(default_factory=dict)
+    # Of the VPC that jobs run in; both or none.
+    subnet_ids: list[str] | None = None
+    security_group_ids: list[str] | None = None
 
     def given(self) -> dict[str, Any]:
         """The settings as JSON takes them, without those that are off."""

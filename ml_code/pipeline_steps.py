@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import boto3
+from sagemaker.core.network import NetworkConfig
 from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
 from sagemaker.core.processing import Processor
 from sagemaker.core.shapes import (
@@ -28,7 +29,7 @@ from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 from sagemaker.mlops.workflow.pipeline import Pipeline
 from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, TuningStep
-from sagemaker.train.configs import Compute, StoppingCondition
+from sagemaker.train.configs import Compute, Networking, StoppingCondition
 from sagemaker.train.model_trainer import ModelTrainer
 from sagemaker.train.tuner import HyperparameterTuner
 
@@ -210,6 +211,7 @@ class _Builder:
             stopping_condition=stopping,
             checkpoint_config=checkpoints,
             output_data_config=self.output_data_config(),
+            networking=self.networking(),
             environment=environment,
             hyperparameters={
                 # A tuning job has no entry point of its own: the image's script mode takes these two.
@@ -222,6 +224,20 @@ class _Builder:
         )
         trainer.role = self.settings.role_arn
         return trainer
+
+    def network_config(self) -> NetworkConfig | None:
+        if not self.settings.subnet_ids:
+            return None
+        return NetworkConfig(
+            subnets=self.settings.subnet_ids, security_group_ids=self.settings.security_group_ids
+        )
+
+    def networking(self) -> Networking | None:
+        if not self.settings.subnet_ids:
+            return None
+        return Networking(
+            subnets=self.settings.subnet_ids, security_group_ids=self.settings.security_group_ids
+        )
 
     def output_data_config(self) -> OutputDataConfig:
         # A key that is None would be written as null, which SageMaker refuses.
@@ -252,6 +268,7 @@ class _Builder:
             max_runtime_in_seconds=max_runtime_seconds,
             # SageMaker writes with AWS's key for S3, whatever the bucket's own is, unless it is told.
             output_kms_key=self.settings.kms_key_arn,
+            network_config=self.network_config(),
             volume_kms_key=self.settings.kms_key_arn,
             env={**self.environment(), "EXIT_MESSAGE_FILE": EXIT_MESSAGE_FILE},
             tags=self.tags(),

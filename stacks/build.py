@@ -2,11 +2,13 @@ from collections.abc import Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.logs import log_group
+from stacks.network import Network
 from stacks.permissions import grant_read, grant_write_logs, service_role
 
 
@@ -26,6 +28,7 @@ class Build(Construct):
         source_prefix: str,
         log_retention_days: int,
         key: kms.IKey | None,
+        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
         self.role = service_role(self, "Role", "codebuild.amazonaws.com", f"What the build {name} may do")
@@ -34,6 +37,8 @@ class Build(Construct):
         )
         grant_write_logs(self.role, logs)
         grant_read(self.role, "ReadSource", source_bucket, source_prefix)
+        if network:
+            network.grant_interfaces(self.role, "codebuild.amazonaws.com", network.builds)
         project = codebuild.PipelineProject(
             self,
             "Project",
@@ -51,5 +56,8 @@ class Build(Construct):
             },
             logging=codebuild.LoggingOptions(cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=logs)),
             timeout=timeout,
+            vpc=network.vpc if network else None,
+            subnet_selection=ec2.SubnetSelection(subnets=network.subnets) if network else None,
+            security_groups=[network.builds] if network else None,
         )
         self.project = project

@@ -13,10 +13,12 @@ from typing import Any, Literal, get_args
 CONTEXT_KEY = "factory"
 Stage = Literal["dev", "prod"]
 Encryption = Literal["aws", "customer"]
+NetworkChoice = Literal["none", "own", "existing"]
 Mlflow = Literal["app", "tracking-server"]
 MlflowServerSize = Literal["Small", "Medium", "Large"]
 Source = Literal["codecommit", "github", "gitlab", "bitbucket"]
 ENDPOINT_STAGES = ("staging", "production")
+MIN_ZONES = 2
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
                       3288, 3653)  # fmt: skip
 
@@ -59,6 +61,10 @@ class FactoryConfig:
     serverless_max_concurrency: int = 5
     log_retention_days: int = 30
     encryption: Encryption = "aws"
+    network: NetworkChoice = "none"
+    vpc_id: str = ""
+    private_subnet_ids: tuple[str, ...] = ()
+    availability_zones: tuple[str, ...] = ()
     mlflow: Mlflow = "app"
     mlflow_server_size: MlflowServerSize = "Small"
     monitoring: bool = True
@@ -182,6 +188,15 @@ _OWN_TAGS = (
 _MAX_TAGS = 40
 
 
+def _texts(pattern: str) -> Callable[[Any], bool]:
+    """Accepts a tuple of different texts that match."""
+    return lambda value: (
+        isinstance(value, tuple)
+        and len(set(value)) == len(value)
+        and all(isinstance(item, str) and re.fullmatch(pattern, item) for item in value)
+    )
+
+
 def _is_schedule(value: object) -> bool:
     """Of EventBridge: the singular of a rate's unit for 1 only; a cron names a day of month or of week."""
     if not isinstance(value, str):
@@ -274,6 +289,19 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         lambda value: type(value) is int and value in LOG_RETENTION_DAYS,
     ),
     "encryption": _one_of(Encryption),
+    "network": _one_of(NetworkChoice),
+    "vpc_id": (
+        "the id of a VPC, such as vpc-0a1b2c3d4e5f67890",
+        lambda value: isinstance(value, str) and re.fullmatch(r"(vpc-[0-9a-f]{8,17})?", value) is not None,
+    ),
+    "private_subnet_ids": (
+        "a list of different ids such as subnet-0a1b2c3d4e5f67890",
+        _texts(r"subnet-[0-9a-f]{8,17}"),
+    ),
+    "availability_zones": (
+        "a list of different names such as eu-central-1a",
+        _texts(r"[a-z]{2}(-[a-z]+)+-\d[a-z]"),
+    ),
     "mlflow": _one_of(Mlflow),
     "mlflow_server_size": _one_of(MlflowServerSize),
     "monitoring": ("true or false", lambda value: type(value) is bool),
@@ -309,6 +337,22 @@ def _refuse_local_storage(config: FactoryConfig) -> None:
             raise SettingError(
                 setting, value, "with factory.encryption=customer a type without local disks (m5, c5, r5, …)"
             )
+
+
+def _refuse_half_a_network(config: FactoryConfig) -> None:
+    """An existing VPC is described by settings, because a synthesis asks AWS nothing."""
+    existing = config.network == "existing"
+    for setting in ("vpc_id", "private_subnet_ids", "availability_zones"):
+        value = getattr(config, setting)
+        if existing and not value:
+            raise SettingError(setting, value, "with factory.network=existing what describes the VPC")
+        if value and not existing:
+            raise SettingError(setting, value, "empty unless factory.network=existing")
+    zones = config.availability_zones
+    if existing and (len(zones) < MIN_ZONES or len(zones) != len(config.private_subnet_ids)):
+        raise SettingError(
+            "availability_zones", zones, f"one zone for each of at least {MIN_ZONES} private_subnet_ids"
+        )
 
 
 def _refuse_size_without_server(config: FactoryConfig) -> None:
@@ -355,6 +399,7 @@ def _refuse_spot(config: FactoryConfig) -> None:
 # Families with local disks: a "d" among the letters after the generation, and most of the accelerated ones.
 _LOCAL_STORAGE = re.compile(r"ml\.([a-z]+\d[a-z]*d[a-z]*\.|g\d|trn\d|p[4-9])")
 _COMBINATIONS: Sequence[Callable[[FactoryConfig], None]] = (
+    _refuse_half_a_network,
     _refuse_local_storage,
     _refuse_size_without_server,
     _refuse_untold,

@@ -7,6 +7,7 @@ from constructs import Construct
 from stacks.build import Build
 from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
 from stacks.delivery_pipeline import DeliveryPipeline
+from stacks.network import Network
 from stacks.new_data import NewData
 from stacks.permissions import grant_list, grant_read, grant_write
 from stacks.serving import Serving
@@ -33,8 +34,10 @@ class Delivery(Construct):
         training: Training,
         serving: Serving,
         removal_policy: RemovalPolicy,
+        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
+        self._network = network
         self._config = config
         self._names = names
         self._storage = storage
@@ -57,7 +60,10 @@ class Delivery(Construct):
             deployments=deployments,
         )
         # CodePipeline starts the first run as it is made: all that a build calls must stand by then.
-        self.pipeline.node.add_dependency(storage, tracking, training, serving, self.source, *self.builds)
+        made = [network] if network else []
+        self.pipeline.node.add_dependency(
+            storage, tracking, training, serving, self.source, *made, *self.builds
+        )
         triggers = Triggers(self, "Triggers", config=config, source=self.source, pipeline=self.pipeline)
         self.new_data = (
             NewData(
@@ -132,4 +138,5 @@ class Delivery(Construct):
             source_prefix=f"{self._names.factory}/",
             log_retention_days=self._config.log_retention_days,
             key=self._storage.key,
+            network=self._network,
         )

@@ -1,13 +1,14 @@
 from pathlib import Path
 
-from aws_cdk import CfnOutput, RemovalPolicy, Stack, Tags
+from aws_cdk import CfnOutput, Fn, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ml_code.pipeline import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
-from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
+from stacks.config import ENDPOINT_STAGES, MIN_ZONES, FactoryConfig, FactoryNames
 from stacks.delivery import Delivery
+from stacks.network import Network
 from stacks.observability import Observability
 from stacks.serving import Serving
 from stacks.storage import Storage
@@ -41,6 +42,7 @@ class ModelFactoryStack(Stack):
         removal_policy = RemovalPolicy.RETAIN if config.keeps_data_on_destroy else RemovalPolicy.DESTROY
         image_uri = scikit_learn_image_uri(region)
         storage = Storage(self, "Storage", config=config, names=names, removal_policy=removal_policy)
+        network = Network(self, "Network", config=config) if config.network != "none" else None
         tracking = Tracking(
             self,
             "Tracking",
@@ -60,6 +62,7 @@ class ModelFactoryStack(Stack):
             artifact_bucket=storage.artifact_bucket,
             tracking=tracking,
             key=storage.key,
+            network=network,
         )
         serving = Serving(
             self,
@@ -81,6 +84,7 @@ class ModelFactoryStack(Stack):
             training=training,
             serving=serving,
             removal_policy=removal_policy,
+            network=network,
         )
         Teardown(
             self,
@@ -92,6 +96,7 @@ class ModelFactoryStack(Stack):
             training=training,
             serving=serving,
             delivery=delivery,
+            network=network,
         )
         if config.permissions_boundary:
             iam.PermissionsBoundary.of(self).apply(_managed_policy(self, config.permissions_boundary))
@@ -113,6 +118,11 @@ class ModelFactoryStack(Stack):
             outputs["NotificationTopicArn"] = observability.notifications.topic.topic_arn
         for key, value in outputs.items():
             CfnOutput(self, key, value=value)
+
+    @property
+    def availability_zones(self) -> list[str]:
+        """By position: for names, CDK would ask the account."""
+        return [Fn.select(index, Fn.get_azs()) for index in range(MIN_ZONES)]
 
 
 def _managed_policy(scope: Construct, name_or_arn: str) -> iam.IManagedPolicy:

@@ -9,6 +9,7 @@ from constructs import Construct
 from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
 from stacks.delivery import Delivery
 from stacks.logs import log_group
+from stacks.network import Network
 from stacks.permissions import allow, grant_write_logs, service_role
 from stacks.serving import Serving
 from stacks.storage import Storage
@@ -37,6 +38,7 @@ class Teardown(Construct):
         training: Training,
         serving: Serving,
         delivery: Delivery,
+        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
         name = names.teardown_function
@@ -88,7 +90,8 @@ class Teardown(Construct):
             },
         )
         # What depends is deleted first: all that the function needs or cleans still stands when it runs.
-        resource.node.add_dependency(storage, tracking, training, serving, delivery, function)
+        made = [network] if network else []
+        resource.node.add_dependency(storage, tracking, training, serving, delivery, function, *made)
 
 
 def _allow_stop_delivery(role: iam.Role, delivery: Delivery) -> None:

@@ -8,6 +8,7 @@ from constructs import Construct
 from ml_code.pipeline import PipelineSettings, pipeline_definition
 from ml_code.spec import ModelSpec
 from stacks.config import FactoryConfig, FactoryNames
+from stacks.network import Network
 from stacks.permissions import (
     allow,
     arn,
@@ -44,6 +45,7 @@ class Training(Construct):
         artifact_bucket: s3.IBucket,
         tracking: Tracking,
         key: kms.IKey | None,
+        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
         self._names = names
@@ -73,9 +75,13 @@ class Training(Construct):
             step_cache_days=config.step_cache_days,
             kms_key_arn=key.key_arn if key else None,
             tags={**config.tags, names.tag_key: names.factory},
+            subnet_ids=[subnet.subnet_id for subnet in network.subnets] if network else None,
+            security_group_ids=[network.jobs.security_group_id] if network else None,
         )
         if key:
             grant_volumes(self.job_role, key)
+        if network:
+            network.grant_interfaces(self.job_role, _SAGEMAKER, network.jobs)
         # A build gets the same settings, so a push that changes no setting writes the same definition.
         self.settings_json = Stack.of(self).to_json_string(settings.given())
         self._pipeline = sagemaker.CfnPipeline(

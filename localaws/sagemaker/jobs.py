@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localaws import kms
+from localaws import kms, network
 from localaws.logs import LogWriter
 from localaws.sagemaker.container import CommandNotFound, Container, Host, RunningProcess, wait
 from localaws.sagemaker.listing import now
@@ -110,6 +110,14 @@ class Job(ABC):
             )
             if key := kms.volume_key(self.request):
                 kms.require_volume_key(credentials, key)
+            if vpc := network.job_network(self.request):
+                network.require_interfaces(
+                    self._account,
+                    credentials,
+                    vpc["Subnets"],
+                    vpc["SecurityGroupIds"],
+                    "sagemaker.amazonaws.com",
+                )
             container = Container(self._host, self._account.state_dir / "jobs" / self.name)
             self._work(container, credentials)
         except JobStopped as stopped:

@@ -148,7 +148,9 @@ def _check(request: Json) -> None:
         raise ServiceError("ValidationException", "AppSpecification.ContainerEntrypoint must be given.")
     network = request.get("NetworkConfig", {})
     refuse_members(
-        network, {"EnableNetworkIsolation", "EnableInterContainerTrafficEncryption"}, "NetworkConfig"
+        network,
+        {"EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "VpcConfig"},
+        "NetworkConfig",
     )
     refuse_values({"EnableNetworkIsolation": (network.get("EnableNetworkIsolation"), (False,))})
     cluster = request["ProcessingResources"]["ClusterConfig"]

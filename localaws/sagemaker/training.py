@@ -45,6 +45,7 @@ MEMBERS = {
     "Tags",
     "Environment",
     "EnableNetworkIsolation",
+    "VpcConfig",
     "EnableInterContainerTrafficEncryption",
     "EnableManagedSpotTraining",
     "CheckpointConfig",

@@ -40,6 +40,7 @@ DEFINITION_MEMBERS = {
     "ResourceConfig",
     "StoppingCondition",
     "EnableNetworkIsolation",
+    "VpcConfig",
     "EnableInterContainerTrafficEncryption",
     "EnableManagedSpotTraining",
     "CheckpointConfig",

@@ -1,0 +1,94 @@
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.config import MIN_ZONES, FactoryConfig
+from stacks.permissions import allow, arn
+
+_HTTPS = ec2.Port.tcp(443)
+_SERVICES = {
+    "Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
+    "SageMaker": ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_API,
+    "SageMakerRuntime": ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_RUNTIME,
+    "TrackingServer": ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_EXPERIMENTS,
+    "Secrets": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
+}
+
+
+class Network(Construct):
+    """Private subnets for builds, jobs and MLflow; nothing in them can be reached from outside.
+
+    An own VPC has endpoints for the AWS services that are used most; a NAT gateway leads to the rest, such as
+    the package index of builds. An existing one brings its own routes and endpoints.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, config: FactoryConfig) -> None:
+        super().__init__(scope, id)
+        self.vpc = self._existing(config) if config.network == "existing" else self._own()
+        self.subnets = self.vpc.private_subnets
+        self.jobs = self._security_group("Jobs", "Jobs of the factory: no way in, HTTPS out")
+        self.builds = self._security_group("Builds", "Builds of the factory: no way in, HTTPS out")
+        if config.network == "own":
+            self._add_endpoints(config)
+
+    def grant_interfaces(self, grantee: iam.IGrantable, service: str, group: ec2.ISecurityGroup) -> None:
+        """What `service` does with a role to put its containers into the subnets."""
+        verbs = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
+        # Descriptions have no resource that IAM knows.
+        allow(grantee, "DescribeNetwork", [f"ec2:Describe{verb}" for verb in verbs], ["*"])
+        interfaces = arn(self, "ec2", "network-interface/*")
+        subnets = [arn(self, "ec2", f"subnet/{subnet.subnet_id}") for subnet in self.subnets]
+        group_arn = arn(self, "ec2", f"security-group/{group.security_group_id}")
+        actions = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"]
+        allow(grantee, "MakeInterfaces", actions, [interfaces, *subnets, group_arn])
+        actions = ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterfacePermission"]
+        condition = {"StringEquals": {"ec2:AuthorizedService": service}}
+        allow(grantee, "LendInterfaces", actions, [interfaces], condition)
+
+    def _own(self) -> ec2.IVpc:
+        return ec2.Vpc(
+            self,
+            "Vpc",
+            ip_addresses=ec2.IpAddresses.cidr("10.0.0.0/16"),
+            max_azs=MIN_ZONES,
+            nat_gateways=1,
+            restrict_default_security_group=False,  # would bring a function of CDK's
+            subnet_configuration=[
+                ec2.SubnetConfiguration(name="Public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=24),
+                ec2.SubnetConfiguration(
+                    name="Private", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=20
+                ),
+            ],
+        )
+
+    def _existing(self, config: FactoryConfig) -> ec2.IVpc:
+        return ec2.Vpc.from_vpc_attributes(
+            self,
+            "Vpc",
+            vpc_id=config.vpc_id,
+            availability_zones=list(config.availability_zones),
+            private_subnet_ids=list(config.private_subnet_ids),
+        )
+
+    def _security_group(self, id: str, description: str) -> ec2.SecurityGroup:
+        group = ec2.SecurityGroup(self, id, vpc=self.vpc, description=description, allow_all_outbound=False)
+        group.add_egress_rule(ec2.Peer.any_ipv4(), _HTTPS, "AWS services and the package index")
+        return group
+
+    def _add_endpoints(self, config: FactoryConfig) -> None:
+        self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+        group = ec2.SecurityGroup(
+            self, "Endpoints", vpc=self.vpc, description="AWS services", allow_all_outbound=False
+        )
+        for client in (self.jobs, self.builds):
+            group.add_ingress_rule(client, _HTTPS)
+        unused = {"app": ("TrackingServer", "Secrets"), "tracking-server": ("Secrets",)}
+        for name, service in _SERVICES.items():
+            if name not in unused.get(config.mlflow, ("TrackingServer",)):
+                self.vpc.add_interface_endpoint(
+                    name,
+                    service=service,
+                    security_groups=[group],
+                    open=False,
+                    subnets=ec2.SubnetSelection(subnets=self.subnets),
+                )
