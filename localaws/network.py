@@ -23,7 +23,7 @@ def require_interfaces(
 ) -> None:
     """Raises ServiceError unless a role may let the service attach interfaces there."""
     ec2 = ec2_backends[ACCOUNT_ID][account.region]
-    known_subnets = {subnet.id for subnet in ec2.get_all_subnets()}
+    known_subnets = {subnet.id for subnet in ec2.describe_subnets()}
     known_groups = {group.id for group in ec2.describe_security_groups()}
     unknown = [found for found in subnets if found not in known_subnets]
     unknown += [found for found in groups if found not in known_groups]
