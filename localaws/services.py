@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from localaws import (
     cloudformation,
+    cloudformation_containers,
     cloudformation_ec2,
     cloudformation_kms,
     cloudformation_monitoring,
@@ -44,6 +45,7 @@ RESOURCE_MODULES = (
     codebuild,
     codepipeline,
     cloudformation_types,
+    cloudformation_containers,
     cloudformation_ec2,
     cloudformation_kms,
     cloudformation_monitoring,

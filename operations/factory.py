@@ -60,6 +60,9 @@ def registry(factory: Factory) -> "MlflowClient":
     import mlflow  # two seconds, only where it is needed
 
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    if factory.output("MlflowTrackingUri").startswith("http"):  # in the VPC only: not minutes to learn that
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     # The SageMaker plugin signs for the global tracking URI, whatever URI the client has.
     mlflow.set_tracking_uri(factory.output("MlflowTrackingUri"))
     return mlflow.MlflowClient()
@@ -68,6 +71,8 @@ def registry(factory: Factory) -> "MlflowClient":
 def mlflow_url(factory: Factory) -> str:
     """Where a browser finds MLflow; AWS signs the address for minutes only."""
     uri = factory.output("MlflowTrackingUri")
+    if uri.startswith("http"):
+        return uri
     kind, _, name = uri.rpartition(":")[2].partition("/")
     sagemaker = boto3.client("sagemaker")
     if kind == "mlflow-tracking-server":

@@ -14,7 +14,7 @@ CONTEXT_KEY = "factory"
 Stage = Literal["dev", "prod"]
 Encryption = Literal["aws", "customer"]
 NetworkChoice = Literal["none", "own", "existing"]
-Mlflow = Literal["app", "tracking-server"]
+Mlflow = Literal["app", "tracking-server", "fargate"]
 MlflowServerSize = Literal["Small", "Medium", "Large"]
 Source = Literal["codecommit", "github", "gitlab", "bitbucket"]
 ENDPOINT_STAGES = ("staging", "production")
@@ -67,6 +67,7 @@ class FactoryConfig:
     availability_zones: tuple[str, ...] = ()
     mlflow: Mlflow = "app"
     mlflow_server_size: MlflowServerSize = "Small"
+    mlflow_image: str = "ghcr.io/mlflow/mlflow:v3.10.1-full"
     monitoring: bool = True
     notification_email: str = ""
     monthly_budget_usd: int = 0
@@ -304,6 +305,14 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     ),
     "mlflow": _one_of(Mlflow),
     "mlflow_server_size": _one_of(MlflowServerSize),
+    "mlflow_image": (
+        "an image with a version or digest, such as registry/name:v3.10.1 or registry/name@sha256:…",
+        lambda value: (
+            isinstance(value, str)
+            and re.fullmatch(r"[\w.-]+(:\d+)?(/[\w.-]+)+(:(?!latest)\w[\w.-]*|@sha256:[0-9a-f]{64})", value)
+            is not None
+        ),
+    ),
     "monitoring": ("true or false", lambda value: type(value) is bool),
     "notification_email": (
         "an e-mail address, or empty for none",
@@ -368,6 +377,13 @@ def _refuse_untold(config: FactoryConfig) -> None:
             raise SettingError(setting, value, "none while factory.monitoring is False, which tells nobody")
 
 
+def _refuse_server_without_network(config: FactoryConfig) -> None:
+    if config.mlflow == "fargate" and config.network == "none":
+        raise SettingError(
+            "mlflow", "fargate", "app or tracking-server unless factory.network is own or existing"
+        )
+
+
 def _refuse_source(config: FactoryConfig) -> None:
     """By connection, a repository is named and its pushes have paths; CodeCommit's have none."""
     if config.source == "codecommit":
@@ -401,6 +417,7 @@ _LOCAL_STORAGE = re.compile(r"ml\.([a-z]+\d[a-z]*d[a-z]*\.|g\d|trn\d|p[4-9])")
 _COMBINATIONS: Sequence[Callable[[FactoryConfig], None]] = (
     _refuse_half_a_network,
     _refuse_local_storage,
+    _refuse_server_without_network,
     _refuse_size_without_server,
     _refuse_untold,
     _refuse_source,
@@ -408,7 +425,7 @@ _COMBINATIONS: Sequence[Callable[[FactoryConfig], None]] = (
 )
 
 
-_LOGGING_SERVICES = ("codebuild", "lambda", "sagemaker/Endpoints")
+_LOGGING_SERVICES = ("codebuild", "ecs", "lambda", "sagemaker/Endpoints")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -471,6 +488,10 @@ class FactoryNames:
 
     def alarm(self, what: str) -> str:
         return f"{self.factory}-{what}"
+
+    @property
+    def mlflow_service(self) -> str:
+        return f"{self.factory}-mlflow"
 
     def deploy_project(self, stage: str) -> str:
         return f"{self.factory}-deploy-{stage}"

@@ -50,6 +50,8 @@ class ModelFactoryStack(Stack):
             names=names,
             artifact_bucket=storage.artifact_bucket,
             removal_policy=removal_policy,
+            key=storage.key,
+            network=network,
         )
         training = Training(
             self,

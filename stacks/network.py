@@ -28,8 +28,8 @@ class Network(Construct):
         self.subnets = self.vpc.private_subnets
         self.jobs = self._security_group("Jobs", "Jobs of the factory: no way in, HTTPS out")
         self.builds = self._security_group("Builds", "Builds of the factory: no way in, HTTPS out")
-        if config.network == "own":
-            self._add_endpoints(config)
+        # Clients of AWS's services in the subnets must be let in here; none in an existing VPC.
+        self.endpoints = self._add_endpoints(config) if config.network == "own" else None
 
     def grant_interfaces(self, grantee: iam.IGrantable, service: str, group: ec2.ISecurityGroup) -> None:
         """What `service` does with a role to put its containers into the subnets."""
@@ -75,7 +75,7 @@ class Network(Construct):
         group.add_egress_rule(ec2.Peer.any_ipv4(), _HTTPS, "AWS services and the package index")
         return group
 
-    def _add_endpoints(self, config: FactoryConfig) -> None:
+    def _add_endpoints(self, config: FactoryConfig) -> ec2.SecurityGroup:
         self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
         group = ec2.SecurityGroup(
             self, "Endpoints", vpc=self.vpc, description="AWS services", allow_all_outbound=False
@@ -92,3 +92,4 @@ class Network(Construct):
                     open=False,
                     subnets=ec2.SubnetSelection(subnets=self.subnets),
                 )
+        return group

@@ -1,5 +1,6 @@
 """IAM statements where no `grant_*` of CDK's is as narrow as the need. Each names its need in the Sid."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from aws_cdk import Stack
@@ -89,15 +90,22 @@ def grant_write_logs(grantee: iam.IGrantable, *log_groups: logs.ILogGroup) -> No
     allow(grantee, "WriteLogs", actions, streams)
 
 
-def grant_container(
-    grantee: iam.IGrantable, scope: IConstruct, image_uri: str, *metric_namespaces: str
-) -> None:
-    """What SageMaker does with the role of a job or model besides its data: pull the image, report metrics."""
-    registry, repository = image_uri.split(":")[0].split("/", 1)
+def grant_image(grantee: iam.IGrantable, scope: IConstruct, image_uri: str) -> None:
+    """Pull an image from ECR; other registries ask for no permission of IAM's."""
+    registry, repository = re.split("[:@]", image_uri)[0].split("/", 1)
+    if ".dkr.ecr." not in registry:
+        return
     account, region = registry.split(".")[0], registry.split(".")[3]
     image = f"arn:{Stack.of(scope).partition}:ecr:{region}:{account}:repository/{repository}"
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     allow(grantee, "PullImage", pull, [image])
     allow(grantee, "LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"])
+
+
+def grant_container(
+    grantee: iam.IGrantable, scope: IConstruct, image_uri: str, *metric_namespaces: str
+) -> None:
+    """What SageMaker does with the role of a job or model besides its data: pull the image, report metrics."""
+    grant_image(grantee, scope, image_uri)
     condition = {"StringEquals": {"cloudwatch:namespace": list(metric_namespaces)}}
     allow(grantee, "PutMetrics", ["cloudwatch:PutMetricData"], ["*"], condition)

@@ -1,10 +1,13 @@
 from aws_cdk import RemovalPolicies, RemovalPolicy
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.config import FactoryConfig, FactoryNames
-from stacks.managed_mlflow import mlflow_app, mlflow_tracking_server
+from stacks.fargate_mlflow import FargateMlflow
+from stacks.managed_mlflow import MlflowServer, mlflow_app, mlflow_tracking_server
+from stacks.network import Network
 from stacks.permissions import allow, grant_list, grant_read, grant_write, service_role
 from stacks.storage import MLFLOW
 
@@ -21,15 +24,18 @@ class Tracking(Construct):
         names: FactoryNames,
         artifact_bucket: s3.IBucket,
         removal_policy: RemovalPolicy,
+        key: kms.IKey | None,
+        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
         self._artifact_bucket = artifact_bucket
-        role = service_role(self, "Role", "sagemaker.amazonaws.com", "MLflow's access to its artifacts")
+        service = "ecs-tasks" if config.mlflow == "fargate" else "sagemaker"
+        role = service_role(self, "Role", f"{service}.amazonaws.com", "MLflow's access to its artifacts")
         self._grant_artifacts(role)
         artifact_store_uri = artifact_bucket.s3_url_for_object(MLFLOW.rstrip("/"))
         if config.mlflow == "app":
             self._server = mlflow_app(self, names=names, artifact_store_uri=artifact_store_uri, role=role)
-        else:
+        elif config.mlflow == "tracking-server":
             self._server = mlflow_tracking_server(
                 self,
                 names=names,
@@ -37,8 +43,23 @@ class Tracking(Construct):
                 artifact_store_uri=artifact_store_uri,
                 role=role,
             )
-        # A kept server is of no use without its role.
-        RemovalPolicies.of(self).apply(removal_policy)
+        else:
+            assert network is not None, "the settings ask for a network"
+            fargate = FargateMlflow(
+                self,
+                "Fargate",
+                config=config,
+                names=names,
+                network=network,
+                key=key,
+                artifact_store_uri=artifact_store_uri,
+                role=role,
+            )
+            # Security groups let builds and jobs in: there is nothing for IAM to grant.
+            self._server = MlflowServer(tracking_uri=fargate.tracking_uri, grant_call=lambda _: None)
+        if config.mlflow != "fargate":
+            # A kept server is of no use without its role. What Fargate keeps is a snapshot.
+            RemovalPolicies.of(self).apply(removal_policy)
 
     @property
     def tracking_uri(self) -> str:

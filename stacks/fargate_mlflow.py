@@ -1,0 +1,152 @@
+from pathlib import Path
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from stacks.config import FactoryConfig, FactoryNames
+from stacks.logs import log_group
+from stacks.mlflow_database import NAME, MlflowDatabase
+from stacks.network import Network
+from stacks.permissions import allow, grant_image, grant_write_logs, service_role
+
+_START = Path(__file__).parent / "mlflow_server" / "start.py"
+_PORT = 5000
+_HTTP = ec2.Port.tcp(80)
+# Asks the database: a server whose password was changed under it answers 500, and is replaced by one that
+# starts with the new password.
+_HEALTH = "/api/2.0/mlflow/experiments/get?experiment_id=0"
+
+
+class FargateMlflow(Construct):
+    """MLflow in a container of our own, behind a load balancer that only the private subnets reach.
+
+    It knows no users: who may call it, the security groups decide, and in the VPC it speaks HTTP.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: FactoryConfig,
+        names: FactoryNames,
+        network: Network,
+        key: kms.IKey | None,
+        artifact_store_uri: str,
+        role: iam.Role,
+    ) -> None:
+        super().__init__(scope, id)
+        database = MlflowDatabase(
+            self, "Database", network=network, key=key, is_kept=config.keeps_data_on_destroy
+        )
+        logs = log_group(
+            self,
+            "Logs",
+            name=f"/aws/ecs/{names.mlflow_service}",
+            retention_days=config.log_retention_days,
+            key=key,
+        )
+        start_role = service_role(
+            self, "StartRole", "ecs-tasks.amazonaws.com", "Starts the container of MLflow"
+        )
+        grant_write_logs(start_role, logs)
+        grant_image(start_role, self, config.mlflow_image)
+        allow(start_role, "ReadPassword", ["secretsmanager:GetSecretValue"], [database.secret_arn])
+        if key:
+            through_secrets = f"secretsmanager.{names.region}.amazonaws.com"
+            condition = {"StringEquals": {"kms:ViaService": through_secrets}}
+            allow(start_role, "DecryptPassword", ["kms:Decrypt"], [key.key_arn], condition)
+        task = ecs.FargateTaskDefinition(
+            self,
+            "Task",
+            family=names.mlflow_service,
+            cpu=1024,
+            memory_limit_mib=2048,
+            task_role=role.without_policy_updates(),
+            execution_role=start_role.without_policy_updates(),
+        )
+        secret = secretsmanager.Secret.from_secret_complete_arn(self, "Secret", database.secret_arn)
+        task.add_container(
+            "mlflow",
+            image=ecs.ContainerImage.from_registry(config.mlflow_image),
+            entry_point=["python", "-c", _START.read_text()],
+            environment={
+                "DATABASE_HOST": database.host,
+                "DATABASE_NAME": NAME,
+                "ARTIFACT_ROOT": artifact_store_uri,
+                "AWS_DEFAULT_REGION": Stack.of(self).region,
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+            },
+            secrets={
+                "DATABASE_USER": ecs.Secret.from_secrets_manager(secret, "username"),
+                "DATABASE_PASSWORD": ecs.Secret.from_secrets_manager(secret, "password"),
+            },
+            port_mappings=[ecs.PortMapping(container_port=_PORT)],
+            logging=ecs.LogDrivers.aws_logs(log_group=logs, stream_prefix="mlflow"),
+        )
+        service = self._service(names, network, task)
+        service.node.add_dependency(start_role, role)
+        database.allow_from(service)
+        if network.endpoints:
+            network.endpoints.connections.allow_from(service, ec2.Port.tcp(443))
+        self.tracking_uri = f"http://{self._balancer(names, network, service)}"
+
+    def _service(
+        self, names: FactoryNames, network: Network, task: ecs.FargateTaskDefinition
+    ) -> ecs.FargateService:
+        group = ec2.SecurityGroup(
+            self, "Group", vpc=network.vpc, description="Server of MLflow", allow_all_outbound=False
+        )
+        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS services and the image registry")
+        return ecs.FargateService(
+            self,
+            "Service",
+            service_name=names.mlflow_service,
+            cluster=ecs.Cluster(self, "Cluster", vpc=network.vpc, cluster_name=names.mlflow_service),
+            task_definition=task,
+            desired_count=1,
+            # One at a time: an older server must not run on a newer one's schema.
+            min_healthy_percent=0,
+            max_healthy_percent=100,
+            circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
+            health_check_grace_period=Duration.minutes(5),
+            assign_public_ip=False,
+            security_groups=[group],
+            vpc_subnets=ec2.SubnetSelection(subnets=network.subnets),
+        )
+
+    def _balancer(self, names: FactoryNames, network: Network, service: ecs.FargateService) -> str:
+        """The name by which builds and jobs find the server."""
+        group = ec2.SecurityGroup(
+            self, "BalancerGroup", vpc=network.vpc, description="Address of MLflow", allow_all_outbound=False
+        )
+        for client in (network.jobs, network.builds):
+            group.connections.allow_from(client, _HTTP)
+        balancer = elbv2.ApplicationLoadBalancer(
+            self,
+            "Balancer",
+            load_balancer_name=names.mlflow_service,
+            vpc=network.vpc,
+            vpc_subnets=ec2.SubnetSelection(subnets=network.subnets),
+            internet_facing=False,
+            security_group=group,
+            drop_invalid_header_fields=True,
+        )
+        listener = balancer.add_listener("Http", port=80, open=False)
+        listener.add_targets(
+            "Server",
+            port=_PORT,
+            protocol=elbv2.ApplicationProtocol.HTTP,
+            targets=[service],
+            deregistration_delay=Duration.seconds(10),
+            health_check=elbv2.HealthCheck(
+                path=_HEALTH, interval=Duration.seconds(30), timeout=Duration.seconds(10)
+            ),
+        )
+        return balancer.load_balancer_dns_name

@@ -1,0 +1,37 @@
+"""What the MLflow container runs: bring the database to this version's schema, then serve."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from urllib.parse import quote
+
+PORT = 5000
+
+
+def database_uri(environment: Mapping[str, str]) -> str:
+    """The address with the credentials, whose password may hold any character."""
+    user, password = (quote(environment[name], safe="") for name in ("DATABASE_USER", "DATABASE_PASSWORD"))
+    host, name = environment["DATABASE_HOST"], environment["DATABASE_NAME"]
+    return f"postgresql://{user}:{password}@{host}:5432/{name}?sslmode=require"
+
+
+def migrate(uri: str) -> None:
+    """The server makes the schema of an empty database by itself, but refuses one of an older version."""
+    from sqlalchemy import create_engine, inspect  # the image has it, a build that runs the tests need not
+
+    if inspect(create_engine(uri)).has_table("alembic_version"):
+        subprocess.run(["mlflow", "db", "upgrade", uri], check=True)
+
+
+def main() -> None:
+    uri = database_uri(os.environ)
+    migrate(uri)
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = uri
+    command = ["mlflow", "server", "--host", "0.0.0.0", "--port", str(PORT), "--workers", "2"]  # noqa: S104
+    # Clients read and write S3 themselves. Who reaches the port at all, security groups decide.
+    command += ["--default-artifact-root", os.environ["ARTIFACT_ROOT"], "--no-serve-artifacts"]
+    os.execvp("mlflow", [*command, "--allowed-hosts", "*"])  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""`mlflow=fargate`: a server of our own in the private subnets."""
+
+import json
+from typing import Any
+
+import pytest
+
+from stacks.config import FactoryConfig, SettingError
+from stacks.mlflow_server.start import database_uri
+from tests.stacks.synthesis import Synthesise, Synthesised
+from tests.stacks.test_network import EXISTING, groups, private_subnets
+
+DIGEST = f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/mlflow@sha256:{'0' * 64}"
+
+
+@pytest.fixture(scope="session")
+def fargate(synthesise: Synthesise) -> Synthesised:
+    return synthesise(network="own", mlflow="fargate", encryption="customer")
+
+
+@pytest.fixture(scope="session")
+def kept(synthesise: Synthesise) -> Synthesised:
+    return synthesise(**EXISTING, mlflow="fargate", stage="prod", mlflow_image=DIGEST)
+
+
+def container(factory: Synthesised) -> dict[str, Any]:
+    (found,) = factory.only("AWS::ECS::TaskDefinition")["Properties"]["ContainerDefinitions"]
+    return dict(found)
+
+
+def openings(factory: Synthesised) -> set[tuple[str, str, int]]:
+    """Who may reach whom at which port."""
+    names = {group["Id"]: name for name, group in groups(factory).items()}
+    rules = [rule["Properties"] for rule in factory.of_type("AWS::EC2::SecurityGroupIngress").values()]
+    return {(names[rule["SourceSecurityGroupId"]], names[rule["GroupId"]], rule["ToPort"]) for rule in rules}
+
+
+def test_nothing_is_reached_from_the_internet(fargate: Synthesised) -> None:
+    assert fargate.only("AWS::ElasticLoadBalancingV2::LoadBalancer")["Properties"]["Scheme"] == "internal"
+    network = fargate.only("AWS::ECS::Service")["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]
+    assert network["AssignPublicIp"] == "DISABLED"
+    assert network["Subnets"] == private_subnets(fargate)
+    assert fargate.only("AWS::RDS::DBInstance")["Properties"]["PubliclyAccessible"] is False
+    assert fargate.only("AWS::RDS::DBSubnetGroup")["Properties"]["SubnetIds"] == private_subnets(fargate)
+    assert not [group for group in groups(fargate).values() if "SecurityGroupIngress" in group]
+
+
+def test_each_reaches_only_what_it_needs(fargate: Synthesised) -> None:
+    assert openings(fargate) == {
+        ("Jobs", "Address", 80),
+        ("Builds", "Address", 80),
+        ("Address", "Server", 5000),
+        ("Server", "Database", 5432),
+        ("Jobs", "AWS", 443),
+        ("Builds", "AWS", 443),
+        ("Server", "AWS", 443),
+    }
+
+
+def test_the_password_is_in_secrets_manager_and_rds_changes_it(fargate: Synthesised) -> None:
+    database = fargate.only("AWS::RDS::DBInstance")["Properties"]
+    (key,) = fargate.of_type("AWS::KMS::Key")
+    assert database["ManageMasterUserPassword"] is True
+    assert database["MasterUserSecret"] == {"KmsKeyId": f"{key}.Arn"}
+    assert (database["StorageEncrypted"], database["KmsKeyId"]) == (True, f"{key}.Arn")
+    assert "MasterUserPassword" not in database
+    secrets = {secret["Name"]: secret["ValueFrom"] for secret in container(fargate)["Secrets"]}
+    (id_,) = fargate.of_type("AWS::RDS::DBInstance")
+    assert secrets == {
+        "DATABASE_USER": f"{id_}.MasterUserSecret.SecretArn:username::",
+        "DATABASE_PASSWORD": f"{id_}.MasterUserSecret.SecretArn:password::",
+    }
+
+
+def test_jobs_and_builds_find_the_server_by_its_address(fargate: Synthesised) -> None:
+    (balancer,) = fargate.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer")
+    uri = f"http://{balancer}.DNSName"
+    assert fargate.outputs["MlflowTrackingUri"]["Value"] == uri
+    body = fargate.only("AWS::SageMaker::Pipeline")["Properties"]["PipelineDefinition"][
+        "PipelineDefinitionBody"
+    ]
+    assert json.loads(body)["Steps"][0]["Arguments"]["Environment"]["MLFLOW_TRACKING_URI"] == uri
+    assert not [each for _, each in fargate.statements() if each.get("Sid") == "CallMlflow"]
+
+
+def test_a_server_whose_password_was_changed_is_found_unhealthy(fargate: Synthesised) -> None:
+    target = fargate.only("AWS::ElasticLoadBalancingV2::TargetGroup")["Properties"]
+    assert target["HealthCheckPath"].startswith("/api/2.0/mlflow/experiments/get")  # /health asks no database
+
+
+def test_a_new_version_starts_after_the_old_one_has_stopped(fargate: Synthesised) -> None:
+    deployment = fargate.only("AWS::ECS::Service")["Properties"]["DeploymentConfiguration"]
+    assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 100)
+    assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+
+
+def test_the_role_of_the_start_reads_one_secret_and_writes_one_log(fargate: Synthesised) -> None:
+    found = [each for policy, each in fargate.statements() if "StartRole" in policy]
+    assert {each["Sid"] for each in found} == {"WriteLogs", "ReadPassword", "DecryptPassword"}
+
+
+def test_an_image_of_ecr_is_pulled_by_permission(kept: Synthesised) -> None:
+    assert container(kept)["Image"] == DIGEST
+    (pull,) = [
+        each for policy, each in kept.statements() if "StartRole" in policy and each["Sid"] == "PullImage"
+    ]
+    assert pull["Resource"] == "arn:aws:ecr:eu-central-1:123456789012:repository/mlflow"
+
+
+def test_prod_keeps_a_snapshot_and_dev_nothing(fargate: Synthesised, kept: Synthesised) -> None:
+    assert fargate.only("AWS::RDS::DBInstance")["DeletionPolicy"] == "Delete"
+    assert kept.only("AWS::RDS::DBInstance")["DeletionPolicy"] == "Snapshot"
+    assert kept.only("AWS::RDS::DBInstance")["Properties"]["MultiAZ"] is True
+
+
+def test_a_server_without_a_network_is_refused() -> None:
+    with pytest.raises(SettingError, match="mlflow is 'fargate', allowed is app or tracking-server unless"):
+        FactoryConfig(mlflow="fargate")
+
+
+@pytest.mark.parametrize("image", ["mlflow", "ghcr.io/mlflow/mlflow", "ghcr.io/mlflow/mlflow:latest-full"])
+def test_an_image_without_a_version_is_refused(image: str) -> None:
+    with pytest.raises(SettingError, match="an image with a version or digest"):
+        FactoryConfig(mlflow_image=image)
+
+
+def test_a_password_may_hold_any_character() -> None:
+    environment = {
+        "DATABASE_USER": "mlflow",
+        "DATABASE_PASSWORD": "a:b@c/d%e?",
+        "DATABASE_HOST": "host",
+        "DATABASE_NAME": "mlflow",
+    }
+    assert (
+        database_uri(environment)
+        == "postgresql://mlflow:a%3Ab%40c%2Fd%25e%3F@host:5432/mlflow?sslmode=require"
+    )
