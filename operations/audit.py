@@ -57,6 +57,7 @@ LISTINGS = (
     Listing("schedule", "scheduler", "list_schedules", "Schedules", "Name"),
     Listing("key alias", "kms", "list_aliases", "Aliases", "AliasName"),
     Listing("repository", "codecommit", "list_repositories", "repositories", "repositoryName"),
+    Listing("connection", "codeconnections", "list_connections", "Connections", "ConnectionName"),
     Listing("build project", "codebuild", "list_projects", "projects", None),
     Listing("delivery pipeline", "codepipeline", "list_pipelines", "pipelines", "name"),
     Listing("event rule", "events", "list_rules", "Rules", "Name"),
