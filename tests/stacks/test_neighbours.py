@@ -1,0 +1,85 @@
+"""Two factories in one account: one's name begins with the other's, the worst case for prefixes."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from stacks.config import ENDPOINT_STAGES
+from tests.stacks.synthesis import ACCOUNT, REGION, Synthesise, Synthesised
+from tests.stacks.test_permissions import ON_EVERYTHING, items
+
+PAIR = ("digits", "digits-eu")
+
+
+def physical_names(factory: Synthesised) -> Iterator[tuple[str, str]]:
+    for found in factory.resources.values():
+        properties = found["Properties"]
+        for key in ("AlarmName", "BucketName", "DashboardName", "FunctionName", "LogGroupName", "Name"):
+            if isinstance(name := properties.get(key), str):
+                yield found["Type"], name
+        for key in ("PipelineName", "RepositoryName", "TopicName"):
+            if isinstance(name := properties.get(key), str):
+                yield found["Type"], name
+
+
+def arns(factory: str) -> list[str]:
+    """What one factory has, in the ways in which roles of the other could reach it."""
+    regional = f"{REGION}:{ACCOUNT}"
+    found = [
+        f"arn:aws:s3:::{factory}-{bucket}-{ACCOUNT}-{REGION}{key}"
+        for bucket in ("data", "artifacts")
+        for key in ("", "/raw/x.csv", f"/{factory}/Source/x", "/serving/x")
+    ]
+    for stage in ENDPOINT_STAGES:
+        found += [
+            f"arn:aws:sagemaker:{regional}:{kind}"
+            for kind in (
+                f"endpoint/{factory}-{stage}",
+                f"endpoint-config/{factory}-{stage}-v1-abc",
+                f"model/{factory}-{stage}-v1-abc",
+            )
+        ]
+        found.append(f"arn:aws:codebuild:{regional}:project/{factory}-deploy-{stage}")
+        found.append(
+            f"arn:aws:logs:{regional}:log-group:/aws/sagemaker/Endpoints/{factory}-{stage}:log-stream:x"
+        )
+    return [
+        *found,
+        f"arn:aws:sagemaker:{regional}:pipeline/{factory}",
+        f"arn:aws:sagemaker:{regional}:pipeline/{factory}/execution/abc",
+        f"arn:aws:codepipeline:{regional}:{factory}",
+        f"arn:aws:codebuild:{regional}:project/{factory}-build",
+        f"arn:aws:codecommit:{regional}:{factory}",
+        f"arn:aws:lambda:{regional}:function:{factory}-teardown",
+        f"arn:aws:logs:{regional}:log-group:/aws/codebuild/{factory}-build:log-stream:x",
+        f"arn:aws:sns:{regional}:{factory}-notifications",
+    ]
+
+
+def matches(pattern: str, arn: str) -> bool:
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), arn) is not None
+
+
+def test_no_two_resources_share_a_name(synthesise: Synthesise) -> None:
+    first, second = (set(physical_names(synthesise(name=name))) for name in PAIR)
+    assert len(first) == len(second) > 20
+    assert not first & second
+
+
+@pytest.mark.parametrize(("owner", "other"), [PAIR, PAIR[::-1]])
+def test_no_role_reaches_what_the_other_factory_has(synthesise: Synthesise, owner: str, other: str) -> None:
+    statements = list(synthesise(name=owner).statements())
+    reached = [
+        (policy, statement["Sid"], arn)
+        for policy, statement in statements
+        if statement.get("Sid") not in ON_EVERYTHING
+        for pattern in items(statement["Resource"])
+        for arn in arns(other)
+        if matches(pattern, arn)
+    ]
+    assert reached == []
+    # The patterns do match what is the owner's own.
+    patterns = [pattern for _, statement in statements for pattern in items(statement["Resource"])]
+    unreached = [arn for arn in arns(owner) if not any(matches(pattern, arn) for pattern in patterns)]
+    assert all(":sns:" in arn or ":lambda:" in arn or "/x" in arn for arn in unreached), unreached
