@@ -75,7 +75,7 @@ lint: install
 	@$(BIN)/mypy
 
 unit: install
-	@$(BIN)/python -m pytest tests/stacks tests/ml_code tests/localaws tests/operations
+	@$(BIN)/python -m pytest tests/stacks tests/ml_code tests/options tests/localaws tests/operations
 
 e2e: install
 	@$(BIN)/python -m pytest tests/e2e
