@@ -7,7 +7,7 @@ import pytest
 
 from stacks.config import FactoryConfig, SettingError
 from tests.stacks.synthesis import Synthesise, Synthesised
-from tests.stacks.test_encryption import job_requests
+from tests.options.test_encryption import job_requests
 
 EXISTING: dict[str, Any] = {
     "network": "existing",
