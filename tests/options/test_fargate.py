@@ -7,8 +7,8 @@ import pytest
 
 from stacks.config import FactoryConfig, SettingError
 from stacks.mlflow_server.start import database_uri
-from tests.stacks.synthesis import Synthesise, Synthesised
 from tests.options.test_network import EXISTING, groups, private_subnets
+from tests.stacks.synthesis import Synthesise, Synthesised
 
 DIGEST = f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/mlflow@sha256:{'0' * 64}"
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from stacks.config import FactoryConfig, SettingError
-from tests.stacks.synthesis import Synthesise, Synthesised
 from tests.options.test_encryption import job_requests
+from tests.stacks.synthesis import Synthesise, Synthesised
 
 EXISTING: dict[str, Any] = {
     "network": "existing",
