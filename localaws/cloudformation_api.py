@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from localaws.account import Account
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class ApiType:
     """`create` and `attributes` get the service's client; botocore checks names and types of what they pass on."""
 
