@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from localaws.account import Account, Credentials
 from localaws.cloudformation_types import LogGroup
+from localaws.network import require_interfaces
 from localaws.service import ServiceError
 
 MakeRole = Callable[..., tuple[str, Credentials]]
@@ -212,3 +213,27 @@ def test_log_groups_take_only_keys_that_let_the_service_in(local_aws: Account) -
     properties = {"LogGroupName": "/encrypted/with-a-strange-key", "KmsKeyId": key}
     with pytest.raises(ServiceError, match=r"is not allowed to be used by logs\.us-east-1\.amazonaws\.com"):
         LogGroup().create(local_aws, "Stack-Logs", properties)
+
+
+def test_a_container_enters_a_vpc_only_where_its_role_may(local_aws: Account, make_role: MakeRole) -> None:
+    ec2 = local_aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="jobs", Description="jobs", VpcId=vpc)["GroupId"]
+    everything = allow("ec2:*", "*")
+    elsewhere = {
+        "Effect": "Deny",
+        "Action": "ec2:CreateNetworkInterface",
+        "Resource": local_aws.arn("ec2", f"subnet/{subnet}"),
+    }
+
+    def enter(credentials: Credentials, subnets: list[str]) -> None:
+        require_interfaces(local_aws, credentials, subnets, [group], "sagemaker.amazonaws.com")
+
+    _, may = make_role(everything)
+    _, may_not = make_role(everything, elsewhere)
+    enter(may, [subnet])
+    with pytest.raises(ServiceError, match=f"ec2:CreateNetworkInterface on resource: .*{subnet}"):
+        enter(may_not, [subnet])
+    with pytest.raises(ServiceError, match="There is no such subnet or security group"):
+        enter(may, ["subnet-00000000"])
