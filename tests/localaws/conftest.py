@@ -30,7 +30,8 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         state_dir=state_dir,
         port=port,
         region="us-east-1",
-        administrator=create_administrator("core-administrator"),
+        # moto's users are of this process, which may have another such account.
+        administrator=create_administrator(f"core-administrator-{port}"),
         processes=ProcessTable(),
     )
     gateway = Gateway(account)

@@ -162,8 +162,9 @@ def test_project_refuses_by_name_what_would_be_ignored(
         "Environment": {"Type": "LINUX_CONTAINER", "Image": "i", "ComputeType": "BUILD_GENERAL1_SMALL"},
     }
     resource = ProjectResource()
-    with pytest.raises(Exception, match="vpcConfig"):
-        resource.create(account, "stack-Vpc", {**properties, "VpcConfig": {"VpcId": "vpc-1"}})
+    locations = [{"Identifier": "efs", "Location": "efs:/", "MountPoint": "/efs", "Type": "EFS"}]
+    with pytest.raises(Exception, match="fileSystemLocations"):
+        resource.create(account, "stack-Efs", {**properties, "FileSystemLocations": locations})
     with pytest.raises(ValueError, match=r"AWS::CodeBuild::Project\.Environment\.Colour"):
         resource.create(
             account,
