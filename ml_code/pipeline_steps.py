@@ -25,6 +25,7 @@ from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.core.workflow.parameters import ParameterString
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.core.workflow.properties import PropertyFile
+from sagemaker.mlops.workflow import steps as sdk_steps
 from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 from sagemaker.mlops.workflow.pipeline import Pipeline
@@ -55,6 +56,16 @@ _SOME_ROLE_ARN = "arn:aws:iam::000000000000:role/replaced"
 EVALUATION = PropertyFile(name="Evaluation", output_name="evaluation", path="evaluation.json")
 
 
+class _OfflineBoto(boto3.Session):  # type: ignore[misc]
+    """Knows its region and makes no client: a definition calls nothing, and a client takes long to make."""
+
+    def client(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def resource(self, *_: Any, **__: Any) -> None:
+        pass
+
+
 class _OfflineSession(PipelineSession):  # type: ignore[misc]
     """Takes a role as it is: a token of the CDK is none that IAM could expand."""
 
@@ -74,6 +85,16 @@ class _Tuner(HyperparameterTuner):  # type: ignore[misc]
         return definition
 
 
+class _LocalClient:
+    """All that a processing step asks of the SDK's local client, which makes clients of AWS."""
+
+    def create_processing_job(self) -> None:
+        pass
+
+
+sdk_steps.LocalSagemakerClient = _LocalClient
+
+
 def assemble(spec: ModelSpec, settings: PipelineSettings) -> Pipeline:
     with warnings.catch_warnings():
         # "no job being started": the very purpose here
@@ -86,9 +107,11 @@ class _Builder:
         self.spec = spec
         self.settings = settings
         self.session = _OfflineSession(
-            boto_session=boto3.Session(region_name=settings.region),
+            boto_session=_OfflineBoto(region_name=settings.region),
             default_bucket=settings.artifact_bucket,
         )
+        # Not the defaults that the SDK finds in files of the user's.
+        self.session.sagemaker_config = {}
 
     def pipeline(self) -> Pipeline:
         preprocess = self.preprocess()

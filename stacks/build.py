@@ -7,6 +7,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.acknowledgements import acknowledge
 from stacks.logs import log_group
 from stacks.network import Network
 from stacks.permissions import grant_read, grant_write_logs, service_role
@@ -59,5 +60,10 @@ class Build(Construct):
             vpc=network.vpc if network else None,
             subnet_selection=ec2.SubnetSelection(subnets=network.subnets) if network else None,
             security_groups=[network.builds] if network else None,
+        )
+        acknowledge(
+            project,
+            "AwsSolutions-CB4",
+            because="A pipeline's build has no artifacts of its own; the pipeline's lie in its encrypted bucket",
         )
         self.project = project

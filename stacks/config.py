@@ -447,6 +447,10 @@ class FactoryNames:
         return f"{self.factory}-artifacts-{self.account}-{self.region}"
 
     @property
+    def access_log_bucket(self) -> str:
+        return f"{self.factory}-access-logs-{self.account}-{self.region}"
+
+    @property
     def build_project(self) -> str:
         return f"{self.factory}-build"
 

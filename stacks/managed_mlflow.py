@@ -10,8 +10,7 @@ from constructs import Construct
 from stacks.config import FactoryNames
 from stacks.permissions import allow
 
-# What runs and the registry need, without what deletes experiments, models and versions. The actions are
-# those of MLflow's API, which grow with its versions, of one server.
+# What runs and the registry need, without what deletes experiments, models and versions.
 _CALLS = [
     f"sagemaker-mlflow:{verb}*"
     for verb in ("Create", "Finalize", "Get", "List", "Log", "Search", "Set", "Update")
@@ -64,6 +63,8 @@ def mlflow_tracking_server(
     )
     server.node.add_dependency(role)
     arn = server.attr_tracking_server_arn
+    because = "The actions are those of MLflow's API, which grow with its versions, of one server"
     return MlflowServer(
-        tracking_uri=arn, grant_call=lambda grantee: allow(grantee, "CallMlflow", _CALLS, [arn])
+        tracking_uri=arn,
+        grant_call=lambda grantee: allow(grantee, "CallMlflow", _CALLS, [arn], because=because),
     )

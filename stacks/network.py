@@ -34,16 +34,17 @@ class Network(Construct):
     def grant_interfaces(self, grantee: iam.IGrantable, service: str, group: ec2.ISecurityGroup) -> None:
         """What `service` does with a role to put its containers into the subnets."""
         verbs = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
-        # Descriptions have no resource that IAM knows.
-        allow(grantee, "DescribeNetwork", [f"ec2:Describe{verb}" for verb in verbs], ["*"])
+        because = "IAM knows no resource for descriptions"
+        allow(grantee, "DescribeNetwork", [f"ec2:Describe{verb}" for verb in verbs], ["*"], because=because)
+        because = "EC2 names interfaces; in which subnets they are made is limited"
         interfaces = arn(self, "ec2", "network-interface/*")
         subnets = [arn(self, "ec2", f"subnet/{subnet.subnet_id}") for subnet in self.subnets]
         group_arn = arn(self, "ec2", f"security-group/{group.security_group_id}")
         actions = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"]
-        allow(grantee, "MakeInterfaces", actions, [interfaces, *subnets, group_arn])
+        allow(grantee, "MakeInterfaces", actions, [interfaces, *subnets, group_arn], because=because)
         actions = ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterfacePermission"]
         condition = {"StringEquals": {"ec2:AuthorizedService": service}}
-        allow(grantee, "LendInterfaces", actions, [interfaces], condition)
+        allow(grantee, "LendInterfaces", actions, [interfaces], condition, because=because)
 
     def _own(self) -> ec2.IVpc:
         return ec2.Vpc(

@@ -87,7 +87,7 @@ class NewData(Construct):
             "Function",
             function_name=names.new_data,
             description="Starts the delivery pipeline once new data has stopped coming",
-            runtime=lambda_.Runtime.PYTHON_3_13,
+            runtime=lambda_.Runtime.PYTHON_3_14,
             handler="index.handler",
             code=lambda_.Code.from_asset(str(_CODE), exclude=["__pycache__", "*.pyc"]),
             role=self._role.without_policy_updates(),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
@@ -9,6 +10,10 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import IConstruct
+
+from stacks.acknowledgements import acknowledge_patterns
+
+_OBJECTS = "Objects under one prefix, which has one kind of writer; their keys are made at run time"
 
 
 def arn(scope: IConstruct, service: str, path: str) -> str:
@@ -36,11 +41,16 @@ def allow(
     actions: Sequence[str],
     resources: Sequence[str],
     conditions: Mapping[str, Mapping[str, str | list[str]]] | None = None,
+    *,
+    because: str | None = None,
 ) -> None:
+    """`because` says why there are patterns: names that no policy can know."""
     statement = iam.PolicyStatement(
         sid=sid, actions=list(actions), resources=list(resources), conditions=conditions
     )
     grantee.grant_principal.add_to_principal_policy(statement)
+    if because:
+        acknowledge_patterns(cast(IConstruct, grantee.grant_principal), actions, resources, because)
 
 
 def grant_pass_role(grantee: iam.IGrantable, role: iam.IRole, service: str) -> None:
@@ -56,14 +66,16 @@ def grant_list(grantee: iam.IGrantable, sid: str, *buckets: s3.IBucket) -> None:
 
 def grant_read(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
     actions = ["s3:GetObject", "s3:GetObjectVersion"]
-    allow(grantee, sid, actions, [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes])
+    objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
+    allow(grantee, sid, actions, objects, because=_OBJECTS)
     if bucket.encryption_key:
         _grant_key(grantee, "DecryptObjects", ["kms:Decrypt"], bucket.encryption_key)
 
 
 def grant_write(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
     actions = ["s3:AbortMultipartUpload", "s3:PutObject"]
-    allow(grantee, sid, actions, [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes])
+    objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
+    allow(grantee, sid, actions, objects, because=_OBJECTS)
     if bucket.encryption_key:
         # The parts of a large upload are read again to join them.
         actions = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -87,7 +99,7 @@ def grant_write_logs(grantee: iam.IGrantable, *log_groups: logs.ILogGroup) -> No
     """For log groups that the stack owns: no CreateLogGroup, or a late line brings a deleted group back."""
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
     streams = [arn(group, "logs", f"log-group:{group.log_group_name}:*") for group in log_groups]
-    allow(grantee, "WriteLogs", actions, streams)
+    allow(grantee, "WriteLogs", actions, streams, because="The service names the streams of this one group")
 
 
 def grant_image(grantee: iam.IGrantable, scope: IConstruct, image_uri: str) -> None:
@@ -99,7 +111,8 @@ def grant_image(grantee: iam.IGrantable, scope: IConstruct, image_uri: str) -> N
     image = f"arn:{Stack.of(scope).partition}:ecr:{region}:{account}:repository/{repository}"
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     allow(grantee, "PullImage", pull, [image])
-    allow(grantee, "LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"])
+    because = "IAM knows no resource for a registry's token"
+    allow(grantee, "LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"], because=because)
 
 
 def grant_container(
@@ -107,5 +120,6 @@ def grant_container(
 ) -> None:
     """What SageMaker does with the role of a job or model besides its data: pull the image, report metrics."""
     grant_image(grantee, scope, image_uri)
+    because = "IAM knows no resource for metrics; the namespace is a condition"
     condition = {"StringEquals": {"cloudwatch:namespace": list(metric_namespaces)}}
-    allow(grantee, "PutMetrics", ["cloudwatch:PutMetricData"], ["*"], condition)
+    allow(grantee, "PutMetrics", ["cloudwatch:PutMetricData"], ["*"], condition, because=because)

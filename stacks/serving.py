@@ -20,6 +20,9 @@ from stacks.permissions import (
 )
 from stacks.storage import SERVING
 
+# Why policies have patterns.
+_DEPLOYMENTS = "One a deployment, named after its endpoint"
+
 
 class Serving(Construct):
     """What endpoints need to exist. Deployments make the endpoints themselves: they know the model version."""
@@ -72,14 +75,22 @@ class Serving(Construct):
         """Make, replace, invoke and remove the endpoint of one stage, and nothing of another stage's."""
         endpoint, config, model = self._arns(stage)
         verbs = ("Create", "Delete", "Describe")
-        allow(grantee, "DeployModel", [f"sagemaker:{verb}Model" for verb in verbs], [model])
-        allow(grantee, "DeployConfig", [f"sagemaker:{verb}EndpointConfig" for verb in verbs], [config])
+        allow(
+            grantee,
+            "DeployModel",
+            [f"sagemaker:{verb}Model" for verb in verbs],
+            [model],
+            because=_DEPLOYMENTS,
+        )
+        actions = [f"sagemaker:{verb}EndpointConfig" for verb in verbs]
+        allow(grantee, "DeployConfig", actions, [config], because=_DEPLOYMENTS)
         # SageMaker checks these two against the endpoint and against its configuration.
         actions = ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"]
-        allow(grantee, "DeployEndpoint", actions, [endpoint, config])
+        allow(grantee, "DeployEndpoint", actions, [endpoint, config], because=_DEPLOYMENTS)
         actions = ["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint"]
         allow(grantee, "UseEndpoint", actions, [endpoint])
-        allow(grantee, "TagDeployment", ["sagemaker:AddTags"], [endpoint, config, model])
+        resources = [endpoint, config, model]
+        allow(grantee, "TagDeployment", ["sagemaker:AddTags"], resources, because=_DEPLOYMENTS)
         grant_pass_role(grantee, self.role, "sagemaker.amazonaws.com")
 
     def grant_remove(self, grantee: iam.IGrantable) -> None:
@@ -87,11 +98,14 @@ class Serving(Construct):
         endpoints, configs, models = zip(*map(self._arns, ENDPOINT_STAGES), strict=True)
         actions = ["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint"]
         allow(grantee, "RemoveEndpoints", actions, endpoints)
-        allow(grantee, "RemoveConfigs", ["sagemaker:DeleteEndpointConfig"], configs)
-        allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models)
-        allow(grantee, "ReadTags", ["sagemaker:ListTags"], [*endpoints, *configs, *models])
-        # Lists of a whole account: IAM knows no resource for them.
-        allow(grantee, "FindDeployments", ["sagemaker:ListEndpointConfigs", "sagemaker:ListModels"], ["*"])
+        actions = ["sagemaker:DeleteEndpointConfig"]
+        allow(grantee, "RemoveConfigs", actions, configs, because=_DEPLOYMENTS)
+        allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models, because=_DEPLOYMENTS)
+        resources = [*endpoints, *configs, *models]
+        allow(grantee, "ReadTags", ["sagemaker:ListTags"], resources, because=_DEPLOYMENTS)
+        because = "IAM knows no resource for lists of an account"
+        actions = ["sagemaker:ListEndpointConfigs", "sagemaker:ListModels"]
+        allow(grantee, "FindDeployments", actions, ["*"], because=because)
 
     def _arns(self, stage: str) -> tuple[str, str, str]:
         """Endpoint, endpoint configurations, models. Deployments name the latter two after the first."""

@@ -64,7 +64,7 @@ class Teardown(Construct):
             "Function",
             function_name=name,
             description="Runs first on cdk destroy",
-            runtime=lambda_.Runtime.PYTHON_3_13,
+            runtime=lambda_.Runtime.PYTHON_3_14,
             handler="index.handler",
             code=lambda_.Code.from_asset(str(_CODE), exclude=["__pycache__", "*.pyc"]),
             role=role.without_policy_updates(),
@@ -110,4 +110,7 @@ def _allow_empty(role: iam.Role, buckets: list[s3.Bucket]) -> None:
     actions = ["s3:ListBucketMultipartUploads", "s3:ListBucketVersions"]
     allow(role, "ListVersions", actions, [bucket.bucket_arn for bucket in buckets])
     actions = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"]
-    allow(role, "EmptyBuckets", actions, [bucket.arn_for_objects("*") for bucket in buckets])
+    objects = [bucket.arn_for_objects("*") for bucket in buckets]
+    allow(
+        role, "EmptyBuckets", actions, objects, because="A bucket can be deleted only when nothing is in it"
+    )

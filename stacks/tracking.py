@@ -77,4 +77,5 @@ class Tracking(Construct):
         grant_read(role, "ReadMlflowArtifacts", self._artifact_bucket, MLFLOW)
         grant_write(role, "WriteMlflowArtifacts", self._artifact_bucket, MLFLOW)
         objects = self._artifact_bucket.arn_for_objects(f"{MLFLOW}*")
-        allow(role, "DeleteMlflowArtifacts", ["s3:DeleteObject"], [objects])
+        because = "MLflow names its artifacts"
+        allow(role, "DeleteMlflowArtifacts", ["s3:DeleteObject"], [objects], because=because)

@@ -28,6 +28,11 @@ _SAGEMAKER = "sagemaker.amazonaws.com"
 JOB_LOG_GROUPS = ("/aws/sagemaker/ProcessingJobs", "/aws/sagemaker/TrainingJobs")
 _JOB_TYPES = {"ProcessingJob": "processing-job", "HyperParameterTuningJob": "hyper-parameter-tuning-job"}
 
+# Why policies have patterns.
+_EXECUTIONS = "SageMaker names the executions of this one pipeline"
+_JOBS = "SageMaker names a pipeline's jobs after its executions"
+_STREAMS = "A stream a job, in log groups that SageMaker shares among all jobs of the account"
+
 
 class Training(Construct):
     """The SageMaker pipeline, the role that it starts jobs with, and the role that the jobs run with."""
@@ -111,6 +116,7 @@ class Training(Construct):
             "FollowPipeline",
             ["sagemaker:DescribePipelineExecution", "sagemaker:ListPipelineExecutionSteps"],
             [f"{pipeline}/execution/*"],
+            because=_EXECUTIONS,
         )
         allow(
             grantee,
@@ -122,12 +128,14 @@ class Training(Construct):
                 "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
             ],
             [*self._job_arns(), arn(self, "sagemaker", "training-job/*")],
+            because=_JOBS,
         )
         allow(
             grantee,
             "ReadJobLogs",
             ["logs:DescribeLogStreams", "logs:GetLogEvents"],
             self._log_group_arns(),
+            because=_STREAMS,
         )
         grant_pass_role(grantee, self.pipeline_role, _SAGEMAKER)
 
@@ -148,11 +156,12 @@ class Training(Construct):
                 "sagemaker:StopPipelineExecution",
             ],
             [f"{pipeline}/execution/*"],
+            because=_EXECUTIONS,
         )
         actions = [f"sagemaker:{verb}{job}" for verb in ("Describe", "Stop") for job in _JOB_TYPES]
-        allow(grantee, "StopJobs", actions, self._job_arns())
+        allow(grantee, "StopJobs", actions, self._job_arns(), because=_JOBS)
         actions = ["logs:DeleteLogStream", "logs:DescribeLogStreams"]
-        allow(grantee, "DeleteJobLogs", actions, self._log_group_arns())
+        allow(grantee, "DeleteJobLogs", actions, self._log_group_arns(), because=_STREAMS)
 
     def _allow_jobs(
         self, image_uri: str, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket, tracking: Tracking
@@ -163,14 +172,15 @@ class Training(Construct):
         grant_write(self.job_role, "WriteResults", artifact_bucket, RESULTS)
         tracking.grant_read_write(self.job_role)
         actions = ["CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents"]
-        allow(self.job_role, "WriteLogs", [f"logs:{action}" for action in actions], self._log_group_arns())
+        actions = [f"logs:{action}" for action in actions]
+        allow(self.job_role, "WriteLogs", actions, self._log_group_arns(), because=_STREAMS)
         grant_container(self.job_role, self, image_uri, *JOB_LOG_GROUPS)
 
     def _allow_pipeline(self, artifact_bucket: s3.IBucket) -> None:
         role = self.pipeline_role
         verbs = ("Create", "Describe", "Stop")
         actions = [f"sagemaker:{verb}{job}" for verb in verbs for job in _JOB_TYPES]
-        allow(role, "RunJobs", [*actions, "sagemaker:AddTags"], self._job_arns())
+        allow(role, "RunJobs", [*actions, "sagemaker:AddTags"], self._job_arns(), because=_JOBS)
         # The best training job is a property of the tuning step.
         list_trainings = "sagemaker:ListTrainingJobsForHyperParameterTuningJob"
         allow(
@@ -178,6 +188,7 @@ class Training(Construct):
             "RankTrainingJobs",
             [list_trainings],
             [arn(self, "sagemaker", "hyper-parameter-tuning-job/*")],
+            because=_JOBS,
         )
         # Condition steps read property files, which evaluation writes.
         grant_read(role, "ReadPropertyFiles", artifact_bucket, RESULTS)

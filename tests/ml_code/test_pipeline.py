@@ -1,25 +1,14 @@
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import boto3
 import pytest
-from botocore.model import Shape
-from botocore.validate import ParamValidator
 
 from ml_code.pipeline import PipelineSettings, pipeline_definition, scikit_learn_image_uri
 from ml_code.spec import ModelSpec
+from tests.ml_code.definition import all_steps, dangling_references, invalid_requests, references
 
-REQUESTS = {
-    "Processing": ("CreateProcessingJob", "ProcessingJobName"),
-    "Tuning": ("CreateHyperParameterTuningJob", "HyperParameterTuningJobName"),
-}
-OUTPUTS = {
-    "Processing": ("DescribeProcessingJob",),
-    "Tuning": ("DescribeHyperParameterTuningJob", "ListTrainingJobsForHyperParameterTuningJob"),
-}
 SETTINGS = PipelineSettings(
     pipeline_name="model-factory",
     region="eu-central-1",
@@ -37,9 +26,7 @@ def definition(spec: ModelSpec) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def steps(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    gate = next(step for step in definition["Steps"] if step["Name"] == "Gate")
-    branches = gate["Arguments"]["IfSteps"] + gate["Arguments"]["ElseSteps"]
-    return {step["Name"]: step for step in [*definition["Steps"], *branches]}
+    return all_steps(definition)
 
 
 def test_the_definition_depends_on_its_arguments_only(
@@ -65,29 +52,18 @@ def test_steps_parameters_and_branches(definition: dict[str, Any], steps: dict[s
     assert definition["PipelineExperimentConfig"] is None
 
 
-def test_each_request_has_the_shape_that_the_service_takes(steps: dict[str, Any]) -> None:
-    model = boto3.client("sagemaker", region_name="eu-central-1").meta.service_model
-    for step in steps.values():
-        if step["Type"] not in REQUESTS:
-            continue
-        operation, job_name = REQUESTS[step["Type"]]
-        request = {**_placeholders(step["Arguments"]), job_name: "job"}
-        errors = ParamValidator().validate(request, model.operation_model(operation).input_shape)
-        assert not errors.has_errors(), f"{step['Name']}: {errors.generate_report()}"
+def test_each_request_has_the_shape_that_the_service_takes(definition: dict[str, Any]) -> None:
+    assert invalid_requests(definition) == []
 
 
-def test_each_property_reference_is_in_the_service_s_answer(steps: dict[str, Any]) -> None:
-    model = boto3.client("sagemaker", region_name="eu-central-1").meta.service_model
-    references = [text for text in _references(list(steps.values())) if text.startswith("Steps.")]
-    assert "Steps.Evaluate.ExitMessage" in references
-    for reference in references:
-        _, name, path = reference.split(".", 2)
-        if path.startswith("PropertyFiles."):
-            files = [file["PropertyFileName"] for file in steps[name]["PropertyFiles"]]
-            assert path.removeprefix("PropertyFiles.") in files
-            continue
-        shapes = [model.operation_model(found).output_shape for found in OUTPUTS[steps[name]["Type"]]]
-        assert any(_reaches(shape, path) for shape in shapes), reference
+def test_each_property_reference_is_in_the_service_s_answer(definition: dict[str, Any]) -> None:
+    assert dangling_references(definition) == []
+
+
+def test_a_wrong_request_and_a_wrong_reference_are_found(definition: dict[str, Any]) -> None:
+    text = json.dumps(definition)
+    assert invalid_requests(json.loads(text.replace('"RoleArn"', '"Role"')))
+    assert dangling_references(json.loads(text.replace(".ExitMessage", ".LastWords")))
 
 
 def test_the_tuning_job_is_what_model_yaml_says(spec: ModelSpec, steps: dict[str, Any]) -> None:
@@ -141,10 +117,7 @@ def test_spot_training_waits_and_keeps_checkpoints_for_each_execution(spec: Mode
     assert checkpoints["LocalPath"] == training["Environment"]["CHECKPOINT_DIR"] == "/opt/ml/checkpoints"
     parts = checkpoints["S3Uri"]["Std:Join"]["Values"]
     assert parts[2:] == ["runs", {"Get": "Execution.PipelineExecutionId"}, "checkpoints"]
-    model = boto3.client("sagemaker", region_name="eu-central-1").meta.service_model
-    shape = model.operation_model("CreateHyperParameterTuningJob").input_shape
-    request = {**_placeholders(steps["Tune"]["Arguments"]), "HyperParameterTuningJobName": "job"}
-    assert not ParamValidator().validate(request, shape).has_errors()
+    assert invalid_requests({"Steps": list(steps.values())}) == []
 
 
 def test_a_warm_pool_reaches_the_training_jobs(spec: ModelSpec) -> None:
@@ -158,7 +131,7 @@ def test_the_cached_step_is_found_by_code_and_content_of_the_data(spec: ModelSpe
     cached = {name for name, step in steps.items() if step.get("CacheConfig", {}).get("Enabled")}
     assert cached == {"Preprocess"}
     assert steps["Preprocess"]["CacheConfig"]["ExpireAfter"] == "P30D"
-    names = set(_references(steps["Preprocess"]["Arguments"]["AppSpecification"]))
+    names = set(references(steps["Preprocess"]["Arguments"]["AppSpecification"]))
     assert "Parameters.DataVersion" in names
 
 
@@ -180,39 +153,3 @@ def test_a_region_without_the_image_is_refused() -> None:
     assert scikit_learn_image_uri("eu-central-1").endswith("/sagemaker-scikit-learn:1.9-0-cpu-py3")
     with pytest.raises(ValueError, match="region is 'mars-north-1'; allowed: a region with"):
         scikit_learn_image_uri("mars-north-1")
-
-
-def _placeholders(value: Any) -> Any:
-    """The request as at run time, with some text for each pipeline variable."""
-    if isinstance(value, list):
-        return [_placeholders(part) for part in value]
-    if isinstance(value, dict):
-        if set(value) <= {"Get", "Std:Join", "Std:JsonGet"} and value:
-            return "s3://placeholder"
-        return {key: _placeholders(part) for key, part in value.items()}
-    return value
-
-
-def _references(value: Any) -> Iterator[str]:
-    if isinstance(value, list):
-        for part in value:
-            yield from _references(part)
-    elif isinstance(value, dict):
-        if set(value) == {"Get"}:
-            yield value["Get"]
-        for part in value.values():
-            yield from _references(part)
-
-
-def _reaches(shape: Shape, path: str) -> bool:
-    """`Outputs['train'].S3Output` goes through a list of structures, as SageMaker reads it."""
-    for part in path.replace("[", ".[").split("."):
-        if part.startswith("["):
-            if shape.type_name != "list":
-                return False
-            shape = shape.member
-        elif shape.type_name != "structure" or part not in shape.members:
-            return False
-        else:
-            shape = shape.members[part]
-    return True

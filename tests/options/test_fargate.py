@@ -7,10 +7,10 @@ import pytest
 
 from stacks.config import FactoryConfig, SettingError
 from stacks.mlflow_server.start import database_uri
-from tests.options.test_network import EXISTING, groups, private_subnets
+from tests.options.test_network import groups, private_subnets
+from tests.stacks.configurations import EXISTING_NETWORK as EXISTING
+from tests.stacks.configurations import MLFLOW_IMAGE
 from tests.stacks.synthesis import Synthesise, Synthesised
-
-DIGEST = f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/mlflow@sha256:{'0' * 64}"
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ def fargate(synthesise: Synthesise) -> Synthesised:
 
 @pytest.fixture(scope="session")
 def kept(synthesise: Synthesise) -> Synthesised:
-    return synthesise(**EXISTING, mlflow="fargate", stage="prod", mlflow_image=DIGEST)
+    return synthesise(**EXISTING, mlflow="fargate", stage="prod", mlflow_image=MLFLOW_IMAGE)
 
 
 def container(factory: Synthesised) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def test_the_role_of_the_start_reads_one_secret_and_writes_one_log(fargate: Synt
 
 
 def test_an_image_of_ecr_is_pulled_by_permission(kept: Synthesised) -> None:
-    assert container(kept)["Image"] == DIGEST
+    assert container(kept)["Image"] == MLFLOW_IMAGE
     (pull,) = [
         each for policy, each in kept.statements() if "StartRole" in policy and each["Sid"] == "PullImage"
     ]

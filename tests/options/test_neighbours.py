@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from stacks.config import ENDPOINT_STAGES
+from tests.stacks.configurations import CONFIGURATIONS
 from tests.stacks.synthesis import ACCOUNT, REGION, Synthesise, Synthesised
-from tests.stacks.test_permissions import ON_EVERYTHING, items
+from tests.stacks.wildcards import ON_EVERYTHING, items
 
 PAIR = ("digits", "digits-eu")
 
@@ -62,14 +63,14 @@ def matches(pattern: str, arn: str) -> bool:
 
 
 def test_no_two_resources_share_a_name(synthesise: Synthesise) -> None:
-    first, second = (set(physical_names(synthesise(name=name))) for name in PAIR)
+    first, second = (set(physical_names(synthesise(**CONFIGURATIONS[name]))) for name in PAIR)
     assert len(first) == len(second) > 20
     assert not first & second
 
 
 @pytest.mark.parametrize(("owner", "other"), [PAIR, PAIR[::-1]])
 def test_no_role_reaches_what_the_other_factory_has(synthesise: Synthesise, owner: str, other: str) -> None:
-    statements = list(synthesise(name=owner).statements())
+    statements = list(synthesise(**CONFIGURATIONS[owner]).statements())
     reached = [
         (policy, statement["Sid"], arn)
         for policy, statement in statements

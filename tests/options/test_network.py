@@ -7,14 +7,8 @@ import pytest
 
 from stacks.config import FactoryConfig, SettingError
 from tests.options.test_encryption import job_requests
+from tests.stacks.configurations import EXISTING_NETWORK as EXISTING
 from tests.stacks.synthesis import Synthesise, Synthesised
-
-EXISTING: dict[str, Any] = {
-    "network": "existing",
-    "vpc_id": "vpc-0a1b2c3d",
-    "private_subnet_ids": ("subnet-0a1b2c3d", "subnet-1a1b2c3d"),
-    "availability_zones": ("eu-central-1a", "eu-central-1b"),
-}
 
 
 @pytest.fixture(scope="session", params=["own", "existing"])

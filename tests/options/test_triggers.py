@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.stacks.configurations import CONFIGURATIONS, CONNECTION
 from tests.stacks.synthesis import ACCOUNT, REGION, Synthesise, Synthesised
 
 PIPELINE_ARN = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:model-factory"
-CONNECTION = f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/0a1b"
-GITHUB = {"source": "github", "repository": "acme/digits"}
 
 
 def pipeline(factory: Synthesised) -> Any:
@@ -60,33 +59,27 @@ def test_the_build_gets_the_pipeline_s_variables(factory: Synthesised) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
+    ("configuration", "expected"),
     [
-        ({}, {"aws.codecommit": "push"}),
-        ({"trigger_on_push": False}, {}),
-        (
-            {"trigger_schedule": "rate(1 day)"},
-            {"aws.codecommit": "push", "rate(1 day)": "schedule rate(1 day)"},
-        ),
-        (
-            {"trigger_on_push": False, "trigger_schedule": "cron(0 3 ? * MON *)"},
-            {"cron(0 3 ? * MON *)": "schedule cron(0 3 ? * MON *)"},
-        ),
-        ({**GITHUB, "trigger_schedule": "rate(1 day)"}, {"rate(1 day)": "schedule rate(1 day)"}),
+        ("default", {"aws.codecommit": "push"}),
+        ("by-hand", {}),
+        ("scheduled", {"aws.codecommit": "push", "rate(1 day)": "schedule rate(1 day)"}),
+        ("cron", {"cron(0 3 ? * MON *)": "schedule cron(0 3 ? * MON *)"}),
+        ("github", {"rate(1 day)": "schedule rate(1 day)"}),
     ],
 )
 def test_each_rule_says_why_it_starts_a_delivery(
-    synthesise: Synthesise, settings: dict[str, Any], expected: dict[str, str]
+    synthesise: Synthesise, configuration: str, expected: dict[str, str]
 ) -> None:
-    factory = synthesise(**settings)
+    factory = synthesise(**CONFIGURATIONS[configuration])
     assert reasons(factory) == expected
     teardown = factory.only("AWS::CloudFormation::CustomResource")["Properties"]
     assert len(teardown["RuleNames"]) == len(expected)
 
 
 def test_the_branch_is_followed_and_seeded(synthesise: Synthesise) -> None:
-    factory = synthesise(branch="release/1")
-    (rule,) = starting_rules(factory)
+    factory = synthesise(**CONFIGURATIONS["scheduled"])
+    (rule,) = (each for each in starting_rules(factory) if "EventPattern" in each)
     assert rule["EventPattern"]["detail"]["referenceName"] == ["release/1"]
     assert source(factory)["Configuration"]["BranchName"] == "release/1"
     assert factory.only("AWS::CodeCommit::Repository")["Properties"]["Code"]["BranchName"] == "release/1"
@@ -103,10 +96,10 @@ def test_the_branch_is_followed_and_seeded(synthesise: Synthesise) -> None:
 def test_a_connection_is_made_for_each_provider(
     synthesise: Synthesise, provider: str, kind: str, host: str
 ) -> None:
-    factory = synthesise(source=provider, repository="acme/digits")
+    factory = synthesise(**CONFIGURATIONS[provider])
     assert factory.only("AWS::CodeConnections::Connection")["Properties"]["ProviderType"] == kind
     assert not factory.of_type("AWS::CodeCommit::Repository")
-    assert not starting_rules(factory)
+    assert not [rule for rule in starting_rules(factory) if "EventPattern" in rule]
     assert source(factory)["ActionTypeId"]["Provider"] == "CodeStarSourceConnection"
     assert source(factory)["Configuration"]["FullRepositoryId"] == "acme/digits"
     assert factory.outputs["RepositoryCloneUrl"]["Value"] == f"https://{host}/acme/digits.git"
@@ -115,7 +108,7 @@ def test_a_connection_is_made_for_each_provider(
 
 
 def test_an_existing_connection_is_used_and_only_that(synthesise: Synthesise) -> None:
-    factory = synthesise(**GITHUB, connection_arn=CONNECTION)
+    factory = synthesise(**CONFIGURATIONS["connection"])
     assert not factory.of_type("AWS::CodeConnections::Connection")
     assert source(factory)["Configuration"]["ConnectionArn"] == CONNECTION
     (fetch,) = (each for _, each in factory.statements() if each["Sid"] == "FetchSource")
@@ -123,20 +116,17 @@ def test_an_existing_connection_is_used_and_only_that(synthesise: Synthesise) ->
 
 
 @pytest.mark.parametrize(
-    ("settings", "paths"),
+    ("provider", "paths"),
     [
-        ({}, None),
-        ({"trigger_paths": ("ml_code/**",)}, {"Includes": ["ml_code/**"]}),
-        (
-            {"trigger_paths": ("ml_code/**",), "trigger_excluded_paths": ("**/*.md",)},
-            {"Includes": ["ml_code/**"], "Excludes": ["**/*.md"]},
-        ),
+        ("github", None),
+        ("gitlab", {"Includes": ["ml_code/**"]}),
+        ("bitbucket", {"Includes": ["ml_code/**"], "Excludes": ["**/*.md"]}),
     ],
 )
 def test_pushes_by_connection_are_filtered_by_branch_and_path(
-    synthesise: Synthesise, settings: dict[str, Any], paths: dict[str, list[str]] | None
+    synthesise: Synthesise, provider: str, paths: dict[str, list[str]] | None
 ) -> None:
-    (trigger,) = pipeline(synthesise(**GITHUB, branch="release", **settings))["Triggers"]
+    (trigger,) = pipeline(synthesise(**CONFIGURATIONS[provider]))["Triggers"]
     git = trigger["GitConfiguration"]
     assert git["SourceActionName"] == "Source"
     (push,) = git["Push"]
@@ -145,11 +135,11 @@ def test_pushes_by_connection_are_filtered_by_branch_and_path(
 
 
 def test_without_push_a_connection_triggers_nothing(synthesise: Synthesise) -> None:
-    assert "Triggers" not in pipeline(synthesise(**GITHUB, trigger_on_push=False))
+    assert "Triggers" not in pipeline(synthesise(**CONFIGURATIONS["connection"]))
 
 
 def test_new_data_moves_one_schedule(synthesise: Synthesise) -> None:
-    factory = synthesise(trigger_on_new_data=True, new_data_quiet_seconds=60)
+    factory = synthesise(**CONFIGURATIONS["new-data"])
     (rule,) = (each for each in starting_rules(factory) if each["EventPattern"]["source"] == ["aws.s3"])
     bucket = f"model-factory-data-{ACCOUNT}-{REGION}"
     assert rule["EventPattern"]["detail"] == {
@@ -177,7 +167,7 @@ def test_new_data_moves_one_schedule(synthesise: Synthesise) -> None:
 
 
 def test_the_function_of_new_data_may_do_four_things(synthesise: Synthesise) -> None:
-    factory = synthesise(trigger_on_new_data=True, new_data_quiet_seconds=60)
+    factory = synthesise(**CONFIGURATIONS["new-data"])
     allowed = {
         statement["Sid"]: statement["Resource"]
         for policy, statement in factory.statements()
@@ -193,13 +183,7 @@ def test_the_function_of_new_data_may_do_four_things(synthesise: Synthesise) -> 
 
 
 def test_settings_of_compute_reach_the_build(synthesise: Synthesise) -> None:
-    factory = synthesise(
-        preprocess_instance_type="ml.m5.xlarge",
-        training_spot=True,
-        training_max_wait_seconds=9000,
-        evaluate_max_runtime_seconds=900,
-        step_cache_days=30,
-    )
+    factory = synthesise(**CONFIGURATIONS["compute"])
     (build,) = (
         each["Properties"]
         for each in factory.of_type("AWS::CodeBuild::Project").values()

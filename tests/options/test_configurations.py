@@ -1,0 +1,67 @@
+"""What must hold for every configuration."""
+
+import json
+from dataclasses import fields
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+
+from stacks.config import FactoryConfig
+from tests.ml_code.definition import dangling_references, invalid_requests
+from tests.options.proof import Proof
+from tests.stacks.configurations import CONFIGURATIONS
+from tests.stacks.synthesis import Synthesised
+from tests.stacks.test_stack import (  # noqa: F401 (pytest finds them here)
+    test_buckets_are_private_encrypted_and_speak_tls_only,
+    test_data_is_versioned,
+    test_every_taggable_resource_bears_the_factory,
+    test_teardown_is_deleted_before_anything_that_it_cleans,
+    test_the_first_run_finds_all_that_a_build_calls_and_who_tells_of_its_failure,
+    test_the_outputs_name_what_a_person_needs,
+)
+
+
+@pytest.fixture
+def factory(proof: Proof) -> Synthesised:
+    """Of each configuration, for the tests that are imported here."""
+    return proof.factory
+
+
+@pytest.mark.parametrize("setting", fields(FactoryConfig), ids=lambda setting: setting.name)
+def test_every_setting_is_proved_with_every_option(setting: Any) -> None:
+    proved = [getattr(FactoryConfig(**each), setting.name) for each in CONFIGURATIONS.values()]
+    options = (True, False) if setting.type is bool else get_args(setting.type)
+    if setting.type is bool or get_origin(setting.type) is Literal:
+        assert not [option for option in options if option not in proved]
+    else:
+        default = getattr(FactoryConfig(), setting.name)
+        assert [value for value in proved if value != default], f"no configuration sets {setting.name}"
+
+
+def test_no_reviewer_s_finding_is_open(proof: Proof) -> None:
+    assert not proof.findings, "\n".join(proof.findings)
+
+
+def test_every_acknowledgement_still_covers_a_finding(proof: Proof) -> None:
+    assert proof.acknowledged == proof.covering
+
+
+def test_cloudformation_s_linter_finds_nothing(proof: Proof) -> None:
+    assert not proof.lint, "\n".join(proof.lint)
+
+
+def test_a_push_writes_the_definition_of_the_template(proof: Proof) -> None:
+    assert definition(proof) == json.loads(proof.pushed_definition)
+
+
+def test_each_request_of_the_definition_has_the_shape_that_the_service_takes(proof: Proof) -> None:
+    assert invalid_requests(definition(proof)) == []
+
+
+def test_each_property_reference_of_the_definition_is_in_the_service_s_answer(proof: Proof) -> None:
+    assert dangling_references(definition(proof)) == []
+
+
+def definition(proof: Proof) -> dict[str, Any]:
+    pipeline = proof.factory.only("AWS::SageMaker::Pipeline")["Properties"]
+    return dict(json.loads(pipeline["PipelineDefinition"]["PipelineDefinitionBody"]))

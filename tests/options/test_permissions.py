@@ -1,0 +1,33 @@
+"""What tests/stacks demands of the default's permissions, of every configuration."""
+
+import pytest
+
+from tests.options.conftest import Proofs
+from tests.options.proof import Proof
+from tests.stacks.configurations import CONFIGURATIONS
+from tests.stacks.synthesis import Synthesised
+from tests.stacks.test_permissions import (  # noqa: F401 (pytest finds them here)
+    test_a_deployment_touches_nothing_of_the_other_stage,
+    test_action_patterns_are_listed,
+    test_endpoints_read_models_and_write_nothing_but_logs,
+    test_every_pass_role_names_one_role_and_its_service,
+    test_metrics_are_limited_to_a_namespace,
+    test_no_role_has_a_managed_policy,
+    test_resource_patterns_are_listed,
+    test_statement_ids_are_unique_within_a_policy_as_iam_demands,
+    test_statements_on_everything_are_listed,
+)
+from tests.stacks.wildcards import ACTIONS, ON_EVERYTHING, PATTERNS, action_patterns, on_everything, patterns
+
+
+@pytest.fixture
+def factory(proof: Proof) -> Synthesised:
+    """Of each configuration, for the tests that are imported here."""
+    return proof.factory
+
+
+def test_each_listed_wildcard_is_still_needed(proofs: Proofs) -> None:
+    factories = [proofs[name].factory for name in CONFIGURATIONS]
+    assert {action for factory in factories for action in action_patterns(factory)} == ACTIONS.keys()
+    assert {sid for factory in factories for sid in on_everything(factory)} == ON_EVERYTHING.keys()
+    assert {pattern for factory in factories for pattern in patterns(factory)} == PATTERNS.keys()

@@ -1,0 +1,66 @@
+"""What single settings change."""
+
+import json
+
+from tests.ml_code.definition import all_steps
+from tests.stacks.configurations import CONFIGURATIONS
+from tests.stacks.synthesis import ACCOUNT, Synthesise, environment
+from tests.stacks.test_stack import assert_tagged
+
+
+def test_settings_reach_the_deployments(synthesise: Synthesise) -> None:
+    factory = synthesise(**CONFIGURATIONS["digits-eu"])
+    assert environment(factory, "digits-eu-deploy-production")["SERVERLESS_MEMORY_MB"] == "4096"
+
+
+def test_prod_keeps_data_and_protects_the_stack(synthesise: Synthesise) -> None:
+    factory = synthesise(stage="prod")
+    assert factory.is_protected
+    kept = {found["Type"] for found in factory.resources.values() if found.get("DeletionPolicy") == "Retain"}
+    assert kept == {
+        "AWS::S3::Bucket",
+        "AWS::SageMaker::MlflowApp",
+        "AWS::IAM::Role",
+        "AWS::IAM::Policy",
+        "AWS::CodeCommit::Repository",
+    }
+    assert factory.only("AWS::CloudFormation::CustomResource")["Properties"]["BucketNames"] == []
+    removed = [statement for _, statement in factory.statements() if statement.get("Sid") == "EmptyBuckets"]
+    assert not removed
+
+
+def test_prod_logs_who_touches_its_buckets(synthesise: Synthesise) -> None:
+    buckets = [each["Properties"] for each in synthesise(stage="prod").of_type("AWS::S3::Bucket").values()]
+    (logs,) = (bucket["BucketName"] for bucket in buckets if "LoggingConfiguration" not in bucket)
+    assert "-access-logs-" in logs
+    prefixes = {
+        bucket["LoggingConfiguration"]["LogFilePrefix"]
+        for bucket in buckets
+        if bucket.get("LoggingConfiguration", {}).get("DestinationBucketName") == logs
+    }
+    assert prefixes == {"data/", "artifacts/"}
+
+
+def test_every_taggable_resource_bears_the_tags_of_the_settings(synthesise: Synthesise) -> None:
+    factory = synthesise(tags={"cost-center": "4711"})
+    assert_tagged(factory, "cost-center", "4711")
+    assert_tagged(factory, "model-factory", "model-factory")
+    deployment = environment(factory, "model-factory-deploy-production")
+    assert json.loads(deployment["TAGS"]) == {"cost-center": "4711"}
+    body = json.loads(
+        factory.only("AWS::SageMaker::Pipeline")["Properties"]["PipelineDefinition"]["PipelineDefinitionBody"]
+    )
+    jobs = [step for step in all_steps(body).values() if step["Type"] in ("Processing", "Tuning")]
+    assert len(jobs) == 4
+    for job in jobs:
+        tags = {tag["Key"]: tag["Value"] for tag in job["Arguments"]["Tags"]}
+        assert tags == {"cost-center": "4711", "model-factory": "model-factory"}
+
+
+def test_every_role_has_the_permissions_boundary(synthesise: Synthesise) -> None:
+    for boundary in ("platform-boundary", f"arn:aws:iam::{ACCOUNT}:policy/platform-boundary"):
+        for role in synthesise(permissions_boundary=boundary).of_type("AWS::IAM::Role").values():
+            found = role["Properties"]["PermissionsBoundary"]
+            assert found == f"arn:aws:iam::{ACCOUNT}:policy/platform-boundary"
+    for role in synthesise().of_type("AWS::IAM::Role").values():
+        assert "PermissionsBoundary" not in role["Properties"]

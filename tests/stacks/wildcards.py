@@ -1,0 +1,76 @@
+"""The statements of IAM with a wildcard, each with its reason. {factory} stands for the factory's name."""
+
+from tests.stacks.synthesis import ACCOUNT, REGION, Synthesised
+
+# Actions.
+ACTIONS = {
+    f"sagemaker-mlflow:{verb}*": "the API of one tracking server, which grows with MLflow's versions"
+    for verb in ("Create", "Finalize", "Get", "List", "Log", "Search", "Set", "Update")
+}
+# Statements on every resource, by Sid.
+ON_EVERYTHING = {
+    "LogInToRegistry": "IAM knows no resource for a registry's token",
+    "PutMetrics": "IAM knows no resource for metrics; the namespace is a condition",
+    "FindDeployments": "IAM knows no resource for lists of an account",
+}
+# Resource patterns, without the part that all share.
+PATTERNS = {
+    "s3:artifacts/code/*": "one prefix a commit",
+    "s3:artifacts/wheels/*": "one archive for each content of the requirements",
+    "s3:artifacts/runs/*": "one prefix an execution",
+    "s3:artifacts/mlflow/*": "MLflow names the artifacts of its runs",
+    "s3:artifacts/serving/*": "one archive a model version",
+    "s3:artifacts/{factory}/*": "CodePipeline names what its actions hand on",
+    "s3:artifacts/*": "teardown empties the bucket",
+    "s3:data/raw/*": "whoever brings data names it",
+    "s3:data/*": "teardown empties the bucket",
+    "sagemaker:pipeline/{factory}/execution/*": "SageMaker names executions",
+    "sagemaker:processing-job/pipelines-*": "SageMaker names a pipeline's jobs",
+    "sagemaker:hyper-parameter-tuning-job/*": "SageMaker names them by the execution's id, without a prefix",
+    "sagemaker:training-job/*": "named after tuning jobs; to describe only",
+    "sagemaker:model/{factory}-staging-*": "one a deployment",
+    "sagemaker:model/{factory}-production-*": "one a deployment",
+    "sagemaker:endpoint-config/{factory}-staging-*": "one a deployment",
+    "sagemaker:endpoint-config/{factory}-production-*": "one a deployment",
+    "logs:log-group:/aws/sagemaker/ProcessingJobs:*": "a stream a job, in a group of the account's",
+    "logs:log-group:/aws/sagemaker/TrainingJobs:*": "a stream a job, in a group of the account's",
+    "logs:log-group:/aws/codebuild/{factory}-build:*": "a stream a build",
+    "logs:log-group:/aws/codebuild/{factory}-deploy-staging:*": "a stream a build",
+    "logs:log-group:/aws/codebuild/{factory}-deploy-production:*": "a stream a build",
+    "logs:log-group:/aws/lambda/{factory}-teardown:*": "a stream an instance",
+    "logs:log-group:/aws/lambda/{factory}-new-data:*": "a stream an instance",
+    "logs:log-group:/aws/sagemaker/Endpoints/{factory}-staging:*": "a stream an instance",
+    "logs:log-group:/aws/sagemaker/Endpoints/{factory}-production:*": "a stream an instance",
+}
+
+
+def items(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def action_patterns(factory: Synthesised) -> set[str]:
+    actions = {action for _, each in factory.statements() for action in items(each["Action"])}
+    return {action for action in actions if "*" in action}
+
+
+def on_everything(factory: Synthesised) -> set[str]:
+    """Ids of the statements whose resource is *; those without an id are told as a whole."""
+    return {
+        statement.get("Sid", f"{policy}: {statement}")
+        for policy, statement in factory.statements()
+        if "*" in items(statement["Resource"])
+    }
+
+
+def patterns(factory: Synthesised) -> set[str]:
+    resources = {resource for _, each in factory.statements() for resource in items(each["Resource"])}
+    return {_short(resource, factory) for resource in resources if "*" in resource and resource != "*"}
+
+
+def _short(resource: str, factory: Synthesised) -> str:
+    for name in ("artifacts", "data"):
+        bucket = f"arn:aws:s3:::{factory.name}-{name}-{ACCOUNT}-{REGION}"
+        resource = resource.replace(bucket, f"s3:{name}")
+    for service in ("sagemaker", "logs"):
+        resource = resource.replace(f"arn:aws:{service}:{REGION}:{ACCOUNT}:", f"{service}:")
+    return resource.replace(factory.name, "{factory}")
