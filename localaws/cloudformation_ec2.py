@@ -44,6 +44,16 @@ def _route(ec2: Any, properties: Properties) -> str:
     return f"{properties['RouteTableId']}|{properties['DestinationCidrBlock']}"
 
 
+def _flow_log(ec2: Any, properties: Properties) -> str:
+    keys = ("DeliverLogsPermissionArn", "LogGroupName", "ResourceType", "TrafficType")
+    answer = ec2.create_flow_logs(
+        ResourceIds=[properties["ResourceId"]], **{key: properties[key] for key in keys}
+    )
+    if answer.get("Unsuccessful"):
+        raise ValueError(f"AWS::EC2::FlowLog: {answer['Unsuccessful'][0]['Error']['Message']}")
+    return _tag(ec2, answer["FlowLogIds"][0], properties)
+
+
 def _security_group(ec2: Any, properties: Properties) -> str:
     name = properties.get("GroupName", properties["LogicalId"])
     group = ec2.create_security_group(
@@ -225,6 +235,17 @@ RESOURCES: list[Resource] = [
     ),
     _rule_type("Ingress", "SourceSecurityGroupId"),
     _rule_type("Egress", "DestinationSecurityGroupId"),
+    ApiType(
+        type="AWS::EC2::FlowLog",
+        service="ec2",
+        known={
+            *("DeliverLogsPermissionArn", "LogGroupName", "ResourceId", "ResourceType", "Tags"),
+            "TrafficType",
+        },
+        create_=_flow_log,
+        delete_=lambda ec2, id_, _: ec2.delete_flow_logs(FlowLogIds=[id_]),
+        missing=("InvalidFlowLogId.NotFound",),
+    ),
     ApiType(
         type="AWS::EC2::VPCEndpoint",
         service="ec2",

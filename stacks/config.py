@@ -425,7 +425,7 @@ _COMBINATIONS: Sequence[Callable[[FactoryConfig], None]] = (
 )
 
 
-_LOGGING_SERVICES = ("codebuild", "ecs", "lambda", "sagemaker/Endpoints")
+_LOGGING_SERVICES = ("codebuild", "ecs", "lambda", "sagemaker/Endpoints", "vpc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -475,6 +475,10 @@ class FactoryNames:
     def log_groups(self) -> list[str]:
         """Patterns of the log groups that the factory owns."""
         return [f"/aws/{service}/{self.factory}-*" for service in _LOGGING_SERVICES]
+
+    @property
+    def flow_logs(self) -> str:
+        return f"/aws/vpc/{self.factory}-flows"
 
     @property
     def topic(self) -> str:

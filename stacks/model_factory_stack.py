@@ -42,7 +42,9 @@ class ModelFactoryStack(Stack):
         removal_policy = RemovalPolicy.RETAIN if config.keeps_data_on_destroy else RemovalPolicy.DESTROY
         image_uri = scikit_learn_image_uri(region)
         storage = Storage(self, "Storage", config=config, names=names, removal_policy=removal_policy)
-        network = Network(self, "Network", config=config) if config.network != "none" else None
+        network = None
+        if config.network != "none":
+            network = Network(self, "Network", config=config, names=names, key=storage.key)
         tracking = Tracking(
             self,
             "Tracking",

@@ -1,9 +1,11 @@
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.config import MIN_ZONES, FactoryConfig
-from stacks.permissions import allow, arn
+from stacks.config import MIN_ZONES, FactoryConfig, FactoryNames
+from stacks.logs import log_group
+from stacks.permissions import OWN_STREAMS, allow, arn, grant_write_logs, service_role
 
 _HTTPS = ec2.Port.tcp(443)
 _SERVICES = {
@@ -22,9 +24,13 @@ class Network(Construct):
     the package index of builds. An existing one brings its own routes and endpoints.
     """
 
-    def __init__(self, scope: Construct, id: str, *, config: FactoryConfig) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, config: FactoryConfig, names: FactoryNames, key: kms.IKey | None
+    ) -> None:
         super().__init__(scope, id)
         self.vpc = self._existing(config) if config.network == "existing" else self._own()
+        if config.network == "own":
+            self._log_flows(names, config.log_retention_days, key)
         self.subnets = self.vpc.private_subnets
         self.jobs = self._security_group("Jobs", "Jobs of the factory: no way in, HTTPS out")
         self.builds = self._security_group("Builds", "Builds of the factory: no way in, HTTPS out")
@@ -61,6 +67,22 @@ class Network(Construct):
                 ),
             ],
         )
+
+    def _log_flows(self, names: FactoryNames, retention_days: int, key: kms.IKey | None) -> None:
+        logs = log_group(self, "Logs", name=names.flow_logs, retention_days=retention_days, key=key)
+        role = service_role(self, "LogRole", "vpc-flow-logs.amazonaws.com", "Logs the VPC's connections")
+        grant_write_logs(role, logs)
+        allow(role, "FindStreams", ["logs:DescribeLogStreams"], [logs.log_group_arn], because=OWN_STREAMS)
+        flows = ec2.CfnFlowLog(
+            self,
+            "FlowLog",
+            resource_id=self.vpc.vpc_id,
+            resource_type="VPC",
+            traffic_type="ALL",
+            log_group_name=logs.log_group_name,
+            deliver_logs_permission_arn=role.role_arn,
+        )
+        flows.node.add_dependency(role)
 
     def _existing(self, config: FactoryConfig) -> ec2.IVpc:
         return ec2.Vpc.from_vpc_attributes(

@@ -13,6 +13,7 @@ from constructs import IConstruct
 
 from stacks.acknowledgements import acknowledge_patterns
 
+OWN_STREAMS = "The service names the streams of this one group"
 _OBJECTS = "Objects under one prefix, which has one kind of writer; their keys are made at run time"
 
 
@@ -99,7 +100,7 @@ def grant_write_logs(grantee: iam.IGrantable, *log_groups: logs.ILogGroup) -> No
     """For log groups that the stack owns: no CreateLogGroup, or a late line brings a deleted group back."""
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
     streams = [arn(group, "logs", f"log-group:{group.log_group_name}:*") for group in log_groups]
-    allow(grantee, "WriteLogs", actions, streams, because="The service names the streams of this one group")
+    allow(grantee, "WriteLogs", actions, streams, because=OWN_STREAMS)
 
 
 def grant_image(grantee: iam.IGrantable, scope: IConstruct, image_uri: str) -> None:

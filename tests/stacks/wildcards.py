@@ -11,6 +11,7 @@ ACTIONS = {
 ON_EVERYTHING = {
     "LogInToRegistry": "IAM knows no resource for a registry's token",
     "PutMetrics": "IAM knows no resource for metrics; the namespace is a condition",
+    "DescribeNetwork": "IAM knows no resource for descriptions",
     "FindDeployments": "IAM knows no resource for lists of an account",
 }
 # Resource patterns, without the part that all share.
@@ -38,6 +39,9 @@ PATTERNS = {
     "logs:log-group:/aws/codebuild/{factory}-deploy-staging:*": "a stream a build",
     "logs:log-group:/aws/codebuild/{factory}-deploy-production:*": "a stream a build",
     "logs:log-group:/aws/lambda/{factory}-teardown:*": "a stream an instance",
+    "logs:log-group:/aws/ecs/{factory}-mlflow:*": "a stream a task",
+    "logs:log-group:/aws/vpc/{factory}-flows:*": "a stream an interface",
+    "ec2:network-interface/*": "EC2 names interfaces; the subnets are limited",
     "logs:log-group:/aws/lambda/{factory}-new-data:*": "a stream an instance",
     "logs:log-group:/aws/sagemaker/Endpoints/{factory}-staging:*": "a stream an instance",
     "logs:log-group:/aws/sagemaker/Endpoints/{factory}-production:*": "a stream an instance",
@@ -71,6 +75,6 @@ def _short(resource: str, factory: Synthesised) -> str:
     for name in ("artifacts", "data"):
         bucket = f"arn:aws:s3:::{factory.name}-{name}-{ACCOUNT}-{REGION}"
         resource = resource.replace(bucket, f"s3:{name}")
-    for service in ("sagemaker", "logs"):
+    for service in ("sagemaker", "logs", "ec2"):
         resource = resource.replace(f"arn:aws:{service}:{REGION}:{ACCOUNT}:", f"{service}:")
     return resource.replace(factory.name, "{factory}")
