@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 CDK_FLAGS := --require-approval never --no-notices
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up env status logs down deploy destroy synth run approve verify audit test lint unit e2e bench clean
+.PHONY: help install demo up env status logs down deploy destroy synth run approve verify audit test lint unit e2e bench bench-synth snapshot clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -82,6 +82,12 @@ e2e: install
 
 bench: install ## seconds from a push to a verified production endpoint, against bare scripts
 	@$(BIN)/python -m operations.bench --port $(PORT)
+
+bench-synth: install ## seconds of a synthesis, against a bare CDK app and an import of the SageMaker SDK
+	@$(BIN)/python -m operations.bench_synth
+
+snapshot: install ## write the reviewed template of the default settings anew, after a change that is meant
+	@UPDATE_SNAPSHOT=1 $(BIN)/python -m pytest tests/stacks/test_snapshot.py
 
 clean: down ## remove what the targets above made in this folder
 	rm -rf $(VENV) node_modules cdk.out .localaws demo-output

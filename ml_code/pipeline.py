@@ -80,8 +80,8 @@ def scikit_learn_image_uri(region: str) -> str:
             )
         except (KeyError, ValueError) as error:
             raise ValueError(
-                f"region is {region!r}; allowed: a region with SageMaker's scikit-learn "
-                f"{SCIKIT_LEARN_IMAGE_VERSION} image, such as us-east-1 or eu-central-1"
+                f"The region is {region!r}, allowed is one with SageMaker's scikit-learn "
+                f"{SCIKIT_LEARN_IMAGE_VERSION} image, such as us-east-1 or eu-central-1."
             ) from error
     return str(uri)
 

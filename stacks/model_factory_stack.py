@@ -10,6 +10,7 @@ from stacks.config import ENDPOINT_STAGES, MIN_ZONES, FactoryConfig, FactoryName
 from stacks.delivery import Delivery
 from stacks.network import Network
 from stacks.observability import Observability
+from stacks.regions import check_region
 from stacks.serving import Serving
 from stacks.storage import Storage
 from stacks.teardown import Teardown
@@ -40,6 +41,7 @@ class ModelFactoryStack(Stack):
         )
         names = FactoryNames(factory=config.name, account=self.account, region=region)
         removal_policy = RemovalPolicy.RETAIN if config.keeps_data_on_destroy else RemovalPolicy.DESTROY
+        check_region(config, region)
         image_uri = scikit_learn_image_uri(region)
         storage = Storage(self, "Storage", config=config, names=names, removal_policy=removal_policy)
         network = None

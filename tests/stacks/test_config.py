@@ -3,12 +3,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stacks.config import FactoryConfig, FactoryNames, SettingError
+from stacks.config import CONTEXT_KEY, FactoryConfig, FactoryNames, SettingError
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -95,6 +97,18 @@ def test_a_bad_value_is_refused_with_setting_value_and_what_is_allowed(setting: 
     assert message.startswith(f"Setting factory.{setting} is {shown!r}, allowed is ")
     assert message.endswith(".")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("setting", fields(FactoryConfig), ids=lambda setting: setting.name)
+def test_every_setting_refuses_values_of_other_types(setting: Any) -> None:
+    accepted = {bool: bool, int: int}.get(setting.type, (str, tuple, Mapping))
+    for value in (True, 5, 1.5, "5", "", None, ["x"], {"x": "y"}, [], [1], {"x": 1}):
+        context = {CONTEXT_KEY: {setting.name: value}}
+        read = tuple(value) if isinstance(value, list) else value
+        if isinstance(read, accepted) and (type(value) is not bool or setting.type is bool):
+            continue
+        with pytest.raises(SettingError, match=rf"^Setting factory\.{setting.name} is .*, allowed is .*\.$"):
+            FactoryConfig.from_context(context)
 
 
 @pytest.mark.parametrize(

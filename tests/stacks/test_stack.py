@@ -151,6 +151,11 @@ def test_every_taggable_resource_bears_the_factory(factory: Synthesised) -> None
 def assert_tagged(factory: Synthesised, key: str, value: str) -> None:
     not_taggable = (
         "AWS::CloudFormation::CustomResource",
+        "AWS::EC2::Route",
+        "AWS::EC2::SecurityGroupEgress",
+        "AWS::EC2::SecurityGroupIngress",
+        "AWS::EC2::SubnetRouteTableAssociation",
+        "AWS::EC2::VPCGatewayAttachment",
         "AWS::IAM::Policy",
         "AWS::KMS::Alias",
         "AWS::Lambda::Permission",

@@ -1,0 +1,92 @@
+"""The same commit gives the same bytes, wherever it is synthesised and whatever lies beside it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.stacks.synthesis import PROJECT
+
+MEGABYTE = 1024**2
+
+
+def tracked() -> list[str]:
+    """With new files that are to be added, without what git ignores."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    found = subprocess.run(listing, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    return [name for name in found.split("\0") if name and (PROJECT / name).is_file()]
+
+
+def start_synthesis(project: Path, outdir: Path, hash_seed: str) -> subprocess.Popen[str]:
+    context = json.loads((PROJECT / "cdk.json").read_text())["context"]
+    environment = {
+        **os.environ,
+        "CDK_CONTEXT_JSON": json.dumps(context),
+        "CDK_OUTDIR": str(outdir),
+        "CDK_VALIDATION": "false",
+        "PYTHONHASHSEED": hash_seed,
+    }
+    return subprocess.Popen(
+        [sys.executable, "app.py"],
+        cwd=project,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def assemblies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Of this folder, and of a copy elsewhere that has files of a developer's beside the tracked ones."""
+    copy = tmp_path_factory.mktemp("copy")
+    for name in tracked():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / name, copy / name)
+    for name in (
+        ".venv/bin/x",
+        "node_modules/x",
+        "cdk.out/x",
+        ".localaws/x",
+        "stacks/__pycache__/x.pyc",
+        "a.pyc",
+    ):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_text("x")
+    outdirs = (tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("there"))
+    runs = [start_synthesis(PROJECT, outdirs[0], "1"), start_synthesis(copy, outdirs[1], "2")]
+    for run in runs:
+        output, _ = run.communicate()
+        assert run.returncode == 0, output
+    return outdirs
+
+
+def files(folder: Path) -> Mapping[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_two_processes_write_the_same_bytes(assemblies: tuple[Path, Path]) -> None:
+    here, there = map(files, assemblies)
+    assert here.keys() == there.keys()
+    assert [name for name in here if here[name] != there[name]] == []
+
+
+def test_the_repository_starts_with_the_tracked_files_only(assemblies: tuple[Path, Path]) -> None:
+    (seed,) = (path.parent for path in assemblies[0].glob("asset.*/cdk.json"))
+    assert set(files(seed)) == set(tracked())
+
+
+def test_no_asset_is_larger_than_a_megabyte(assemblies: tuple[Path, Path], tmp_path: Path) -> None:
+    assets = list(assemblies[0].glob("asset.*"))
+    assert assets
+    for asset in assets:
+        with zipfile.ZipFile(tmp_path / "asset.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in files(asset).items():
+                archive.writestr(name, content)
+        assert (tmp_path / "asset.zip").stat().st_size < MEGABYTE, asset
