@@ -4,6 +4,7 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.access_logs import AccessLogs
 from stacks.acknowledgements import acknowledge
 from stacks.config import FactoryConfig, FactoryNames
 from stacks.encryption import customer_key
@@ -36,7 +37,6 @@ class Storage(Construct):
         if config.encryption == "customer":
             self.key = customer_key(self, "Key", names=names, removal_policy=removal_policy)
         encryption = s3.BucketEncryption.KMS if self.key else s3.BucketEncryption.S3_MANAGED
-        access_logs = self._access_logs(names) if removal_policy == RemovalPolicy.RETAIN else None
         self.data_bucket = s3.Bucket(
             self,
             "Data",
@@ -48,8 +48,6 @@ class Storage(Construct):
             enforce_ssl=True,
             # A model names the hash of its data: a row overwritten by mistake must be recoverable.
             versioned=True,
-            server_access_logs_bucket=access_logs,
-            server_access_logs_prefix="data/" if access_logs else None,
             removal_policy=removal_policy,
             lifecycle_rules=[
                 s3.LifecycleRule(
@@ -70,8 +68,6 @@ class Storage(Construct):
             self,
             "Artifacts",
             bucket_name=names.artifact_bucket,
-            server_access_logs_bucket=access_logs,
-            server_access_logs_prefix="artifacts/" if access_logs else None,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             encryption=encryption,
             encryption_key=self.key,
@@ -83,22 +79,10 @@ class Storage(Construct):
                 s3.LifecycleRule(prefix=f"{names.factory}/", expiration=Duration.days(30)),
             ],
         )
-        if not access_logs:
-            because = (
-                "S3 logs access hours later: a bucket for it cannot be left empty for a complete destroy"
-            )
-            for bucket in (self.data_bucket, self.artifact_bucket):
+        buckets = {"data": self.data_bucket, "artifacts": self.artifact_bucket}
+        if removal_policy == RemovalPolicy.RETAIN:
+            AccessLogs(self, "AccessLogs", names=names, buckets=buckets)
+        else:
+            because = "S3 logs access hours later: a bucket for that is never empty for a complete destroy"
+            for bucket in buckets.values():
                 acknowledge(bucket, "AwsSolutions-S1", because=because)
-
-    def _access_logs(self, names: FactoryNames) -> s3.Bucket:
-        return s3.Bucket(
-            self,
-            "AccessLogs",
-            bucket_name=names.access_log_bucket,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            # S3 delivers access logs to no bucket with a key of one's own.
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            removal_policy=RemovalPolicy.RETAIN,
-            lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(365))],
-        )
