@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from ml_code.schema import Column, Schema
+from ml_code.serving import registry
 from ml_code.spec import ModelSpec, load_spec
 
 DIGITS = Path(__file__).with_name("digits.yaml")
@@ -22,6 +23,14 @@ def model_yaml() -> str:
 @pytest.fixture(scope="session")
 def digits(spec: ModelSpec) -> pd.DataFrame:
     return pd.read_csv(Path(__file__).parents[2] / "data/digits.csv")
+
+
+@pytest.fixture(scope="session")
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry's database file, to be copied: MLflow takes a second to make one."""
+    file = tmp_path_factory.mktemp("registry") / "mlflow.db"
+    registry.connect(f"sqlite:///{file}").search_registered_models()
+    return file
 
 
 @pytest.fixture

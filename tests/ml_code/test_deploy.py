@@ -1,5 +1,6 @@
 """A deployment against a SageMaker that remembers: what exists afterwards is what counts."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -286,8 +287,9 @@ def test_environment_is_checked_first(change: dict[str, str], said: str) -> None
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> mlflow.MlflowClient:
+def client(empty_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> mlflow.MlflowClient:
     folder = tmp_path_factory.mktemp("mlflow")
+    shutil.copy(empty_registry, folder)
     (folder / "files").mkdir()
     (folder / "files" / "model.pkl").write_bytes(b"model")
     client = registry.connect(f"sqlite:///{folder / 'mlflow.db'}")

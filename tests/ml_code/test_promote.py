@@ -1,4 +1,6 @@
+import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
 import mlflow
 import pytest
@@ -10,12 +12,12 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def client(tmp_path_factory: pytest.TempPathFactory) -> mlflow.MlflowClient:
-    folder = tmp_path_factory.mktemp("mlflow")
-    client = registry.connect(f"sqlite:///{folder / 'mlflow.db'}")
+def client(empty_registry: Path, tmp_path: Path) -> mlflow.MlflowClient:
+    shutil.copy(empty_registry, tmp_path)
+    client = registry.connect(f"sqlite:///{tmp_path / 'mlflow.db'}")
     client.create_registered_model("digits")
     for _ in range(2):
-        client.create_model_version("digits", folder.as_uri())
+        client.create_model_version("digits", tmp_path.as_uri())
     return client
 
 

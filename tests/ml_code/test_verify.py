@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(empty_registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    shutil.copy(empty_registry, tmp_path)
     world = World(tmp_path)
     monkeypatch.setattr(boto3, "client", lambda service: world.runtime)
     monkeypatch.setattr(sys, "argv", ["verify", "--model", "models:/digits/1"])

@@ -1,5 +1,6 @@
 """Every configuration, proved once: two at a time, as each takes seconds of computing."""
 
+import gc
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -36,7 +37,7 @@ class Proofs:
 def proofs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proofs]:
     # Not forked: Node and its pipes belong to one process.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
+    with ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=gc.disable) as pool:
         proofs = Proofs(pool, tmp_path_factory)
         for item in request.session.items:
             if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
