@@ -131,7 +131,7 @@ def preprocess_arguments(work: Path) -> list[str]:
         for name in ("train", "validation", "test", "dataset")
         for part in (f"--{name}-out", str(work / name))
     ]
-    return ["--data-dir", str(PROJECT / "data"), "--data-uri", "file", *outputs]
+    return ["--data-dir", str(PROJECT / "data"), "--data-uri", "file", "--data-version", "bench", *outputs]
 
 
 def train_all(spec: ModelSpec, work: Path, environment: Mapping[str, str], execution: list[str]) -> None:
