@@ -95,7 +95,7 @@ class ProcessTable:
             text=True,
             errors="replace",
         )
-        self._tell_warden("+", popen.pid)
+        self.watch(popen.pid)
         reader = threading.Thread(target=_read_lines, args=(popen, on_line), daemon=True)
         process = Process(popen, reader, self._forget)
         with self._lock:
@@ -124,10 +124,15 @@ class ProcessTable:
         with self._lock:
             known = self._running.pop(pid, None)
         if known is not None:
-            self._tell_warden("-", pid)
+            self.release(pid)
 
-    def _tell_warden(self, sign: str, pid: int) -> None:
-        os.write(self._pipe, f"{sign}{pid}\n".encode())
+    def watch(self, pid: int) -> None:
+        """Has the warden end the process group of `pid`, should the local AWS end first."""
+        os.write(self._pipe, f"+{pid}\n".encode())
+
+    def release(self, pid: int) -> None:
+        """The group has ended: its number may be another's soon."""
+        os.write(self._pipe, f"-{pid}\n".encode())
 
 
 def _read_lines(popen: subprocess.Popen[str], on_line: Callable[[str], None]) -> None:

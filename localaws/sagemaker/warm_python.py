@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from localaws import warden
 from localaws.processes import Process, ProcessTable
 from localaws.sagemaker import warm_parent
 
@@ -94,9 +93,9 @@ class WarmPython:
         self._running: dict[int, WarmProcess] = {}
         self.messages: list[str] = []  # what the parent printed
         self._parent: Process | None = None
-        self._warden: subprocess.Popen[bytes] | None = None
+        self._processes = processes
         if sys.platform == "linux":
-            self._start(processes, directory, libraries)
+            self._start(directory, libraries)
 
     def runs(self, command: Sequence[str]) -> bool:
         """Whether a fork can stand for this command now: a Python script, or -c."""
@@ -131,7 +130,7 @@ class WarmPython:
         finally:
             os.close(write_end)
         (pid,) = warm_parent.HEADER.unpack(_exactly(connection, warm_parent.HEADER.size))
-        self._tell_warden("+", pid)
+        self._processes.watch(pid)  # it leads a session of its own
         reader = threading.Thread(target=_read_lines, args=(read_end, on_line), daemon=True)
         reader.start()
         process = WarmProcess(pid, connection, reader, self._forget)
@@ -148,20 +147,10 @@ class WarmPython:
             process.terminate(grace_seconds=2.0)
         if self._parent is not None:
             self._parent.terminate(grace_seconds=1.0)
-        if self._warden is not None:
-            os.close(self._pipe)
-            self._warden.wait()
-            self._warden = None
 
-    def _start(self, processes: ProcessTable, directory: Path, libraries: Sequence[str]) -> None:
+    def _start(self, directory: Path, libraries: Sequence[str]) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        # Forks lead sessions of their own, which no one else knows: a warden of theirs ends them.
-        read_end, self._pipe = os.pipe()
-        self._warden = subprocess.Popen(
-            [sys.executable, "-S", "-E", warden.__file__], stdin=read_end, start_new_session=True
-        )
-        os.close(read_end)
-        self._parent = processes.start(
+        self._parent = self._processes.start(
             [sys.executable, warm_parent.__file__, self._address, *libraries],
             environment={**_ENVIRONMENT, "HOME": str(directory.absolute()), "PATH": os.defpath},
             directory=directory,
@@ -177,10 +166,7 @@ class WarmPython:
         with self._lock:
             known = self._running.pop(pid, None)
         if known is not None:
-            self._tell_warden("-", pid)
-
-    def _tell_warden(self, sign: str, pid: int) -> None:
-        os.write(self._pipe, f"{sign}{pid}\n".encode())
+            self._processes.release(pid)
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:
