@@ -1,9 +1,7 @@
 """MLflow apps, and the real MLflow server that each of them, as each tracking server, is."""
 
-import http.client
 import logging
 import shutil
-import socket
 import sys
 import threading
 import time
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING
 from localaws.processes import Process
 from localaws.sagemaker.jobs import refuse_members
 from localaws.sagemaker.listing import now, page, pick
+from localaws.sagemaker.loopback import HOST, answers, free_port
 from localaws.sagemaker.names import random_text
 from localaws.service import Json, ServiceError
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from localaws.sagemaker.service import SageMaker
 
 LOG = logging.getLogger("localaws.sagemaker")
-HOST = "127.0.0.1"
 STARTUP_SECONDS = 120.0
 POLL_SECONDS = 0.1
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -93,7 +91,7 @@ class MlflowServer:
         self._database = database
         self.arn = arn
         self._directory = account.state_dir / "mlflow" / arn.rpartition("/")[2]
-        self._port = _free_port()
+        self._port = free_port()
         self._process: Process | None = None
         self._settled = threading.Event()
         self._closed = threading.Event()
@@ -165,7 +163,7 @@ class MlflowServer:
         while time.monotonic() < deadline and not self._closed.is_set():
             if self._process is None or not self._process.running:
                 return False
-            if _answers(self._port):
+            if answers(self._port, "/health", timeout_seconds=2.0):
                 return True
             time.sleep(POLL_SECONDS)
         return False
@@ -239,21 +237,3 @@ def _server_environment(home: Path) -> dict[str, str]:
         "DO_NOT_TRACK": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # saves three processes
     }
-
-
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=2.0)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

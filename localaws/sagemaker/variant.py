@@ -1,7 +1,5 @@
 """One production variant in service: the model's container, its process and its connections."""
 
-import http.client
-import socket
 import threading
 import time
 import uuid
@@ -14,11 +12,11 @@ from localaws.logs import LogWriter
 from localaws.sagemaker import serving_container
 from localaws.sagemaker.container import Container, Host, RunningProcess
 from localaws.sagemaker.listing import now
+from localaws.sagemaker.loopback import HOST, answers, free_port
 from localaws.sagemaker.names import LOWER_ALPHANUMERIC, random_text
 from localaws.sagemaker.storage import download_file, unpack
 from localaws.service import Json, ServiceError
 
-HOST = "127.0.0.1"
 PING_INTERVAL_SECONDS = 0.05
 PING_TIMEOUT_SECONDS = 2.0
 SERVERLESS_STARTUP_SECONDS = 180.0
@@ -57,7 +55,7 @@ class Variant:
         self._container: Container | None = None
         self._log: LogWriter | None = None
         self._closed = threading.Event()
-        self._port = _free_port()
+        self._port = free_port()
         self._pool = urllib3.HTTPConnectionPool(HOST, self._port, maxsize=POOLED_CONNECTIONS, retries=False)
         self._answering = 0  # requests in the container now
         self._retired = False
@@ -149,23 +147,13 @@ class Variant:
         assert self._process is not None
         deadline = time.monotonic() + self._startup_seconds()
         while time.monotonic() < deadline and self._process.running and not self._closed.is_set():
-            if self._pings():
+            if answers(self._port, "/ping", timeout_seconds=PING_TIMEOUT_SECONDS):
                 return
             time.sleep(PING_INTERVAL_SECONDS)
         raise LaunchFailed(
             f"The primary container for production variant {self.name} did not pass the ping health check. "
             "Please check CloudWatch logs for this endpoint."
         )
-
-    def _pings(self) -> bool:
-        connection = http.client.HTTPConnection(HOST, self._port, timeout=PING_TIMEOUT_SECONDS)
-        try:
-            connection.request("GET", "/ping")
-            return connection.getresponse().status == http.client.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
 
     def _startup_seconds(self) -> float:
         if self.serverless:
@@ -185,10 +173,3 @@ def _model_data(container: Json) -> str:
     source = container.get("ModelDataSource")
     uri: str = source["S3DataSource"]["S3Uri"] if source else container.get("ModelDataUrl", "")
     return uri
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
