@@ -1,6 +1,5 @@
 """The address of all MLflow apps and tracking servers: checks who asks, then hands the request on."""
 
-from collections.abc import Callable, Iterable
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -28,8 +27,6 @@ DROPPED = frozenset(
         "content-length",
     }
 )
-
-Respond = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class MlflowProxy:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
@@ -44,7 +44,6 @@ class ActionRun:
 
     account: "Account"
     pipeline: str
-    pipeline_version: int
     stage: str
     declaration: Json
     configuration: Mapping[str, str]  # resolved
@@ -77,11 +76,6 @@ class ActionRun:
     def external(self, **members: str) -> None:
         """externalExecutionId=…, externalExecutionSummary=…, externalExecutionUrl=…"""
         self.record["output"]["executionResult"].update(members)
-
-
-class Provider(Protocol):
-    def __call__(self, run: ActionRun) -> dict[str, S3Object]:
-        """Does the work and returns the output artifacts; raises ActionFailure or Abandoned."""
 
 
 def fetch_commit(run: ActionRun) -> dict[str, S3Object]:

@@ -355,7 +355,6 @@ class Execution:
         return ActionRun(
             account=self._account,
             pipeline=self._declaration["name"],
-            pipeline_version=self._declaration["version"],
             stage=stage,
             declaration=action,
             configuration=configuration,
