@@ -7,7 +7,6 @@ evaluate, register, deploy and verify twice. The bare scripts have no pipeline, 
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,6 +21,7 @@ from rich.table import Table
 
 from ml_code.spec import Choice, ContinuousRange, IntegerRange, ModelSpec, load_spec
 from operations import delivery
+from operations.commands import command
 from operations.demo import parse_exports
 from operations.factory import PROJECT, Factory, OperationError, deployed_factory, factory_name, run
 
@@ -197,23 +197,6 @@ def bare_environment(factory: Factory) -> dict[str, str]:
 
 def python(*arguments: str, environment: Mapping[str, str]) -> None:
     command(sys.executable, *arguments, environment=environment)
-
-
-def command(*arguments: str, environment: Mapping[str, str] | None = None, directory: Path = PROJECT) -> str:
-    """Raises OperationError with the end of the output when the command fails."""
-    result = subprocess.run(
-        arguments,
-        cwd=directory,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
-    if result.returncode:
-        end = "\n".join(result.stdout.splitlines()[-30:])
-        raise OperationError(f"{end}\n`{' '.join(arguments)}` exited with {result.returncode}.")
-    return result.stdout
 
 
 class PeakMemory:

@@ -7,7 +7,6 @@ import argparse
 import json
 import os
 import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.table import Table
 
+from ml_code.spec import load_spec
+from operations.commands import command
 from operations.factory import PROJECT, OperationError, deployed_factory, factory_name
 
 OUTPUT = PROJECT / "demo-output"
@@ -95,7 +96,7 @@ def tour(console: Console, timeline: Timeline) -> None:
 
     with timeline.step("invoke the production endpoint"):
         console.print(f"  {invoke_once(factory)}")
-    version, run_url = fetch_verification(factory, "digits", OUTPUT)
+    version, run_url = fetch_verification(factory, load_spec().name, OUTPUT)
     verification = json.loads((OUTPUT / "verification.json").read_text())
     console.print(
         f"  version {version.version}, commit {version.tags['commit'][:12]}: {verification['metric']} "
@@ -111,17 +112,14 @@ def tour(console: Console, timeline: Timeline) -> None:
     console.print("  audit: nothing left")
 
 
-def shell(*command: str, secret: bool = False) -> str:
-    """Runs a command, its output kept in demo.log; raises OperationError with the end of it when it fails."""
-    result = subprocess.run(
-        command, cwd=PROJECT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    with (OUTPUT / "demo.log").open("a") as log:
-        log.write(f"$ {' '.join(command)}\n{'' if secret else result.stdout}\n")
-    if result.returncode:
-        end = "\n".join(result.stdout.splitlines()[-30:])
-        raise OperationError(f"{end}\n`{' '.join(command)}` failed with exit status {result.returncode}.")
-    return result.stdout
+def shell(*words: str, secret: bool = False) -> str:
+    """As `command`, with its output kept in demo.log."""
+
+    def keep(output: str) -> None:
+        with (OUTPUT / "demo.log").open("a") as log:
+            log.write(f"$ {' '.join(words)}\n{'' if secret else output}\n")
+
+    return command(*words, on_output=keep)
 
 
 def parse_exports(script: str) -> dict[str, str]:

@@ -7,25 +7,27 @@ from typing import Any
 
 import boto3
 
+from ml_code.run_pipeline import SAMPLE_DATA
+from ml_code.spec import load_spec
 from operations.factory import PROJECT, Factory, OperationError, deployed_factory, mlflow_url, registry, run
 
-SAMPLE_DATA = PROJECT / "data" / "digits.csv"
 FILES = ("verification.json", "verification.png")
 
 
 def invoke_once(factory: Factory) -> str:
     """The production endpoint's answer to the first row of the sample data, with that row's truth."""
-    with SAMPLE_DATA.open() as file:
+    target = load_spec().target.name
+    with (PROJECT / SAMPLE_DATA).open() as file:
         header, row = next(lines := csv.reader(file)), next(lines)
-    truth = row[header.index("digit")]
-    features = [value for name, value in zip(header, row, strict=True) if name != "digit"]
+    truth = row[header.index(target)]
+    features = [value for name, value in zip(header, row, strict=True) if name != target]
     response = boto3.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=factory.output("ProductionEndpointName"),
         ContentType="text/csv",
         Accept="application/json",
         Body=",".join(features),
     )
-    return f"true digit {truth}, answer {response['Body'].read().decode()}"
+    return f"true {target} {truth}, answer {response['Body'].read().decode()}"
 
 
 def fetch_verification(factory: Factory, model: str, directory: Path) -> tuple[Any, str]:
@@ -48,7 +50,6 @@ def main() -> None:
     os.environ["STAGE"] = "production"
     from ml_code.serving.environment import VerifySettings, read_settings
     from ml_code.serving.verify import summary, verify
-    from ml_code.spec import load_spec
 
     spec = load_spec()
     result = verify(f"models:/{spec.name}@production", read_settings(VerifySettings, os.environ), spec)

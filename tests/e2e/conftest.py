@@ -106,11 +106,10 @@ def clone(directory: Path) -> Path:
         if (PROJECT / name).is_file():
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
             (directory / name).write_bytes((PROJECT / name).read_bytes())
-    git = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.com"]
     subprocess.run(["git", "config", "user.name", "Test"], cwd=directory, check=True)
     subprocess.run(["git", "config", "user.email", "test@example.com"], cwd=directory, check=True)
-    subprocess.run([*git, "add", "--all"], cwd=directory, check=True)
-    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", "Start"], cwd=directory, check=True)
+    subprocess.run(["git", "add", "--all"], cwd=directory, check=True)
+    subprocess.run(["git", "commit", "--quiet", "--allow-empty", "-m", "Start"], cwd=directory, check=True)
     subprocess.run(["git", "tag", "start"], cwd=directory, check=True)
     return directory
 

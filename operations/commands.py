@@ -1,0 +1,30 @@
+"""Commands that operations run as a person would type them."""
+
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from operations.factory import PROJECT, OperationError
+
+
+def command(
+    *words: str,
+    environment: Mapping[str, str] | None = None,
+    directory: Path = PROJECT,
+    on_output: Callable[[str], None] = lambda _: None,
+) -> str:
+    """The command's output; raises OperationError with the end of it when the command fails."""
+    result = subprocess.run(
+        words,
+        cwd=directory,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    on_output(result.stdout)
+    if result.returncode:
+        end = "\n".join(result.stdout.splitlines()[-30:])
+        raise OperationError(f"{end}\n`{' '.join(words)}` failed with exit status {result.returncode}.")
+    return result.stdout
