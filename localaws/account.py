@@ -10,6 +10,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import create_loader
 
+from localaws.clock import Clock
 from localaws.processes import ProcessTable
 from localaws.service import Json, Service
 
@@ -39,6 +40,7 @@ class Account:
     region: str
     administrator: Credentials
     processes: ProcessTable
+    clock: Clock = field(default_factory=Clock)
     services: dict[str, Service] = field(default_factory=dict)
     # Called with every event put on the default bus: EventBridge rules with our own targets listen here.
     event_listeners: list[Callable[[Json], None]] = field(default_factory=list)

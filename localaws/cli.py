@@ -68,6 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     up_parser = commands.add_parser("up", parents=[shared], help="start the server in the background")
     up_parser.add_argument("--port", type=int, default=4566, help="default: %(default)s")
     up_parser.add_argument("--region", default="us-east-1", help="default: %(default)s")
+    up_parser.add_argument(
+        "--minute-seconds",
+        type=positive_seconds,
+        default=60.0,
+        help="real seconds for a minute of bake times and alarm periods; default: %(default)g",
+    )
     up_parser.set_defaults(run=up)
     env_parser = commands.add_parser("env", parents=[shared], help="print shell exports; use with eval")
     env_parser.set_defaults(run=env)
@@ -80,6 +86,13 @@ def _parser() -> argparse.ArgumentParser:
     down_parser.add_argument("--keep", action="store_true", help="keep the state folder, with its logs")
     down_parser.set_defaults(run=down)
     return parser
+
+
+def positive_seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError(text)
+    return value
 
 
 def up(arguments: argparse.Namespace) -> None:
@@ -105,6 +118,8 @@ def up(arguments: argparse.Namespace) -> None:
                 arguments.region,
                 "--state-dir",
                 str(state_dir),
+                "--minute-seconds",
+                str(arguments.minute_seconds),
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -17,6 +17,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
 from localaws.account import ACCOUNT_ID, Account, Credentials
+from localaws.clock import Clock
 from localaws.gateway import Gateway
 from localaws.processes import ProcessTable
 from localaws.services import install
@@ -36,13 +37,15 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--region", required=True)
     parser.add_argument("--state-dir", type=Path, required=True)
+    parser.add_argument("--minute-seconds", type=float, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("localaws").setLevel(logging.DEBUG)
-    serve(arguments.state_dir.resolve(), arguments.port, arguments.region)
+    clock = Clock(arguments.minute_seconds)
+    serve(arguments.state_dir.resolve(), arguments.port, arguments.region, clock)
 
 
-def serve(state_dir: Path, port: int, region: str) -> None:
+def serve(state_dir: Path, port: int, region: str, clock: Clock) -> None:
     """Answers requests until SIGTERM or SIGINT; then ends everything that it started."""
     os.environ["MOTO_PORT"] = str(port)
     account = Account(
@@ -51,6 +54,7 @@ def serve(state_dir: Path, port: int, region: str) -> None:
         region=region,
         administrator=create_administrator(),
         processes=ProcessTable(),
+        clock=clock,
     )
     gateway = Gateway(account)
     server = make_server(HOST, port, gateway, threaded=True, request_handler=RequestHandler)

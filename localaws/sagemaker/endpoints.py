@@ -1,50 +1,29 @@
 """Endpoints: created, updated without a gap, deleted."""
 
-import logging
 import threading
 from typing import TYPE_CHECKING
 
+from localaws.sagemaker.deployment import Deployment
+from localaws.sagemaker.deployment_config import read_rollout
+from localaws.sagemaker.endpoint import Endpoint
 from localaws.sagemaker.jobs import refuse_members
 from localaws.sagemaker.listing import now, page, pick
-from localaws.sagemaker.variant import LaunchFailed, Variant
+from localaws.sagemaker.rollback_alarms import RollbackAlarms
+from localaws.sagemaker.variant import Variant
 from localaws.service import Json, ServiceError
 
 if TYPE_CHECKING:
     from localaws.sagemaker.service import SageMaker
 
-LOG = logging.getLogger("localaws.sagemaker")
-UPDATE_MEMBERS = {"EndpointName", "EndpointConfigName", "RetainAllVariantProperties"}
+CREATE_MEMBERS = {"EndpointName", "EndpointConfigName", "DeploymentConfig", "Tags"}
+UPDATE_MEMBERS = {
+    "EndpointName",
+    "EndpointConfigName",
+    "RetainAllVariantProperties",
+    "DeploymentConfig",
+    "RetainDeploymentConfig",
+}
 IN_PROGRESS = ("Creating", "Updating", "Deleting")
-
-
-class Endpoint:
-    """One endpoint; `description` and `variant` change under `lock` only."""
-
-    def __init__(self, name: str, arn: str, config_name: str) -> None:
-        self.name = name
-        self.lock = threading.Lock()
-        self.variant: Variant | None = None  # what answers; None until the first is in service
-        self.launching: Variant | None = None
-        self.description: Json = {
-            "EndpointName": name,
-            "EndpointArn": arn,
-            "EndpointConfigName": config_name,
-            "EndpointStatus": "Creating",
-            "CreationTime": now(),
-            "LastModifiedTime": now(),
-        }
-
-    @property
-    def status(self) -> str:
-        value: str = self.description["EndpointStatus"]
-        return value
-
-    def describe(self) -> Json:
-        with self.lock:
-            described = dict(self.description)
-            if self.variant is not None:
-                described["ProductionVariants"] = [_variant_summary(self.variant)]
-        return described
 
 
 class Endpoints:
@@ -56,16 +35,20 @@ class Endpoints:
         self._endpoints: dict[str, Endpoint] = {}
 
     def create_endpoint(self, request: Json) -> Json:
-        refuse_members(request, {"EndpointName", "EndpointConfigName", "Tags"}, "CreateEndpoint")
+        refuse_members(request, CREATE_MEMBERS, "CreateEndpoint")
         name = request["EndpointName"]
         arn = self._arn(name)
         variant = self._variant(name, request["EndpointConfigName"])
+        config = request.get("DeploymentConfig")
+        _refuse_serverless(config, variant)
+        read_rollout(config, variant.instance_count)
         with self._lock:
             if name in self._endpoints:
                 raise ServiceError("ValidationException", f'Cannot create already existing endpoint "{arn}".')
             endpoint = self._endpoints[name] = Endpoint(name, arn, request["EndpointConfigName"])
+        endpoint.deployment_config = config
         self._sagemaker.tags.set(arn, request.get("Tags", []))
-        self._deploy(endpoint, variant)
+        self._deploy(endpoint, variant, None)
         return {"EndpointArn": arn}
 
     def update_endpoint(self, request: Json) -> Json:
@@ -73,14 +56,18 @@ class Endpoints:
         endpoint = self.get(request["EndpointName"])
         arn = endpoint.description["EndpointArn"]
         variant = self._variant(endpoint.name, request["EndpointConfigName"])
+        config = _deployment_config(request, endpoint)
         with endpoint.lock:
             if endpoint.status in IN_PROGRESS:
                 raise ServiceError("ValidationException", f'Cannot update in-progress endpoint "{arn}".')
             if endpoint.variant is None:
                 raise ServiceError("ValidationException", f'Cannot update failed endpoint "{arn}".')
+            _check_guarded_update(config, endpoint.variant, variant)
+            deployment = self._deployment(endpoint, variant, config)
             endpoint.description |= {"EndpointStatus": "Updating", "LastModifiedTime": now()}
             endpoint.description.pop("FailureReason", None)
-        self._deploy(endpoint, variant)
+            endpoint.deployment_config = config
+        deployment.start()
         return {"EndpointArn": arn}
 
     def delete_endpoint(self, request: Json) -> Json:
@@ -89,7 +76,7 @@ class Endpoints:
             self._endpoints.pop(endpoint.name, None)
         with endpoint.lock:
             endpoint.description["EndpointStatus"] = "Deleting"
-            variants = [item for item in (endpoint.variant, endpoint.launching) if item is not None]
+            variants = _variants(endpoint)
             endpoint.variant = None
         for variant in variants:
             variant.close()
@@ -111,85 +98,65 @@ class Endpoints:
         return endpoint
 
     def serving(self, name: str) -> Variant | None:
-        """What answers for the endpoint now; None when there is no such endpoint in service."""
+        """What answers the next request of the endpoint; None when there is no such endpoint in service."""
         endpoint = self._endpoints.get(name)
-        return endpoint.variant if endpoint else None
+        return endpoint.pick() if endpoint else None
 
     def close(self) -> None:
         for endpoint in list(self._endpoints.values()):
-            for variant in (endpoint.variant, endpoint.launching):
-                if variant is not None:
-                    variant.close()
+            for variant in _variants(endpoint):
+                variant.close()
 
     def _variant(self, endpoint: str, config_name: str) -> Variant:
         config = self._sagemaker.endpoint_configs.get(config_name)
         model = self._sagemaker.models.get(config["ProductionVariants"][0]["ModelName"])
         return Variant(self._sagemaker.host, endpoint=endpoint, config=config, model=model)
 
-    def _deploy(self, endpoint: Endpoint, variant: Variant) -> None:
-        endpoint.launching = variant
-        threading.Thread(target=self._launch, args=(endpoint, variant), daemon=True).start()
+    def _deploy(self, endpoint: Endpoint, variant: Variant, config: Json | None) -> None:
+        self._deployment(endpoint, variant, config).start()
 
-    def _launch(self, endpoint: Endpoint, variant: Variant) -> None:
-        """Starts the variant, turns the traffic over to it at once, then ends the one before."""
-        reason = ""
-        try:
-            variant.launch()
-        except LaunchFailed as failed:
-            reason = str(failed)
-        except Exception as error:  # a fault of the local AWS: shown, and the endpoint still settles
-            LOG.exception("a fault of the local AWS itself")
-            reason = f"InternalServerError: {error!r}"
-        with endpoint.lock:
-            endpoint.launching = None
-            before = endpoint.variant
-            if endpoint.status == "Deleting":
-                retired: Variant | None = variant
-            elif reason:
-                retired = None
-                endpoint.description["FailureReason"] = reason
-                endpoint.description["EndpointStatus"] = "InService" if before else "Failed"
-            else:
-                retired, endpoint.variant = before, variant
-                endpoint.description["EndpointStatus"] = "InService"
-                endpoint.description["EndpointConfigName"] = variant.config_name
-            endpoint.description["LastModifiedTime"] = now()
-        if retired is not None:
-            retired.retire()
-        self._publish(endpoint)
-
-    def _publish(self, endpoint: Endpoint) -> None:
-        described = endpoint.describe()
-        self._sagemaker.account.publish_event(
-            source="aws.sagemaker",
-            detail_type="SageMaker Endpoint State Change",
-            detail=pick(described, "EndpointName", "EndpointArn", "EndpointConfigName")
-            | {"EndpointStatus": described["EndpointStatus"].upper().replace("INSERVICE", "IN_SERVICE")},
-            resources=[described["EndpointArn"]],
-        )
+    def _deployment(self, endpoint: Endpoint, variant: Variant, config: Json | None) -> Deployment:
+        account = self._sagemaker.account
+        rollout = read_rollout(config, variant.instance_count)
+        alarms = RollbackAlarms(account, variant.role_arn, rollout.alarms)
+        alarms.check()
+        return Deployment(account, endpoint, variant, rollout, alarms)
 
     def _arn(self, name: str) -> str:
         return self._sagemaker.account.arn("sagemaker", f"endpoint/{name}")
 
 
-def _variant_summary(variant: Variant) -> Json:
-    weight = variant.description.get("InitialVariantWeight", 1.0)
-    summary: Json = {
-        "VariantName": variant.name,
-        "DeployedImages": [
-            {
-                "SpecifiedImage": variant.image,
-                "ResolvedImage": variant.image,
-                "ResolutionTime": variant.launched,
-            }
-        ],
-        "CurrentWeight": weight,
-        "DesiredWeight": weight,
-    }
-    if variant.serverless:
-        return summary | {
-            "CurrentInstanceCount": 0,
-            "CurrentServerlessConfig": variant.serverless,
-        }
-    count = variant.description["InitialInstanceCount"]
-    return summary | {"CurrentInstanceCount": count, "DesiredInstanceCount": count}
+def _deployment_config(request: Json, endpoint: Endpoint) -> Json | None:
+    """What the request gives, or the last one where it asks for that; else AWS drops it."""
+    given: Json | None = request.get("DeploymentConfig")
+    if given is not None and request.get("RetainDeploymentConfig"):
+        raise ServiceError(
+            "ValidationException", "DeploymentConfig and RetainDeploymentConfig cannot be given together."
+        )
+    return endpoint.deployment_config if request.get("RetainDeploymentConfig") else given
+
+
+def _check_guarded_update(config: Json | None, before: Variant, after: Variant) -> None:
+    if config is None:
+        return
+    _refuse_serverless(config, before)
+    _refuse_serverless(config, after)
+    if before.name != after.name:
+        raise ServiceError(
+            "ValidationException",
+            "With a DeploymentConfig the new endpoint configuration must have the same variant name as the old "
+            f'one: "{before.name}", got "{after.name}".',
+        )
+
+
+def _refuse_serverless(config: Json | None, variant: Variant) -> None:
+    if config is not None and variant.serverless:
+        raise ServiceError(
+            "ValidationException", "DeploymentConfig is not supported for serverless inference endpoints."
+        )
+
+
+def _variants(endpoint: Endpoint) -> list[Variant]:
+    pending = endpoint.pending
+    found = [endpoint.variant, pending.variant if pending else None]
+    return [variant for variant in found if variant is not None]

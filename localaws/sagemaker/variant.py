@@ -42,6 +42,8 @@ class Variant:
         self.serverless: Json | None = self.description.get("ServerlessConfig")
         self.config_name: str = config["EndpointConfigName"]
         self.image: str = model["PrimaryContainer"]["Image"]
+        self.role_arn: str = model["ExecutionRoleArn"]
+        self.instance_count: int = self.description.get("InitialInstanceCount", 1)
         self.log_group = f"/aws/sagemaker/Endpoints/{endpoint}"
         self.log_stream = f"{self.name}/{self._instance_id()}"
         self.launched = now()

@@ -17,6 +17,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
 from localaws.account import Account, Credentials
+from localaws.clock import Clock
 from localaws.gateway import Gateway
 from localaws.processes import ProcessTable
 from localaws.sagemaker.runtime import SageMakerRuntime
@@ -152,6 +153,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
         region="us-east-1",
         administrator=create_administrator(),
         processes=ProcessTable(),
+        clock=Clock(minute_seconds=1.0),
     )
     gateway = Gateway(account)
     server = make_server("127.0.0.1", port, gateway, threaded=True, request_handler=QuietHandler)
