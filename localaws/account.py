@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.loaders import create_loader
 
 from localaws.clock import Clock
+from localaws.metrics import MetricStore
 from localaws.processes import ProcessTable
 from localaws.service import Json, Service
 
@@ -41,6 +42,7 @@ class Account:
     administrator: Credentials
     processes: ProcessTable
     clock: Clock = field(default_factory=Clock)
+    metrics: MetricStore = field(default_factory=MetricStore)
     services: dict[str, Service] = field(default_factory=dict)
     # Called with every event put on the default bus: EventBridge rules with our own targets listen here.
     event_listeners: list[Callable[[Json], None]] = field(default_factory=list)

@@ -4,6 +4,7 @@ topic's own policy. The topics and their subscriptions are moto's.
 
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from moto.sns.models import sns_backends
@@ -19,15 +20,23 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(r"<([\w.-]+)>")
 
 
-def publish(account: "Account", topic_arn: str, message: str, *, service: str) -> None:
+def publish(
+    account: "Account",
+    topic_arn: str,
+    message: str,
+    *,
+    service: str,
+    context: Mapping[str, list[str]] | None = None,
+) -> None:
     """As `service` does; raises ServiceError when the topic's policy does not let it.
 
-    EventBridge tells SNS nothing that a condition could look at, so a statement with one never allows.
+    `context` is what the service tells of itself. EventBridge tells nothing, so that a statement with a condition
+    never allows it.
     """
     topic = sns_backends[ACCOUNT_ID][account.region].topics.get(topic_arn)
     if topic is None:
         raise ServiceError("NotFound", f"Topic {topic_arn} does not exist")
-    request = Request("sns:Publish", topic_arn, principals=frozenset({service}))
+    request = Request("sns:Publish", topic_arn, context or {}, principals=frozenset({service}))
     if decide([topic.policy], request) is not Decision.ALLOWED:
         raise ServiceError(
             "AuthorizationError", f"{service} is not allowed to sns:Publish by the policy of {topic_arn}", 403
@@ -87,30 +96,3 @@ def _at(event: Json, path: str) -> Any:
         if index:
             value = value[int(index)] if isinstance(value, list) and int(index) < len(value) else None
     return value
-
-
-def alarm_state_was_set(account: "Account", request: Json) -> None:
-    """Tells EventBridge of `SetAlarmState`, the one way in which an alarm changes its state here."""
-    alarms = account.client("cloudwatch").describe_alarms(AlarmNames=[request["AlarmName"]])["MetricAlarms"]
-    for alarm in alarms:
-        if alarm["StateValue"] == request["StateValue"]:
-            continue
-        metric = {
-            "namespace": alarm.get("Namespace", ""),
-            "name": alarm.get("MetricName", ""),
-            "dimensions": {item["Name"]: item["Value"] for item in alarm.get("Dimensions", [])},
-        }
-        account.publish_event(
-            source="aws.cloudwatch",
-            detail_type="CloudWatch Alarm State Change",
-            detail={
-                "alarmName": alarm["AlarmName"],
-                "state": {"value": request["StateValue"], "reason": request["StateReason"]},
-                "previousState": {"value": alarm["StateValue"], "reason": alarm.get("StateReason", "")},
-                "configuration": {
-                    "description": alarm.get("AlarmDescription", ""),
-                    "metrics": [{"metricStat": {"metric": metric, "stat": alarm.get("Statistic", "")}}],
-                },
-            },
-            resources=[alarm["AlarmArn"]],
-        )

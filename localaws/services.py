@@ -13,6 +13,7 @@ from localaws import (
     cloudformation_kms,
     cloudformation_monitoring,
     cloudformation_types,
+    cloudwatch,
     codebuild,
     codecommit,
     codeconnections,
@@ -20,7 +21,6 @@ from localaws import (
     custom_resource,
     events,
     lambda_functions,
-    notifications,
     scheduler,
 )
 from localaws.account import Account
@@ -75,11 +75,11 @@ def install(account: Account, gateway: "Gateway") -> None:
     gateway.routes[custom_resource.RESPONSE_PREFIX] = custom_resource.receive
     # Single operations of services that are moto's otherwise.
     gateway.operations["lambda", "Invoke"] = lambda_functions.answer_invoke
+    cloudwatch.install(account, gateway)
     events.listen(account)
     scheduler.listen(account)
     gateway.routes["/_localaws/status"] = StatusPage(account, stacks)
     gateway.observers["events", "PutEvents"] = publish_entries
-    gateway.observers["cloudwatch", "SetAlarmState"] = notifications.alarm_state_was_set
 
 
 class StatusPage:

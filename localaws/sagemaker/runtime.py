@@ -1,5 +1,6 @@
 """SageMaker Runtime: InvokeEndpoint."""
 
+import time
 from typing import TYPE_CHECKING, ClassVar
 
 import urllib3
@@ -17,7 +18,15 @@ MEGABYTE = 1024 * 1024
 SERVERLESS_PAYLOAD_LIMIT_BYTES = 4 * MEGABYTE
 INSTANCE_PAYLOAD_LIMIT_BYTES = 25 * MEGABYTE
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-MEMBERS = {"EndpointName", "Body", "ContentType", "Accept", "CustomAttributes", "InferenceId"}
+MEMBERS = {
+    "EndpointName",
+    "Body",
+    "ContentType",
+    "Accept",
+    "CustomAttributes",
+    "InferenceId",
+    "TargetVariant",
+}
 
 
 class SageMakerRuntime(Service):
@@ -28,31 +37,51 @@ class SageMakerRuntime(Service):
         self._sagemaker = sagemaker
 
     def invoke_endpoint(self, request: Json) -> Json:
+        started = time.perf_counter()
         refuse_members(request, MEMBERS, "InvokeEndpoint")
+        while True:
+            variant = self._serving(request)
+            try:
+                return self._invoke(variant, request, started)
+            except Retired:
+                continue
+
+    def _serving(self, request: Json) -> Variant:
+        """What answers; raises ServiceError when nothing does, or not such a request."""
         name = request["EndpointName"]
         variant = self._sagemaker.endpoints.serving(name)
         if variant is None:
             raise ServiceError("ValidationError", f"Endpoint {name} of account {ACCOUNT_ID} not found.")
-        body: bytes = request.get("Body", b"")
-        limit = SERVERLESS_PAYLOAD_LIMIT_BYTES if variant.serverless else INSTANCE_PAYLOAD_LIMIT_BYTES
-        if len(body) > limit:
+        if request.get("TargetVariant", variant.name) != variant.name:
             raise ServiceError(
-                "ValidationError",
-                f"Request body of {len(body)} bytes exceeds the limit of {limit} bytes.",
-                413,
+                "ValidationError", f"Variant {request['TargetVariant']} not found for endpoint {name}."
             )
-        try:
-            return self._invoke(variant, body, request)
-        except Retired:
-            return self.invoke_endpoint(request)
+        size = len(request.get("Body", b""))
+        limit = SERVERLESS_PAYLOAD_LIMIT_BYTES if variant.serverless else INSTANCE_PAYLOAD_LIMIT_BYTES
+        if size > limit:
+            raise ServiceError(
+                "ValidationError", f"Request body of {size} bytes exceeds the limit of {limit} bytes.", 413
+            )
+        return variant
 
-    def _invoke(self, variant: Variant, body: bytes, request: Json) -> Json:
+    def _ask(self, variant: Variant, request: Json, started: float) -> urllib3.BaseHTTPResponse:
+        """The container's answer, whatever its status; it is counted, and so is none."""
         headers = {"Content-Type": request.get("ContentType", "application/json")}
         for member, header in (("Accept", "Accept"), ("CustomAttributes", CUSTOM_ATTRIBUTES)):
             if member in request:
                 headers[header] = request[member]
+        asked = time.perf_counter()
         try:
-            response = variant.invoke(body, headers)
+            response = variant.invoke(request.get("Body", b""), headers)
+        except urllib3.exceptions.HTTPError:
+            variant.metrics.record(0, time.perf_counter() - asked, asked - started)
+            raise
+        variant.metrics.record(response.status, time.perf_counter() - asked, asked - started)
+        return response
+
+    def _invoke(self, variant: Variant, request: Json, started: float) -> Json:
+        try:
+            response = self._ask(variant, request, started)
         except urllib3.exceptions.TimeoutError as error:
             message = (
                 "Your invocation timed out while waiting for a response from container primary. Review the "

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localaws.logs import LogWriter
 from localaws.sagemaker import serving_container
 from localaws.sagemaker.container import Container, Host, RunningProcess
+from localaws.sagemaker.invocation_metrics import InvocationMetrics
 from localaws.sagemaker.listing import now
 from localaws.sagemaker.loopback import HOST, answers, free_port
 from localaws.sagemaker.names import LOWER_ALPHANUMERIC, random_text
@@ -44,6 +45,13 @@ class Variant:
         self.image: str = model["PrimaryContainer"]["Image"]
         self.role_arn: str = model["ExecutionRoleArn"]
         self.instance_count: int = self.description.get("InitialInstanceCount", 1)
+        self.metrics = InvocationMetrics(
+            host.account.metrics,
+            endpoint=endpoint,
+            variant=self.name,
+            config=self.config_name,
+            instance_count=self.instance_count,
+        )
         self.log_group = f"/aws/sagemaker/Endpoints/{endpoint}"
         self.log_stream = f"{self.name}/{self._instance_id()}"
         self.launched = now()
