@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from localaws.sagemaker import data_capture
 from localaws.sagemaker.listing import now
 from localaws.sagemaker.variant import Variant
 from localaws.service import Json
@@ -58,6 +59,8 @@ class Endpoint:
                 described["LastDeploymentConfig"] = self.deployment_config
             if self.variant is not None:
                 described["ProductionVariants"] = [_summary(self.variant)]
+                if self.variant.data_capture_config is not None:
+                    described["DataCaptureConfig"] = data_capture.summary(self.variant.data_capture_config)
                 if pending is not None:
                     described["PendingDeploymentSummary"] = {
                         "EndpointConfigName": pending.variant.config_name,

@@ -79,6 +79,7 @@ class Endpoints:
             variants = _variants(endpoint)
             endpoint.variant = None
         for variant in variants:
+            variant.deliver_captured()
             variant.close()
         self._sagemaker.tags.forget(endpoint.description["EndpointArn"])
         return {}

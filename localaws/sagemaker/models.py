@@ -10,9 +10,15 @@ from localaws.service import Json, ServiceError
 if TYPE_CHECKING:
     from localaws.sagemaker.service import SageMaker
 
-MODEL_MEMBERS = {"ModelName", "PrimaryContainer", "ExecutionRoleArn", "Tags", "EnableNetworkIsolation"}
+MODEL_MEMBERS = {
+    *("ModelName", "PrimaryContainer", "ExecutionRoleArn", "Tags", "EnableNetworkIsolation", "VpcConfig"),
+}
 CONTAINER_MEMBERS = {"Image", "Mode", "ModelDataUrl", "ModelDataSource", "Environment", "ContainerHostname"}
-CONFIG_MEMBERS = {"EndpointConfigName", "ProductionVariants", "Tags", "EnableNetworkIsolation"}
+# Which serverless endpoints do not have: https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html
+INSTANCE_CONFIG_MEMBERS = {"DataCaptureConfig", "KmsKeyId"}
+CONFIG_MEMBERS = {
+    *("EndpointConfigName", "ProductionVariants", "Tags", "EnableNetworkIsolation", *INSTANCE_CONFIG_MEMBERS),
+}
 VARIANT_MEMBERS = {
     "VariantName",
     "ModelName",
@@ -126,7 +132,7 @@ class EndpointConfigs:
         refuse_members(variant, VARIANT_MEMBERS, "ProductionVariants")
         if "ModelName" not in variant:
             raise ServiceError("ValidationException", "ModelName of a production variant must be given.")
-        self._sagemaker.models.get(variant["ModelName"])
+        model = self._sagemaker.models.get(variant["ModelName"])
         serverless = variant.get("ServerlessConfig")
         by_instance = "InstanceType" in variant and "InitialInstanceCount" in variant
         if (serverless is None) != by_instance:
@@ -136,12 +142,23 @@ class EndpointConfigs:
             )
         if serverless is not None:
             refuse_members(serverless, {"MemorySizeInMB", "MaxConcurrency"}, "ServerlessConfig")
+            _refuse_for_serverless(request, model)
             if serverless["MemorySizeInMB"] not in SERVERLESS_MEMORY_MB:
                 raise ServiceError(
                     "ValidationException",
                     f"MemorySizeInMB must be one of {', '.join(map(str, SERVERLESS_MEMORY_MB))}, "
                     f"got {serverless['MemorySizeInMB']}.",
                 )
+
+
+def _refuse_for_serverless(request: Json, model: Json) -> None:
+    unsupported = sorted(request.keys() & INSTANCE_CONFIG_MEMBERS)
+    if "VpcConfig" in model:
+        unsupported.append(f"VpcConfig (of the model {model['ModelName']})")
+    if unsupported:
+        raise ServiceError(
+            "ValidationException", f"Serverless endpoints do not support {', '.join(unsupported)}."
+        )
 
 
 def _check_model(request: Json) -> None:

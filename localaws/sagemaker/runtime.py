@@ -92,9 +92,11 @@ class SageMakerRuntime(Service):
             raise self._model_error(variant, 0, f"The container does not answer: {error}") from error
         if response.status >= 400:
             raise self._model_error(variant, response.status, response.data.decode(errors="replace"))
+        content_type = response.headers.get("Content-Type", "")
+        variant.capture(request, response.data, content_type)
         answer: Json = {
             "Body": response.data,
-            "ContentType": response.headers.get("Content-Type", ""),
+            "ContentType": content_type,
             "InvokedProductionVariant": variant.name,
         }
         if CUSTOM_ATTRIBUTES in response.headers:

@@ -8,9 +8,12 @@ from pathlib import Path
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localaws import network
+from localaws.account import Credentials
 from localaws.logs import LogWriter
-from localaws.sagemaker import serving_container
+from localaws.sagemaker import data_capture, serving_container
 from localaws.sagemaker.container import Container, Host, RunningProcess
+from localaws.sagemaker.data_capture import DataCapture
 from localaws.sagemaker.invocation_metrics import InvocationMetrics
 from localaws.sagemaker.listing import now
 from localaws.sagemaker.loopback import HOST, answers, free_port
@@ -42,6 +45,7 @@ class Variant:
         self.name: str = self.description["VariantName"]
         self.serverless: Json | None = self.description.get("ServerlessConfig")
         self.config_name: str = config["EndpointConfigName"]
+        self.data_capture_config: Json | None = config.get("DataCaptureConfig")
         self.image: str = model["PrimaryContainer"]["Image"]
         self.role_arn: str = model["ExecutionRoleArn"]
         self.instance_count: int = self.description.get("InitialInstanceCount", 1)
@@ -52,6 +56,7 @@ class Variant:
             config=self.config_name,
             instance_count=self.instance_count,
         )
+        self._endpoint = endpoint
         self.log_group = f"/aws/sagemaker/Endpoints/{endpoint}"
         self.log_stream = f"{self.name}/{self._instance_id()}"
         self.launched = now()
@@ -64,6 +69,7 @@ class Variant:
         self._process: RunningProcess | None = None
         self._container: Container | None = None
         self._log: LogWriter | None = None
+        self._capture: DataCapture | None = None
         self._closed = threading.Event()
         self._port = free_port()
         self._pool = urllib3.HTTPConnectionPool(HOST, self._port, maxsize=POOLED_CONNECTIONS, retries=False)
@@ -97,17 +103,29 @@ class Variant:
                 self._answering -= 1
                 self._changed.notify_all()
 
+    def capture(self, request: Json, body: bytes, content_type: str) -> None:
+        """Keeps a request and its answer, where the endpoint's data is captured."""
+        if self._capture is not None:
+            self._capture.take(request, body, content_type)
+
     def retire(self) -> None:
         """Takes no more requests, answers those it has, then closes."""
         with self._changed:
             self._retired = True
             self._changed.wait_for(lambda: self._answering == 0, INVOCATION_TIMEOUT_SECONDS)
+        self.deliver_captured()
         self.close()
+
+    def deliver_captured(self) -> None:
+        if self._capture is not None:
+            self._capture.deliver()
 
     def close(self) -> None:
         if self._closed.is_set():
             return
         self._closed.set()
+        if self._capture is not None:
+            self._capture.close()
         if self._process is not None:
             self._process.terminate(grace_seconds=2.0)
         self._pool.close()
@@ -123,6 +141,7 @@ class Variant:
             )
         except ServiceError as error:
             raise LaunchFailed(f"Could not assume the execution role of the model: {error}") from error
+        self._require_network(credentials)
         container = self._container = Container(self._host, self._directory)
         specification = self._model["PrimaryContainer"]
         for name in ("model", "code"):
@@ -148,10 +167,30 @@ class Variant:
             },
             request=specification.get("Environment", {}),
         )
-        self._log = LogWriter(self._account, self.log_group, self.log_stream)
+        log = self._log = LogWriter(self._account, self.log_group, self.log_stream)
+        if self.data_capture_config is not None and data_capture.is_enabled(self.data_capture_config):
+            self._capture = DataCapture(
+                self._account,
+                credentials,
+                self.data_capture_config,
+                endpoint=self._endpoint,
+                variant=self.name,
+                on_error=log.write,
+            )
         self._process = container.start(
-            ["python3", serving_container.__file__], environment=environment, on_line=self._log.write
+            ["python3", serving_container.__file__], environment=environment, on_line=log.write
         )
+
+    def _require_network(self, credentials: Credentials) -> None:
+        vpc = self._model.get("VpcConfig")
+        if not vpc:
+            return
+        try:
+            network.require_interfaces(
+                self._account, credentials, vpc["Subnets"], vpc["SecurityGroupIds"], "sagemaker.amazonaws.com"
+            )
+        except ServiceError as error:
+            raise LaunchFailed(f"The execution role cannot attach the model to its VPC: {error}") from error
 
     def _wait_for_ping(self) -> None:
         assert self._process is not None
