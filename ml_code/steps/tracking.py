@@ -10,6 +10,8 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 CREATION_RACE_SECONDS = 0.25
+# Artifact of each training job's run: rows of the train part, for whoever compares live inputs with them.
+TRAINING_SAMPLE = "training_sample.csv.gz"
 
 
 @dataclass(frozen=True, kw_only=True)

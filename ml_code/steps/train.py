@@ -24,12 +24,19 @@ from ml_code.steps.estimator import build_estimator, parse_searched
 from ml_code.steps.metrics import measure
 
 SERVING_PACKAGES = ("numpy", "pandas", "scikit-learn")
+SAMPLE_ROWS = 10_000
 
 
 def train(spec: ModelSpec, searched: Mapping[str, Any], part: pd.DataFrame) -> Pipeline:
     """Scaler and estimator, fitted on the train part only."""
     target = spec.target.name
     return build_estimator(spec, searched).fit(part.drop(columns=target), part[target])
+
+
+def training_sample(spec: ModelSpec, part: pd.DataFrame) -> pd.DataFrame:
+    """The features of a bounded number of rows."""
+    features = part.drop(columns=spec.target.name)
+    return features.sample(n=min(SAMPLE_ROWS, len(features)), random_state=spec.seed)
 
 
 def log_run(
@@ -41,6 +48,7 @@ def log_run(
     searched: Mapping[str, Any],
     metrics: Mapping[str, float],
     example: pd.DataFrame,
+    sample: pd.DataFrame,
 ) -> dict[str, str]:
     """A child run with parameters, metrics and the model; its ids.
 
@@ -74,6 +82,9 @@ def log_run(
         # What an endpoint checks its requests against.
         (folder / "schema.json").write_text(json.dumps(spec.request_schema().to_dict()))
         client.log_model_artifacts(logged.model_id, str(folder))
+        file = Path(directory) / tracking.TRAINING_SAMPLE
+        sample.to_csv(file, index=False)
+        client.log_artifact(run_id, str(file))
     client.finalize_logged_model(logged.model_id, "READY")
     client.set_terminated(run_id)
     return {"run_id": run_id, "model_id": logged.model_id, "model_uri": f"models:/{logged.model_id}"}
@@ -127,6 +138,7 @@ def main() -> None:
         searched=searched,
         metrics=metrics,
         example=features.head(1),
+        sample=training_sample(spec, part),
     )
     arguments.model_dir.mkdir(parents=True, exist_ok=True)
     (arguments.model_dir / "model.pkl").write_bytes(pickle.dumps(model))

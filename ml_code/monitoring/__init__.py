@@ -1,0 +1,1 @@
+"""Compares what an endpoint is asked with what its model was trained on."""
