@@ -53,6 +53,17 @@ class PipelineSettings:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
+@dataclass(frozen=True, kw_only=True)
+class MonitorSettings:
+    """What the monitoring pipeline looks at, and what it demands of it."""
+
+    endpoint_name: str
+    captured_uri: str
+    reports_uri: str
+    minimum_rows: int
+    threshold_percent: int
+
+
 def build_pipeline(spec: ModelSpec, settings: PipelineSettings) -> Pipeline:
     with _sdk_environment(settings.region):
         # Seconds to import, and not without a region in the environment.
@@ -66,6 +77,14 @@ def pipeline_definition(spec: ModelSpec, settings: PipelineSettings) -> str:
     pipeline = build_pipeline(spec, settings)
     with _sdk_environment(settings.region):
         return json.dumps(json.loads(pipeline.definition()))
+
+
+def monitor_definition(settings: PipelineSettings, monitor: MonitorSettings) -> str:
+    """Of the pipeline that compares one window of live inputs with the training data."""
+    with _sdk_environment(settings.region):
+        from ml_code.pipeline_steps import assemble_monitor
+
+        return json.dumps(json.loads(assemble_monitor(settings, monitor).definition()))
 
 
 def scikit_learn_image_uri(region: str) -> str:

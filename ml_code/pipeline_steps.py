@@ -1,7 +1,8 @@
 """The pipeline's steps in the words of the SageMaker SDK. Import through ml_code.pipeline."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -34,7 +35,7 @@ from sagemaker.train.configs import Compute, Networking, StoppingCondition
 from sagemaker.train.model_trainer import ModelTrainer
 from sagemaker.train.tuner import HyperparameterTuner
 
-from ml_code.pipeline import PipelineSettings
+from ml_code.pipeline import MonitorSettings, PipelineSettings
 from ml_code.spec import Choice, ContinuousRange, IntegerRange, ModelSpec
 
 CODE_URI = ParameterString("CodeUri")
@@ -43,6 +44,11 @@ DATA_URI = ParameterString("DataUri")
 DATA_VERSION = ParameterString("DataVersion")
 COMMIT_ID = ParameterString("CommitId")
 TRIGGER_REASON = ParameterString("TriggerReason", default_value="manual")
+# Of the monitoring pipeline.
+MODEL_VERSION = ParameterString("ModelVersion")
+RUN_ID = ParameterString("RunId")
+WINDOW_START = ParameterString("WindowStart")
+WINDOW_END = ParameterString("WindowEnd")
 
 INPUT = "/opt/ml/processing/input"
 OUTPUT = "/opt/ml/processing/output"
@@ -96,15 +102,27 @@ sdk_steps.LocalSagemakerClient = _LocalClient
 
 
 def assemble(spec: ModelSpec, settings: PipelineSettings) -> Pipeline:
-    with warnings.catch_warnings():
-        # "no job being started": the very purpose here
-        warnings.filterwarnings("ignore", message="Running within a PipelineSession")
+    with _without_warning():
         return _Builder(spec, settings).pipeline()
 
 
-class _Builder:
-    def __init__(self, spec: ModelSpec, settings: PipelineSettings) -> None:
-        self.spec = spec
+def assemble_monitor(settings: PipelineSettings, monitor: MonitorSettings) -> Pipeline:
+    with _without_warning():
+        return _MonitorBuilder(settings, monitor).pipeline()
+
+
+@contextmanager
+def _without_warning() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # "no job being started": the very purpose here
+        warnings.filterwarnings("ignore", message="Running within a PipelineSession")
+        yield
+
+
+class _Jobs:
+    """What the jobs of every pipeline have in common."""
+
+    def __init__(self, settings: PipelineSettings) -> None:
         self.settings = settings
         self.session = _OfflineSession(
             boto_session=_OfflineBoto(region_name=settings.region),
@@ -112,6 +130,77 @@ class _Builder:
         )
         # Not the defaults that the SDK finds in files of the user's.
         self.session.sagemaker_config = {}
+
+    def processing_step(
+        self,
+        name: str,
+        *,
+        module: str | None = None,
+        inputs: Mapping[str, Any],
+        outputs: Sequence[str],
+        arguments: Sequence[Any],
+        instance_type: str,
+        max_runtime_seconds: int,
+        instance_count: int = 1,
+        property_files: Sequence[PropertyFile] = (),
+        cache_config: CacheConfig | None = None,
+    ) -> ProcessingStep:
+        """A step that runs `module`, by default ml_code.steps.<name>; each input and output folder is an argument too."""
+        processor = Processor(
+            role=self.settings.role_arn,
+            image_uri=self.settings.image_uri,
+            instance_count=instance_count,
+            instance_type=instance_type,
+            entrypoint=["python3", f"{INPUT}/code/job.py", module or f"ml_code.steps.{name.lower()}"],
+            max_runtime_in_seconds=max_runtime_seconds,
+            # SageMaker writes with AWS's key for S3, whatever the bucket's own is, unless it is told.
+            output_kms_key=self.settings.kms_key_arn,
+            network_config=self.network_config(),
+            volume_kms_key=self.settings.kms_key_arn,
+            env={**self.environment(), "EXIT_MESSAGE_FILE": EXIT_MESSAGE_FILE},
+            tags=self.tags(),
+            sagemaker_session=self.session,
+        )
+        folders = [(f"--{key}-dir", f"{INPUT}/{key}") for key in inputs]
+        folders += [(f"--{key}-out", f"{OUTPUT}/{key}") for key in outputs]
+        step_args = processor.run(
+            inputs=[_input(key, uri) for key, uri in {"code": CODE_URI, **inputs}.items()],
+            outputs=[_output(key, self.run_uri(name.lower(), key)) for key in outputs],
+            arguments=[*(part for pair in folders for part in pair), *arguments],
+        )
+        return ProcessingStep(
+            name=name, step_args=step_args, property_files=list(property_files), cache_config=cache_config
+        )
+
+    def network_config(self) -> NetworkConfig | None:
+        if not self.settings.subnet_ids:
+            return None
+        return NetworkConfig(
+            subnets=self.settings.subnet_ids, security_group_ids=self.settings.security_group_ids
+        )
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_DEFAULT_REGION": self.settings.region,
+            "MLFLOW_TRACKING_URI": self.settings.mlflow_tracking_uri,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+
+    def tags(self) -> list[dict[str, str]]:
+        return [{"Key": key, "Value": value} for key, value in self.settings.tags.items()]
+
+    def run_uri_parts(self, *folders: str) -> list[Any]:
+        execution_id = ExecutionVariables.PIPELINE_EXECUTION_ID
+        return ["s3:/", self.settings.artifact_bucket, "runs", execution_id, *folders]
+
+    def run_uri(self, *folders: str) -> Join:
+        return Join(on="/", values=self.run_uri_parts(*folders))
+
+
+class _Builder(_Jobs):
+    def __init__(self, spec: ModelSpec, settings: PipelineSettings) -> None:
+        super().__init__(settings)
+        self.spec = spec
 
     def pipeline(self) -> Pipeline:
         preprocess = self.preprocess()
@@ -248,13 +337,6 @@ class _Builder:
         trainer.role = self.settings.role_arn
         return trainer
 
-    def network_config(self) -> NetworkConfig | None:
-        if not self.settings.subnet_ids:
-            return None
-        return NetworkConfig(
-            subnets=self.settings.subnet_ids, security_group_ids=self.settings.security_group_ids
-        )
-
     def networking(self) -> Networking | None:
         if not self.settings.subnet_ids:
             return None
@@ -267,60 +349,9 @@ class _Builder:
         key = {"kms_key_id": self.settings.kms_key_arn} if self.settings.kms_key_arn else {}
         return OutputDataConfig(s3_output_path=self.run_uri("tune"), **key)
 
-    def processing_step(
-        self,
-        name: str,
-        *,
-        inputs: dict[str, Any],
-        outputs: Sequence[str],
-        arguments: Sequence[Any],
-        instance_type: str,
-        max_runtime_seconds: int,
-        instance_count: int = 1,
-        property_files: Sequence[PropertyFile] = (),
-        cache_config: CacheConfig | None = None,
-    ) -> ProcessingStep:
-        """A step that runs ml_code.steps.<name>; each input and output folder is an argument too."""
-        module = name.lower()
-        processor = Processor(
-            role=self.settings.role_arn,
-            image_uri=self.settings.image_uri,
-            instance_count=instance_count,
-            instance_type=instance_type,
-            entrypoint=["python3", f"{INPUT}/code/job.py", f"ml_code.steps.{module}"],
-            max_runtime_in_seconds=max_runtime_seconds,
-            # SageMaker writes with AWS's key for S3, whatever the bucket's own is, unless it is told.
-            output_kms_key=self.settings.kms_key_arn,
-            network_config=self.network_config(),
-            volume_kms_key=self.settings.kms_key_arn,
-            env={**self.environment(), "EXIT_MESSAGE_FILE": EXIT_MESSAGE_FILE},
-            tags=self.tags(),
-            sagemaker_session=self.session,
-        )
-        folders = [(f"--{key}-dir", f"{INPUT}/{key}") for key in inputs]
-        folders += [(f"--{key}-out", f"{OUTPUT}/{key}") for key in outputs]
-        step_args = processor.run(
-            inputs=[_input(key, uri) for key, uri in {"code": CODE_URI, **inputs}.items()],
-            outputs=[_output(key, self.run_uri(module, key)) for key in outputs],
-            arguments=[*(part for pair in folders for part in pair), *arguments],
-        )
-        return ProcessingStep(
-            name=name, step_args=step_args, property_files=list(property_files), cache_config=cache_config
-        )
-
     def cache_config(self) -> CacheConfig | None:
         days = self.settings.step_cache_days
         return CacheConfig(enable_caching=True, expire_after=f"P{days}D") if days else None
-
-    def environment(self) -> dict[str, str]:
-        return {
-            "AWS_DEFAULT_REGION": self.settings.region,
-            "MLFLOW_TRACKING_URI": self.settings.mlflow_tracking_uri,
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-        }
-
-    def tags(self) -> list[dict[str, str]]:
-        return [{"Key": key, "Value": value} for key, value in self.settings.tags.items()]
 
     def execution_arguments(self) -> list[Any]:
         return [
@@ -329,12 +360,41 @@ class _Builder:
             *("--trigger-reason", TRIGGER_REASON),
         ]
 
-    def run_uri_parts(self, *folders: str) -> list[Any]:
-        execution_id = ExecutionVariables.PIPELINE_EXECUTION_ID
-        return ["s3:/", self.settings.artifact_bucket, "runs", execution_id, *folders]
 
-    def run_uri(self, *folders: str) -> Join:
-        return Join(on="/", values=self.run_uri_parts(*folders))
+class _MonitorBuilder(_Jobs):
+    def __init__(self, settings: PipelineSettings, monitor: MonitorSettings) -> None:
+        super().__init__(settings)
+        self.monitor = monitor
+
+    def pipeline(self) -> Pipeline:
+        monitor = self.monitor
+        arguments = {
+            "endpoint-name": monitor.endpoint_name,
+            "model-version": MODEL_VERSION,
+            "run-id": RUN_ID,
+            "captured-uri": monitor.captured_uri,
+            "reports-uri": monitor.reports_uri,
+            "window-start": WINDOW_START,
+            "window-end": WINDOW_END,
+            "minimum-rows": str(monitor.minimum_rows),
+            "smallest-statistic": str(monitor.threshold_percent / 100),
+        }
+        compare = self.processing_step(
+            "Compare",
+            module="ml_code.monitoring.window",
+            inputs={},
+            outputs=(),
+            arguments=[word for name, value in arguments.items() for word in (f"--{name}", value)],
+            instance_type=self.settings.evaluate_instance_type,
+            max_runtime_seconds=self.settings.evaluate_max_runtime_seconds,
+        )
+        return Pipeline(
+            name=self.settings.pipeline_name,
+            parameters=[CODE_URI, MODEL_VERSION, RUN_ID, WINDOW_START, WINDOW_END],
+            steps=[compare],
+            sagemaker_session=self.session,
+            pipeline_experiment_config=None,
+        )
 
 
 def _input(name: str, uri: Any) -> ProcessingInput:
