@@ -68,10 +68,6 @@ class FactoryConfig:
     mlflow: Mlflow = "app"
     mlflow_server_size: MlflowServerSize = "Small"
     mlflow_image: str = "ghcr.io/mlflow/mlflow:v3.10.1-full"
-    drift_monitoring: bool = False
-    drift_window_minutes: int = 60
-    drift_minimum_rows: int = 200
-    drift_threshold_percent: int = 10
     monitoring: bool = True
     notification_email: str = ""
     monthly_budget_usd: int = 0
@@ -180,7 +176,7 @@ def _are_tags(value: object) -> bool:
     )
 
 
-# Those that the factory sets itself; a deployment adds six to its endpoint, and AWS allows fifty.
+# Those that the factory sets itself; a deployment adds seven to its endpoint, and AWS allows fifty.
 _OWN_TAGS = (
     "model-factory",
     "model-name",
@@ -189,6 +185,7 @@ _OWN_TAGS = (
     "commit",
     "data-sha256",
     "execution-arn",
+    "code-uri",
 )
 _MAX_TAGS = 40
 
@@ -317,10 +314,6 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
             is not None
         ),
     ),
-    "drift_monitoring": _BOOLEAN,
-    "drift_window_minutes": ("an integer from 1 to 1440", lambda value: _is_int(value, 1, 1440)),
-    "drift_minimum_rows": ("an integer from 50 to 10000", lambda value: _is_int(value, 50, 10_000)),
-    "drift_threshold_percent": ("an integer from 1 to 100", lambda value: _is_int(value, 1, 100)),
     "monitoring": ("true or false", lambda value: type(value) is bool),
     "notification_email": (
         "an e-mail address, or empty for none",

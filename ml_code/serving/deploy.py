@@ -53,6 +53,7 @@ def lineage_tags(factory_name: str, version: RegisteredVersion) -> dict[str, str
         "commit": version.commit,
         "data-sha256": version.data_sha256,
         "execution-arn": version.execution_arn,
+        "code-uri": version.code_uri,
     }
 
 

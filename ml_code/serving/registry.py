@@ -24,6 +24,7 @@ class RegisteredVersion:
     commit: str
     data_sha256: str
     execution_arn: str
+    code_uri: str
 
 
 def connect(tracking_uri: str) -> "MlflowClient":
@@ -58,6 +59,7 @@ def resolve(client: "MlflowClient", model_uri: str) -> RegisteredVersion:
         commit=tags.get("commit", ""),
         data_sha256=tags.get("data_sha256", ""),
         execution_arn=tags.get("execution_arn", ""),
+        code_uri=tags.get("code_uri", ""),
     )
 
 

@@ -134,6 +134,7 @@ def version(number: str) -> RegisteredVersion:
         commit=f"commit{number}",
         data_sha256=f"data{number}",
         execution_arn=f"arn:execution{number}",
+        code_uri=f"s3://artifacts/code/c{number}/",
     )
 
 
@@ -263,6 +264,7 @@ def test_lineage_is_in_the_tags() -> None:
         "commit": "commit3",
         "data-sha256": "data3",
         "execution-arn": "arn:execution3",
+        "code-uri": "s3://artifacts/code/c3/",
     }
 
 

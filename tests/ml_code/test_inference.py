@@ -31,7 +31,13 @@ SCHEMA = Schema(
     )
 )
 VERSION = RegisteredVersion(
-    name="shapes", version="7", run_id="run7", commit="c0ffee", data_sha256="d1", execution_arn="arn:e"
+    name="shapes",
+    version="7",
+    run_id="run7",
+    commit="c0ffee",
+    data_sha256="d1",
+    execution_arn="arn:e",
+    code_uri="",
 )
 ROW = [1.5, 9.0, 2]
 
