@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from localaws.account import ACCOUNT_ID
 from localaws.iam import Principal, assume_permission, authorize
 from localaws.kms import object_permissions
+from localaws.permissions_autoscaling import autoscaling_permissions, target_context
 from localaws.permissions_s3 import is_missing_object, s3_permissions
 from localaws.service import Json
 from localaws.wire import Operation
@@ -61,12 +62,16 @@ def permissions(region: str, operation: Operation) -> Iterator[Permission]:
     context = _tag_context(operation.parameters)
     if (operation.service, operation.name) == ("cloudwatch", "PutMetricData"):
         context["cloudwatch:namespace"] = [operation.parameters["Namespace"]]
+    if operation.service == "application-autoscaling":
+        context |= target_context(operation.parameters)
     arns = resources(region, operation)
     for arn in arns:
         yield Permission(f"{prefix}:{name}", arn, context)
     if prefix == "sagemaker" and operation.name.startswith("Create") and operation.parameters.get("Tags"):
         yield Permission("sagemaker:AddTags", arns[0], context)
     yield from _pass_role(operation)
+    for needed in autoscaling_permissions(region, operation.service, operation.name, operation.parameters):
+        yield Permission(*needed)
 
 
 def resources(region: str, operation: Operation) -> list[str]:
@@ -268,6 +273,15 @@ RESOURCES: dict[str, dict[str, str]] = {
         "GetDashboard": "arn:aws:cloudwatch::{account}:dashboard/{DashboardName}",
         "DeleteDashboards": "arn:aws:cloudwatch::{account}:dashboard/{DashboardNames[]}",
         "ResourceARN=": "{ResourceARN}",
+    },
+    "application-autoscaling": {
+        name: _arn("application-autoscaling", "scalable-target/*")
+        for name in (
+            "RegisterScalableTarget",
+            "DeregisterScalableTarget",
+            "PutScalingPolicy",
+            "DeleteScalingPolicy",
+        )
     },
     "kms": {"KeyId=": _arn("kms", "key/{KeyId}")},
     "ecr": {"GetAuthorizationToken": "*", "repositoryName=": _arn("ecr", "repository/{repositoryName}")},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wrappers import Response
 
 from localaws import (
+    autoscaling,
     cloudformation,
     cloudformation_containers,
     cloudformation_ec2,
@@ -76,6 +77,7 @@ def install(account: Account, gateway: "Gateway") -> None:
     # Single operations of services that are moto's otherwise.
     gateway.operations["lambda", "Invoke"] = lambda_functions.answer_invoke
     cloudwatch.install(account, gateway)
+    autoscaling.install(gateway)
     events.listen(account)
     scheduler.listen(account)
     gateway.routes["/_localaws/status"] = StatusPage(account, stacks)

@@ -3,6 +3,7 @@
 import threading
 from typing import TYPE_CHECKING
 
+from localaws import autoscaling
 from localaws.sagemaker.deployment import Deployment
 from localaws.sagemaker.deployment_config import read_rollout
 from localaws.sagemaker.endpoint import Endpoint
@@ -63,6 +64,7 @@ class Endpoints:
             if endpoint.variant is None:
                 raise ServiceError("ValidationException", f'Cannot update failed endpoint "{arn}".')
             _check_guarded_update(config, endpoint.variant, variant)
+            self._check_scalable_targets(endpoint.name, endpoint.variant, variant)
             deployment = self._deployment(endpoint, variant, config)
             endpoint.description |= {"EndpointStatus": "Updating", "LastModifiedTime": now()}
             endpoint.description.pop("FailureReason", None)
@@ -72,15 +74,19 @@ class Endpoints:
 
     def delete_endpoint(self, request: Json) -> Json:
         endpoint = self.get(request["EndpointName"])
-        with self._lock:
-            self._endpoints.pop(endpoint.name, None)
         with endpoint.lock:
+            if endpoint.status in IN_PROGRESS:
+                arn = endpoint.description["EndpointArn"]
+                raise ServiceError("ValidationException", f'Cannot update in-progress endpoint "{arn}".')
             endpoint.description["EndpointStatus"] = "Deleting"
             variants = _variants(endpoint)
             endpoint.variant = None
         for variant in variants:
             variant.deliver_captured()
             variant.close()
+        with self._lock:
+            self._endpoints.pop(endpoint.name, None)
+        autoscaling.deregister_endpoint(self._sagemaker.account.region, endpoint.name)
         self._sagemaker.tags.forget(endpoint.description["EndpointArn"])
         return {}
 
@@ -122,6 +128,19 @@ class Endpoints:
         alarms = RollbackAlarms(account, variant.role_arn, rollout.alarms)
         alarms.check()
         return Deployment(account, endpoint, variant, rollout, alarms)
+
+    def _check_scalable_targets(self, endpoint: str, before: Variant, after: Variant) -> None:
+        """https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html"""
+        registered = autoscaling.scalable_variants(self._sagemaker.account.region, endpoint)
+        if before.name in registered and (before.name, before.instance_type) != (
+            after.name,
+            after.instance_type,
+        ):
+            raise ServiceError(
+                "ValidationException",
+                f'The variant(s) "[{before.name}]" must be deregistered as a scalable target with AutoScaling before '
+                "they can be removed or have their instance type updated.",
+            )
 
     def _arn(self, name: str) -> str:
         return self._sagemaker.account.arn("sagemaker", f"endpoint/{name}")

@@ -48,6 +48,7 @@ class Variant:
         self.data_capture_config: Json | None = config.get("DataCaptureConfig")
         self.image: str = model["PrimaryContainer"]["Image"]
         self.role_arn: str = model["ExecutionRoleArn"]
+        self.instance_type: str = self.description.get("InstanceType", "")
         self.instance_count: int = self.description.get("InitialInstanceCount", 1)
         self.metrics = InvocationMetrics(
             host.account.metrics,

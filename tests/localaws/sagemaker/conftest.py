@@ -16,7 +16,7 @@ import pytest
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
-from localaws import cloudwatch
+from localaws import autoscaling, cloudwatch
 from localaws.account import Account, Credentials
 from localaws.clock import Clock
 from localaws.gateway import Gateway
@@ -165,6 +165,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
         "sagemaker-runtime": SageMakerRuntime(account, sagemaker),
     }
     cloudwatch.install(account, gateway)
+    autoscaling.install(gateway)
     role = create_role(account, "jobs", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
     credentials = account.assume_role(role, principal="sagemaker.amazonaws.com", session_name="test")
     account.client("s3").create_bucket(Bucket=BUCKET)
