@@ -9,7 +9,7 @@ from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
 from stacks.delivery_pipeline import DeliveryPipeline
 from stacks.network import Network
 from stacks.new_data import NewData
-from stacks.permissions import grant_list, grant_read, grant_write
+from stacks.permissions import allow, arn, grant_list, grant_read, grant_write
 from stacks.serving import Serving
 from stacks.source import ConnectedRepository, SeededRepository, Source
 from stacks.storage import CODE, RAW_DATA, RESULTS, SERVING, WHEELS, Storage
@@ -122,6 +122,10 @@ class Delivery(Construct):
         # Verification adds its report to the run of the version.
         tracking.grant_read_write(build.role)
         serving.grant_deploy(build.role, stage)
+        if stage == "production":
+            # The history in the registry says who approved.
+            pipeline = arn(self, "codepipeline", self._names.factory)
+            allow(build.role, "ReadApproval", ["codepipeline:ListActionExecutions"], [pipeline])
         return build
 
     def _project(

@@ -56,7 +56,12 @@ class DeliveryPipeline(Construct):
             ),
             "Staging": _build_action("Deploy", deployments["staging"], MODEL_VERSION=_MODEL_VERSION),
             "Approval": _approval_action(),
-            "Production": _build_action("Deploy", deployments["production"], MODEL_VERSION=_MODEL_VERSION),
+            "Production": _build_action(
+                "Deploy",
+                deployments["production"],
+                MODEL_VERSION=_MODEL_VERSION,
+                DELIVERY_EXECUTION="#{codepipeline.PipelineExecutionId}",
+            ),
         }
         pipeline = codepipeline.CfnPipeline(
             self,

@@ -66,9 +66,15 @@ class Serving(Construct):
             "ENDPOINT_NAME": self._names.endpoint(stage),
             "ENDPOINT_ROLE_ARN": self.role.role_arn,
             "IMAGE_URI": self._image_uri,
-            "SERVERLESS_MEMORY_MB": str(self._config.serverless_memory_mb),
+            "ENDPOINT_SETTINGS": json.dumps(self._serverless()),
             "TAGS": json.dumps(dict(self._config.tags)),
-            "SERVERLESS_MAX_CONCURRENCY": str(self._config.serverless_max_concurrency),
+        }
+
+    def _serverless(self) -> Mapping[str, object]:
+        return {
+            "mode": "serverless",
+            "memory_mb": self._config.serverless_memory_mb,
+            "max_concurrency": self._config.serverless_max_concurrency,
         }
 
     def grant_deploy(self, grantee: iam.IGrantable, stage: str) -> None:

@@ -1,27 +1,22 @@
-"""Deploys a registered model version: `python -m ml_code.serving.deploy --model models:/NAME@ALIAS`."""
+"""What a release puts behind an endpoint: the version's archive, and its lineage in the tags."""
 
 import json
-import os
 import secrets
-import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 
 from ml_code.serving import registry
 from ml_code.serving.archive import build_archive, digest
-from ml_code.serving.arguments import parse_model_uri
-from ml_code.serving.endpoint import (
-    Deployment,
-    DeploymentError,
-    StillUpdatingError,
-    Waiter,
-    deploy,
-    resource_name,
-)
-from ml_code.serving.environment import DeploySettings, read_settings
-from ml_code.serving.registry import RegisteredVersion, RegistryError
+from ml_code.serving.endpoint import Deployment, resource_name
+from ml_code.serving.environment import ReleaseSettings
+from ml_code.serving.hosting import read_hosting
+from ml_code.serving.registry import RegisteredVersion
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
 def serving_files(model_folder: Path, version: RegisteredVersion) -> dict[str, bytes]:
@@ -57,52 +52,23 @@ def lineage_tags(factory_name: str, version: RegisteredVersion) -> dict[str, str
     }
 
 
-def upload_archive(s3: "boto3.client", bucket: str, version: RegisteredVersion, archive: bytes) -> str:
-    key = f"serving/{version.name}/{version.version}/{digest(archive)}/model.tar.gz"
-    s3.put_object(Bucket=bucket, Key=key, Body=archive)
-    return f"s3://{bucket}/{key}"
-
-
-def plan_deployment(
-    settings: DeploySettings, version: RegisteredVersion, model_data_url: str, suffix: str
-) -> Deployment:
-    return Deployment(
-        endpoint_name=settings.endpoint_name,
-        resource_name=resource_name(settings.endpoint_name, version.version, suffix),
-        role_arn=settings.endpoint_role_arn,
-        image_uri=settings.image_uri,
-        model_data_url=model_data_url,
-        serverless_memory_mb=settings.serverless_memory_mb,
-        serverless_max_concurrency=settings.serverless_max_concurrency,
-        tags={**json.loads(settings.tags), **lineage_tags(settings.factory_name, version)},
-    )
-
-
-def run(model_uri: str, settings: DeploySettings) -> None:
-    client = registry.connect(settings.mlflow_tracking_uri)
-    version = registry.resolve(client, model_uri)
-    print(
-        f"{model_uri} is {version.name} version {version.version}, run {version.run_id}, "
-        f"commit {version.commit}",
-        flush=True,
-    )
+def publish_archive(client: "MlflowClient", version: RegisteredVersion, bucket: str) -> str:
+    """The S3 URI of the version's archive."""
     with tempfile.TemporaryDirectory() as directory:
         folder = registry.download(client, version, Path(directory))
         archive = build_archive(serving_files(folder, version))
-    url = upload_archive(boto3.client("s3"), settings.artifact_bucket, version, archive)
-    print(f"uploaded {url} ({len(archive):,} bytes)", flush=True)
-    deployment = plan_deployment(settings, version, url, secrets.token_hex(4))
-    deploy(boto3.client("sagemaker"), deployment, Waiter(say=lambda line: print(line, flush=True)))
-    print(f"endpoint {settings.endpoint_name} serves {version.name} version {version.version}", flush=True)
+    key = f"serving/{version.name}/{version.version}/{digest(archive)}/model.tar.gz"
+    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=archive)
+    return f"s3://{bucket}/{key}"
 
 
-def main() -> None:
-    model_uri = parse_model_uri("Deploy a registered model version to the endpoint.")
-    try:
-        run(model_uri, read_settings(DeploySettings, os.environ))
-    except (ValueError, RegistryError, DeploymentError, StillUpdatingError) as error:
-        sys.exit(f"deploy: {error}")
-
-
-if __name__ == "__main__":
-    main()
+def plan_deployment(settings: ReleaseSettings, version: RegisteredVersion, model_data_url: str) -> Deployment:
+    return Deployment(
+        endpoint_name=settings.endpoint_name,
+        resource_name=resource_name(settings.endpoint_name, version.version, secrets.token_hex(4)),
+        role_arn=settings.endpoint_role_arn,
+        image_uri=settings.image_uri,
+        model_data_url=model_data_url,
+        hosting=read_hosting(settings.endpoint_settings),
+        tags={**json.loads(settings.tags), **lineage_tags(settings.factory_name, version)},
+    )

@@ -1,15 +1,16 @@
-"""Puts a model archive behind a SageMaker endpoint, all of it or nothing."""
+"""Puts a model archive behind a SageMaker endpoint, and takes it away again."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from botocore.exceptions import ClientError
 
+from ml_code.serving.hosting import Hosting
+
 SageMakerClient: TypeAlias = Any  # boto3 makes its clients' classes at run time
 
-VARIANT_NAME = "AllTraffic"  # constant: SageMaker shifts traffic only between variants of one name
 SETTLED = ("InService", "Failed", "OutOfService", "UpdateRollbackFailed")
 NAME_LENGTH_LIMIT = 63
 
@@ -31,18 +32,28 @@ class Deployment:
     role_arn: str
     image_uri: str
     model_data_url: str
-    serverless_memory_mb: int
-    serverless_max_concurrency: int
+    hosting: Hosting
     tags: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Served:
+    """What an endpoint uses: its configuration and the models of that."""
+
+    config_name: str
+    model_names: tuple[str, ...]
+    is_serverless: bool = False
+    instance_count: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Waiter:
-    """Patience and voice: how long to poll, and whom to tell."""
+    """Patience and voice: how long to poll, whom to tell, what to do meanwhile with the endpoint's status."""
 
     say: Callable[[str], None]
     poll_seconds: float = 1.0
     max_wait_seconds: float = 1800.0
+    meanwhile: Callable[[str], None] = field(default=lambda status: None)
 
 
 def resource_name(endpoint_name: str, version: str, suffix: str) -> str:
@@ -56,53 +67,91 @@ def resource_name(endpoint_name: str, version: str, suffix: str) -> str:
     return name
 
 
-def deploy(sagemaker: SageMakerClient, deployment: Deployment, waiter: Waiter) -> None:
-    """Create or update the endpoint; on failure remove what was made, on success what it replaces."""
-    name = deployment.endpoint_name
-    previous = _prepare_endpoint(sagemaker, name, waiter)
-    made = (deployment.resource_name, [deployment.resource_name])
-    try:
-        _create_model_and_config(sagemaker, deployment)
-        _start(sagemaker, deployment, is_new=previous is None)
-    except ClientError:
-        _delete_config_and_models(sagemaker, *made)
-        raise
-    try:
-        endpoint_arn = _wait_for_new_config(sagemaker, deployment, waiter)
-    except DeploymentError:  # settled: any other error may come while the endpoint still uses them
-        if previous is None:
-            _delete_endpoint(sagemaker, name, waiter)
-        _delete_config_and_models(sagemaker, *made)
-        raise
-    if previous is not None:
-        sagemaker.add_tags(ResourceArn=endpoint_arn, Tags=_tag_list(deployment.tags))
-        _delete_config_and_models(sagemaker, *previous)
-        waiter.say(f"removed {previous[0]}, which {name} used before")
+def find_served(sagemaker: SageMakerClient, name: str, waiter: Waiter) -> Served | None:
+    """What the endpoint uses, once it has settled; None when it has to be created.
 
-
-def _prepare_endpoint(sagemaker: SageMakerClient, name: str, waiter: Waiter) -> tuple[str, list[str]] | None:
-    """Configuration and models that the endpoint uses now; None when it has to be created."""
+    A Failed endpoint cannot be updated, so it is removed.
+    """
     endpoint = _wait_until_settled(sagemaker, name, waiter)
     if endpoint is None:
         return None
-    config_name = endpoint["EndpointConfigName"]
+    served = _served(sagemaker, endpoint)
     status = endpoint["EndpointStatus"]
     if status == "InService":
-        return config_name, _model_names(sagemaker, config_name)
-    if status == "Failed":  # cannot be updated, only replaced
-        waiter.say(f"{name} is Failed ({endpoint.get('FailureReason', 'no reason given')}): creating it anew")
-        models = _model_names(sagemaker, config_name)
-        _delete_endpoint(sagemaker, name, waiter)
-        _delete_config_and_models(sagemaker, config_name, models)
+        return served
+    reason = endpoint.get("FailureReason", "no reason given")
+    if status == "Failed":
+        waiter.say(f"{name} is Failed ({reason}): creating it anew")
+        delete_endpoint(sagemaker, name, waiter)
+        remove(sagemaker, served)
         return None
     raise DeploymentError(
-        f"endpoint {name} is {status}, which an update does not mend "
-        f"({endpoint.get('FailureReason', 'no reason given')}): delete the endpoint and deploy again"
+        f"endpoint {name} is {status}, which an update does not mend ({reason}): "
+        "delete the endpoint and release again"
     )
 
 
-def _create_model_and_config(sagemaker: SageMakerClient, deployment: Deployment) -> None:
-    tags = _tag_list(deployment.tags)
+def put(sagemaker: SageMakerClient, deployment: Deployment, previous: Served | None, waiter: Waiter) -> str:
+    """Create or update the endpoint, keeping what it used before; on failure remove what was made.
+
+    Returns the ARN of the endpoint.
+    """
+    name = deployment.endpoint_name
+    made = Served(config_name=deployment.resource_name, model_names=(deployment.resource_name,))
+    try:
+        _create_model_and_config(sagemaker, deployment, previous)
+        _start(sagemaker, deployment, is_new=previous is None)
+    except ClientError:
+        remove(sagemaker, made)
+        raise
+    try:
+        return _wait_for_config(sagemaker, name, made.config_name, waiter)
+    except DeploymentError:  # settled: any other error may come while the endpoint still uses them
+        if previous is None:
+            delete_endpoint(sagemaker, name, waiter)
+        remove(sagemaker, made)
+        raise
+
+
+def put_back(
+    sagemaker: SageMakerClient, deployment: Deployment, previous: Served | None, waiter: Waiter
+) -> None:
+    """Undo `put`: at once, whatever the alarms say."""
+    name = deployment.endpoint_name
+    if previous is None:
+        delete_endpoint(sagemaker, name, waiter)
+    else:
+        policy = deployment.hosting.update(is_guarded=False)
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=previous.config_name, **policy)
+        _wait_for_config(sagemaker, name, previous.config_name, waiter)
+    remove(sagemaker, Served(config_name=deployment.resource_name, model_names=(deployment.resource_name,)))
+
+
+def remove(sagemaker: SageMakerClient, served: Served) -> None:
+    """Delete a configuration and its models, as far as they are there."""
+    _ignore_missing(lambda: sagemaker.delete_endpoint_config(EndpointConfigName=served.config_name))
+    for model in served.model_names:
+        _ignore_missing(lambda model=model: sagemaker.delete_model(ModelName=model))  # type: ignore[misc]
+
+
+def delete_endpoint(sagemaker: SageMakerClient, name: str, waiter: Waiter) -> None:
+    if not _ignore_missing(lambda: sagemaker.delete_endpoint(EndpointName=name)):
+        return
+    deadline = time.monotonic() + waiter.max_wait_seconds
+    while _describe(sagemaker, name) is not None:
+        if time.monotonic() > deadline:
+            raise StillUpdatingError(f"endpoint {name} was not deleted in {waiter.max_wait_seconds:.0f} s")
+        time.sleep(waiter.poll_seconds)
+
+
+def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _create_model_and_config(
+    sagemaker: SageMakerClient, deployment: Deployment, previous: Served | None
+) -> None:
+    tags = tag_list(deployment.tags)
     sagemaker.create_model(
         ModelName=deployment.resource_name,
         ExecutionRoleArn=deployment.role_arn,
@@ -120,43 +169,35 @@ def _create_model_and_config(sagemaker: SageMakerClient, deployment: Deployment)
             },
         },
         Tags=tags,
+        **deployment.hosting.network(),
     )
+    running = previous.instance_count if previous else None
     sagemaker.create_endpoint_config(
         EndpointConfigName=deployment.resource_name,
-        ProductionVariants=[
-            {
-                "VariantName": VARIANT_NAME,
-                "ModelName": deployment.resource_name,
-                "ServerlessConfig": {
-                    "MemorySizeInMB": deployment.serverless_memory_mb,
-                    "MaxConcurrency": deployment.serverless_max_concurrency,
-                },
-            }
-        ],
         Tags=tags,
+        **deployment.hosting.config(deployment.resource_name, running),
     )
 
 
 def _start(sagemaker: SageMakerClient, deployment: Deployment, *, is_new: bool) -> None:
     name, config_name = deployment.endpoint_name, deployment.resource_name
     if is_new:
-        tags = _tag_list(deployment.tags)
+        tags = tag_list(deployment.tags)
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config_name, Tags=tags)
     else:
-        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config_name)
+        policy = deployment.hosting.update(is_guarded=True)
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config_name, **policy)
 
 
-def _wait_for_new_config(sagemaker: SageMakerClient, deployment: Deployment, waiter: Waiter) -> str:
-    """The ARN of the endpoint, which serves the new configuration."""
-    name = deployment.endpoint_name
+def _wait_for_config(sagemaker: SageMakerClient, name: str, config_name: str, waiter: Waiter) -> str:
+    """The ARN of the endpoint, which serves the configuration."""
     endpoint = _wait_until_settled(sagemaker, name, waiter)
     if endpoint is None:
         raise DeploymentError(f"endpoint {name} was deleted during its deployment")
     # A failed update leaves the endpoint InService, with the configuration that it had before.
-    is_served = endpoint["EndpointConfigName"] == deployment.resource_name
-    if endpoint["EndpointStatus"] != "InService" or not is_served:
+    if endpoint["EndpointStatus"] != "InService" or endpoint["EndpointConfigName"] != config_name:
         reason = endpoint.get("FailureReason", "SageMaker gives no reason; read the endpoint's log group")
-        raise DeploymentError(f"endpoint {name} does not serve {deployment.resource_name}: {reason}")
+        raise DeploymentError(f"endpoint {name} does not serve {config_name}: {reason}")
     return str(endpoint["EndpointArn"])
 
 
@@ -173,8 +214,9 @@ def _wait_until_settled(sagemaker: SageMakerClient, name: str, waiter: Waiter) -
         if time.monotonic() > deadline:
             raise StillUpdatingError(
                 f"endpoint {name} is still {status} after {waiter.max_wait_seconds:.0f} s; "
-                "look at it in the SageMaker console and deploy again when it has settled"
+                "look at it in the SageMaker console and release again when it has settled"
             )
+        waiter.meanwhile(status)
         time.sleep(waiter.poll_seconds)
     return None
 
@@ -188,33 +230,22 @@ def _describe(sagemaker: SageMakerClient, name: str) -> dict[str, Any] | None:
         raise
 
 
-def _model_names(sagemaker: SageMakerClient, config_name: str) -> list[str]:
+def _served(sagemaker: SageMakerClient, endpoint: dict[str, Any]) -> Served:
+    config_name = endpoint["EndpointConfigName"]
+    variants: list[dict[str, Any]] = []
     try:
         config = sagemaker.describe_endpoint_config(EndpointConfigName=config_name)
+        variants = config["ProductionVariants"]
     except ClientError as error:
-        if _is_missing(error):
-            return []
-        raise
-    return [variant["ModelName"] for variant in config["ProductionVariants"] if "ModelName" in variant]
-
-
-def _delete_endpoint(sagemaker: SageMakerClient, name: str, waiter: Waiter) -> None:
-    if _ignore_missing(lambda: sagemaker.delete_endpoint(EndpointName=name)):
-        _wait_until_gone(sagemaker, name, waiter)
-
-
-def _wait_until_gone(sagemaker: SageMakerClient, name: str, waiter: Waiter) -> None:
-    deadline = time.monotonic() + waiter.max_wait_seconds
-    while _describe(sagemaker, name) is not None:
-        if time.monotonic() > deadline:
-            raise StillUpdatingError(f"endpoint {name} was not deleted in {waiter.max_wait_seconds:.0f} s")
-        time.sleep(waiter.poll_seconds)
-
-
-def _delete_config_and_models(sagemaker: SageMakerClient, config_name: str, models: list[str]) -> None:
-    _ignore_missing(lambda: sagemaker.delete_endpoint_config(EndpointConfigName=config_name))
-    for model in models:
-        _ignore_missing(lambda model=model: sagemaker.delete_model(ModelName=model))  # type: ignore[misc]
+        if not _is_missing(error):
+            raise
+    counts = [variant.get("CurrentInstanceCount") for variant in endpoint.get("ProductionVariants", [])]
+    return Served(
+        config_name=config_name,
+        model_names=tuple(variant["ModelName"] for variant in variants if "ModelName" in variant),
+        is_serverless=any("ServerlessConfig" in variant for variant in variants),
+        instance_count=counts[0] if counts else None,
+    )
 
 
 def _ignore_missing(delete: Callable[[], Any]) -> bool:
@@ -232,7 +263,3 @@ def _is_missing(error: ClientError) -> bool:
     # SageMaker has no error code of its own for this.
     details = error.response["Error"]
     return details["Code"] == "ValidationException" and "Could not find" in details["Message"]
-
-
-def _tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items() if value]

@@ -40,13 +40,13 @@ def ask(runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame, lineage: dict
     predictions: list[Any] = []
     probabilities: list[list[float]] = []
     for batch in _slices(rows, BATCH_ROWS):
-        answer = _invoke(runtime, endpoint, batch, lineage)
+        answer = _invoke_version(runtime, endpoint, batch, lineage)
         predictions += answer["predictions"]
         probabilities += answer.get("probabilities", [])
     latencies_ms = []
     for number, row in enumerate(_slices(rows.head(SINGLE_ROW_REQUESTS), 1)):
         start = time.perf_counter()
-        answer = _invoke(runtime, endpoint, row, lineage)
+        answer = _invoke_version(runtime, endpoint, row, lineage)
         latencies_ms.append((time.perf_counter() - start) * 1000)
         if answer["predictions"] != predictions[number : number + 1]:
             raise VerificationError(
@@ -61,9 +61,18 @@ def _slices(rows: pd.DataFrame, size: int) -> Iterator[pd.DataFrame]:
     return (rows.iloc[start : start + size] for start in range(0, len(rows), size))
 
 
-def _invoke(
+def _invoke_version(
     runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame, lineage: dict[str, str]
 ) -> dict[str, Any]:
+    answer = invoke(runtime, endpoint, rows)
+    found = {key: answer.get(key) for key in lineage}
+    if found != lineage:
+        raise VerificationError(f"endpoint {endpoint} answers as {found}, the registry says {lineage}")
+    return answer
+
+
+def invoke(runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame) -> dict[str, Any]:
+    """The endpoint's answer, with one prediction for each row."""
     body = rows.to_csv(index=False).encode()
     try:
         response = runtime.invoke_endpoint(
@@ -72,13 +81,10 @@ def _invoke(
     except ClientError as error:
         if error.response["Error"]["Message"].endswith("not found."):
             raise VerificationError(
-                f"endpoint {endpoint} does not exist: deploy the version first"
+                f"endpoint {endpoint} does not exist: release the version first"
             ) from error
         raise VerificationError(f"endpoint {endpoint} refused a valid request: {error}") from error
     answer: dict[str, Any] = json.loads(response["Body"].read())
-    found = {key: answer.get(key) for key in lineage}
-    if found != lineage:
-        raise VerificationError(f"endpoint {endpoint} answers as {found}, the registry says {lineage}")
     if len(answer["predictions"]) != len(rows):
         raise VerificationError(
             f"endpoint {endpoint} gave {len(answer['predictions'])} predictions for {len(rows)} rows"

@@ -63,6 +63,12 @@ def resolve(client: "MlflowClient", model_uri: str) -> RegisteredVersion:
     )
 
 
+def in_production(client: "MlflowClient", name: str) -> str | None:
+    """The version with the alias `production`."""
+    holder = client.get_registered_model(name).aliases.get("production")
+    return None if holder is None else str(holder)
+
+
 def _what_there_is(client: "MlflowClient", name: str) -> str:
     from mlflow.exceptions import MlflowException
 
@@ -106,5 +112,5 @@ def request_schema(model_folder: Path) -> list[dict[str, Any]]:
 def _gone(version: RegisteredVersion, uri: str, reason: str) -> str:
     return (
         f"the files of {version.name} version {version.version} cannot be read at {uri} ({reason}); "
-        "if they are gone, deploy another version or train again from its commit"
+        "if they are gone, release another version or train again from its commit"
     )

@@ -9,7 +9,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
@@ -18,9 +18,13 @@ from ml_code.serving import registry
 from ml_code.serving.arguments import parse_model_uri
 from ml_code.serving.environment import VerifySettings, read_settings
 from ml_code.serving.probe import Answers, VerificationError, ask, check_refusals, percentiles_ms
+from ml_code.serving.quality import measure
 from ml_code.serving.registry import RegisteredVersion, RegistryError
 from ml_code.serving.samples import Samples, load_samples
 from ml_code.spec import Gate, ModelSpec, SpecError, load_spec
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 REPORT = Path("verification.json")
 FIGURE = Path("verification.png")
@@ -30,7 +34,7 @@ def report(
     *, version: RegisteredVersion, settings: VerifySettings, gate: Gate, samples: Samples, answers: Answers
 ) -> dict[str, Any]:
     """What verification.json says."""
-    measured = measure(gate.metric, samples, answers)
+    measured = measure(gate.metric, samples.truth, answers.predictions)
     mistakes = [
         {"row": number, "true": true, "predicted": predicted}
         for number, (true, predicted) in enumerate(
@@ -56,27 +60,26 @@ def report(
     }
 
 
-def measure(metric: str, samples: Samples, answers: Answers) -> float:
-    from sklearn import metrics
-
-    truth, predicted = samples.truth, answers.predictions
-    if metric == "accuracy":
-        return float(metrics.accuracy_score(truth, predicted))
-    if metric == "balanced_accuracy":
-        return float(metrics.balanced_accuracy_score(truth, predicted))
-    score = getattr(metrics, f"{metric.removesuffix('_macro')}_score")
-    return float(score(truth, predicted, average="macro", zero_division=0))
-
-
 def verify(model_uri: str, settings: VerifySettings, spec: ModelSpec) -> dict[str, Any]:
     client = registry.connect(settings.mlflow_tracking_uri)
     version = registry.resolve(client, model_uri)
     samples = load_samples(client, version, spec.target.name)
+    return verify_version(client, version, samples, settings, spec.gate)
+
+
+def verify_version(
+    client: "MlflowClient",
+    version: RegisteredVersion,
+    samples: Samples,
+    settings: VerifySettings,
+    gate: Gate,
+) -> dict[str, Any]:
+    """What verification.json says; a result below the gate is an answer, too."""
     runtime = boto3.client("sagemaker-runtime")
     lineage = {"model_version": version.version, "run_id": version.run_id, "commit": version.commit}
     answers = ask(runtime, settings.endpoint_name, samples.features, lineage)
     check_refusals(runtime, settings.endpoint_name)
-    result = report(version=version, settings=settings, gate=spec.gate, samples=samples, answers=answers)
+    result = report(version=version, settings=settings, gate=gate, samples=samples, answers=answers)
     REPORT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
     from ml_code.serving.figure import draw  # matplotlib takes a second to import

@@ -5,10 +5,13 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from ml_code.serving import registry
+from ml_code.serving import history, registry
+from ml_code.serving.history import Promotion
 from ml_code.serving.promote import promote
 
-NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+NOON, ONE = datetime(2026, 11, 24, 12, tzinfo=UTC), datetime(2026, 11, 24, 13, tzinfo=UTC)
+DELIVERY = Promotion(reason="delivery", approved_by="arn:user/ann", delivery="e1", archive="s3://a/1")
+ROLLBACK = Promotion(reason="rollback", approved_by="arn:user/bob", delivery="", archive="s3://a/1")
 
 
 @pytest.fixture
@@ -21,19 +24,38 @@ def client(empty_registry: Path, tmp_path: Path) -> mlflow.MlflowClient:
     return client
 
 
-def test_alias_moves_and_the_version_knows_its_predecessor(client: mlflow.MlflowClient) -> None:
+def test_alias_moves_and_the_history_says_who_was_there(client: mlflow.MlflowClient) -> None:
     first = registry.resolve(client, "models:/digits/1")
     second = registry.resolve(client, "models:/digits/2")
-    assert promote(client, first, NOW) is None
-    assert promote(client, second, NOW) == "1"
-    production = client.get_model_version_by_alias("digits", "production")
-    assert str(production.version) == "2"
-    assert production.tags["previous_version"] == "1"
-    assert production.tags["promoted_at"] == "2026-11-24T12:00:00+00:00"
+    assert promote(client, first, DELIVERY, NOON) is None
+    assert promote(client, second, DELIVERY, ONE) == "1"
+    assert promote(client, first, ROLLBACK, ONE.replace(hour=14)) == "2"
+    assert registry.in_production(client, "digits") == "1"
+    periods = history.read(client, "digits")
+    assert [(period.version, period.since, period.until) for period in periods] == [
+        ("1", NOON, ONE),
+        ("2", ONE, ONE.replace(hour=14)),
+        ("1", ONE.replace(hour=14), None),
+    ]
+    assert [period.promotion.previous for period in periods] == ["", "1", "2"]
+    assert [period.promotion.approved_by for period in periods] == ["arn:user/ann"] * 2 + ["arn:user/bob"]
 
 
 def test_promoting_twice_keeps_the_first_time(client: mlflow.MlflowClient) -> None:
     first = registry.resolve(client, "models:/digits/1")
-    promote(client, first, NOW)
-    assert promote(client, first, datetime(2027, 1, 1, tzinfo=UTC)) == "1"
-    assert client.get_model_version("digits", "1").tags["promoted_at"].startswith("2026")
+    promote(client, first, DELIVERY, NOON)
+    assert promote(client, first, DELIVERY, ONE) == "1"
+    assert [period.since for period in history.read(client, "digits")] == [NOON]
+
+
+def test_an_alias_that_does_not_move_leaves_no_history(
+    client: mlflow.MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: str) -> None:
+        raise RuntimeError("the registry is away")
+
+    monkeypatch.setattr(client, "set_registered_model_alias", refuse)
+    with pytest.raises(RuntimeError, match="away"):
+        promote(client, registry.resolve(client, "models:/digits/1"), DELIVERY, NOON)
+    assert history.read(client, "digits") == []
+    assert registry.in_production(client, "digits") is None

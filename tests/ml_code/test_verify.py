@@ -139,7 +139,7 @@ def test_endpoint_that_does_not_exist_is_named(world: World, monkeypatch: pytest
         raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "InvokeEndpoint")
 
     monkeypatch.setattr(world.runtime, "invoke_endpoint", missing)
-    with pytest.raises(SystemExit, match=r"model-factory-staging does not exist: deploy"):
+    with pytest.raises(SystemExit, match=r"model-factory-staging does not exist: release"):
         verify.main()
 
 

@@ -10,7 +10,8 @@ from tests.stacks.test_stack import assert_tagged
 
 def test_settings_reach_the_deployments(synthesise: Synthesise) -> None:
     factory = synthesise(**CONFIGURATIONS["digits-eu"])
-    assert environment(factory, "digits-eu-deploy-production")["SERVERLESS_MEMORY_MB"] == "4096"
+    settings = json.loads(environment(factory, "digits-eu-deploy-production")["ENDPOINT_SETTINGS"])
+    assert settings == {"mode": "serverless", "memory_mb": 4096, "max_concurrency": 20}
 
 
 def test_prod_keeps_data_and_protects_the_stack(synthesise: Synthesise) -> None:

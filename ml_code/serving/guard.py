@@ -1,0 +1,88 @@
+"""Looks at an update while SageMaker shifts traffic: asks the endpoint, and feeds the alarm on quality."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ml_code.serving.probe import BATCH_ROWS, VerificationError, invoke
+from ml_code.serving.quality import measure
+from ml_code.serving.samples import Samples
+from ml_code.spec import Gate
+
+NAMESPACE = "ModelFactory"
+METRIC = "QualityShortfall"
+REQUESTS_A_LOOK = 20
+LOOK_SECONDS = 5.0
+
+
+@dataclass(kw_only=True)
+class Guard:
+    """The held-out rows, asked until the new version has answered each of them.
+
+    Rows that it has not answered yet count as right: what is measured falls below the gate only when the whole
+    must, so no chance of a small sample condemns a version.
+    """
+
+    runtime: Any
+    cloudwatch: Any
+    endpoint: str
+    version: str
+    samples: Samples
+    gate: Gate
+    alarms: tuple[str, ...]
+    answers: Counter[str] = field(default_factory=Counter)  # rows answered, by model version
+    failures: int = 0  # requests without an answer
+    tripped: list[str] = field(default_factory=list)  # alarms that were seen in ALARM
+
+    def __post_init__(self) -> None:
+        self._predictions = self.samples.truth.copy()
+        self._is_answered = np.zeros(len(self.samples.truth), dtype=bool)
+
+    def look(self, status: str) -> None:
+        """Once while the endpoint has this status."""
+        if not self.alarms:
+            return
+        self._note_alarms()
+        if status == "Updating":
+            self._ask()
+            self._report()
+
+    def _note_alarms(self) -> None:
+        """They may be over by the time that the update has been rolled back."""
+        found = self.cloudwatch.describe_alarms(AlarmNames=list(self.alarms), StateValue="ALARM")
+        names = [alarm["AlarmName"] for alarm in found["MetricAlarms"]]
+        self.tripped += [name for name in names if name not in self.tripped]
+
+    def _ask(self) -> None:
+        rows = np.flatnonzero(~self._is_answered)
+        size = min(BATCH_ROWS, -(-len(self._is_answered) // REQUESTS_A_LOOK))
+        deadline = time.monotonic() + LOOK_SECONDS
+        for start in range(0, min(len(rows), size * REQUESTS_A_LOOK), size):
+            if time.monotonic() > deadline:
+                return
+            batch = rows[start : start + size]
+            try:
+                answer = invoke(self.runtime, self.endpoint, self.samples.features.iloc[batch])
+            except VerificationError:
+                self.failures += 1  # SageMaker counts it, too, for the alarm on errors
+                continue
+            version = str(answer.get("model_version"))
+            self.answers[version] += len(batch)
+            if version == self.version:
+                self._predictions[batch] = answer["predictions"]
+                self._is_answered[batch] = True
+
+    def _report(self) -> None:
+        if not self._is_answered.any():
+            return
+        value = measure(self.gate.metric, self.samples.truth, self._predictions)
+        is_good = self.gate.passes({self.gate.metric: value})
+        datum = {
+            "MetricName": METRIC,
+            "Dimensions": [{"Name": "EndpointName", "Value": self.endpoint}],
+            "Value": 0.0 if is_good else self.gate.threshold - value,
+        }
+        self.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=[datum])
