@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 CDK_FLAGS := --require-approval never --no-notices
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up env status logs down deploy destroy synth run approve verify audit test lint unit e2e bench bench-synth snapshot clean
+.PHONY: help install demo up env status logs down deploy destroy synth run approve rollback history verify audit test lint unit e2e bench bench-synth snapshot clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,12 @@ run: ## start a delivery by hand: make run REASON="why" DATA=raw/2026/ COMMIT=<i
 
 approve: ## let the waiting delivery go on to production
 	@$(BIN)/python -m operations.approve
+
+rollback: ## put the previous production version back, guarded: make rollback TO=<version>
+	@$(BIN)/python -m operations.rollback --to "$(TO)"
+
+history: ## who was in production from when to when, approved by whom and why
+	@$(BIN)/python -m operations.history
 
 verify: ## invoke the production endpoint and compare with the truth
 	@$(BIN)/python -m operations.verify

@@ -23,7 +23,15 @@ from ml_code.spec import Choice, ContinuousRange, IntegerRange, ModelSpec, load_
 from operations import delivery
 from operations.commands import command
 from operations.demo import parse_exports
-from operations.factory import PROJECT, Factory, OperationError, deployed_factory, factory_name, run
+from operations.factory import (
+    PROJECT,
+    Factory,
+    OperationError,
+    deploy_environment,
+    deployed_factory,
+    factory_name,
+    run,
+)
 
 TESTS = ["-m", "pytest", "-q", "tests/stacks", "tests/ml_code"]
 
@@ -85,7 +93,7 @@ def time_bare_scripts(factory: Factory) -> dict[str, float]:
     timings: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
-        environment = bare_environment(factory)
+        environment = {**os.environ, **deploy_environment(factory, "staging")}
 
         def timed(title: str, action: Callable[[], object]) -> None:
             start = time.monotonic()
@@ -182,17 +190,6 @@ def evaluate_arguments(work: Path) -> list[str]:
 def register_arguments(work: Path) -> list[str]:
     inputs = [part for name in ("evaluation", "dataset") for part in (f"--{name}-dir", str(work / name))]
     return [*inputs, "--version-out", str(work / "version"), "--code-uri", "file"]
-
-
-def bare_environment(factory: Factory) -> dict[str, str]:
-    """What the scripts read: the shell's environment and the deploy project's variables, as the stack set them."""
-    import boto3
-
-    projects = boto3.client("codebuild").batch_get_projects(names=[f"{factory.name}-deploy-staging"])[
-        "projects"
-    ]
-    variables = {item["name"]: item["value"] for item in projects[0]["environment"]["environmentVariables"]}
-    return {**os.environ, **variables}
 
 
 def python(*arguments: str, environment: Mapping[str, str]) -> None:

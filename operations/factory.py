@@ -55,6 +55,14 @@ def deployed_factory() -> Factory:
     return Factory(name, {output["OutputKey"]: output["OutputValue"] for output in outputs})
 
 
+def deploy_environment(factory: Factory, stage: str) -> dict[str, str]:
+    """What a deployment to the stage is told: the variables of its build project, as the stack set them."""
+    projects = boto3.client("codebuild").batch_get_projects(names=[f"{factory.name}-deploy-{stage}"])[
+        "projects"
+    ]
+    return {item["name"]: item["value"] for item in projects[0]["environment"]["environmentVariables"]}
+
+
 def registry(factory: Factory) -> "MlflowClient":
     """A client of the factory's MLflow."""
     import mlflow  # two seconds, only where it is needed

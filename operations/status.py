@@ -1,26 +1,16 @@
 """One screen: the delivery pipeline's stages, the newest execution's steps, versions, endpoints."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from ml_code.spec import load_spec
 from operations import delivery
 from operations.factory import Factory, deployed_factory, registry, run
-
-COLOURS = {
-    "Succeeded": "green",
-    "InService": "green",
-    "Failed": "red",
-    "InProgress": "yellow",
-    "Executing": "yellow",
-}
-Row = tuple[str, ...]
+from operations.table import Row, print_table
 
 
 def main() -> None:
@@ -29,31 +19,13 @@ def main() -> None:
     _print_delivery(console, factory)
     _print_training(console, factory)
     metric = load_spec().gate.metric
-    _print(
+    print_table(
         console,
         "Model versions",
         ("version", "aliases", "commit", metric),
         _versions(factory, f"test_{metric}"),
     )
-    _print(console, "Endpoints", ("endpoint", "status", "serves", "commit", "why"), _endpoints(factory))
-
-
-def _print(console: Console, title: str, columns: Row, rows: Iterable[Row]) -> None:
-    found = [*rows]
-    # A column in which no row has anything would only take width from the others.
-    shown = [
-        number for number, name in enumerate(columns) if name != "why" or any(row[number] for row in found)
-    ]
-    console.print(
-        f"[bold]{escape(title)}[/]", soft_wrap=True
-    )  # a title of the table's would wrap at its width
-    table = Table()
-    for number in shown:
-        table.add_column(columns[number], overflow="fold")
-    for row in found:
-        cells = [row[number] for number in shown]
-        table.add_row(*(f"[{COLOURS[cell]}]{cell}[/]" if cell in COLOURS else escape(cell) for cell in cells))
-    console.print(table)
+    print_table(console, "Endpoints", ("endpoint", "status", "serves", "commit", "why"), _endpoints(factory))
 
 
 def _print_delivery(console: Console, factory: Factory) -> None:
@@ -67,7 +39,7 @@ def _print_delivery(console: Console, factory: Factory) -> None:
         results = {stage.name: stage for stage in delivery.stage_results(factory.name, identifier)}
     states = codepipeline.get_pipeline_state(name=factory.name)["stageStates"]
     rows = [_stage(state["stageName"], results.get(state["stageName"])) for state in states]
-    _print(console, title, ("stage", "status", "seconds", "why"), rows)
+    print_table(console, title, ("stage", "status", "seconds", "why"), rows)
 
 
 def _stage(name: str, result: delivery.StageResult | None) -> Row:
@@ -97,7 +69,7 @@ def _print_training(console: Console, factory: Factory) -> None:
         )
         steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn, SortOrder="Ascending")
         rows = [_step(step) for step in steps["PipelineExecutionSteps"]]
-    _print(console, title, ("step", "status", "seconds", "why"), rows)
+    print_table(console, title, ("step", "status", "seconds", "why"), rows)
 
 
 def _step(step: dict[str, Any]) -> Row:

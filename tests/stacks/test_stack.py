@@ -94,9 +94,8 @@ def test_deployments_get_the_version_that_the_build_registered(
     factory: Synthesised, stage: str, endpoint: str
 ) -> None:
     configuration = stages(factory)[stage]["Configuration"]
-    assert json.loads(configuration["EnvironmentVariables"]) == [
-        {"name": "MODEL_VERSION", "value": "#{Build.MODEL_VERSION}", "type": "PLAINTEXT"}
-    ]
+    variables = {item["name"]: item["value"] for item in json.loads(configuration["EnvironmentVariables"])}
+    assert variables["MODEL_VERSION"] == "#{Build.MODEL_VERSION}"
     deployment = environment(factory, f"model-factory-deploy-{endpoint}")
     assert deployment["ENDPOINT_NAME"] == f"model-factory-{endpoint}"
     assert deployment["STAGE"] == endpoint

@@ -1,0 +1,73 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ml_code.serving.history import Period, Promotion
+from operations.factory import OperationError
+from operations.history import rows
+from operations.rollback import choose
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def periods(*spoken: str) -> list[Period]:
+    """`1`, `2`, … as deliveries, `1r` as a rollback, an hour each."""
+    found = []
+    for hour, word in enumerate(spoken):
+        version = word.rstrip("r")
+        reason, by = ("rollback", "ann") if word.endswith("r") else ("delivery", "bob")
+        promotion = Promotion(
+            reason=reason,
+            approved_by=f"arn:aws:iam::123456789012:user/{by}",
+            delivery="",
+            archive=f"s3://artifacts/{version}",
+        )
+        found.append(
+            Period(
+                version=version,
+                since=NOON + timedelta(hours=hour),
+                until=NOON + timedelta(hours=hour + 1) if hour + 1 < len(spoken) else None,
+                promotion=promotion,
+                tags={"commit": "c0ffee00c0ffee", "test_accuracy": "0.97"},
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("spoken", "to", "chosen"),
+    [
+        (("1", "2"), "", "1"),
+        (("1", "2", "3"), "", "2"),
+        (("1", "2", "3", "2r"), "", "1"),
+        (("1", "2", "3", "1r", "4"), "", "1"),
+        (("1", "2", "3"), "1", "1"),
+        (("1", "2", "1r"), "2", "2"),
+        (("1", "2", "1r", "2r"), "", "1"),
+    ],
+)
+def test_one_rollback_undoes_one_delivery(spoken: tuple[str, ...], to: str, chosen: str) -> None:
+    found = choose(periods(*spoken), to)
+    assert (found.version, found.promotion.archive) == (chosen, f"s3://artifacts/{chosen}")
+
+
+@pytest.mark.parametrize(
+    ("spoken", "to", "said"),
+    [
+        ((), "", "Nothing to roll back to: no version was in production yet"),
+        (("1",), "", r"Nothing to roll back to: no version was in production before version 1\."),
+        (("1", "2", "1r"), "", "before version 1: make rollback TO=VERSION goes to one of 2"),
+        (("1", "2"), "2", "Version 2 is in production now"),
+        (("1", "2"), "7", r"Version 7 was never in production, allowed are 1, 2: .*make run"),
+    ],
+)
+def test_where_no_rollback_can_go_is_said(spoken: tuple[str, ...], to: str, said: str) -> None:
+    with pytest.raises(OperationError, match=said):
+        choose(periods(*spoken), to)
+
+
+def test_history_says_from_when_to_when_by_whom_and_why() -> None:
+    newest, _, oldest = rows(periods("1", "2", "1r"), "accuracy")
+    assert newest == ("1", "2026-11-24 14:00:00", "now", "c0ffee00c0ff", "0.97", "user/ann", "rollback")
+    assert oldest[1:3] == ("2026-11-24 12:00:00", "2026-11-24 13:00:00")
+    assert oldest[5:] == ("user/bob", "delivery")
