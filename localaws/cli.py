@@ -1,4 +1,4 @@
-"""`python -m localaws up|env|status|logs|down`."""
+"""`python -m localaws up|env|status|logs|connect|down`."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,14 @@ def _parser() -> argparse.ArgumentParser:
     logs_parser = commands.add_parser("logs", parents=[shared], help="print the server's log")
     logs_parser.add_argument("-f", "--follow", action="store_true")
     logs_parser.set_defaults(run=logs)
+    connect_parser = commands.add_parser(
+        "connect", parents=[shared], help="complete a pending connection of CodeConnections"
+    )
+    connect_parser.add_argument("name", help="the connection's name")
+    connect_parser.add_argument(
+        "folder", type=Path, help="stands for the provider: FOLDER/owner/name is a git repository"
+    )
+    connect_parser.set_defaults(run=connect)
     down_parser = commands.add_parser("down", parents=[shared], help="stop the server and all it started")
     down_parser.add_argument("--keep", action="store_true", help="keep the state folder, with its logs")
     down_parser.set_defaults(run=down)
@@ -198,6 +207,25 @@ def logs(arguments: argparse.Namespace) -> None:
                 return
             if not chunk:
                 time.sleep(0.3)
+
+
+def connect(arguments: argparse.Namespace) -> None:
+    server = _require_server(arguments.state_dir)
+    if not arguments.folder.is_dir():
+        raise UserError(f"{arguments.folder} is no folder; it stands for the provider and holds owner/name.")
+    body = {
+        "name": arguments.name,
+        "folder": str(arguments.folder.resolve()),
+        "secret": server.secret_access_key,
+    }
+    request = urllib.request.Request(  # noqa: S310 (the address is the server's)
+        f"{server.endpoint_url}/_localaws/connect", json.dumps(body).encode(), method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            print(f"{json.load(answer)['ConnectionArn']} is available.")
+    except urllib.error.HTTPError as error:
+        raise UserError(json.load(error)["message"]) from error
 
 
 def down(arguments: argparse.Namespace) -> None:

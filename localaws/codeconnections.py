@@ -1,8 +1,11 @@
-"""CodeConnections: connections to GitHub, GitLab and Bitbucket, which here stay pending for ever.
+"""CodeConnections: connections to GitHub, GitLab and Bitbucket.
 
-On AWS a person completes a connection in the console; nothing on this machine could.
+On AWS a person completes a connection in the console. Here `python -m localaws connect` does, and says which folder
+of git repositories stands for the provider.
 """
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -22,6 +25,7 @@ class CodeConnections(Service):
         super().__init__(account)
         self._connections: dict[str, Json] = {}
         self._tags: dict[str, list[Json]] = {}
+        self._folders: dict[str, Path] = {}
 
     def create_connection(self, request: Json) -> Json:
         name = request["ConnectionName"]
@@ -51,6 +55,7 @@ class CodeConnections(Service):
     def delete_connection(self, request: Json) -> Json:
         self._connection(request["ConnectionArn"])
         del self._connections[request["ConnectionArn"]], self._tags[request["ConnectionArn"]]
+        self._folders.pop(request["ConnectionArn"], None)
         return {}
 
     def list_tags_for_resource(self, request: Json) -> Json:
@@ -67,6 +72,28 @@ class CodeConnections(Service):
         tags = self.list_tags_for_resource(request)["Tags"]
         self._tags[request["ResourceArn"]] = [tag for tag in tags if tag["Key"] not in request["TagKeys"]]
         return {}
+
+    def complete(self, name: str, folder: Path) -> str:
+        """What a person does in the console; returns the ARN of the connection of that name."""
+        named = [each for each in self._connections.values() if each["ConnectionName"] == name]
+        if not named:
+            known = ", ".join(sorted(each["ConnectionName"] for each in self._connections.values())) or "none"
+            raise ServiceError(
+                "ResourceNotFoundException", f"There is no connection {name}; there is {known}."
+            )
+        named[0]["ConnectionStatus"] = "AVAILABLE"
+        arn = str(named[0]["ConnectionArn"])
+        self._folders[arn] = folder
+        return arn
+
+    def find_repository(self, configuration: Mapping[str, str]) -> Path | None:
+        """The git directory that a source action means; None while it cannot be reached."""
+        folder = self._folders.get(configuration["ConnectionArn"])
+        if folder is None:
+            return None
+        path = folder / configuration["FullRepositoryId"]
+        candidates = (path / ".git", path, path.with_name(f"{path.name}.git"))
+        return next((found for found in candidates if (found / "HEAD").is_file()), None)
 
     def _connection(self, arn: str) -> Json:
         if arn not in self._connections:

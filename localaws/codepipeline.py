@@ -1,5 +1,6 @@
 """CodePipeline: the delivery pipeline, its executions and approvals."""
 
+import json
 import threading
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -138,6 +139,17 @@ class CodePipeline(Service):
         validate_request(self.name, "StartPipelineExecution", {"name": name, **request})
         trigger = {"triggerType": "CloudWatchEvent", "triggerDetail": rule_arn}
         return self._start(name, trigger, request.get("variables"), request.get("sourceRevisions")).id
+
+    def declarations(self) -> list[Json]:
+        return [track.declaration for track in list(self._tracks.values())]
+
+    def start_for_push(self, name: str, source_action: Json, commit: str) -> None:
+        """What a git trigger does: the execution works on the very commit that was pushed."""
+        configuration = source_action["configuration"]
+        detail = {key: configuration[key] for key in ("ConnectionArn", "FullRepositoryId", "BranchName")}
+        trigger = {"triggerType": "WebhookV2", "triggerDetail": json.dumps(detail)}
+        revision = {"revisionType": "COMMIT_ID", "revisionValue": commit, "actionName": source_action["name"]}
+        self._start(name, trigger, revisions=[revision])
 
     def stop_pipeline_execution(self, request: Json) -> Json:
         execution = self._execution(request)

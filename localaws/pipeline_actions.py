@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from localaws.build import BuildRun, BuildWork, S3Object
 from localaws.codebuild import CodeBuild
 from localaws.codecommit import CodeCommit
 from localaws.codeconnections import CodeConnections
+from localaws.git import git, git_bytes
 from localaws.iam import authorize, find_principal
 from localaws.service import Json, ServiceError
 
@@ -114,19 +116,12 @@ def fetch_commit(run: ActionRun) -> dict[str, S3Object]:
         f"https://{run.account.region}.console.aws.amazon.com/codesuite/codecommit/repositories/{name}/commit/"
         f"{commit_id}?region={run.account.region}"
     )
-    run.external(externalExecutionId=commit_id, externalExecutionSummary=message, externalExecutionUrl=url)
-    run.source_revision = {
-        "actionName": run.declaration["name"],
-        "revisionId": commit_id,
-        "revisionSummary": message,
-        "revisionUrl": url,
-    }
+    _record_commit(run, commit_id, message, url)
     return outputs
 
 
 def fetch_by_connection(run: ActionRun) -> dict[str, S3Object]:
-    """Fails always: no connection of the local AWS can be completed."""
-    arn, repository = run.configuration["ConnectionArn"], run.configuration["FullRepositoryId"]
+    arn, name = run.configuration["ConnectionArn"], run.configuration["FullRepositoryId"]
     service = run.account.services["codeconnections"]
     assert isinstance(service, CodeConnections)
     try:
@@ -135,12 +130,54 @@ def fetch_by_connection(run: ActionRun) -> dict[str, S3Object]:
     except ServiceError as error:
         code = "PermissionError" if error.code == "AccessDenied" else "ConfigurationError"
         raise ActionFailure(code, f"Unable to use Connection: {arn}. {error.message}") from error
-    raise ActionFailure(
-        "ConfigurationError",
-        f"[{connection['ProviderType']}] Connection {arn} is not available: its status is "
-        f"{connection['ConnectionStatus']}. On AWS a person completes it in the console; the local AWS cannot reach "
-        f"{connection['ProviderType']}, so it cannot fetch {repository}.",
+    provider = connection["ProviderType"]
+    if connection["ConnectionStatus"] != "AVAILABLE":
+        raise ActionFailure(
+            "ConfigurationError",
+            f"[{provider}] Connection {arn} is not available: its status is {connection['ConnectionStatus']}. On AWS a "
+            f"person completes it in the console, here `python -m localaws connect {connection['ConnectionName']} "
+            f"FOLDER`, where FOLDER/{name} is a git repository.",
+        )
+    repository, branch = service.find_repository(run.configuration), run.configuration["BranchName"]
+    if repository is None:
+        raise ActionFailure("ConfigurationError", f"[{provider}] No repository {name} found.")
+    try:
+        revision = run.revision or f"refs/heads/{branch}"
+        fields = git(repository, "show", "--no-patch", "--format=%H%x00%aI%x00%an%x00%ae%x00%B", revision)
+    except subprocess.CalledProcessError as error:
+        raise ActionFailure(
+            "ConfigurationError", f"[{provider}] No Branch [{branch}] found for FullRepositoryName [{name}]"
+        ) from error
+    commit_id, date, author, email, message = fields.split("\0")
+    run.variables.update(
+        CommitId=commit_id,
+        CommitMessage=message.strip(),
+        AuthorDate=date,
+        AuthorDisplayName=author,
+        AuthorEmail=email,
+        BranchName=branch,
+        FullRepositoryName=name,
+        ConnectionArn=arn,
     )
+    outputs = run.outputs()
+    for target in outputs.values():
+        _put(run, target, git_bytes(repository, "archive", "--format=zip", commit_id))
+    url = (
+        f"https://{run.account.region}.console.aws.amazon.com/codesuite/settings/connections/redirect?connectionArn="
+        f"{arn}&referenceType=COMMIT&FullRepositoryId={name}&Commit={commit_id}"
+    )
+    _record_commit(run, commit_id, message.strip(), url)
+    return outputs
+
+
+def _record_commit(run: ActionRun, commit_id: str, message: str, url: str) -> None:
+    run.external(externalExecutionId=commit_id, externalExecutionSummary=message, externalExecutionUrl=url)
+    run.source_revision = {
+        "actionName": run.declaration["name"],
+        "revisionId": commit_id,
+        "revisionSummary": message,
+        "revisionUrl": url,
+    }
 
 
 def run_build(run: ActionRun) -> dict[str, S3Object]:

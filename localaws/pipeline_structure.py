@@ -186,9 +186,9 @@ def _refuse_unsupported(declaration: Json) -> None:
 
 
 def _check_triggers(declaration: Json) -> None:
-    """Git triggers are for connections only. None ever fires here: no connection is available."""
+    """Git triggers are for connections only."""
     connected = {
-        action["name"]
+        action["name"]: action["configuration"]["BranchName"]
         for stage in declaration["stages"]
         for action in stage["actions"]
         if action["actionTypeId"]["provider"] == "CodeStarSourceConnection"
@@ -197,8 +197,21 @@ def _check_triggers(declaration: Json) -> None:
         source = trigger["gitConfiguration"]["sourceActionName"]
         if trigger["providerType"] != "CodeStarSourceConnection" or source not in connected:
             raise _structure(f"The trigger's source action {source} is no action of CodeStarSourceConnection")
+        _check_filters(trigger["gitConfiguration"], connected[source])
     if len(declaration.get("triggers", [])) > len(connected):
         raise _structure("There is more than one trigger for a source action")
+
+
+def _check_filters(configuration: Json, branch: str) -> None:
+    """Those for pushes to the source action's own branch; AWS knows others, too."""
+    source = configuration["sourceActionName"]
+    if "pullRequest" in configuration or not configuration.get("push"):
+        raise _unsupported(f"triggers of {source} for other than pushes")
+    for push in configuration["push"]:
+        if "tags" in push:
+            raise _unsupported(f"triggers of {source} for tags")
+        if push.get("branches") != {"includes": [branch]}:
+            raise _unsupported(f"triggers of {source} for other branches than its BranchName {branch}")
 
 
 def _require_unique(what: str, names: list[str]) -> None:

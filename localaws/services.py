@@ -30,7 +30,9 @@ from localaws.codebuild import CodeBuild
 from localaws.codecommit import CodeCommit
 from localaws.codeconnections import CodeConnections
 from localaws.codepipeline import CodePipeline
+from localaws.connect import ConnectPage
 from localaws.git_http import PREFIX, GitApplication
+from localaws.git_triggers import GitTriggers
 from localaws.sagemaker import resources as sagemaker_resources
 from localaws.sagemaker.runtime import SageMakerRuntime
 from localaws.sagemaker.service import SageMaker
@@ -80,6 +82,9 @@ def install(account: Account, gateway: "Gateway") -> None:
     autoscaling.install(gateway)
     events.listen(account)
     scheduler.listen(account)
+    triggers = GitTriggers(account)
+    triggers.listen()
+    gateway.routes[ConnectPage.path] = ConnectPage(account, triggers)
     gateway.routes["/_localaws/status"] = StatusPage(account, stacks)
     gateway.observers["events", "PutEvents"] = publish_entries
 

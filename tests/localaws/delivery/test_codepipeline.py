@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from localaws.account import Account
 from localaws.archives import pack
 from localaws.git_credential import git_configuration
+from localaws.git_triggers import GitTriggers
 
 Json = dict[str, Any]
 Wait = Callable[..., Any]
@@ -260,8 +261,8 @@ def connected(arn: str) -> Json:
     )
 
 
-def git_trigger(source_action: str) -> Json:
-    push = {"branches": {"includes": ["main"]}, "filePaths": {"includes": ["ml_code/**"]}}
+def git_trigger(source_action: str, branch: str = "main") -> Json:
+    push = {"branches": {"includes": [branch]}, "filePaths": {"includes": ["ml_code/**"]}}
     return {
         "providerType": "CodeStarSourceConnection",
         "gitConfiguration": {"sourceActionName": source_action, "push": [push]},
@@ -299,6 +300,68 @@ def test_a_pending_connection_fails_the_source_with_its_provider(
         assert message.format(arn=arn) in details["message"]
     finally:
         connections.delete_connection(ConnectionArn=arn)
+
+
+def test_pushes_behind_a_completed_connection_start_what_they_fit(
+    factory: Factory, account: Account, eventually: Wait, make_role: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "provider"
+    work = folder / "acme" / "digits"
+
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+        command = ["git", "-C", str(work), *identity, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def commit(path: str) -> str:
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_text(f"{time.monotonic_ns()}")
+        git("add", path)
+        git("commit", "--quiet", "--message", f"Change {path}")
+        return git("rev-parse", "HEAD")
+
+    work.mkdir(parents=True)
+    git("init", "--quiet", "--initial-branch=main")
+    commit("README.md")
+    client = account.client("codeconnections")
+    arn = client.create_connection(ConnectionName="digits-github", ProviderType="GitHub")["ConnectionArn"]
+    try:
+        factory.pipeline_role = make_role(
+            "codepipeline.amazonaws.com", "codeconnections:UseConnection", "s3:PutObject"
+        )
+        factory.create(
+            {"Source": [connected(arn)]},
+            {"Approval": [approval()]},
+            triggers=[git_trigger("CodeStarSourceConnection")],
+        )
+        eventually(lambda: factory.statuses() == ["Failed"])
+        connections: Any = account.services["codeconnections"]
+        assert connections.complete("digits-github", folder) == arn
+        triggers = GitTriggers(account)
+        triggers.look()
+        commit("docs/notes.md")
+        triggers.look()
+        git("switch", "--quiet", "--create", "feature")
+        commit("ml_code/model.yaml")
+        triggers.look()
+        assert len(factory.executions()) == 1
+        git("switch", "--quiet", "main")
+        pushed = commit("ml_code/model.yaml")
+        commit_after = commit("docs/more.md")
+        git("update-ref", "refs/heads/main", pushed)
+        triggers.look()
+        eventually(lambda: factory.latest("Approval", "Manual").get("token"))
+        newest = factory.executions()[-1]
+        assert newest["trigger"]["triggerType"] == "WebhookV2"
+        assert [each["revisionId"] for each in newest["sourceRevisions"]] == [pushed]
+        git("update-ref", "refs/heads/main", commit_after)
+        triggers.look()
+        assert len(factory.executions()) == 2
+        action_record = factory.action("CodeStarSourceConnection")
+        assert action_record["output"]["outputVariables"]["CommitId"] == pushed
+        assert action_record["output"]["outputVariables"]["FullRepositoryName"] == "acme/digits"
+    finally:
+        client.delete_connection(ConnectionArn=arn)
 
 
 def test_a_request_token_starts_one_execution(factory: Factory) -> None:
@@ -406,6 +469,16 @@ def test_deleting_the_pipeline_stops_its_builds(factory: Factory, eventually: Wa
     [
         ({"executionMode": "PARALLEL"}, "PARALLEL"),
         ({"triggers": [git_trigger("CodeCommit")]}, "CodeCommit is no action of CodeStarSourceConnection"),
+        (
+            {
+                "stages": [
+                    {"name": "Source", "actions": [connected("arn:aws:codeconnections:x:1:connection/y")]},
+                    {"name": "Approval", "actions": [approval()]},
+                ],
+                "triggers": [git_trigger("CodeStarSourceConnection", branch="feature/*")],
+            },
+            "for other branches than its BranchName main",
+        ),
         ({"stages": [{"name": "Source", "actions": [source("r")]}]}, "at least two stages"),
         (
             {
