@@ -159,6 +159,7 @@ RESOURCES: dict[str, dict[str, str]] = {
             "hyper-parameter-tuning-job", "HyperParameterTuningJobName"
         ),
         "ListTags": "{ResourceArn}",
+        "ListModelPackages": _sagemaker("model-package-group", "ModelPackageGroupName"),
         "CreateMlflowApp": _arn("sagemaker", "mlflow-app/*"),
         "PipelineExecutionArn=": "{PipelineExecutionArn}",
         "PipelineName=": _PIPELINE,

@@ -40,6 +40,13 @@ LISTINGS = (
     Listing("endpoint", "sagemaker", "list_endpoints", "Endpoints", "EndpointName"),
     Listing("endpoint config", "sagemaker", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
     Listing("model", "sagemaker", "list_models", "Models", "ModelName"),
+    Listing(
+        "model package group",
+        "sagemaker",
+        "list_model_package_groups",
+        "ModelPackageGroupSummaryList",
+        "ModelPackageGroupName",
+    ),
     Listing("SageMaker pipeline", "sagemaker", "list_pipelines", "PipelineSummaries", "PipelineName"),
     Listing("MLflow App", "sagemaker", "list_mlflow_apps", "Summaries", "Name"),
     Listing(
@@ -110,15 +117,40 @@ def _tagged(factory: str) -> Iterator[str]:
     )
     for page in pages:
         for resource in page["ResourceTagMappingList"]:
-            arn = resource["ResourceARN"]
-            # A deleted key waits, disabled and unbilled, before AWS forgets it.
-            if arn.split(":")[2] != "kms" or not _waits_for_deletion(arn):
-                yield arn
+            if not _is_deleted(resource["ResourceARN"]):
+                yield resource["ResourceARN"]
 
 
-def _waits_for_deletion(key_arn: str) -> bool:
-    state = boto3.client("kms").describe_key(KeyId=key_arn)["KeyMetadata"]["KeyState"]
-    return bool(state == "PendingDeletion")
+def _is_deleted(arn: str) -> bool:
+    """True for what AWS still lists by its tags for a while after its deletion, unbilled."""
+    _, _, service, _, _, resource = arn.split(":", 5)
+    kind, _, name = resource.partition("/")
+    client: Any
+    if (service, kind) == ("kms", "key"):
+        client = boto3.client("kms")
+        return bool(client.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion")
+    if (service, kind) == ("ec2", "natgateway"):
+        found = boto3.client("ec2").describe_nat_gateways(
+            Filters=[{"Name": "nat-gateway-id", "Values": [name]}]
+        )
+        return all(gateway["State"] in ("deleting", "deleted") for gateway in found["NatGateways"])
+    if service == "ecs":
+        return _is_inactive(kind, name, arn)
+    return False
+
+
+def _is_inactive(kind: str, name: str, arn: str) -> bool:
+    ecs = boto3.client("ecs")
+    if kind == "task-definition":
+        status = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]["status"]
+        return bool(status != "ACTIVE")
+    if kind == "service":
+        cluster = name.partition("/")[0]
+        listed = ecs.describe_services(cluster=cluster, services=[arn])["services"]
+        return all(service["status"] != "ACTIVE" for service in listed)
+    if kind == "cluster":
+        return all(each["status"] != "ACTIVE" for each in ecs.describe_clusters(clusters=[arn])["clusters"])
+    return False
 
 
 def _budgets() -> Iterator[str]:

@@ -19,6 +19,7 @@ _SOURCE_INPUT = codepipeline.CfnPipeline.InputArtifactProperty(name="Source")
 _MODEL_VERSION = "#{Build.MODEL_VERSION}"
 # The pipeline's variables: whoever starts an execution may set them.
 TRIGGER_REASON = "TriggerReason"
+FIRST_BUILD_STAGE = "Build"
 _DATA_PREFIX = "DataPrefix"
 
 
@@ -47,7 +48,7 @@ class DeliveryPipeline(Construct):
         self._allow(role, artifact_bucket, [build, *deployments.values()])
         stages = {
             "Source": _source_action(source),
-            "Build": _build_action(
+            FIRST_BUILD_STAGE: _build_action(
                 "Build",
                 build,
                 namespace="Build",

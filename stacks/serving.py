@@ -109,9 +109,22 @@ class Serving(Construct):
         allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models, because=_DEPLOYMENTS)
         resources = [*endpoints, *configs, *models]
         allow(grantee, "ReadTags", ["sagemaker:ListTags"], resources, because=_DEPLOYMENTS)
+        self._grant_remove_packages(grantee)
         because = "IAM knows no resource for lists of an account"
-        actions = ["sagemaker:ListEndpointConfigs", "sagemaker:ListModels"]
+        actions = [f"sagemaker:List{kind}" for kind in ("EndpointConfigs", "ModelPackageGroups", "Models")]
         allow(grantee, "FindDeployments", actions, ["*"], because=because)
+
+    def _grant_remove_packages(self, grantee: iam.IGrantable) -> None:
+        """Of SageMaker's own registry; the names are of whoever made them, and begin with the factory's."""
+        because = "Groups are named by whoever makes them, packages by SageMaker"
+        names = (self._names.factory, f"{self._names.factory}-*")
+        groups = [arn(self, "sagemaker", f"model-package-group/{name}") for name in names]
+        packages = [arn(self, "sagemaker", f"model-package/{name}/*") for name in names]
+        actions = [
+            f"sagemaker:{verb}" for verb in ("DeleteModelPackageGroup", "ListModelPackages", "ListTags")
+        ]
+        allow(grantee, "RemovePackageGroups", actions, groups, because=because)
+        allow(grantee, "RemovePackages", ["sagemaker:DeleteModelPackage"], packages, because=because)
 
     def _arns(self, stage: str) -> tuple[str, str, str]:
         """Endpoint, endpoint configurations, models. Deployments name the latter two after the first."""

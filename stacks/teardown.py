@@ -8,6 +8,7 @@ from constructs import Construct
 
 from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
 from stacks.delivery import Delivery
+from stacks.delivery_pipeline import FIRST_BUILD_STAGE
 from stacks.logs import log_group
 from stacks.network import Network
 from stacks.permissions import allow, grant_write_logs, service_role
@@ -83,6 +84,7 @@ class Teardown(Construct):
                 "RuleNames": [rule.rule_name for rule in delivery.rules],
                 "ScheduleNames": [delivery.new_data.schedule_name] if delivery.new_data else [],
                 "DeliveryPipelineName": delivery.pipeline.name,
+                "FirstBuildStage": FIRST_BUILD_STAGE,
                 "BuildProjectNames": [build.project.project_name for build in delivery.builds],
                 "TrainingPipelineName": training.pipeline_name,
                 "EndpointNames": [names.endpoint(stage) for stage in ENDPOINT_STAGES],
@@ -102,6 +104,8 @@ def _allow_stop_delivery(role: iam.Role, delivery: Delivery) -> None:
         allow(role, "DeleteSchedule", ["scheduler:DeleteSchedule"], [delivery.new_data.schedule_arn])
     actions = ["codepipeline:ListPipelineExecutions", "codepipeline:StopPipelineExecution"]
     allow(role, "StopDelivery", actions, [pipeline.arn])
+    actions = ["codepipeline:DisableStageTransition"]
+    allow(role, "CloseDelivery", actions, [f"{pipeline.arn}/{FIRST_BUILD_STAGE}"])
     actions = ["codebuild:BatchGetBuilds", "codebuild:ListBuildsForProject", "codebuild:StopBuild"]
     allow(role, "StopBuilds", actions, [build.project.project_arn for build in delivery.builds])
 

@@ -9,6 +9,7 @@ from localaws.sagemaker.container import Host
 from localaws.sagemaker.endpoints import Endpoints
 from localaws.sagemaker.mlflow_app import EmptyDatabase, MlflowApps
 from localaws.sagemaker.mlflow_tracking_server import MlflowTrackingServers
+from localaws.sagemaker.model_packages import ModelPackageGroups
 from localaws.sagemaker.models import EndpointConfigs, Models
 from localaws.sagemaker.pipelines import Pipelines
 from localaws.sagemaker.processing import Processing
@@ -40,6 +41,7 @@ class SageMaker(Service):
         self.training = Training(self)
         self.tuning = Tuning(self)
         self.models = Models(self)
+        self.model_package_groups = ModelPackageGroups(self)
         self.endpoint_configs = EndpointConfigs(self)
         self.endpoints = Endpoints(self)
         database = EmptyDatabase(account)
@@ -52,6 +54,7 @@ class SageMaker(Service):
             self.training,
             self.tuning,
             self.models,
+            self.model_package_groups,
             self.endpoint_configs,
             self.endpoints,
             self.mlflow_apps,

@@ -1,7 +1,7 @@
 """Runs first on `cdk destroy`: stops what runs and removes what run-time code made of one factory.
 
 Names come as properties of the custom resource. Nothing is touched that does not bear them; endpoints,
-configurations and models must carry the factory's tag as well.
+configurations, models and model package groups must carry the factory's tag as well.
 """
 
 import json
@@ -99,12 +99,21 @@ class Teardown:
             self.delete_endpoint(endpoint)
         for endpoint in self.names["EndpointNames"]:
             self.delete_configs_and_models(f"{endpoint}-")
+        self.delete_model_package_groups()
         for bucket in self.names["BucketNames"]:
             unless_missing(self.empty_bucket, bucket=bucket)
         self.delete_job_logs()
 
     def stop_delivery(self) -> None:
+        """What a git trigger starts meanwhile, which nothing disables, ends at the closed door of the first build."""
         name = self.names["DeliveryPipelineName"]
+        unless_missing(
+            self.codepipeline.disable_stage_transition,
+            pipelineName=name,
+            stageName=self.names["FirstBuildStage"],
+            transitionType="Inbound",
+            reason="The factory is being destroyed",
+        )
         for execution in pages(
             self.codepipeline, "list_pipeline_executions", "pipelineExecutionSummaries", pipelineName=name
         ):
@@ -225,6 +234,30 @@ class Teardown:
                 if name.startswith(prefix) and self.is_ours(item[f"{kind}Arn"]):
                     print("deleting", kind, name)
                     unless_missing(delete, **{f"{kind}Name": name})
+
+    def delete_model_package_groups(self) -> None:
+        """The factory makes none: they are of steps that a team added, or of MLflow's synchronisation."""
+        factory = self.names["FactoryName"]
+        groups = pages(
+            self.sagemaker,
+            "list_model_package_groups",
+            "ModelPackageGroupSummaryList",
+            NameContains=factory,
+        )
+        for group in groups:
+            name, arn = group["ModelPackageGroupName"], group["ModelPackageGroupArn"]
+            if (name == factory or name.startswith(f"{factory}-")) and self.is_ours(arn):
+                print("deleting model package group", name)
+                self.delete_model_packages(name)
+                unless_missing(self.sagemaker.delete_model_package_group, ModelPackageGroupName=name)
+
+    def delete_model_packages(self, group: str) -> None:
+        packages = pages(
+            self.sagemaker, "list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=group
+        )
+        for package in packages:
+            unless_missing(self.sagemaker.delete_model_package, ModelPackageName=package["ModelPackageArn"])
+            self.check_time(f"model packages of {group} to be deleted")
 
     def is_ours(self, arn: str) -> bool:
         tags = pages(self.sagemaker, "list_tags", "Tags", ResourceArn=arn)

@@ -112,3 +112,32 @@ def test_what_has_a_name_of_awss_own_is_found_by_its_tag(account: Account) -> No
     ec2.delete_vpc(VpcId=vpc)
     kms.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
     assert left_of("letters") == []
+
+
+def test_what_is_deleted_and_still_listed_by_its_tag_is_not_left(account: Account) -> None:
+    tags = [{"Key": "model-factory", "Value": "signs"}]
+    ec2 = boto3.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
+    gateway = ec2.create_nat_gateway(
+        SubnetId=subnet,
+        ConnectivityType="private",
+        TagSpecifications=[{"ResourceType": "natgateway", "Tags": tags}],
+    )["NatGateway"]["NatGatewayId"]
+    ecs = boto3.client("ecs")
+    task_tags = [{"key": "model-factory", "value": "signs"}]
+    ecs.create_cluster(clusterName="signs", tags=task_tags)
+    task = ecs.register_task_definition(
+        family="signs", containerDefinitions=[{"name": "x", "image": "x", "memory": 128}], tags=task_tags
+    )["taskDefinition"]["taskDefinitionArn"]
+    service = ecs.create_service(
+        cluster="signs", serviceName="signs", taskDefinition=task, desiredCount=0, tags=task_tags
+    )["service"]["serviceArn"]
+    assert {line.rpartition("/")[2] for line in left_of("signs")} == {gateway, "signs", "signs:1"}
+    assert f"tagged {service}" in left_of("signs")
+
+    ec2.delete_nat_gateway(NatGatewayId=gateway)
+    ecs.delete_service(cluster="signs", service="signs", force=True)
+    ecs.deregister_task_definition(taskDefinition=task)
+    ecs.delete_cluster(cluster="signs")
+    assert left_of("signs") == []

@@ -1,13 +1,14 @@
 import importlib.util
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import ModuleType
 from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from tests.stacks.synthesis import ACCOUNT, PROJECT
 
@@ -22,11 +23,23 @@ PROPERTIES = {
     "RuleNames": ["push"],
     "ScheduleNames": ["factory-new-data"],
     "DeliveryPipelineName": "not-there-any-more",
+    "FirstBuildStage": "Build",
     "BuildProjectNames": [],
     "TrainingPipelineName": "not-there-any-more",
     "EndpointNames": ["digits-staging", "digits-production"],
     "BucketNames": [BUCKET, "gone-already"],
 }
+
+
+def answer_instead(operation: str, answer: Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]) -> None:
+    """For `service.Operation`, which moto has not: status and response to a request's body."""
+
+    def respond(model: Any, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+        status, response = answer(json.loads(params["body"]))
+        return AWSResponse("", status, {}, None), response
+
+    assert boto3.DEFAULT_SESSION is not None
+    boto3.DEFAULT_SESSION.events.register(f"before-call.{operation}", respond)
 
 
 @pytest.fixture
@@ -37,6 +50,9 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         path = PROJECT / "stacks/teardown_function/index.py"
         spec = importlib.util.spec_from_file_location("teardown_index", path)
         assert spec and spec.loader
+        boto3.setup_default_session()
+        missing = {"Error": {"Code": "PipelineNotFoundException", "Message": "There is no such pipeline"}}
+        answer_instead("codepipeline.DisableStageTransition", lambda request: (400, missing))
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
@@ -189,3 +205,28 @@ def test_log_streams_of_the_factorys_jobs_go_and_others_stay(
         for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]
     }
     assert left == {"pipelines-x-Evaluate-11/algo-1", "y-Tune-1-001/algo-1"}
+
+
+def test_model_package_groups_go_by_name_and_tag(
+    index: ModuleType, answers: tuple[str, list[dict[str, Any]]]
+) -> None:
+    sagemaker = boto3.client("sagemaker")
+    owners = {NAME: NAME, "digits-eu": "digits-eu", "digits-batch": NAME, "digitsx": NAME}
+    for name, owner in owners.items():
+        tags = [{"Key": "model-factory", "Value": owner}]
+        sagemaker.create_model_package_group(ModelPackageGroupName=name, Tags=tags)
+    package = sagemaker.create_model_package(ModelPackageGroupName="digits-batch")["ModelPackageArn"]
+    deleted = []
+
+    def delete(request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        deleted.append(request)
+        return 200, {}
+
+    for operation in ("DeleteModelPackage", "DeleteModelPackageGroup"):
+        answer_instead(f"sagemaker.{operation}", delete)
+    url, received = answers
+    index.handler(event("Delete", url), None)
+    assert [answer["Status"] for answer in received] == ["SUCCESS"], received
+    names = [str(item.get("ModelPackageGroupName", item.get("ModelPackageName"))) for item in deleted]
+    assert sorted(names) == sorted([NAME, package, "digits-batch"])
+    assert names.index(package) < names.index("digits-batch")
