@@ -1,4 +1,4 @@
-"""One local AWS and one deployed factory for all end-to-end tests.
+"""A local AWS and a deployed factory for end-to-end tests.
 
 The tests work in a clone of the project, so that their commits and pushes do not touch the checkout.
 """
@@ -9,12 +9,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+import yaml
 
 from operations import delivery
 from operations.demo import parse_exports
@@ -87,6 +89,18 @@ class Workspace:
         assert old in text, f"{path} has no {old!r}"
         file.write_text(text.replace(old, new, 1))
 
+    def skip_build_tests(self) -> None:
+        """Leaves the build's tests out, where they would only cost time."""
+        path = self.directory / "codebuild-buildspec.yml"
+        buildspec = yaml.safe_load(path.read_text())
+        buildspec["phases"].pop("pre_build", None)
+        path.write_text(yaml.safe_dump(buildspec, sort_keys=False))
+
+    def train_little(self) -> None:
+        """For tests to which the model's quality is not the point."""
+        self.edit("ml_code/model.yaml", "max_jobs: 6", "max_jobs: 2")
+        self.edit("ml_code/model.yaml", "minimum: 64, maximum: 128", "minimum: 32, maximum: 48")
+
     def restore(self) -> None:
         """The clone as it was at first, for the next test."""
         self.run("git", "reset", "--quiet", "--hard", "start")
@@ -114,20 +128,31 @@ def clone(directory: Path) -> Path:
     return directory
 
 
-@pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """The local AWS, up, with nothing deployed."""
-    directory = clone(tmp_path_factory.mktemp("e2e") / "model-factory")
+@contextmanager
+def running(directory: Path) -> Iterator[Workspace]:
+    """A clone with a local AWS of its own, up, with nothing deployed; this process is pointed to it meanwhile."""
+    workspace = Workspace(clone(directory), free_port())
+    before = dict(os.environ)
     os.environ["PATH"] = os.pathsep.join(
         [str(Path(sys.executable).parent), str(PROJECT / "node_modules" / ".bin"), os.environ["PATH"]]
     )
-    workspace = Workspace(directory, free_port())
-    workspace.start()
-    yield workspace
-    workspace.local_aws("down")
+    try:
+        workspace.start()
+        yield workspace
+    finally:
+        workspace.local_aws("down")
+        os.environ.clear()
+        os.environ.update(before)
+        boto3.setup_default_session()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    with running(tmp_path_factory.mktemp("e2e") / "model-factory") as workspace:
+        yield workspace
+
+
+@pytest.fixture(scope="module")
 def factory(workspace: Workspace) -> Workspace:
     """A deployed factory whose first delivery, started by the seeded repository, reached production."""
     workspace.cdk("bootstrap")

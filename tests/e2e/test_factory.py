@@ -13,7 +13,6 @@ from typing import Any
 
 import boto3
 import pytest
-import yaml
 from mlflow import MlflowClient
 
 from operations.audit import left_of
@@ -108,7 +107,7 @@ def test_an_exception_in_training_is_the_reason_of_the_failure(checkout: Workspa
         "def main() -> None:\n",
         'def main() -> None:\n    raise RuntimeError("the lens is dirty")\n',
     )
-    skip_build_tests(checkout)
+    checkout.skip_build_tests()
     checkout.push("Break training")
     status, _ = checkout.finish(checkout.next_execution())
     assert status == "Failed"
@@ -140,7 +139,7 @@ def test_a_gate_out_of_reach_registers_nothing(checkout: Workspace) -> None:
 
 
 def test_of_two_quick_pushes_the_newer_ends_in_production(checkout: Workspace) -> None:
-    skip_build_tests(checkout)
+    checkout.skip_build_tests()
     checkout.edit("ml_code/model.yaml", "seed: ", "seed: 2")
     checkout.push("First of two")
     first = checkout.next_execution()
@@ -162,7 +161,7 @@ def test_a_permission_taken_from_the_jobs_role_is_named_in_the_failure(checkout:
     )
     checkout.edit("stacks/training.py", "grant_read(self.job_role", "grant_read(self.pipeline_role")
     checkout.deploy()
-    skip_build_tests(checkout)
+    checkout.skip_build_tests()
     checkout.edit("ml_code/model.yaml", "seed: ", "seed: 4")
     checkout.push("Without a permission")
     status, _ = checkout.finish(checkout.next_execution())
@@ -219,11 +218,3 @@ def processes_below(directory: Path) -> list[str]:
         if str(directory) in command or folder.startswith(str(directory)):
             found.append(command)
     return found
-
-
-def skip_build_tests(checkout: Workspace) -> None:
-    """Leaves the build's tests out, where they would only cost time."""
-    path = checkout.directory / "codebuild-buildspec.yml"
-    buildspec = yaml.safe_load(path.read_text())
-    buildspec["phases"].pop("pre_build", None)
-    path.write_text(yaml.safe_dump(buildspec, sort_keys=False))
