@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("localaws.events")
 _PRINCIPAL = "events.amazonaws.com"
 _TICK_SECONDS = 5.0
+_SHORTEST_TICK_SECONDS = 0.2
 
 
 def listen(account: "Account") -> None:
@@ -58,7 +59,7 @@ def run_schedules(account: "Account", fired: dict[str, datetime], now: datetime)
             continue
         last = fired.setdefault(rule.arn, now)
         try:
-            due = is_due(rule.scheduled_expression, last=last, now=now)
+            due = is_due(rule.scheduled_expression, last=last, now=now, clock=account.clock)
         except ValueError as error:
             LOG.error("The schedule of rule %s never fires: %s", rule.name, error)
             continue
@@ -70,7 +71,7 @@ def run_schedules(account: "Account", fired: dict[str, datetime], now: datetime)
 def _watch_clock(account: "Account") -> None:
     fired: dict[str, datetime] = {}
     pause = threading.Event()
-    while not pause.wait(_TICK_SECONDS):
+    while not pause.wait(max(account.clock.seconds(_TICK_SECONDS), _SHORTEST_TICK_SECONDS)):
         run_schedules(account, fired, datetime.now(UTC))
 
 

@@ -15,6 +15,7 @@ from moto.scheduler.models import Schedule, scheduler_backends
 
 from localaws import lambda_functions
 from localaws.account import ACCOUNT_ID
+from localaws.clock import Clock
 from localaws.cloudformation import Properties, Resource
 from localaws.cloudformation_template import validation_error
 from localaws.cloudformation_types import client, generated_name, ignore_missing, require_known
@@ -50,7 +51,7 @@ def fire_due(account: "Account", seen: dict[tuple[str, str], datetime], now: dat
         if schedule.state != "ENABLED":
             continue
         try:
-            if _is_due(schedule, seen.get(key), now):
+            if _is_due(schedule, seen.get(key), now, account.clock):
                 LOG.info("schedule %s fires: %s", schedule.name, schedule.schedule_expression)
                 _invoke(account, schedule)
                 seen[key] = now
@@ -63,14 +64,14 @@ def fire_due(account: "Account", seen: dict[tuple[str, str], datetime], now: dat
             seen.setdefault(key, now)
 
 
-def _is_due(schedule: Schedule, last: datetime | None, now: datetime) -> bool:
+def _is_due(schedule: Schedule, last: datetime | None, now: datetime, clock: Clock) -> bool:
     if schedule.schedule_expression_timezone != "UTC":
         zone = schedule.schedule_expression_timezone
         raise ValueError(f"The local AWS does not support ScheduleExpressionTimezone {zone}, only UTC")
     moment = at_time(schedule.schedule_expression)
     if moment is not None:
         return last is None and now >= moment
-    return is_due(schedule.schedule_expression, last=last or now, now=now)
+    return is_due(schedule.schedule_expression, last=last or now, now=now, clock=clock)
 
 
 def _invoke(account: "Account", schedule: Schedule) -> None:

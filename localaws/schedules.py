@@ -3,6 +3,10 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+from localaws.clock import Clock
+
+REAL = Clock()
+
 _UNITS = {"minute": "minutes", "hour": "hours", "day": "days"}
 _FIELDS = {
     "minutes": (0, 59, ()),
@@ -14,14 +18,15 @@ _FIELDS = {
 }
 
 
-def is_due(expression: str, *, last: datetime, now: datetime) -> bool:
+def is_due(expression: str, *, last: datetime, now: datetime, clock: Clock = REAL) -> bool:
     """Whether the schedule fires in the time after `last` and up to `now`, which is at most a minute or so.
 
-    `last` is when it fired last, or since when it exists.
+    `last` is when it fired last, or since when it exists. A rate's minutes are those of `clock`; a cron's are real.
     """
     rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
     if rate is not None:
-        return now - last >= timedelta(**{_UNITS[rate.group(2)]: int(rate.group(1))})
+        interval = timedelta(**{_UNITS[rate.group(2)]: int(rate.group(1))})
+        return (now - last).total_seconds() >= clock.seconds(interval.total_seconds())
     cron = re.fullmatch(r"cron\((.*)\)", expression)
     if cron is None or len(cron.group(1).split()) != len(_FIELDS):
         raise ValueError(f"Expected rate(value unit) or cron(six fields), got {expression!r}")

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from localaws.clock import Clock
 from localaws.schedules import is_due
 
 MONDAY = datetime(2026, 11, 23, 3, 0, 7, tzinfo=UTC)
@@ -23,6 +24,12 @@ MONDAY = datetime(2026, 11, 23, 3, 0, 7, tzinfo=UTC)
 )
 def test_due(expression: str, due: bool) -> None:
     assert is_due(expression, last=MONDAY - timedelta(minutes=1), now=MONDAY) is due
+
+
+@pytest.mark.parametrize(("seconds", "due"), [(9, False), (10, True)])
+def test_a_rate_is_in_minutes_of_the_clock(seconds: int, due: bool) -> None:
+    now = MONDAY + timedelta(seconds=seconds)
+    assert is_due("rate(5 minutes)", last=MONDAY, now=now, clock=Clock(minute_seconds=2)) is due
 
 
 def test_cron_fires_once_a_minute() -> None:
