@@ -67,15 +67,20 @@ def require_volume_key(credentials: "Credentials", key_arn: str) -> None:
 
 
 def volume_key(request: Json) -> str | None:
-    """Of a processing or training job."""
-    cluster = request.get("ProcessingResources", {}).get("ClusterConfig") or request.get("ResourceConfig", {})
+    """Of a processing, training or transform job."""
+    cluster = (
+        request.get("ProcessingResources", {}).get("ClusterConfig")
+        or request.get("TransformResources")
+        or request.get("ResourceConfig", {})
+    )
     key: str | None = cluster.get("VolumeKmsKeyId")
     return key
 
 
 def output_encryption(request: Json) -> dict[str, Any]:
     """How a job writes to S3: with the key that it was given."""
-    output = request.get("ProcessingOutputConfig") or request.get("OutputDataConfig", {})
+    members = ("ProcessingOutputConfig", "OutputDataConfig", "TransformOutput")
+    output: Json = next((request[member] for member in members if request.get(member)), {})
     key = output.get("KmsKeyId")
     return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
 

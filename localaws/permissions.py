@@ -165,6 +165,7 @@ RESOURCES: dict[str, dict[str, str]] = {
         "PipelineName=": _PIPELINE,
         "EndpointName=": _sagemaker("endpoint", "EndpointName"),
         "EndpointConfigName=": _sagemaker("endpoint-config", "EndpointConfigName"),
+        "TransformJobName=": _sagemaker("transform-job", "TransformJobName"),
         "ModelName=": _sagemaker("model", "ModelName"),
         "ProcessingJobName=": _sagemaker("processing-job", "ProcessingJobName"),
         "TrainingJobName=": _sagemaker("training-job", "TrainingJobName"),

@@ -54,6 +54,7 @@ class Job(ABC):
         account = self._account = host.account
         self.request = request
         self.name: str = request[f"{self.kind.api_name}Name"]
+        self.role_arn: str = request.get("RoleArn", "")  # a transform job has its model's
         self.arn = account.arn("sagemaker", f"{self.kind.resource}/{self.name}")
         self.finished = threading.Event()
         self.lock = threading.Lock()
@@ -106,7 +107,7 @@ class Job(ABC):
         container: Container | None = None
         try:
             credentials = self._account.assume_role(
-                self.request["RoleArn"], principal="sagemaker.amazonaws.com", session_name="SageMaker"
+                self.role_arn, principal="sagemaker.amazonaws.com", session_name="SageMaker"
             )
             if key := kms.volume_key(self.request):
                 kms.require_volume_key(credentials, key)
@@ -191,7 +192,7 @@ class Job(ABC):
                 f'ClientError: Data download failed:No S3 objects found under S3 URL "{uri}" given in input '
                 f"data source. Please ensure that the bucket exists in the selected region "
                 f"({self._account.region}), that objects exist under that S3 prefix, and that the role "
-                f'"{self.request["RoleArn"]}" has "s3:ListBucket" permissions on bucket "{bucket}".'
+                f'"{self.role_arn}" has "s3:ListBucket" permissions on bucket "{bucket}".'
             ) from error
         except ClientError as error:
             raise JobFailed(f"ClientError: Data download failed:Failed to download {uri}: {error}") from error

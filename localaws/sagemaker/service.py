@@ -16,6 +16,7 @@ from localaws.sagemaker.processing import Processing
 from localaws.sagemaker.requirements import MetRequirements
 from localaws.sagemaker.tags import Tags
 from localaws.sagemaker.training import Training
+from localaws.sagemaker.transform import Transform
 from localaws.sagemaker.tuning import Tuning
 from localaws.sagemaker.warm_python import WarmPython
 from localaws.service import Caller, Json, Service, ServiceError, service_model, validate_request
@@ -40,6 +41,7 @@ class SageMaker(Service):
         self.processing = Processing(self)
         self.training = Training(self)
         self.tuning = Tuning(self)
+        self.transform = Transform(self)
         self.models = Models(self)
         self.model_package_groups = ModelPackageGroups(self)
         self.endpoint_configs = EndpointConfigs(self)
@@ -53,6 +55,7 @@ class SageMaker(Service):
             self.processing,
             self.training,
             self.tuning,
+            self.transform,
             self.models,
             self.model_package_groups,
             self.endpoint_configs,
@@ -77,15 +80,23 @@ class SageMaker(Service):
     def wait_for_job(self, arn: str) -> None:
         """Returns when the job has ended, however it did."""
         resource, _, name = arn.partition(f":{arn.split(':')[4]}:")[2].partition("/")
-        tables = {"processing-job": self.processing, "training-job": self.training}
-        group: Any = tables.get(resource, self.tuning)
+        tables: dict[str, Any] = {
+            "processing-job": self.processing,
+            "training-job": self.training,
+            "transform-job": self.transform,
+        }
+        group = tables.get(resource, self.tuning)
         group.table.get(name).finished.wait()
 
     def job_ended(self, job: Any) -> None:
         """Tells EventBridge of it."""
         described = job.describe()
         kind = next(key.removesuffix("Status") for key in described if key.endswith("JobStatus"))
-        words = {"ProcessingJob": "Processing Job", "TrainingJob": "Training Job"}
+        words = {
+            "ProcessingJob": "Processing Job",
+            "TrainingJob": "Training Job",
+            "TransformJob": "Transform Job",
+        }
         self.account.publish_event(
             source="aws.sagemaker",
             detail_type=f"SageMaker {words.get(kind, 'HyperParameter Tuning Job')} State Change",

@@ -43,6 +43,13 @@ def download_prefix(s3: Any, uri: str, directory: Path) -> None:
         raise NoObjects(uri)
 
 
+def list_prefix(s3: Any, uri: str) -> list[tuple[str, str]]:
+    """Key and relative name, as SageMaker lays them out, of every object under the URI but "folders"."""
+    bucket, prefix = split_uri(uri)
+    found = [(key, _relative_name(key, prefix)) for key in _keys(s3, bucket, prefix)]
+    return [(key, name) for key, name in found if name and not name.endswith("/")]
+
+
 def download_file(s3: Any, uri: str, path: Path) -> None:
     bucket, key = split_uri(uri)
     path.parent.mkdir(parents=True, exist_ok=True)
