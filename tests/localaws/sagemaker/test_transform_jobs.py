@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,12 +27,13 @@ def transform_fn(model, content, content_type, accept):
         return Response("row 1 has a text", status=400, mimetype="text/plain")
     if any(row.startswith("crash") for row in rows):
         raise ValueError("the model fails")
-    print("asked", len(rows), os.environ["SAGEMAKER_BATCH"], os.environ.get("MODE"), accept)
+    # In one piece: two requests print at the same time.
+    print(f"asked {os.environ['SAGEMAKER_BATCH']} {os.environ.get('MODE')} {accept}\\n", end="")
     return "\\n".join(str(sum(map(int, row.split(",")))) for row in rows), "text/csv"
 """
 
 
-def test_a_large_file_takes_seconds(local: Any) -> None:
+def test_a_large_file_takes_seconds(local: Any, wait_until: Callable[[Callable[[], bool]], None]) -> None:
     rows = 100_000
     model = create_model(local)
     row = ",".join(["1"] * 63)
@@ -45,13 +47,14 @@ def test_a_large_file_takes_seconds(local: Any) -> None:
     answers = local.get(f"{model}/out/rows.csv.out").decode().splitlines()
     assert answers == [str(number + 63) for number in range(rows)]
     assert local.get(f"{model}/out/more/rows.csv.out") == b"3\n7\n"
-    lines = local.log_lines("/aws/sagemaker/TransformJobs", f"{described['TransformJobName']}/i-")
-    asked = [line for line in lines if line.startswith("asked")]
-    assert len(asked) == 4  # 13.4 MB in payloads of at most 6, and the other file
-    assert all(line.endswith("true batch text/csv") for line in asked)
-    assert any(
-        "MaxConcurrentTransforms=2, MaxPayloadInMB=6, BatchStrategy=MultiRecord" in line for line in lines
-    )
+    stream = f"{described['TransformJobName']}/i-"
+
+    def logged(text: str) -> int:
+        return sum(text in line for line in local.log_lines("/aws/sagemaker/TransformJobs", stream))
+
+    # 13.4 MB in payloads of at most 6, and the other file.
+    wait_until(lambda: logged("asked true batch text/csv") == 4)
+    assert logged("MaxConcurrentTransforms=2, MaxPayloadInMB=6, BatchStrategy=MultiRecord")
 
 
 def test_failures_name_the_log(local: Any) -> None:
