@@ -5,7 +5,7 @@ is what only a statement about all resources allows.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from localaws.account import ACCOUNT_ID
 from localaws.iam import Principal, assume_permission, authorize
@@ -17,6 +17,7 @@ from localaws.wire import Operation
 
 if TYPE_CHECKING:
     from localaws.account import Account
+    from localaws.sagemaker.service import SageMaker
 
 # Of services whose actions are not called as their API is.
 ACTION_PREFIX = {
@@ -39,7 +40,7 @@ class Permission:
 
 def require_permissions(account: "Account", principal: Principal, operation: Operation) -> None:
     """Raises ServiceError("AccessDenied") unless the principal may do all of what the operation means."""
-    for permission in permissions(account.region, operation):
+    for permission in (*permissions(account.region, operation), *_endpoint_volumes(account, operation)):
         if permission.action == "sts:AssumeRole":
             assume_permission(principal, permission.resource)
         elif permission.action not in ALWAYS_ALLOWED:
@@ -72,6 +73,18 @@ def permissions(region: str, operation: Operation) -> Iterator[Permission]:
     yield from _pass_role(operation)
     for needed in autoscaling_permissions(region, operation.service, operation.name, operation.parameters):
         yield Permission(*needed)
+
+
+def _endpoint_volumes(account: "Account", operation: Operation) -> Iterator[Permission]:
+    """SageMaker makes a grant on the endpoint configuration's key, as who creates or updates the endpoint."""
+    if (operation.service, operation.name) not in (
+        ("sagemaker", "CreateEndpoint"),
+        ("sagemaker", "UpdateEndpoint"),
+    ):
+        return
+    sagemaker = cast("SageMaker", account.services["sagemaker"])
+    if key := sagemaker.endpoint_configs.volume_key(operation.parameters["EndpointConfigName"]):
+        yield Permission("kms:CreateGrant", key, {"kms:grantisforawsresource": ["true"]})
 
 
 def resources(region: str, operation: Operation) -> list[str]:

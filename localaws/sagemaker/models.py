@@ -110,6 +110,14 @@ class EndpointConfigs:
         summaries = [pick(item, *members) for item in list(self._configs.values())]
         return page(request, summaries, member="EndpointConfigs", name="EndpointConfigName")
 
+    def volume_key(self, name: str) -> str | None:
+        """The ARN of the key of a configuration; None without one, or without such a configuration."""
+        key: str | None = self._configs.get(name, {}).get("KmsKeyId")
+        if key is None or key.startswith("arn:"):
+            return key
+        kind = "" if key.startswith("alias/") else "key/"
+        return self._sagemaker.account.arn("kms", f"{kind}{key}")
+
     def get(self, name: str) -> Json:
         config = self._configs.get(name)
         if config is None:

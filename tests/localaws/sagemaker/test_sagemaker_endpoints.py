@@ -146,6 +146,21 @@ def test_refusals(local: Any) -> None:
         sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="nope")
 
 
+def test_a_volume_key_asks_for_a_grant(local: Any, make_role: Any) -> None:
+    config = configuration(local, "x", serverless=False)
+    variants = local.client().describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+    key = local.client("kms").create_key()["KeyMetadata"]["Arn"]
+    local.client().create_endpoint_config(
+        EndpointConfigName=f"{config}-key", ProductionVariants=variants, KmsKeyId=key
+    )
+    role = make_role([{"Effect": "Allow", "Action": "sagemaker:*", "Resource": "*"}])
+    credentials = local.account.assume_role(role, principal="sagemaker.amazonaws.com", session_name="test")
+    with pytest.raises(ClientError, match=f"perform: kms:CreateGrant on resource: {key}"):
+        local.client("sagemaker", credentials).create_endpoint(
+            EndpointName=config, EndpointConfigName=f"{config}-key"
+        )
+
+
 def configuration(local: Any, word: str, *, inference: str = INFERENCE, serverless: bool = True) -> str:
     """A model that answers with the word, and an endpoint configuration for it; its name."""
     name = f"{word}-{uuid.uuid4().hex[:8]}"
