@@ -48,18 +48,11 @@ def evaluate(rule: Rule, datapoints: Sequence[float | None]) -> Verdict | None:
             return _nothing_known(rule)
         oldest = max(age for age, value in enumerate(datapoints) if value is not None)
         if len(breaching) == len(real) and oldest + 1 >= rule.datapoints_to_alarm:
-            return None if rule.missing == "ignore" else _crossed(rule, breaching, real, "ALARM")
-        absent = 0
+            return None if rule.missing == "ignore" else _crossed(rule, real, "ALARM")
     bad = len(breaching) + (absent if rule.missing == "breaching" else 0)
     state = "ALARM" if bad >= rule.datapoints_to_alarm else "OK"
-    if not real:
-        kind = "Breaching" if rule.missing == "breaching" else "NonBreaching"
-        return Verdict(
-            state,
-            f"Threshold Crossed: no datapoints were received for {_count(wanted, 'period')} and "
-            f"{_count(absent, 'missing datapoint')} {_were(absent)} treated as [{kind}].",
-        )
-    return _crossed(rule, breaching, real, state)
+    shown = [value for value in real if _breaches(rule, value) == (state == "ALARM")]
+    return _crossed(rule, shown, state) if shown else _filled(rule, absent, state)
 
 
 def _breaches(rule: Rule, value: float) -> bool:
@@ -76,9 +69,17 @@ def _nothing_known(rule: Rule) -> Verdict | None:
     )
 
 
-def _crossed(rule: Rule, breaching: list[float], real: list[float], state: str) -> Verdict:
+def _filled(rule: Rule, absent: int, state: str) -> Verdict:
+    kind = {"breaching": "Breaching", "notBreaching": "NonBreaching"}.get(rule.missing, "Missing")
+    return Verdict(
+        state,
+        f"Threshold Crossed: no datapoints were received for {_count(absent, 'period')} and "
+        f"{_count(absent, 'missing datapoint')} {_were(absent)} treated as [{kind}].",
+    )
+
+
+def _crossed(rule: Rule, shown: list[float], state: str) -> Verdict:
     _, words = OPERATORS[rule.comparison]
-    shown = breaching if state == "ALARM" and breaching else real
     verb = "was" if len(shown) == 1 else "were"
     negation = "" if state == "ALARM" else "not "
     change = "OK -> ALARM" if state == "ALARM" else "ALARM -> OK"

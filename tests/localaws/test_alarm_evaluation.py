@@ -69,6 +69,9 @@ def test_the_reason_says_what_was_measured() -> None:
         "Threshold Crossed: 2 out of the last 3 datapoints [5.0, 4.0] were greater than or equal to the threshold "
         "(1.0) (minimum 2 datapoints for OK -> ALARM transition)."
     )
+    verdict = evaluate(rule(2, 3), [5.0, 0.0, 0.5, None, None])
+    assert verdict is not None
+    assert "2 out of the last 3 datapoints [0.0, 0.5] were not greater than or equal to" in verdict.reason
     verdict = evaluate(rule(), [None, None, None])
     assert verdict is not None
     assert verdict.reason == (
