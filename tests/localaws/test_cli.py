@@ -70,3 +70,9 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     assert up.returncode == 1
     assert "is no state folder" in up.stderr
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_minute_takes_some_time(tmp_path: Path) -> None:
+    refused = localaws("up", "--state-dir", str(tmp_path), "--minute-seconds", "0")
+    assert refused.returncode == 2
+    assert "--minute-seconds: invalid positive_seconds value: '0'" in refused.stderr
