@@ -206,11 +206,13 @@ class _Builder(_Jobs):
         preprocess = self.preprocess()
         tune = self.tune(preprocess)
         evaluate = self.evaluate(preprocess, tune)
-        gate = self.gate(evaluate, self.register(preprocess, evaluate))
+        register = self.register(preprocess, evaluate)
+        # Without a gate, Register follows by what it takes from Evaluate.
+        last = self.gate(evaluate, register) if self.spec.gate.mode == "enabled" else register
         return Pipeline(
             name=self.settings.pipeline_name,
             parameters=[CODE_URI, DATA_URI, DATA_VERSION, COMMIT_ID, TRIGGER_REASON],
-            steps=[preprocess, tune, evaluate, gate],
+            steps=[preprocess, tune, evaluate, last],
             sagemaker_session=self.session,
             # MLflow holds the experiments; SageMaker's own would outlive the factory.
             pipeline_experiment_config=None,
@@ -268,15 +270,19 @@ class _Builder(_Jobs):
 
     def gate(self, evaluate: ProcessingStep, register: ProcessingStep) -> ConditionStep:
         gate = self.spec.gate
-        measured = JsonGet(
-            step_name=evaluate.name, property_file=EVALUATION, json_path=f"metrics.{gate.metric}"
+        value, improvement = (
+            JsonGet(step_name=evaluate.name, property_file=EVALUATION, json_path=f"gate.{name}")
+            for name in ("value", "improvement")
         )
         # A Fail step's message may join properties; JsonGet is documented for conditions only. So
-        # the measured value comes with the exit message of the evaluation.
+        # the measured values come with the exit message of the evaluation.
         message = Join(on=" ", values=[evaluate.properties.ExitMessage, f"The gate asks for {gate.text}."])
         return ConditionStep(
             name="Gate",
-            conditions=[ConditionGreaterThanOrEqualTo(left=measured, right=gate.threshold)],
+            conditions=[
+                ConditionGreaterThanOrEqualTo(left=value, right=gate.threshold),
+                ConditionGreaterThanOrEqualTo(left=improvement, right=-gate.tolerance),
+            ],
             if_steps=[register],
             else_steps=[FailStep(name="GateFailed", error_message=message)],
         )

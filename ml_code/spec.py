@@ -138,17 +138,27 @@ class Objective(_Frozen):
 
 
 class Gate(_Frozen):
-    """What a model must reach on the test part to be registered."""
+    """What a model must reach on the test part to be registered.
+
+    `tolerance` is how far below the version in production it may be, on the same rows. `dry_run` measures
+    and reports, `disabled` does not even compare; both let every model through.
+    """
 
     metric: GateMetric
     threshold: float = Field(ge=0, le=1)
+    tolerance: float = Field(default=0.01, ge=0, le=1)
+    mode: Literal["enabled", "dry_run", "disabled"] = "enabled"
 
     @property
     def text(self) -> str:
-        return f"{self.metric} >= {self.threshold:g}"
+        return f"{self.metric} >= {self.threshold:g} and at most {self.tolerance:g} below production"
+
+    def reached(self, metrics: Mapping[str, float]) -> bool:
+        return metrics[self.metric] >= self.threshold
 
     def passes(self, metrics: Mapping[str, float]) -> bool:
-        return metrics[self.metric] >= self.threshold
+        """Whether a model that measures this may go on."""
+        return self.mode != "enabled" or self.reached(metrics)
 
 
 class ModelSpec(_Frozen):

@@ -3,6 +3,7 @@
 import argparse
 import json
 import pickle
+import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from sklearn.pipeline import Pipeline
 
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.steps import tracking
+from ml_code.steps.gate import judge, sentence, verdict
 from ml_code.steps.metrics import confusion, measure, measure_classes
+from ml_code.steps.rival import RivalError, measure_production
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +88,7 @@ def log_evaluation(
         for label, values in evaluation.classes.items()
         for name, value in values.items()
     }
-    verdict = "passed" if spec.gate.passes(evaluation.metrics) else "failed"
+    judged = report["gate"]
     tracking.log(
         client,
         parent,
@@ -97,7 +100,7 @@ def log_evaluation(
             "best_run_id": best["run_id"],
             **best["hyperparameters"],
         },
-        tags={"gate": f"{verdict}: {spec.gate.text}"},
+        tags={"gate": f"{verdict(judged)}: {spec.gate.text}"},
     )
     # The run of the model says how good it is as well: it is what a model version refers to.
     tracking.log(client, best["run_id"], metrics=test_metrics, model_id=best["model_id"])
@@ -117,7 +120,9 @@ def main() -> None:
     test = pd.read_csv(test_file)
 
     evaluation = evaluate(model, test, spec.target.name)
+    rival = None if spec.gate.mode == "disabled" else measure_production(spec, test)
     report = {
+        "gate": judge(spec.gate, evaluation.metrics, rival),
         "metrics": evaluation.metrics,
         "classes": evaluation.classes,
         "confusion_matrix": evaluation.confusion_matrix.tolist(),
@@ -136,7 +141,7 @@ def main() -> None:
         test_file=test_file,
     )
 
-    message = f"{spec.gate.metric} on {len(test)} test rows is {evaluation.metrics[spec.gate.metric]:.4f}."
+    message = sentence(report["gate"], len(test))
     print(message)
     arguments.exit_message_file.parent.mkdir(parents=True, exist_ok=True)
     arguments.exit_message_file.write_text(message, encoding="utf-8")
@@ -151,4 +156,7 @@ def _parse_arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except RivalError as error:
+        sys.exit(f"evaluate: {error}")

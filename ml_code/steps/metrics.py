@@ -13,6 +13,12 @@ def measure(model: Pipeline, features: pd.DataFrame, truth: "pd.Series[int]") ->
     """Every metric that model.yaml may name."""
     probabilities = model.predict_proba(features)
     predicted = model.classes_[probabilities.argmax(axis=1)]
+    log_loss = float(metrics.log_loss(truth, probabilities, labels=model.classes_))
+    return {**measure_predictions(truth, predicted), "log_loss": log_loss}
+
+
+def measure_predictions(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> dict[str, float]:
+    """Every metric that a gate may name."""
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         truth, predicted, average="macro", zero_division=0
     )
@@ -22,7 +28,6 @@ def measure(model: Pipeline, features: pd.DataFrame, truth: "pd.Series[int]") ->
         "f1_macro": f1,
         "precision_macro": precision,
         "recall_macro": recall,
-        "log_loss": metrics.log_loss(truth, probabilities, labels=model.classes_),
     }
     return {name: float(value) for name, value in values.items()}
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from ml_code.schema import Schema, SchemaError, check_frame
 from ml_code.spec import ModelSpec, Split, load_spec
@@ -28,16 +27,25 @@ def hash_raw(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def split(frame: pd.DataFrame, *, target: str, fractions: Split, seed: int) -> dict[str, pd.DataFrame]:
-    """Each part has the classes in the proportions of the whole."""
-    rest, test = train_test_split(frame, test_size=fractions.test, stratify=frame[target], random_state=seed)
-    train, validation = train_test_split(
-        rest,
-        test_size=fractions.validation / (fractions.train + fractions.validation),
-        stratify=rest[target],
-        random_state=seed,
-    )
-    return {"train": train, "validation": validation, "test": test}
+def split(frame: pd.DataFrame, *, target: str, fractions: Split) -> dict[str, pd.DataFrame]:
+    """A row's part depends on what is in the row and on nothing else.
+
+    So a row that tests one version trains no later one, however the data grow: versions can be compared on
+    the same test part. And equal rows are never in two parts.
+    """
+    # In [0, 1), uniformly; floats, because 3 and 3.0 are the same row.
+    place = pd.util.hash_pandas_object(frame.astype(float), index=False) / 2**64
+    in_train = place < fractions.train
+    in_test = place >= fractions.train + fractions.validation
+    parts = {"train": frame[in_train], "validation": frame[~in_train & ~in_test], "test": frame[in_test]}
+    for name, part in parts.items():
+        missing = sorted(set(frame[target]) - set(part[target]))
+        if missing:
+            raise SchemaError(
+                f"the {name} part of {len(part)} rows has no row of {target} {missing[0]}, of which there are "
+                f"{(frame[target] == missing[0]).sum()} in all; give more rows of it"
+            )
+    return parts
 
 
 def describe(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> dict[str, Any]:
@@ -47,7 +55,6 @@ def describe(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> dict[str, Any]:
         "classes": sorted({int(label) for part in parts.values() for label in part[target]}),
         "rows": {name: len(part) for name, part in parts.items()},
         "schema": spec.request_schema().to_dict(),
-        "seed": spec.seed,
     }
 
 
@@ -76,7 +83,7 @@ def main() -> None:
     spec = load_spec()
 
     frame = read_raw(arguments.data_dir, spec.training_schema())
-    parts = split(frame, target=spec.target.name, fractions=spec.split, seed=spec.seed)
+    parts = split(frame, target=spec.target.name, fractions=spec.split)
     facts = {
         "data_uri": arguments.data_uri,
         "data_version": arguments.data_version,

@@ -10,12 +10,18 @@ from mlflow.exceptions import MlflowException
 
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.steps import tracking
+from ml_code.steps.gate import verdict
 
 ALIAS = "staging"
 
 
 def version_tags(
-    execution: tracking.Execution, *, code_uri: str, dataset: dict[str, Any], metrics: dict[str, float]
+    execution: tracking.Execution,
+    *,
+    code_uri: str,
+    dataset: dict[str, Any],
+    metrics: dict[str, float],
+    gate: str,
 ) -> dict[str, str]:
     return {
         "commit": execution.commit,
@@ -23,6 +29,7 @@ def version_tags(
         "execution_arn": execution.arn,
         "code_uri": code_uri,
         "trigger_reason": execution.trigger_reason,
+        "gate": gate,
         **{f"test_{name}": f"{value:.6f}" for name, value in metrics.items()},
     }
 
@@ -58,6 +65,7 @@ def main() -> None:
         code_uri=arguments.code_uri,
         dataset=dataset,
         metrics=evaluation["metrics"],
+        gate=verdict(evaluation["gate"]),
     )
     version = register(spec, evaluation["model"], tags)
     facts = {"name": spec.name, "version": version, "run_id": evaluation["model"]["run_id"], "tags": tags}

@@ -25,8 +25,8 @@ def _sagemaker() -> ServiceModel:
 
 def all_steps(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Those in the gate's branches too, by name."""
-    gate = next(step for step in definition["Steps"] if step["Name"] == "Gate")
-    branches = gate["Arguments"]["IfSteps"] + gate["Arguments"]["ElseSteps"]
+    gates = [step["Arguments"] for step in definition["Steps"] if step["Type"] == "Condition"]
+    branches = [step for gate in gates for step in gate["IfSteps"] + gate["ElseSteps"]]
     return {step["Name"]: step for step in [*definition["Steps"], *branches]}
 
 

@@ -135,12 +135,31 @@ def test_the_cached_step_is_found_by_code_and_content_of_the_data(spec: ModelSpe
     assert "Parameters.DataVersion" in names
 
 
-def test_the_gate_compares_with_the_threshold_of_model_yaml(spec: ModelSpec, steps: dict[str, Any]) -> None:
-    (condition,) = steps["Gate"]["Arguments"]["Conditions"]
-    assert condition["RightValue"] == spec.gate.threshold
-    assert condition["LeftValue"]["Std:JsonGet"]["Path"] == "metrics.accuracy"
+def test_the_gate_compares_with_the_threshold_and_with_production(
+    spec: ModelSpec, steps: dict[str, Any]
+) -> None:
+    compared = {
+        condition["LeftValue"]["Std:JsonGet"]["Path"]: (condition["Type"], condition["RightValue"])
+        for condition in steps["Gate"]["Arguments"]["Conditions"]
+    }
+    assert compared == {
+        "gate.value": ("GreaterThanOrEqualTo", spec.gate.threshold),
+        "gate.improvement": ("GreaterThanOrEqualTo", -spec.gate.tolerance),
+    }
     message = steps["GateFailed"]["Arguments"]["ErrorMessage"]["Std:Join"]["Values"]
-    assert message == [{"Get": "Steps.Evaluate.ExitMessage"}, "The gate asks for accuracy >= 0.95."]
+    assert message == [
+        {"Get": "Steps.Evaluate.ExitMessage"},
+        "The gate asks for accuracy >= 0.95 and at most 0.02 below production.",
+    ]
+
+
+@pytest.mark.parametrize("mode", ["dry_run", "disabled"])
+def test_without_a_gate_every_model_is_registered(spec: ModelSpec, mode: str) -> None:
+    open_gate = spec.model_copy(update={"gate": spec.gate.model_copy(update={"mode": mode})})
+    definition = json.loads(pipeline_definition(open_gate, SETTINGS))
+    assert [step["Name"] for step in definition["Steps"]] == ["Preprocess", "Tune", "Evaluate", "Register"]
+    assert invalid_requests(definition) == []
+    assert dangling_references(definition) == []
 
 
 def test_tokens_of_the_stack_stay_whole(definition: dict[str, Any], steps: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ def test_the_factory_s_own_model_is_valid() -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "sentence"),
     [
-        ("0.95}", "1.5}", "gate.threshold is 1.5; allowed: less than or equal to 1"),
+        ("threshold: 0.95", "threshold: 1.5", "gate.threshold is 1.5; allowed: less than or equal to 1"),
         ("threshold:", "treshold:", "gate.threshold is missing; give it a value"),
         ("seed: 20261124", "seed: 1\nsead: 2", "sead = 2 is no field; allowed: name, description, target"),
         ("train: 0.6", "train: 0.7", "split: the three parts add up to 1.1; allowed: exactly 1"),
