@@ -18,7 +18,7 @@ SMALLEST_STATISTIC = 0.1
 
 @pytest.fixture(scope="module")
 def parts(spec: ModelSpec, digits: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return split(digits, target=spec.target.name, fractions=spec.split, seed=spec.seed)
+    return split(digits, target=spec.target.name, fractions=spec.split)
 
 
 @pytest.fixture(scope="module")
