@@ -17,6 +17,8 @@ NetworkChoice = Literal["none", "own", "existing"]
 Mlflow = Literal["app", "tracking-server", "fargate"]
 MlflowServerSize = Literal["Small", "Medium", "Large"]
 Source = Literal["codecommit", "github", "gitlab", "bitbucket"]
+EndpointMode = Literal["serverless", "realtime"]
+Rollout = Literal["canary", "linear", "all-at-once"]
 ENDPOINT_STAGES = ("staging", "production")
 MIN_ZONES = 2
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
@@ -59,6 +61,18 @@ class FactoryConfig:
     step_cache_days: int = 0
     serverless_memory_mb: int = 2048
     serverless_max_concurrency: int = 5
+    endpoint_mode: EndpointMode = "serverless"
+    endpoint_instance_type: str = "ml.m5.large"
+    endpoint_instance_count: int = 1
+    endpoint_max_instance_count: int = 0
+    endpoint_invocations_per_instance: int = 1000
+    endpoint_scale_in_cooldown_seconds: int = 300
+    endpoint_scale_out_cooldown_seconds: int = 60
+    data_capture_percent: int = 0
+    rollout: Rollout = "canary"
+    rollout_step_percent: int = 10
+    rollout_bake_seconds: int = 300
+    latency_alarm_ms: int = 5000
     log_retention_days: int = 30
     encryption: Encryption = "aws"
     network: NetworkChoice = "none"
@@ -225,6 +239,7 @@ def _is_paths(value: object) -> bool:
 
 _BOOLEAN = ("true or false", lambda value: isinstance(value, bool))
 _INSTANCE_COUNT = ("an integer from 1 to 20", lambda value: _is_int(value, 1, 20))
+_COOLDOWN = ("an integer from 0 to 3600", lambda value: _is_int(value, 0, 3600))
 _RUNTIME = ("an integer from 60 to 432000", lambda value: _is_int(value, 60, 432_000))
 _PATHS = ("a list of up to 8 path patterns such as ml_code/**", _is_paths)
 _INSTANCE_TYPE = ("an x86_64 instance type such as ml.m5.large (no Graviton)", _is_instance_type)
@@ -286,6 +301,25 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         lambda value: _is_int(value, 1024, 6144, step=1024),
     ),
     "serverless_max_concurrency": ("an integer from 1 to 200", lambda value: _is_int(value, 1, 200)),
+    "endpoint_mode": _one_of(EndpointMode),
+    "endpoint_instance_type": _INSTANCE_TYPE,
+    "endpoint_instance_count": _INSTANCE_COUNT,
+    "endpoint_max_instance_count": (
+        "an integer from 2 to 100, or 0 for no autoscaling",
+        lambda value: _is_int(value, 0, 100) and value != 1,
+    ),
+    "endpoint_invocations_per_instance": (
+        "an integer from 1 to 1000000, of invocations a minute",
+        lambda value: _is_int(value, 1, 1_000_000),
+    ),
+    "endpoint_scale_in_cooldown_seconds": _COOLDOWN,
+    "endpoint_scale_out_cooldown_seconds": _COOLDOWN,
+    "data_capture_percent": ("an integer from 0 to 100", lambda value: _is_int(value, 0, 100)),
+    "rollout": _one_of(Rollout),
+    "rollout_step_percent": ("an integer from 1 to 50", lambda value: _is_int(value, 1, 50)),
+    # Shorter, an update would be over before the alarm on latency has its datapoints.
+    "rollout_bake_seconds": ("an integer from 240 to 3600", lambda value: _is_int(value, 240, 3600)),
+    "latency_alarm_ms": ("an integer from 1 to 60000", lambda value: _is_int(value, 1, 60_000)),
     "log_retention_days": (
         f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}",
         lambda value: type(value) is int and value in LOG_RETENTION_DAYS,
@@ -341,7 +375,8 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 
 def _refuse_local_storage(config: FactoryConfig) -> None:
     """SageMaker encrypts the local disks of an instance by their hardware, and refuses a key for them."""
-    for setting in ("preprocess_instance_type", "training_instance_type", "evaluate_instance_type"):
+    for step in ("preprocess", "training", "evaluate", "endpoint"):
+        setting = f"{step}_instance_type"
         value = getattr(config, setting)
         if config.encryption == "customer" and _LOCAL_STORAGE.match(value):
             raise SettingError(
@@ -413,9 +448,61 @@ def _refuse_spot(config: FactoryConfig) -> None:
         raise SettingError("training_keep_alive_seconds", config.training_keep_alive_seconds, allowed)
 
 
+LEAST_LINEAR_STEP_PERCENT = 10  # SageMaker's own limits
+LONGEST_ROLLOUT_SECONDS = 8 * 3600 - 1800  # less the time that instances take to start
+_SCALING_SETTINGS = (
+    "endpoint_invocations_per_instance",
+    "endpoint_scale_in_cooldown_seconds",
+    "endpoint_scale_out_cooldown_seconds",
+)
+_REALTIME_SETTINGS = (
+    "endpoint_instance_type",
+    "endpoint_instance_count",
+    "endpoint_max_instance_count",
+    *_SCALING_SETTINGS,
+    "data_capture_percent",
+    "rollout",
+    "rollout_step_percent",
+    "rollout_bake_seconds",
+)
+
+
+def _require_defaults(config: FactoryConfig, settings: Sequence[str], when: str) -> None:
+    """What would have no effect is a misunderstanding."""
+    for setting in settings:
+        value, default = getattr(config, setting), getattr(FactoryConfig, setting)
+        if value != default:
+            raise SettingError(setting, value, f"{default} {when}")
+
+
+def _refuse_realtime(config: FactoryConfig) -> None:
+    if config.endpoint_mode != "realtime":
+        _require_defaults(config, _REALTIME_SETTINGS, "unless factory.endpoint_mode is realtime")
+    count, most = config.endpoint_instance_count, config.endpoint_max_instance_count
+    if not most:
+        _require_defaults(config, _SCALING_SETTINGS, "while factory.endpoint_max_instance_count is 0")
+    elif most <= count:
+        allowed = f"more than factory.endpoint_instance_count, {count}, or 0 for no autoscaling"
+        raise SettingError("endpoint_max_instance_count", most, allowed)
+
+
+def _refuse_rollout(config: FactoryConfig) -> None:
+    step, bake = config.rollout_step_percent, config.rollout_bake_seconds
+    if config.rollout == "all-at-once":
+        _require_defaults(config, ["rollout_step_percent"], "while factory.rollout is all-at-once")
+    if config.rollout == "linear" and step < LEAST_LINEAR_STEP_PERCENT:
+        allowed = f"an integer from {LEAST_LINEAR_STEP_PERCENT} to 50 while factory.rollout is linear"
+        raise SettingError("rollout_step_percent", step, allowed)
+    if config.rollout == "linear" and bake * -(-100 // step) > LONGEST_ROLLOUT_SECONDS:
+        allowed = f"at most {LONGEST_ROLLOUT_SECONDS // -(-100 // step)} with steps of {step} percent"
+        raise SettingError("rollout_bake_seconds", bake, f"{allowed}: SageMaker ends an update after 8 hours")
+
+
 # Families with local disks: a "d" among the letters after the generation, and most of the accelerated ones.
 _LOCAL_STORAGE = re.compile(r"ml\.([a-z]+\d[a-z]*d[a-z]*\.|g\d|trn\d|p[4-9])")
 _COMBINATIONS: Sequence[Callable[[FactoryConfig], None]] = (
+    _refuse_realtime,
+    _refuse_rollout,
     _refuse_half_a_network,
     _refuse_local_storage,
     _refuse_server_without_network,

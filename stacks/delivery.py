@@ -111,11 +111,13 @@ class Delivery(Construct):
         return build
 
     def _deployment(self, stage: str, tracking: Tracking, serving: Serving) -> Build:
+        # SageMaker may take eight hours for a guarded update.
+        is_guarded = stage == "production" and self._config.endpoint_mode == "realtime"
         build = self._project(
             f"Deploy-{stage}",
             name=self._names.deploy_project(stage),
             buildspec="deploy-buildspec.yml",
-            timeout=Duration.hours(1),
+            timeout=Duration.hours(10 if is_guarded else 1),
             environment=serving.environment(stage),
         )
         grant_write(build.role, "PublishModel", self._storage.artifact_bucket, SERVING)

@@ -8,6 +8,7 @@ from ml_code.pipeline import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
 from stacks.config import ENDPOINT_STAGES, MIN_ZONES, FactoryConfig, FactoryNames
 from stacks.delivery import Delivery
+from stacks.guards import Guards
 from stacks.network import Network
 from stacks.observability import Observability
 from stacks.regions import check_region
@@ -70,6 +71,9 @@ class ModelFactoryStack(Stack):
             key=storage.key,
             network=network,
         )
+        guards = None
+        if config.monitoring or config.endpoint_mode == "realtime":
+            guards = Guards(self, "Guards", config=config, names=names)
         serving = Serving(
             self,
             "Serving",
@@ -77,7 +81,9 @@ class ModelFactoryStack(Stack):
             names=names,
             artifact_bucket=storage.artifact_bucket,
             image_uri=image_uri,
+            guards=guards,
             key=storage.key,
+            network=network,
         )
         delivery = Delivery(
             self,
@@ -117,8 +123,12 @@ class ModelFactoryStack(Stack):
             "ArtifactBucketName": storage.artifact_bucket.bucket_name,
             **{f"{stage.capitalize()}EndpointName": names.endpoint(stage) for stage in ENDPOINT_STAGES},
         }
-        if config.monitoring:
-            observability = Observability(self, "Observability", config=config, names=names, key=storage.key)
+        if guards:
+            delivery.pipeline.node.add_dependency(guards)
+        if guards and config.monitoring:
+            observability = Observability(
+                self, "Observability", config=config, names=names, key=storage.key, guards=guards
+            )
             # Who is to be told stands before the first delivery, which may fail, starts.
             delivery.pipeline.node.add_dependency(observability)
             outputs["NotificationTopicArn"] = observability.notifications.topic.topic_arn

@@ -34,6 +34,10 @@ class Network(Construct):
         self.subnets = self.vpc.private_subnets
         self.jobs = self._security_group("Jobs", "Jobs of the factory: no way in, HTTPS out")
         self.builds = self._security_group("Builds", "Builds of the factory: no way in, HTTPS out")
+        # Serverless endpoints stay outside.
+        self.serving = self.jobs
+        if config.endpoint_mode == "realtime":
+            self.serving = self._security_group("Serving", "Endpoints of the factory: no way in, HTTPS out")
         # Clients of AWS's services in the subnets must be let in here; none in an existing VPC.
         self.endpoints = self._add_endpoints(config) if config.network == "own" else None
 
@@ -103,7 +107,7 @@ class Network(Construct):
         group = ec2.SecurityGroup(
             self, "Endpoints", vpc=self.vpc, description="AWS services", allow_all_outbound=False
         )
-        for client in (self.jobs, self.builds):
+        for client in {self.jobs, self.builds, self.serving}:
             group.add_ingress_rule(client, _HTTPS)
         unused = {"app": ("TrackingServer", "Secrets"), "tracking-server": ("Secrets",)}
         for name, service in _SERVICES.items():

@@ -1,13 +1,16 @@
 import json
 from collections.abc import Mapping
 
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
+from stacks.guards import Guards
 from stacks.logs import log_group
+from stacks.network import Network
 from stacks.permissions import (
     allow,
     arn,
@@ -18,6 +21,7 @@ from stacks.permissions import (
     grant_write_logs,
     service_role,
 )
+from stacks.realtime import Realtime, grant_stop_scaling
 from stacks.storage import SERVING
 
 # Why policies have patterns.
@@ -36,7 +40,9 @@ class Serving(Construct):
         names: FactoryNames,
         artifact_bucket: s3.IBucket,
         image_uri: str,
+        guards: Guards | None,
         key: kms.IKey | None,
+        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
         self._config = config
@@ -57,6 +63,18 @@ class Serving(Construct):
         grant_read(self.role, "ReadModels", artifact_bucket, SERVING)
         grant_write_logs(self.role, *self.log_groups.values())
         grant_container(self.role, self, image_uri, "/aws/sagemaker/Endpoints")
+        self._realtime = None
+        if guards and config.endpoint_mode == "realtime":
+            self._realtime = Realtime(
+                scope=self,
+                endpoint_name=names.endpoint("production"),
+                config=config,
+                artifact_bucket=artifact_bucket,
+                guards=guards,
+                key=key,
+                network=network,
+            )
+            self._realtime.grant_host(self.role)
 
     def environment(self, stage: str) -> Mapping[str, str]:
         """What a deployment is told about its endpoint."""
@@ -66,11 +84,14 @@ class Serving(Construct):
             "ENDPOINT_NAME": self._names.endpoint(stage),
             "ENDPOINT_ROLE_ARN": self.role.role_arn,
             "IMAGE_URI": self._image_uri,
-            "ENDPOINT_SETTINGS": json.dumps(self._serverless()),
+            "ENDPOINT_SETTINGS": Stack.of(self).to_json_string(self._endpoint_settings(stage)),
             "TAGS": json.dumps(dict(self._config.tags)),
         }
 
-    def _serverless(self) -> Mapping[str, object]:
+    def _endpoint_settings(self, stage: str) -> Mapping[str, object]:
+        """Staging stays serverless: it waits for the next version at no cost."""
+        if self._realtime and stage == "production":
+            return self._realtime.settings()
         return {
             "mode": "serverless",
             "memory_mb": self._config.serverless_memory_mb,
@@ -98,12 +119,16 @@ class Serving(Construct):
         resources = [endpoint, config, model]
         allow(grantee, "TagDeployment", ["sagemaker:AddTags"], resources, because=_DEPLOYMENTS)
         grant_pass_role(grantee, self.role, "sagemaker.amazonaws.com")
+        if self._realtime and stage == "production":
+            self._realtime.grant_update(grantee)
 
     def grant_remove(self, grantee: iam.IGrantable) -> None:
         """Find and delete what deployments made, of every stage."""
         endpoints, configs, models = zip(*map(self._arns, ENDPOINT_STAGES), strict=True)
         actions = ["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint"]
         allow(grantee, "RemoveEndpoints", actions, endpoints)
+        if self._realtime:
+            grant_stop_scaling(grantee, self, self._names.endpoint("production"))
         actions = ["sagemaker:DeleteEndpointConfig"]
         allow(grantee, "RemoveConfigs", actions, configs, because=_DEPLOYMENTS)
         allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models, because=_DEPLOYMENTS)

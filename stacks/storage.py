@@ -16,6 +16,7 @@ WHEELS = "wheels/"
 RESULTS = "runs/"
 MLFLOW = "mlflow/"
 SERVING = "serving/"
+CAPTURED = "captured/"
 
 
 class Storage(Construct):

@@ -35,6 +35,7 @@ class Guard:
     alarms: tuple[str, ...]
     answers: Counter[str] = field(default_factory=Counter)  # rows answered, by model version
     failures: int = 0  # requests without an answer
+    error: Exception | None = None
     tripped: list[str] = field(default_factory=list)  # alarms that were seen in ALARM
 
     def __post_init__(self) -> None:
@@ -42,16 +43,19 @@ class Guard:
         self._is_answered = np.zeros(len(self.samples.truth), dtype=bool)
 
     def look(self, status: str) -> None:
-        """Once while the endpoint has this status."""
-        if not self.alarms:
+        """Once while the endpoint has this status. An error waits in `error`: the update goes on anyway."""
+        if not self.alarms or self.error:
             return
-        self._note_alarms()
-        if status == "Updating":
-            self._ask()
-            self._report()
+        try:
+            self.note_alarms()
+            if status == "Updating":
+                self._ask()
+                self._report()
+        except Exception as error:
+            self.error = error
 
-    def _note_alarms(self) -> None:
-        """They may be over by the time that the update has been rolled back."""
+    def note_alarms(self) -> None:
+        """At every look: one may be over by the time that the update has been rolled back."""
         found = self.cloudwatch.describe_alarms(AlarmNames=list(self.alarms), StateValue="ALARM")
         names = [alarm["AlarmName"] for alarm in found["MetricAlarms"]]
         self.tripped += [name for name in names if name not in self.tripped]

@@ -86,9 +86,12 @@ class Release:
                 watching = replace(waiter, meanwhile=guard.look)
                 endpoint_arn = put(sagemaker, self.deployment, previous, watching)
             except DeploymentError as error:
+                guard.look("InService")
                 raise ReleaseError(_with_alarms(str(error), guard)) from error
             self._say_answers(guard)
             try:
+                if guard.error:
+                    raise VerificationError(f"the update could not be watched: {guard.error}")
                 self._verify()
                 if self.promotion:
                     self._promote(self.promotion)

@@ -1,5 +1,6 @@
 """A SageMaker that remembers: what exists afterwards is what counts."""
 
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,6 +20,8 @@ class SageMaker:
         self.failure: str | None = None
         self.tags: dict[str, str] = {}  # of the endpoint
         self.policies: list[Any] = []  # of the updates
+        self.looks = 2  # that a transition lasts
+        self.has_tripped: Callable[[], bool] = lambda: False  # an alarm of a guarded update
 
     def create_model(self, **request: Any) -> None:
         self.models[request["ModelName"]] = request
@@ -47,11 +50,14 @@ class SageMaker:
             "EndpointArn": f"arn:{name}",
             "EndpointConfigName": before or config,
             "next": config,
-            "looks": 2,
+            "looks": self.looks,
         }
 
     def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:
         endpoint: dict[str, Any] = self._find(self.endpoints, EndpointName, "endpoint")
+        guarded = self.policies and "AutoRollbackConfiguration" in (self.policies[-1] or {})
+        if endpoint["EndpointStatus"] == "Updating" and guarded and self.has_tripped():
+            endpoint |= {"EndpointStatus": "InService", "FailureReason": "An alarm tripped"}
         endpoint["looks"] = endpoint.get("looks", 0) - 1
         if endpoint["looks"] < 0 and endpoint["EndpointStatus"] in ("Creating", "Updating"):
             if self.failure is None:

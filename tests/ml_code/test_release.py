@@ -28,6 +28,7 @@ from tests.ml_code.fake_sagemaker import SageMaker, error
 
 BUCKET = "artifacts"
 PERSON = "arn:aws:iam::123456789012:user/ann"
+QUALITY = "factory-production-quality"
 APPROVER = "arn:aws:iam::123456789012:user/bob"
 
 
@@ -38,7 +39,9 @@ class Aws:
         self.sagemaker = SageMaker()
         self.objects: dict[str, bytes] = {}
         self.metrics: list[float] = []
-        self.alarms: list[str] = []  # in ALARM
+        self.requests = 0
+        self.sagemaker.has_tripped = lambda: bool(self.describe_alarms([])["MetricAlarms"])
+        self.scaling: list[Any] = []  # what was asked of Application Auto Scaling
         self.loaded: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
@@ -46,6 +49,26 @@ class Aws:
 
     def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:
         self.objects[f"s3://{Bucket}/{Key}"] = Body
+
+    def put_metric_data(self, Namespace: str, MetricData: list[Any]) -> None:
+        (datum,) = MetricData
+        assert (Namespace, datum["MetricName"]) == ("ModelFactory", "QualityShortfall")
+        assert datum["Dimensions"] == [{"Name": "EndpointName", "Value": "factory-production"}]
+        self.metrics.append(datum["Value"])
+
+    def describe_alarms(self, AlarmNames: list[str], StateValue: str = "ALARM") -> dict[str, Any]:
+        is_bad = self.metrics[-1:] and self.metrics[-1] > 0
+        return {"MetricAlarms": [{"AlarmName": QUALITY}] if is_bad else []}
+
+    def deregister_scalable_target(self, **request: Any) -> None:
+        self.scaling.append("deregister")
+
+    def register_scalable_target(self, **request: Any) -> None:
+        self.scaling.append((request["MinCapacity"], request["MaxCapacity"]))
+
+    def put_scaling_policy(self, **request: Any) -> None:
+        assert request["ResourceId"] == "endpoint/factory-production/variant/AllTraffic"
+        self.scaling.append(request["TargetTrackingScalingPolicyConfiguration"]["TargetValue"])
 
     def get_caller_identity(self) -> dict[str, str]:
         return {"Arn": PERSON}
@@ -76,7 +99,10 @@ class Aws:
         if EndpointName not in self.sagemaker.endpoints:
             message = f"Endpoint {EndpointName} of account 123456789012 not found."
             raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "InvokeEndpoint")
-        model = self._model(self.sagemaker.endpoints[EndpointName]["EndpointConfigName"])
+        endpoint = self.sagemaker.endpoints[EndpointName]
+        self.requests += 1
+        is_canary = endpoint["EndpointStatus"] == "Updating" and self.requests % 4 == 0
+        model = self._model(endpoint["next" if is_canary else "EndpointConfigName"])
         response = inference.transform_fn(model, Body, ContentType, Accept)
         if response.status_code == 200:
             return {"Body": io.BytesIO(response.get_data())}
@@ -269,3 +295,96 @@ def test_an_endpoint_of_the_other_mode_is_left_alone(world: World) -> None:
     ):
         world.release(world.register())
     assert world.served() == "1"
+
+
+REALTIME = {
+    "mode": "realtime",
+    "instance_type": "ml.m5.large",
+    "instance_count": 2,
+    "max_instance_count": 4,
+    "invocations_per_instance": 500,
+    "scale_in_cooldown_seconds": 300,
+    "scale_out_cooldown_seconds": 60,
+    "data_capture_percent": 20,
+    "data_capture_uri": "s3://artifacts/captured",
+    "rollout": "canary",
+    "rollout_step_percent": 10,
+    "rollout_bake_seconds": 300,
+    "alarms": [QUALITY],
+    "kms_key": "",
+    "subnets": ["subnet-1"],
+    "security_groups": ["sg-1"],
+}
+
+
+@pytest.fixture
+def realtime(world: World) -> World:
+    world.environment["ENDPOINT_SETTINGS"] = json.dumps(REALTIME)
+    return world
+
+
+def test_a_realtime_update_is_guarded_and_scaling_stops_around_it(realtime: World) -> None:
+    aws = realtime.aws
+    realtime.release(realtime.register())
+    assert aws.scaling == [(2, 4), 500.0]
+    aws.sagemaker.endpoints["factory-production"]["ProductionVariants"] = [{"CurrentInstanceCount": 3}]
+    realtime.release(realtime.register())
+    assert aws.scaling[2:] == ["deregister", (2, 4), 500.0]
+    (policy,) = aws.sagemaker.policies
+    assert policy["AutoRollbackConfiguration"] == {"Alarms": [{"AlarmName": QUALITY}]}
+    assert policy["BlueGreenUpdatePolicy"] == {
+        "TrafficRoutingConfiguration": {
+            "Type": "CANARY",
+            "WaitIntervalInSeconds": 300,
+            "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10},
+        },
+        "TerminationWaitInSeconds": 300,
+        "MaximumExecutionTimeoutInSeconds": 2400,
+    }
+    (config,) = aws.sagemaker.configs.values()
+    (variant,) = config["ProductionVariants"]
+    assert (variant["VariantName"], variant["InitialInstanceCount"]) == ("AllTraffic", 3)
+    assert config["DataCaptureConfig"]["DestinationS3Uri"] == "s3://artifacts/captured"
+    (model,) = aws.sagemaker.models.values()
+    assert model["VpcConfig"] == {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    assert aws.metrics, "the alarm on quality got nothing"
+    assert set(aws.metrics) == {0.0}
+    assert (realtime.served(), realtime.in_production()) == ("2", "2")
+
+
+def test_a_version_that_predicts_badly_sets_off_the_alarm_while_it_bakes(realtime: World) -> None:
+    realtime.release(realtime.register())
+    realtime.aws.sagemaker.looks = 20
+    with pytest.raises(ReleaseError, match=rf"An alarm tripped.*alarm {QUALITY} went off"):
+        realtime.release(realtime.register(good=False))
+    assert realtime.aws.metrics[-1] > 0
+    assert realtime.aws.scaling[2:] == ["deregister", (2, 4), 500.0]
+    assert (realtime.served(), realtime.in_production()) == ("1", "1")
+
+
+def test_putting_back_waits_for_no_alarm(realtime: World) -> None:
+    """A version that no alarm stopped, and the verification does."""
+    realtime.release(realtime.register())
+    realtime.environment["ENDPOINT_SETTINGS"] = json.dumps({**REALTIME, "rollout": "linear"})
+    realtime.aws.sagemaker.has_tripped = lambda: False
+    with pytest.raises(ReleaseError, match="below the gate"):
+        realtime.release(realtime.register(good=False))
+    forward, back = realtime.aws.sagemaker.policies
+    assert forward["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == "LINEAR"
+    assert back["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
+    assert "AutoRollbackConfiguration" not in back
+    assert realtime.served() == "1"
+
+
+def test_an_update_that_nobody_could_watch_is_taken_back(
+    realtime: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    realtime.release(realtime.register())
+
+    def refuse(**_: Any) -> None:
+        raise error("PutMetricData", "not authorized")
+
+    monkeypatch.setattr(realtime.aws, "put_metric_data", refuse)
+    with pytest.raises(ReleaseError, match=r"could not be watched.*not authorized.*v1-\w+ again"):
+        realtime.release(realtime.register())
+    assert (realtime.served(), realtime.in_production()) == ("1", "1")

@@ -67,6 +67,16 @@ def test_the_command_line_overrides_one_setting() -> None:
         ("new_data_quiet_seconds", 5),
         ("serverless_memory_mb", 1500),
         ("serverless_max_concurrency", 201),
+        ("endpoint_mode", "async"),
+        ("endpoint_instance_type", "ml.m7g.large"),
+        ("endpoint_instance_count", 21),
+        ("endpoint_max_instance_count", 1),
+        ("endpoint_invocations_per_instance", 0),
+        ("data_capture_percent", 101),
+        ("rollout", "rolling"),
+        ("rollout_step_percent", 51),
+        ("rollout_bake_seconds", 60),
+        ("latency_alarm_ms", 0),
         ("log_retention_days", 31),
         ("encryption", "kms"),
         ("name", "digits-staging"),
@@ -134,6 +144,38 @@ def test_every_setting_refuses_values_of_other_types(setting: Any) -> None:
         (
             {"training_spot": True, "training_keep_alive_seconds": 60},
             "training_keep_alive_seconds is 60, allowed is 0 while factory.training_spot is true",
+        ),
+        (
+            {"data_capture_percent": 10},
+            "data_capture_percent is 10, allowed is 0 unless factory.endpoint_mode is realtime",
+        ),
+        (
+            {"endpoint_mode": "realtime", "endpoint_instance_count": 3, "endpoint_max_instance_count": 3},
+            "allowed is more than factory.endpoint_instance_count, 3, or 0",
+        ),
+        (
+            {"endpoint_mode": "realtime", "endpoint_scale_in_cooldown_seconds": 10},
+            "allowed is 300 while factory.endpoint_max_instance_count is 0",
+        ),
+        (
+            {"endpoint_mode": "realtime", "rollout": "linear", "rollout_step_percent": 5},
+            "allowed is an integer from 10 to 50 while factory.rollout is linear",
+        ),
+        (
+            {"endpoint_mode": "realtime", "rollout": "all-at-once", "rollout_step_percent": 5},
+            "allowed is 10 while factory.rollout is all-at-once",
+        ),
+        (
+            {"endpoint_mode": "realtime", "rollout": "linear", "rollout_bake_seconds": 3000},
+            "allowed is at most 2700 with steps of 10 percent",
+        ),
+        (
+            {
+                "endpoint_mode": "realtime",
+                "endpoint_instance_type": "ml.m5d.large",
+                "encryption": "customer",
+            },
+            "endpoint_instance_type is 'ml.m5d.large', allowed is with factory.encryption=customer a type",
         ),
     ],
 )

@@ -121,14 +121,17 @@ def test_the_first_run_finds_all_that_a_build_calls_and_who_tells_of_its_failure
         key
         for key, resource in factory.resources.items()
         if key.startswith(
-            ("Storage", "Tracking", "Training", "Serving", "DeliveryBuild", "DeliveryDeploy", "Observability")
+            (
+                *("Storage", "Tracking", "Training", "Serving", "DeliveryBuild", "DeliveryDeploy"),
+                *("Guards", "Observability"),
+            )
         )
     }
     assert called <= depends_on(factory, "AWS::CodePipeline::Pipeline")
 
 
 def test_teardown_is_deleted_before_anything_that_it_cleans(factory: Synthesised) -> None:
-    others = {key for key in factory.resources if not key.startswith(("Teardown", "Observability"))}
+    others = {key for key in factory.resources if not key.startswith(("Teardown", "Observability", "Guards"))}
     assert others <= depends_on(factory, "AWS::CloudFormation::CustomResource")
 
 

@@ -12,6 +12,7 @@ ON_EVERYTHING = {
     "LogInToRegistry": "IAM knows no resource for a registry's token",
     "PutMetrics": "IAM knows no resource for metrics; the namespace is a condition",
     "DescribeNetwork": "IAM knows no resource for descriptions",
+    "PutQuality": "IAM knows no resource for metrics; the namespace is a condition",
     "FindDeployments": "IAM knows no resource for lists of an account",
 }
 # Resource patterns, without the part that all share.
@@ -21,6 +22,9 @@ PATTERNS = {
     "s3:artifacts/runs/*": "one prefix an execution",
     "s3:artifacts/mlflow/*": "MLflow names the artifacts of its runs",
     "s3:artifacts/serving/*": "one archive a model version",
+    "s3:artifacts/captured/*": "SageMaker names the files of captured requests",
+    "application-autoscaling:scalable-target/*": "Application Auto Scaling gives ids; the service is a condition",
+    "cloudwatch:alarm:TargetTracking-endpoint/{factory}-production/variant/AllTraffic-*": "of scaling policies",
     "s3:artifacts/{factory}/*": "CodePipeline names what its actions hand on",
     "s3:artifacts/*": "teardown empties the bucket",
     "s3:data/raw/*": "whoever brings data names it",
@@ -78,6 +82,6 @@ def _short(resource: str, factory: Synthesised) -> str:
     for name in ("artifacts", "data"):
         bucket = f"arn:aws:s3:::{factory.name}-{name}-{ACCOUNT}-{REGION}"
         resource = resource.replace(bucket, f"s3:{name}")
-    for service in ("sagemaker", "logs", "ec2"):
+    for service in ("sagemaker", "logs", "ec2", "application-autoscaling", "cloudwatch"):
         resource = resource.replace(f"arn:aws:{service}:{REGION}:{ACCOUNT}:", f"{service}:")
     return resource.replace(factory.name, "{factory}")

@@ -1,0 +1,46 @@
+from constructs import Construct
+
+from stacks.alarms import NAMESPACE, alarm, endpoint_metric, metric
+from stacks.config import FactoryConfig, FactoryNames
+
+
+class Guards(Construct):
+    """Alarms on the production endpoint. Realtime, SageMaker rolls an update back when one goes off.
+
+    They know the endpoint by name only, so that they stand before the first delivery starts.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, config: FactoryConfig, names: FactoryNames) -> None:
+        super().__init__(scope, id)
+        endpoint = names.endpoint("production")
+        self.alarms = {
+            what: alarm(self, names, what, watched, description, above=above, minutes=minutes)
+            for what, watched, description, above, minutes in (
+                (
+                    "production-errors",
+                    endpoint_metric(endpoint, "Invocation5XXErrors"),
+                    "The production endpoint answers with errors",
+                    0,
+                    1,
+                ),
+                (
+                    "production-latency",
+                    # A canary gets one request in ten by default: the slowest tenth would hide it.
+                    endpoint_metric(endpoint, "ModelLatency", statistic="p99"),
+                    f"The production endpoint answers slowly, one in a hundred after {config.latency_alarm_ms} ms",
+                    config.latency_alarm_ms * 1000,  # microseconds
+                    3,
+                ),
+            )
+        }
+        if config.endpoint_mode == "realtime":
+            what = "production-quality"
+            self.alarms[what] = alarm(
+                self,
+                names,
+                what,
+                metric(NAMESPACE, "QualityShortfall", "Maximum", EndpointName=endpoint),
+                "The version that an update brings to production predicts worse than its gate allows",
+                above=0,
+            )
+        self.alarm_names = [names.alarm(what) for what in self.alarms]
