@@ -37,6 +37,8 @@ class Workspace:
 
     directory: Path
     port: int
+    minute_seconds: float | None = None
+    """How long a minute of AWS's waiting takes; None: a minute."""
     executions_seen: set[str] = field(default_factory=set)
 
     def run(self, *command: str, check: bool = True) -> str:
@@ -56,7 +58,8 @@ class Workspace:
         return self.run(sys.executable, "-m", "localaws", command, *arguments)
 
     def start(self) -> None:
-        self.local_aws("up", "--port", str(self.port))
+        speed = ("--minute-seconds", str(self.minute_seconds)) if self.minute_seconds else ()
+        self.local_aws("up", "--port", str(self.port), *speed)
         os.environ.update(parse_exports(self.local_aws("env")))
         boto3.setup_default_session()
 
@@ -88,6 +91,12 @@ class Workspace:
         text = file.read_text()
         assert old in text, f"{path} has no {old!r}"
         file.write_text(text.replace(old, new, 1))
+
+    def configure(self, **settings: Any) -> None:
+        path = self.directory / "cdk.json"
+        document = json.loads(path.read_text())
+        document["context"]["factory"].update(settings)
+        path.write_text(json.dumps(document, indent=2))
 
     def skip_build_tests(self) -> None:
         """Leaves the build's tests out, where they would only cost time."""
@@ -129,9 +138,9 @@ def clone(directory: Path) -> Path:
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[Workspace]:
+def running(directory: Path, *, minute_seconds: float | None = None) -> Iterator[Workspace]:
     """A clone with a local AWS of its own, up, with nothing deployed; this process is pointed to it meanwhile."""
-    workspace = Workspace(clone(directory), free_port())
+    workspace = Workspace(clone(directory), free_port(), minute_seconds)
     before = dict(os.environ)
     os.environ["PATH"] = os.pathsep.join(
         [str(Path(sys.executable).parent), str(PROJECT / "node_modules" / ".bin"), os.environ["PATH"]]

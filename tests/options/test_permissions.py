@@ -9,7 +9,7 @@ from tests.stacks.synthesis import Synthesised
 from tests.stacks.test_permissions import (  # noqa: F401 (pytest finds them here)
     test_a_deployment_touches_nothing_of_the_other_stage,
     test_action_patterns_are_listed,
-    test_endpoints_read_models_and_write_nothing_but_logs,
+    test_endpoints_read_models_and_write_nothing_but_logs_and_captures,
     test_every_pass_role_names_one_role_and_its_service,
     test_metrics_are_limited_to_a_namespace,
     test_no_role_has_a_managed_policy,

@@ -65,8 +65,9 @@ def test_a_deployment_touches_nothing_of_the_other_stage(factory: Synthesised) -
             assert not [found for found in items(statement["Resource"]) if f"{factory.name}-{other}" in found]
 
 
-def test_endpoints_read_models_and_write_nothing_but_logs(factory: Synthesised) -> None:
-    actions = {action for each in of_role(factory, "Serving") for action in items(each["Action"])}
+def test_endpoints_read_models_and_write_nothing_but_logs_and_captures(factory: Synthesised) -> None:
+    statements = [each for each in of_role(factory, "Serving") if each["Sid"] != "CaptureData"]
+    actions = {action for each in statements for action in items(each["Action"])}
     assert {action for action in actions if action.startswith(("s3:Put", "sagemaker:"))} == set()
 
 

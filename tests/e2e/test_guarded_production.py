@@ -1,0 +1,205 @@
+"""Production on instances, behind guardrails: nothing is lost in an update, and nothing bad stays.
+
+A minute of AWS's waiting takes two seconds. Version 1 comes by a delivery; later ones are released by the same
+command that a delivery runs, from a clone whose code was changed where that is what is bad.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import boto3
+import pytest
+from mlflow import MlflowClient
+
+from ml_code.serving import history, registry
+from operations.factory import deploy_environment, deployed_factory
+from operations.factory import registry as connect
+from tests.e2e.conftest import NAME, Workspace, running
+from tests.e2e.load import Load
+
+pytestmark = pytest.mark.e2e
+
+ENDPOINT = f"{NAME}-production"
+MODEL = "digits"
+RATE = 60.0
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    with running(tmp_path_factory.mktemp("guarded") / NAME, minute_seconds=2) as workspace:
+        workspace.skip_build_tests()
+        workspace.train_little()
+        workspace.configure(endpoint_mode="realtime", rollout_bake_seconds=240, latency_alarm_ms=400)
+        workspace.run("git", "commit", "--quiet", "--all", "--message", "Production on instances")
+        workspace.run("git", "tag", "--force", "start")
+        yield workspace
+
+
+@pytest.fixture
+def client(factory: Workspace) -> MlflowClient:
+    return connect(deployed_factory())
+
+
+@pytest.fixture(scope="module")
+def rows(factory: Workspace) -> list[str]:
+    """Of the sample data, without the truth."""
+    lines = (factory.directory / "data/digits.csv").read_text().splitlines()
+    position = lines[0].split(",").index("digit")
+    cells = [line.split(",") for line in lines[1:201]]
+    return [",".join(row[:position] + row[position + 1 :]) for row in cells]
+
+
+def register(client: MlflowClient, folder: Path, *, is_good: bool = True) -> str:
+    """A copy of version 1; one that is not good takes each digit for another."""
+    first = registry.resolve(client, f"models:/{MODEL}/1")
+    files = registry.download(client, first, folder)
+    if not is_good:
+        pipeline = pickle.loads((files / "model.pkl").read_bytes())  # noqa: S301 - our own
+        estimator = pipeline.steps[-1][1]
+        estimator.classes_ = estimator.classes_[::-1].copy()
+        (files / "model.pkl").write_bytes(pickle.dumps(pipeline))
+    path = f"copies/{folder.name}"
+    client.log_artifacts(first.run_id, str(files), path)
+    source = f"{client.get_run(first.run_id).info.artifact_uri}/{path}"
+    tags = client.get_model_version(MODEL, "1").tags
+    kept = {key: value for key, value in tags.items() if not key.startswith(history.PREFIX)}
+    return str(client.create_model_version(MODEL, source, run_id=first.run_id, tags=kept).version)
+
+
+def command(workspace: Workspace, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A module of the clone, with what the Production deployment is told."""
+    environment = os.environ | deploy_environment(deployed_factory(), "production")
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=workspace.directory,
+        env={**environment, "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+
+
+def leftovers() -> list[str]:
+    """Models and configurations of production that it does not use."""
+    sagemaker = boto3.client("sagemaker")
+    used = sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"]
+    models = [found["ModelName"] for found in sagemaker.list_models(NameContains=ENDPOINT)["Models"]]
+    configs = sagemaker.list_endpoint_configs(NameContains=ENDPOINT)["EndpointConfigs"]
+    return [name for name in models + [found["EndpointConfigName"] for found in configs] if name != used]
+
+
+def production(client: MlflowClient) -> str:
+    return str(client.get_model_version_by_alias(MODEL, "production").version)
+
+
+def assert_nothing_was_lost(load: Load, before: str, after: str) -> None:
+    assert load.faults == []
+    assert load.rate >= 50
+    versions = load.versions()
+    first_new = versions.index(after)
+    last_old = len(versions) - 1 - versions[::-1].index(before)
+    assert set(versions) == {before, after}
+    assert 0 < first_new < last_old < len(versions) - 1, "the answers never came from both"
+
+
+def test_an_update_under_load_loses_no_request(
+    factory: Workspace, client: MlflowClient, rows: list[str], tmp_path: Path
+) -> None:
+    assert register(client, tmp_path) == "2"
+    with Load(ENDPOINT, rows, RATE) as load:
+        released = command(factory, "ml_code.serving.release", "--version", "2")
+    assert released.returncode == 0, released.stdout
+    assert_nothing_was_lost(load, "1", "2")
+    assert production(client) == "2"
+    assert leftovers() == []
+
+
+def test_a_rollback_under_load_loses_no_request_and_is_in_the_history(
+    factory: Workspace, client: MlflowClient, rows: list[str]
+) -> None:
+    with Load(ENDPOINT, rows, RATE) as load:
+        rolled_back = command(factory, "operations.rollback")
+    assert rolled_back.returncode == 0, rolled_back.stdout
+    assert_nothing_was_lost(load, "2", "1")
+    assert production(client) == "1"
+    assert leftovers() == []
+    periods = history.read(client, MODEL)
+    assert [(period.version, period.promotion.reason) for period in periods] == [
+        ("1", "delivery"),
+        ("2", "by hand"),
+        ("1", "rollback"),
+    ]
+    assert all(period.promotion.approved_by.startswith("arn:aws:") for period in periods)
+    assert "rollback" in command(factory, "operations.history").stdout
+
+
+RAISES = """
+    if (values[:, 2] > 8).any():
+        raise ArithmeticError("too dark")
+"""
+SLOW = """
+    __import__("time").sleep(0.6)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "alarm"),
+    [(RAISES, "production-errors"), (SLOW, "production-latency"), ("", "production-quality")],
+    ids=["raises", "slow", "predicts-badly"],
+)
+def test_a_bad_version_is_rolled_back_while_the_good_one_serves(
+    factory: Workspace, client: MlflowClient, rows: list[str], tmp_path: Path, code: str, alarm: str
+) -> None:
+    version = register(client, tmp_path, is_good=bool(code))
+    if code:
+        marker = '    """The most probable class of each row, as in training\'s metrics'
+        line = next(
+            line
+            for line in (factory.directory / "ml_code/serving/inference.py").read_text().splitlines()
+            if line.startswith(marker)
+        )
+        factory.edit("ml_code/serving/inference.py", f"{line}\n", f"{line}\n{code}")
+    try:
+        with Load(ENDPOINT, rows, RATE) as load:
+            released = command(factory, "ml_code.serving.release", "--version", version)
+    finally:
+        factory.restore()
+    assert released.returncode == 1, released.stdout
+    reason = released.stdout.strip().splitlines()[-1]
+    assert reason.startswith("release: ")
+    assert f"{NAME}-{alarm}" in reason
+    assert production(client) == "1"
+    assert leftovers() == []
+    assert_the_old_one_served(load, version)
+    assert version not in [period.version for period in history.read(client, MODEL)]
+    wait_until_quiet()
+
+
+def assert_the_old_one_served(load: Load, bad: str) -> None:
+    """All along, and at the end alone; a canary may have answered, or failed, in between."""
+    versions = load.versions()
+    assert versions.count("1") > 0.7 * len(load.answers)
+    sent = [answer.sent for answer in load.answers if answer.version == "1"]
+    assert max(later - earlier for earlier, later in pairwise(sent)) < 2.0, (
+        "version 1 did not serve all along"
+    )
+    assert versions[-1] == "1"
+    assert set(versions) <= {"1", bad}
+
+
+def wait_until_quiet() -> None:
+    """Until no alarm is left that would stop the next update at once."""
+    cloudwatch = boto3.client("cloudwatch")
+    for _ in range(60):
+        ringing = cloudwatch.describe_alarms(StateValue="ALARM", AlarmNamePrefix=f"{NAME}-production")
+        if not ringing["MetricAlarms"]:
+            return
+        threading.Event().wait(0.5)
+    pytest.fail("an alarm of the production endpoint does not end")

@@ -1,0 +1,39 @@
+"""An endpoint on instances: what the deployment is told, and what stands before its first update."""
+
+import json
+from typing import Any
+
+from tests.stacks.configurations import CONFIGURATIONS
+from tests.stacks.synthesis import Synthesise, Synthesised, environment
+
+
+def settings(factory: Synthesised, stage: str) -> Any:
+    return json.loads(environment(factory, f"model-factory-deploy-{stage}")["ENDPOINT_SETTINGS"])
+
+
+def test_production_is_on_instances_and_staging_costs_nothing(synthesise: Synthesise) -> None:
+    factory = synthesise(**CONFIGURATIONS["realtime-all"])
+    assert settings(factory, "staging")["mode"] == "serverless"
+    found = settings(factory, "production")
+    assert (found["mode"], found["instance_count"], found["max_instance_count"]) == ("realtime", 2, 6)
+    assert (found["rollout"], found["rollout_step_percent"]) == ("linear", 25)
+    assert found["subnets"] == list(CONFIGURATIONS["realtime-all"]["private_subnet_ids"])
+    assert len(found["security_groups"]) == 1
+    assert found["kms_key"]
+
+
+def test_alarms_guard_updates_though_nobody_is_told(synthesise: Synthesise) -> None:
+    factory = synthesise(**CONFIGURATIONS["realtime-all"])
+    alarms = {
+        found["Properties"]["AlarmName"] for found in factory.of_type("AWS::CloudWatch::Alarm").values()
+    }
+    assert alarms == set(settings(factory, "production")["alarms"])
+    assert {name.removeprefix("model-factory-production-") for name in alarms} == {
+        "errors",
+        "latency",
+        "quality",
+    }
+
+
+def test_serverless_without_monitoring_has_no_alarm(synthesise: Synthesise) -> None:
+    assert not synthesise(monitoring=False).of_type("AWS::CloudWatch::Alarm")
