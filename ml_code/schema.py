@@ -148,15 +148,34 @@ def _as_float(cell: Any) -> float:
 
 
 def _check_values(values: npt.NDArray[np.float64], schema: Schema) -> None:
-    good = (values >= schema.lower) & (values <= schema.upper) & np.isfinite(values)
-    for name in schema.integer_names:
-        position = schema.names.index(name)
-        good[:, position] &= values[:, position] % 1 == 0
+    good = _allowed_cells(values, schema)
     if good.all():
         return
     row, position = np.argwhere(~good)[0]
     raise SchemaError(_fault(schema.columns[position], row + 1, values[row, position].item()))
 
 
+def find_bad_rows(values: npt.NDArray[np.float64], schema: Schema) -> dict[int, str]:
+    """What is wrong with each row that the schema does not allow, by the row's index."""
+    good = _allowed_cells(values, schema)
+    positions = {int(row): int(np.argmin(good[row])) for row in np.flatnonzero(~good.all(axis=1))}
+    return {
+        row: f"column {schema.names[position]!r}: {_not_allowed(schema.columns[position], values[row, position].item())}"
+        for row, position in positions.items()
+    }
+
+
+def _allowed_cells(values: npt.NDArray[np.float64], schema: Schema) -> npt.NDArray[np.bool_]:
+    good: npt.NDArray[np.bool_] = (values >= schema.lower) & (values <= schema.upper) & np.isfinite(values)
+    for name in schema.integer_names:
+        position = schema.names.index(name)
+        good[:, position] &= values[:, position] % 1 == 0
+    return good
+
+
 def _fault(column: Column, row: int, value: Any) -> str:
-    return f"column {column.name!r}, row {row}: {value!r} is not allowed; give {column.allowed}"
+    return f"column {column.name!r}, row {row}: {_not_allowed(column, value)}"
+
+
+def _not_allowed(column: Column, value: Any) -> str:
+    return f"{value!r} is not allowed; give {column.allowed}"

@@ -12,6 +12,10 @@ The answer is JSON (`predictions`, `probabilities` in the order of `classes`, `m
 model's schema does not allow gets status 400, 406, 413 or 415 and `{"error": sentence}`; rows are
 counted from 1, a header line not among them.
 
+With `Accept: application/jsonlines`, for batches of CSV, each line of the request gets a line of its own:
+`{"prediction": …, "probabilities": […]}`, or `{"error": sentence}` for a row that the schema does not
+allow, or `{"header": names}`.
+
 The model archive holds this file and ml_code/schema.py, as row_schema.py beside it (PyPI has a
 package `schema`), and nothing else of the project.
 """
@@ -34,16 +38,18 @@ from numpy.typing import NDArray
 from werkzeug.wrappers import Response
 
 if __package__:
-    from ml_code.schema import Schema, SchemaError, _check_values, check_frame
+    from ml_code.schema import Schema, SchemaError, _check_values, check_frame, find_bad_rows
 else:
     from row_schema import (  # type: ignore[no-redef]
         Schema,
         SchemaError,
         _check_values,
         check_frame,
+        find_bad_rows,
     )
 
 JSON = "application/json"
+JSON_LINES = "application/jsonlines"
 CSV = "text/csv"
 MAX_BODY_BYTES = 5 * 1024 * 1024  # the image's own limit
 _MAX_ERROR_CHARACTERS = 600  # a message may quote a value of the request, however long
@@ -95,6 +101,8 @@ def model_fn(model_dir: str) -> ServedModel:
 def transform_fn(model: ServedModel, content: bytes | str, content_type: str, accept: str) -> Response:
     try:
         answer_type = _answer_type(accept)
+        if answer_type == JSON_LINES:
+            return _answer_lines(model, content, content_type)
         values = _read(model.schema, content, content_type)
         return _answer(model, values, answer_type)
     except RequestError as error:
@@ -108,9 +116,12 @@ def transform_fn(model: ServedModel, content: bytes | str, content_type: str, ac
 
 
 def _refusal(status: int, message: str) -> Response:
-    if len(message) > _MAX_ERROR_CHARACTERS:
-        message = f"{message[: _MAX_ERROR_CHARACTERS // 2]} … {message[-_MAX_ERROR_CHARACTERS // 2 :]}"
-    return Response(json.dumps({"error": message}), status=status, mimetype=JSON)
+    return Response(json.dumps({"error": _shortened(message)}), status=status, mimetype=JSON)
+
+
+def _shortened(message: str) -> str:
+    half = _MAX_ERROR_CHARACTERS // 2
+    return message if len(message) <= 2 * half else f"{message[:half]} … {message[-half:]}"
 
 
 def _answer_type(accept: str | None) -> str:
@@ -118,9 +129,11 @@ def _answer_type(accept: str | None) -> str:
         media_type = _media_type(part)
         if media_type in (CSV, "text/*"):
             return CSV
+        if media_type == JSON_LINES:
+            return JSON_LINES
         if media_type in (JSON, "application/*", "*/*"):
             return JSON
-    raise RequestError(406, f"Accept must be {JSON} or {CSV}, got {accept!r}")
+    raise RequestError(406, f"Accept must be {JSON}, {CSV} or {JSON_LINES}, got {accept!r}")
 
 
 def _media_type(header: str) -> str:
@@ -132,12 +145,16 @@ def _read(schema: Schema, content: bytes | str, content_type: str | None) -> NDA
     media_type = _media_type(content_type or "")
     if media_type not in (JSON, CSV):
         raise RequestError(415, f"Content-Type must be {JSON} or {CSV}, got {content_type!r}")
+    _check_size(schema, content)
+    return _read_json(schema, content) if media_type == JSON else _read_csv(schema, content)
+
+
+def _check_size(schema: Schema, content: bytes | str) -> None:
     if len(content) > MAX_BODY_BYTES:
         size = f"{len(content):,} bytes, at most {MAX_BODY_BYTES:,} are allowed"
         raise RequestError(413, f"the body has {size}: send fewer rows at a time")
     if not content.strip():
         raise RequestError(400, f"the body is empty; send rows of {_expected(schema)}")
-    return _read_json(schema, content) if media_type == JSON else _read_csv(schema, content)
 
 
 def _read_json(schema: Schema, content: bytes | str) -> NDArray[np.float64]:
@@ -290,10 +307,60 @@ def _answer(model: ServedModel, values: NDArray[np.float64], answer_type: str) -
     else:
         answer = {"predictions": predictions, "probabilities": probabilities, "classes": model.classes}
         body = json.dumps(answer | model.lineage, allow_nan=False)
-    # The one header that SageMaker hands on: a CSV answer names its model too.
+    return Response(body, mimetype=answer_type, headers=_lineage_headers(model))
+
+
+def _lineage_headers(model: ServedModel) -> dict[str, str]:
+    """The one header that SageMaker hands on: a CSV answer names its model too."""
     attributes = ",".join(f"{key}={value}" for key, value in model.lineage.items())
-    headers = {"X-Amzn-SageMaker-Custom-Attributes": attributes}
-    return Response(body, mimetype=answer_type, headers=headers)
+    return {"X-Amzn-SageMaker-Custom-Attributes": attributes}
+
+
+def _answer_lines(model: ServedModel, content: bytes | str, content_type: str | None) -> Response:
+    if _media_type(content_type or "") != CSV:
+        raise RequestError(415, f"with Accept {JSON_LINES} Content-Type must be {CSV}, got {content_type!r}")
+    _check_size(model.schema, content)
+    text = content if isinstance(content, str) else content.decode(errors="replace")
+    lines = text.removeprefix("\ufeff").removesuffix("\n").split("\n")
+    answers: list[dict[str, Any]] = [{}] * len(lines)
+    rows: dict[int, list[float]] = {}
+    for index, line in enumerate(lines):
+        row = _line_cells(model.schema, line)
+        if isinstance(row, list):
+            rows[index] = row
+        else:
+            answers[index] = {"error": row}
+    if not set(names := [cell.strip() for cell in lines[0].split(",")]).isdisjoint(model.schema.names):
+        if names != model.schema.names:
+            raise RequestError(400, f"the header line must be {','.join(model.schema.names)}, got {lines[0]}")
+        answers[0] = {"header": names}
+    if rows:
+        values = np.array(list(rows.values()), dtype=np.float64)
+        bad = find_bad_rows(values, model.schema)
+        indices = np.array(list(rows))
+        for position, reason in bad.items():
+            answers[indices[position]] = {"error": reason}
+        good = np.setdiff1d(np.arange(len(values)), list(bad))
+        if good.size:
+            predictions, probabilities = _predict(model, values[good])
+            for index, prediction, row in zip(indices[good], predictions, probabilities, strict=True):
+                answers[index] = {"prediction": prediction, "probabilities": row}
+    body = "\n".join(json.dumps(answer, allow_nan=False) for answer in answers)
+    return Response(body, mimetype=JSON_LINES, headers=_lineage_headers(model))
+
+
+def _line_cells(schema: Schema, line: str) -> list[float] | str:
+    """The numbers of a line, or what is wrong with it."""
+    cells = line.split(",")
+    if len(cells) != len(schema.names):
+        given = f"{len(cells)} values" if line.strip() else "the line is empty"
+        return f"{given}; give {_expected(schema)}"
+    numbers = _csv_cells(cells)
+    texts = [position for position, cell in enumerate(numbers) if cell.__class__ is str]
+    if not texts:
+        return numbers
+    column, text = schema.columns[texts[0]], numbers[texts[0]].strip()
+    return _shortened(f"column {column.name!r}: {text!r} is not allowed; give {column.allowed}")
 
 
 def _csv_table(classes: list[Any], predictions: list[Any], probabilities: list[list[float]]) -> str:

@@ -223,3 +223,64 @@ def test_model_that_raises_answers_500_and_lives(
 def test_archive_of_same_files_has_same_bytes() -> None:
     assert build_archive({"b": b"1", "a": b"2"}) == build_archive({"a": b"2", "b": b"1"})
     assert build_archive({"a": b"2"}) != build_archive({"a": b"3"})
+
+
+# Batches: a line for each line
+
+
+def lines(inference: ModuleType, content: Any) -> tuple[int, list[Any]]:
+    status, text = ask(inference, content, "text/csv", "application/jsonlines")
+    return status, [json.loads(line) for line in text.split("\n")] if status == 200 else [text]
+
+
+def test_each_line_of_a_batch_gets_its_own_answer(inference: ModuleType) -> None:
+    body = b"\n".join(
+        (
+            b"1.5,9,2",
+            b"",
+            b"1.5,9",
+            b"1.5,tall,2",
+            b"1.5,99,2",
+            b"1.5,nan,2",
+            b"1.5,9,2.5",
+            b"\xff\xfe,9,2",
+            b"9, 1.5 ,2\r",
+            b"width,height,holes",
+            b"1_0,9,2",
+        )
+    )
+    status, answers = lines(inference, body + b"\n")
+    assert status == 200
+    reasons = [answer.get("error") for answer in answers]
+    assert [index for index, reason in enumerate(reasons) if reason is None] == [0, 8]
+    assert [answers[0]["prediction"], answers[8]["prediction"]] == ["tall", "wide"]
+    _, alone = ask(inference, "1.5,9,2", "text/csv")
+    assert answers[0]["probabilities"] == pytest.approx(alone["probabilities"][0])
+    assert reasons[1].startswith("the line is empty")
+    assert reasons[2] == "2 values; give 3 columns (width, height, holes)"
+    assert reasons[3] == "column 'height': 'tall' is not allowed; give a number from 0 to 10"
+    assert reasons[4] == "column 'height': 99.0 is not allowed; give a number from 0 to 10"
+    assert "'height': nan" in reasons[5]
+    assert reasons[6] == "column 'holes': 2.5 is not allowed; give a whole number from 0 to 3"
+    assert "column 'width'" in reasons[7]
+    assert "column 'width': 'width' is not allowed" in reasons[9]
+    assert "'1_0'" in reasons[10]
+
+
+def test_a_batch_of_bad_lines_only_is_answered(inference: ModuleType) -> None:
+    status, answers = lines(inference, "a\n11,1,1")
+    assert (status, ["error" in answer for answer in answers]) == (200, [True, True])
+
+
+def test_the_header_of_a_batch_must_be_the_schema_s(inference: ModuleType) -> None:
+    status, answers = lines(inference, "width,height,holes\n1.5,9,2")
+    assert status == 200
+    assert answers[0] == {"header": ["width", "height", "holes"]}
+    assert answers[1]["prediction"] == "tall"
+    status, _ = lines(inference, "height,width,holes\n1.5,9,2")
+    assert status == 400
+
+
+def test_a_batch_is_csv(inference: ModuleType) -> None:
+    status, answer = ask(inference, {"instances": [ROW]}, accept="application/jsonlines")
+    assert (status, "Content-Type must be text/csv" in answer["error"]) == (415, True)
