@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 CDK_FLAGS := --require-approval never --no-notices
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up env status logs down deploy destroy synth run approve rollback history verify audit test lint unit e2e bench bench-synth snapshot clean
+.PHONY: help install demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test lint unit e2e bench bench-synth snapshot clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,9 @@ history: ## who was in production from when to when, approved by whom and why
 
 verify: ## invoke the production endpoint and compare with the truth
 	@$(BIN)/python -m operations.verify
+
+batch: ## score a CSV file: make batch INPUT=rows.csv (or s3://…) VERSION=<version, else production>
+	@$(BIN)/python -m operations.batch --input "$(INPUT)" --version "$(VERSION)"
 
 audit: ## list whatever the account still has of the factory; nothing after a destroy
 	@$(BIN)/python -m operations.audit

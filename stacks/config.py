@@ -592,5 +592,10 @@ class FactoryNames:
     def deploy_project(self, stage: str) -> str:
         return f"{self.factory}-deploy-{stage}"
 
+    @property
+    def batch_prefix(self) -> str:
+        """Of transform jobs and their models."""
+        return f"{self.factory}-batch-"
+
     def endpoint(self, stage: str) -> str:
         return f"{self.factory}-{stage}"

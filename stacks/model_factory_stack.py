@@ -6,6 +6,7 @@ from constructs import Construct
 
 from ml_code.pipeline import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
+from stacks.batch import Batch
 from stacks.config import ENDPOINT_STAGES, MIN_ZONES, FactoryConfig, FactoryNames
 from stacks.delivery import Delivery
 from stacks.guards import Guards
@@ -98,6 +99,7 @@ class ModelFactoryStack(Stack):
             removal_policy=removal_policy,
             network=network,
         )
+        batch = Batch(self, "Batch", names=names, storage=storage, image_uri=image_uri, network=network)
         Teardown(
             self,
             "Teardown",
@@ -107,6 +109,7 @@ class ModelFactoryStack(Stack):
             tracking=tracking,
             training=training,
             serving=serving,
+            batch=batch,
             delivery=delivery,
             network=network,
         )
@@ -121,6 +124,7 @@ class ModelFactoryStack(Stack):
             "MlflowTrackingUri": tracking.tracking_uri,
             "DataBucketName": storage.data_bucket.bucket_name,
             "ArtifactBucketName": storage.artifact_bucket.bucket_name,
+            "BatchSettings": batch.settings_json,
             **{f"{stage.capitalize()}EndpointName": names.endpoint(stage) for stage in ENDPOINT_STAGES},
         }
         if guards:

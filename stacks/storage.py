@@ -17,6 +17,7 @@ RESULTS = "runs/"
 MLFLOW = "mlflow/"
 SERVING = "serving/"
 CAPTURED = "captured/"
+BATCH = "batch/"
 
 
 class Storage(Construct):

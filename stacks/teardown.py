@@ -6,6 +6,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.batch import Batch
 from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
 from stacks.delivery import Delivery
 from stacks.delivery_pipeline import FIRST_BUILD_STAGE
@@ -38,6 +39,7 @@ class Teardown(Construct):
         tracking: Tracking,
         training: Training,
         serving: Serving,
+        batch: Batch,
         delivery: Delivery,
         network: Network | None,
     ) -> None:
@@ -58,6 +60,7 @@ class Teardown(Construct):
         _allow_stop_delivery(role, delivery)
         training.grant_stop(role)
         serving.grant_remove(role)
+        batch.grant_remove(role)
         if buckets:
             _allow_empty(role, buckets)
         function = lambda_.Function(
@@ -88,12 +91,13 @@ class Teardown(Construct):
                 "BuildProjectNames": [build.project.project_name for build in delivery.builds],
                 "TrainingPipelineName": training.pipeline_name,
                 "EndpointNames": [names.endpoint(stage) for stage in ENDPOINT_STAGES],
+                "BatchPrefix": batch.prefix,
                 "BucketNames": [bucket.bucket_name for bucket in buckets],
             },
         )
         # What depends is deleted first: all that the function needs or cleans still stands when it runs.
         made = [network] if network else []
-        resource.node.add_dependency(storage, tracking, training, serving, delivery, function, *made)
+        resource.node.add_dependency(storage, tracking, training, serving, batch, delivery, function, *made)
 
 
 def _allow_stop_delivery(role: iam.Role, delivery: Delivery) -> None:

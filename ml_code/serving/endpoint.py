@@ -148,6 +148,23 @@ def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
+def container(image_uri: str, model_data_url: str) -> dict[str, Any]:
+    """What runs inference.py of the model's archive."""
+    return {
+        "Image": image_uri,
+        "ModelDataUrl": model_data_url,
+        "Environment": {
+            "SAGEMAKER_PROGRAM": "inference.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+            "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
+            # The image's server installs the module by pip at start unless it can import it.
+            "PYTHONPATH": "/opt/ml/model/code",
+            # One row is too little work to share: more threads only wait for each other.
+            "OMP_NUM_THREADS": "1",
+        },
+    }
+
+
 def _create_model_and_config(
     sagemaker: SageMakerClient, deployment: Deployment, previous: Served | None
 ) -> None:
@@ -155,19 +172,7 @@ def _create_model_and_config(
     sagemaker.create_model(
         ModelName=deployment.resource_name,
         ExecutionRoleArn=deployment.role_arn,
-        PrimaryContainer={
-            "Image": deployment.image_uri,
-            "ModelDataUrl": deployment.model_data_url,
-            "Environment": {
-                "SAGEMAKER_PROGRAM": "inference.py",
-                "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-                "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
-                # The image's server installs the module by pip at start unless it can import it.
-                "PYTHONPATH": "/opt/ml/model/code",
-                # One row is too little work to share: more threads only wait for each other.
-                "OMP_NUM_THREADS": "1",
-            },
-        },
+        PrimaryContainer=container(deployment.image_uri, deployment.model_data_url),
         Tags=tags,
         **deployment.hosting.network(),
     )

@@ -97,8 +97,9 @@ class Teardown:
         self.stop_executions()
         for endpoint in self.names["EndpointNames"]:
             self.delete_endpoint(endpoint)
-        for endpoint in self.names["EndpointNames"]:
-            self.delete_configs_and_models(f"{endpoint}-")
+        self.stop_batches(self.names["BatchPrefix"])
+        for prefix in [*(f"{name}-" for name in self.names["EndpointNames"]), self.names["BatchPrefix"]]:
+            self.delete_configs_and_models(prefix)
         self.delete_model_package_groups()
         for bucket in self.names["BucketNames"]:
             unless_missing(self.empty_bucket, bucket=bucket)
@@ -174,22 +175,20 @@ class Teardown:
         for execution in self.executions():
             for kind, job in self.jobs(execution["PipelineExecutionArn"]):
                 group, separator = _JOB_LOGS[kind]
-                streams = pages(
-                    self.logs,
-                    "describe_log_streams",
-                    "logStreams",
-                    logGroupName=group,
-                    logStreamNamePrefix=f"{job}{separator}",
-                )
-                for stream in streams:
-                    unless_missing(
-                        self.logs.delete_log_stream,
-                        logGroupName=group,
-                        logStreamName=stream["logStreamName"],
-                    )
-                    removed += 1
-                    self.check_time("log streams of jobs to be removed")
+                removed += self.delete_streams(group, f"{job}{separator}")
+        removed += self.delete_streams("/aws/sagemaker/TransformJobs", self.names["BatchPrefix"])
         print(removed, "log streams of jobs removed")
+
+    def delete_streams(self, group: str, prefix: str) -> int:
+        streams = pages(
+            self.logs, "describe_log_streams", "logStreams", logGroupName=group, logStreamNamePrefix=prefix
+        )
+        for stream in streams:
+            unless_missing(
+                self.logs.delete_log_stream, logGroupName=group, logStreamName=stream["logStreamName"]
+            )
+            self.check_time("log streams of jobs to be removed")
+        return len(streams)
 
     def jobs(self, execution: str) -> Iterator[tuple[str, str]]:
         """Type and name of the jobs that an execution started, as far as the factory has such steps."""
@@ -203,6 +202,20 @@ class Teardown:
             for key, kind in _JOB_KINDS.items():
                 if arn := step.get("Metadata", {}).get(key, {}).get("Arn"):
                     yield kind, arn.rsplit("/", 1)[1]
+
+    def stop_batches(self, prefix: str) -> None:
+        jobs = [
+            ("TransformJob", job["TransformJobName"])
+            for job in pages(
+                self.sagemaker, "list_transform_jobs", "TransformJobSummaries", NameContains=prefix
+            )
+            if job["TransformJobName"].startswith(prefix)
+        ]
+        for kind, name in jobs:
+            if self.is_running(kind, name):
+                print("stopping", name)
+                unless_settled(self.sagemaker.stop_transform_job, TransformJobName=name)
+        self.wait(lambda: not any(self.is_running(*job) for job in jobs), "transform jobs to stop")
 
     def is_running(self, kind: str, name: str) -> bool:
         describe = getattr(self.sagemaker, f"describe_{snake(kind)}")

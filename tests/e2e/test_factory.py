@@ -3,11 +3,13 @@
 The order of the tests is the order of a factory's life; each leaves production serving a known version.
 """
 
+import csv
 import json
 import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -85,6 +87,31 @@ def test_a_push_of_a_changed_model_replaces_production(checkout: Workspace) -> N
     answer = invoke()
     assert (answer["model_version"], answer["commit"]) == ("2", commit)
     assert production_version() == "2"
+
+
+def test_a_batch_gives_each_row_a_prediction_or_a_reason(factory: Workspace, tmp_path: Path) -> None:
+    header, *samples = (factory.directory / "data/digits.csv").read_text().splitlines()
+    # Without the target, which is the last column.
+    rows = [samples[number % len(samples)].rpartition(",")[0] for number in range(100_000)]
+    bad = {number * 2_700 + 1: ("text", "99", "nan")[number % 3] for number in range(37)}
+    for number, word in bad.items():
+        rows[number - 1] = word + rows[number - 1][rows[number - 1].index(",") :]
+    (tmp_path / "rows.csv").write_text("\n".join([header.rpartition(",")[0], *rows]))
+    command = ("-m", "operations.batch", "--input", str(tmp_path / "rows.csv"), "--output-dir", str(tmp_path))
+    assert "99,963 predictions" in factory.run(sys.executable, *command)
+    predictions = list(csv.DictReader((tmp_path / "predictions.csv").open()))
+    truth = [sample.rpartition(",")[2] for sample in samples]
+    right = sum(row["prediction"] == truth[(int(row["row"]) - 1) % len(samples)] for row in predictions)
+    assert (len(predictions), right / len(predictions) > 0.95) == (99_963, True)
+    reasons = {int(row["row"]): row["reason"] for row in csv.DictReader((tmp_path / "bad_rows.csv").open())}
+    assert reasons.keys() == bad.keys()
+    assert all("'pixel_0_0'" in reasons[number] and word in reasons[number] for number, word in bad.items())
+    assert left_over_models() == []
+
+
+def left_over_models() -> list[str]:
+    models = boto3.client("sagemaker").list_models(NameContains=f"{NAME}-batch-")["Models"]
+    return [model["ModelName"] for model in models]
 
 
 def test_a_push_whose_unit_test_fails_trains_nothing(checkout: Workspace) -> None:

@@ -27,6 +27,7 @@ PROPERTIES = {
     "BuildProjectNames": [],
     "TrainingPipelineName": "not-there-any-more",
     "EndpointNames": ["digits-staging", "digits-production"],
+    "BatchPrefix": "digits-batch-",
     "BucketNames": [BUCKET, "gone-already"],
 }
 

@@ -13,6 +13,7 @@ ON_EVERYTHING = {
     "PutMetrics": "IAM knows no resource for metrics; the namespace is a condition",
     "DescribeNetwork": "IAM knows no resource for descriptions",
     "PutQuality": "IAM knows no resource for metrics; the namespace is a condition",
+    "FindBatches": "IAM knows no resource for lists of an account",
     "FindDeployments": "IAM knows no resource for lists of an account",
 }
 # Resource patterns, without the part that all share.
@@ -27,6 +28,7 @@ PATTERNS = {
     "cloudwatch:alarm:TargetTracking-endpoint/{factory}-production/variant/AllTraffic-*": "of scaling policies",
     "s3:artifacts/{factory}/*": "CodePipeline names what its actions hand on",
     "s3:artifacts/*": "teardown empties the bucket",
+    "s3:data/batch/*": "whoever scores a file names it",
     "s3:data/raw/*": "whoever brings data names it",
     "s3:data/*": "teardown empties the bucket",
     "sagemaker:pipeline/{factory}/execution/*": "SageMaker names executions",
@@ -35,6 +37,8 @@ PATTERNS = {
     "sagemaker:training-job/*": "named after tuning jobs; to describe only",
     "sagemaker:model/{factory}-staging-*": "one a deployment",
     "sagemaker:model/{factory}-production-*": "one a deployment",
+    "sagemaker:model/{factory}-batch-*": "one a batch",
+    "sagemaker:transform-job/{factory}-batch-*": "one a batch",
     "sagemaker:endpoint-config/{factory}-staging-*": "one a deployment",
     "sagemaker:endpoint-config/{factory}-production-*": "one a deployment",
     "sagemaker:model-package-group/{factory}-*": "groups that a team's own steps made, for teardown",
@@ -42,6 +46,7 @@ PATTERNS = {
     "sagemaker:model-package/{factory}-*/*": "one a version in such a group",
     "logs:log-group:/aws/sagemaker/ProcessingJobs:*": "a stream a job, in a group of the account's",
     "logs:log-group:/aws/sagemaker/TrainingJobs:*": "a stream a job, in a group of the account's",
+    "logs:log-group:/aws/sagemaker/TransformJobs:*": "a stream a job, in a group of the account's",
     "logs:log-group:/aws/codebuild/{factory}-build:*": "a stream a build",
     "logs:log-group:/aws/codebuild/{factory}-deploy-staging:*": "a stream a build",
     "logs:log-group:/aws/codebuild/{factory}-deploy-production:*": "a stream a build",

@@ -1,0 +1,129 @@
+"""Scores a CSV file with a registered version: `make batch INPUT=rows.csv`, `make batch INPUT=s3://… VERSION=3`.
+
+Writes predictions.csv and bad_rows.csv, both with the numbers of the input's rows, into this folder and beside
+the job's own answers in S3.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from ml_code.serving import batch
+from ml_code.serving.batch import Batch, BatchError, BatchSettings, Scored
+from ml_code.spec import load_spec
+from operations.factory import Factory, OperationError, deploy_environment, deployed_factory, registry, run
+
+PREDICTIONS, BAD_ROWS = "predictions.csv", "bad_rows.csv"
+SHOWN_BAD_ROWS = 5
+
+
+def plan(factory: Factory, settings: BatchSettings, source: str, version: str, instance_type: str) -> Batch:
+    """Publishes the version's archive and, when the input is a file here, the input."""
+    from ml_code.serving import registry as versions
+    from ml_code.serving.deploy import lineage_tags, publish_archive
+
+    name, client = load_spec().name, registry(factory)
+    try:
+        found = versions.resolve(
+            client, f"models:/{name}/{version}" if version else f"models:/{name}@production"
+        )
+        environment = deploy_environment(factory, "production")
+        archive = publish_archive(client, found, environment["ARTIFACT_BUCKET"])
+    except versions.RegistryError as error:
+        raise OperationError(str(error)) from error
+    job = batch.batch_name(settings, found.version)
+    folder = f"{settings.uri}{job}/"
+    return Batch(
+        name=job,
+        input_uri=_input_uri(source, settings, folder),
+        output_uri=folder,
+        image_uri=environment["IMAGE_URI"],
+        instance_type=instance_type,
+        model_data_url=archive,
+        tags={**json.loads(environment["TAGS"]), **lineage_tags(factory.name, found)},
+        settings=settings,
+    )
+
+
+def _input_uri(source: str, settings: BatchSettings, folder: str) -> str:
+    s3 = boto3.client("s3")
+    if not source.startswith("s3://"):
+        path = Path(source)
+        if not path.is_file():
+            raise OperationError(f"INPUT is {source!r}, allowed is a CSV file or an s3:// address of one.")
+        uri = f"{folder}{path.name}"
+        s3.upload_file(str(path), *_bucket_and_key(uri))
+        return uri
+    if not source.startswith(settings.uri):
+        raise OperationError(
+            f"INPUT is {source}, but transform jobs of this factory may read below {settings.uri} only: "
+            f"aws s3 cp {source} {settings.uri}"
+        )
+    bucket, key = _bucket_and_key(source)
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+            raise
+        raise OperationError(f"INPUT is {source}, where there is no object.") from error
+    return source
+
+
+def _bucket_and_key(uri: str) -> tuple[str, str]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def collect(planned: Batch, answers_uri: str, directory: Path) -> Scored:
+    """Writes the results; BatchError unless each line of the input has its answer."""
+    s3: Any = boto3.client("s3")
+    with TemporaryDirectory() as temporary:
+        given, answers = Path(temporary) / "input", Path(temporary) / "answers"
+        s3.download_file(*_bucket_and_key(planned.input_uri), str(given))
+        s3.download_file(*_bucket_and_key(answers_uri), str(answers))
+        batch.check_complete(given, answers)
+        with (
+            answers.open(encoding="utf-8") as lines,
+            (directory / PREDICTIONS).open("w", newline="", encoding="utf-8") as predictions,
+            (directory / BAD_ROWS).open("w", newline="", encoding="utf-8") as bad_rows,
+        ):
+            scored = batch.write_results(lines, predictions, bad_rows)
+    for name in (PREDICTIONS, BAD_ROWS):
+        s3.upload_file(str(directory / name), *_bucket_and_key(f"{planned.output_uri}{name}"))
+    return scored
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--input", required=True)
+    parser.add_argument("--version", default="", help="of the model; without it, the one in production")
+    parser.add_argument("--instance-type", default="ml.m5.large")
+    parser.add_argument("--output-dir", type=Path, default=Path())
+    arguments = parser.parse_args()
+    factory = deployed_factory()
+    settings = BatchSettings(**json.loads(factory.output("BatchSettings")))
+    planned = plan(factory, settings, arguments.input, arguments.version, arguments.instance_type)
+    try:
+        answers_uri = batch.score(
+            boto3.client("sagemaker"), planned, say=lambda line: print(line, flush=True)
+        )
+        scored = collect(planned, answers_uri, arguments.output_dir)
+    except BatchError as error:
+        raise OperationError(str(error)) from error
+    print(
+        f"{scored.predictions:,} predictions in {PREDICTIONS}, {len(scored.bad_rows):,} bad rows in {BAD_ROWS}"
+    )
+    for number, reason in scored.bad_rows[:SHOWN_BAD_ROWS]:
+        print(f"  row {number}: {reason}")
+    if len(scored.bad_rows) > SHOWN_BAD_ROWS:
+        print(f"  and {len(scored.bad_rows) - SHOWN_BAD_ROWS:,} more")
+    print(f"both are in {planned.output_uri} as well")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,99 @@
+from collections.abc import Mapping
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.config import FactoryNames
+from stacks.network import Network
+from stacks.permissions import (
+    allow,
+    arn,
+    grant_container,
+    grant_list,
+    grant_read,
+    grant_volumes,
+    grant_write,
+    service_role,
+)
+from stacks.storage import BATCH, SERVING, Storage
+
+_SAGEMAKER = "sagemaker.amazonaws.com"
+# SageMaker writes every transform job of an account to this log group, so the stack cannot own it.
+_LOG_GROUP = "/aws/sagemaker/TransformJobs"
+_STREAMS = "A stream a job, in a log group that SageMaker shares among all jobs of the account"
+_JOBS = "One a batch, named after the factory"
+
+
+class Batch(Construct):
+    """What transform jobs need to exist. Whoever scores a file makes model and job."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        names: FactoryNames,
+        storage: Storage,
+        image_uri: str,
+        network: Network | None,
+    ) -> None:
+        super().__init__(scope, id)
+        self.prefix = names.batch_prefix
+        self._storage = storage
+        self._network = network
+        self.role = service_role(self, "Role", _SAGEMAKER, "What transform jobs may do")
+        grant_list(self.role, "ListDataAndModels", storage.data_bucket, storage.artifact_bucket)
+        grant_read(self.role, "ReadModels", storage.artifact_bucket, SERVING)
+        grant_read(self.role, "ReadInput", storage.data_bucket, BATCH)
+        grant_write(self.role, "WriteOutput", storage.data_bucket, BATCH)
+        actions = [
+            "logs:CreateLogGroup",
+            "logs:CreateLogStream",
+            "logs:DescribeLogStreams",
+            "logs:PutLogEvents",
+        ]
+        allow(self.role, "WriteLogs", actions, [self._streams()], because=_STREAMS)
+        grant_container(self.role, self, image_uri, _LOG_GROUP)
+        if storage.key:
+            grant_volumes(self.role, storage.key)
+        if network:
+            network.grant_interfaces(self.role, _SAGEMAKER, network.jobs)
+
+    @property
+    def settings_json(self) -> str:
+        """What whoever scores a file is told, as ml_code/serving/batch.py reads it."""
+        settings: dict[str, object] = {
+            "role_arn": self.role.role_arn,
+            "bucket": self._storage.data_bucket.bucket_name,
+            "prefix": BATCH,
+            "name_prefix": self.prefix,
+        }
+        if self._storage.key:
+            settings["kms_key_arn"] = self._storage.key.key_arn
+        if self._network:
+            settings["vpc"] = self._vpc(self._network)
+        return Stack.of(self).to_json_string(settings)
+
+    def _vpc(self, network: Network) -> Mapping[str, object]:
+        return {
+            "Subnets": [subnet.subnet_id for subnet in network.subnets],
+            "SecurityGroupIds": [network.jobs.security_group_id],
+        }
+
+    def grant_remove(self, grantee: iam.IGrantable) -> None:
+        """Stop the jobs, delete the models and the lines in the log."""
+        models, jobs = (
+            arn(self, "sagemaker", f"{kind}/{self.prefix}*") for kind in ("model", "transform-job")
+        )
+        actions = ["sagemaker:DescribeTransformJob", "sagemaker:StopTransformJob"]
+        allow(grantee, "StopBatches", actions, [jobs], because=_JOBS)
+        actions = ["sagemaker:DeleteModel", "sagemaker:ListTags"]
+        allow(grantee, "RemoveBatchModels", actions, [models], because=_JOBS)
+        because = "IAM knows no resource for lists of an account"
+        allow(grantee, "FindBatches", ["sagemaker:ListTransformJobs"], ["*"], because=because)
+        actions = ["logs:DeleteLogStream", "logs:DescribeLogStreams"]
+        allow(grantee, "RemoveBatchLogs", actions, [self._streams()], because=_STREAMS)
+
+    def _streams(self) -> str:
+        return arn(self, "logs", f"log-group:{_LOG_GROUP}:*")
