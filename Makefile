@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 CDK_FLAGS := --require-approval never --no-notices
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test lint unit e2e bench bench-synth snapshot clean
+.PHONY: help install demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test lint unit e2e bench bench-serving bench-synth snapshot clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -91,6 +91,9 @@ e2e: install
 
 bench: install ## seconds from a push to a verified production endpoint, against bare scripts
 	@$(BIN)/python -m operations.bench --port $(PORT)
+
+bench-serving: install ## requests per second of the endpoint's code, against mlflow models serve
+	@$(BIN)/python -m operations.bench_serving
 
 bench-synth: install ## seconds of a synthesis, against a bare CDK app and an import of the SageMaker SDK
 	@$(BIN)/python -m operations.bench_synth
