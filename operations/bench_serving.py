@@ -63,6 +63,7 @@ def main() -> None:
     console = Console()
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
+        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / 'mlflow.db'}"
         features = save_models(folder)
         payloads = {(case.rows, case.content_type): payload(features, case) for case in CASES}
         with server(OURS, *our_command(folder)) as ours, server(MLFLOW, *mlflow_command(folder)) as mlflow:
