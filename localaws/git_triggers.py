@@ -63,7 +63,9 @@ class GitTriggers:
         commit = after.get(branch)
         if commit is None or commit == before.get(branch):
             return
-        if fits(push.get("filePaths", {}), touched(repository, commit, before.values())):
+        # Of a new branch, the provider tells what no other branch has.
+        known = [before[branch]] if branch in before else before.values()
+        if fits(push.get("filePaths", {}), touched(repository, commit, known)):
             pipelines.start_for_push(pipeline, action, commit)
         else:
             LOG.info("%s: the push of %s touches no path of the trigger", pipeline, commit)
