@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 CDK_FLAGS := --require-approval never --no-notices
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test lint unit e2e bench bench-serving bench-synth snapshot clean
+.PHONY: help install demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test test-all lint unit e2e e2e-more bench bench-serving bench-synth snapshot clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -76,7 +76,9 @@ batch: ## score a CSV file: make batch INPUT=rows.csv (or s3://…) VERSION=<ver
 audit: ## list whatever the account still has of the factory; nothing after a destroy
 	@$(BIN)/python -m operations.audit
 
-test: lint unit e2e ## lint, types, all tests
+test: lint unit e2e ## lint, types, unit tests, the life of a factory from end to end
+
+test-all: test e2e-more ## and the end-to-end tests of options and of what guards production
 
 lint: install
 	@$(BIN)/ruff check .
@@ -87,7 +89,10 @@ unit: install
 	@$(BIN)/python -m pytest tests/stacks tests/ml_code tests/options tests/localaws tests/operations
 
 e2e: install
-	@$(BIN)/python -m pytest tests/e2e
+	@$(BIN)/python -m pytest tests/e2e/test_factory.py
+
+e2e-more: install
+	@$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/test_factory.py
 
 bench: install ## seconds from a push to a verified production endpoint, against bare scripts
 	@$(BIN)/python -m operations.bench --port $(PORT)

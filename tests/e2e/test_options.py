@@ -1,7 +1,7 @@
 """A guarded factory behind a connection, and one of another kind beside it, from deployment to destruction.
 
 The first: stage=prod, encryption=customer, source=github with paths, new data. The second, whose name begins with
-that of the first: MLflow on Fargate in a VPC of its own, a key of its own, a schedule.
+that of the first: MLflow on Fargate in a VPC of its own, a key of its own, a schedule; its build only waits.
 """
 
 import csv
@@ -18,6 +18,7 @@ from typing import Any
 
 import boto3
 import pytest
+import yaml
 from botocore.exceptions import ClientError
 
 from operations import delivery
@@ -90,6 +91,8 @@ def factories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Factories]:
         beside = Workspace(folder / NEIGHBOUR, guarded.port)
         configure(guarded, GUARDED)
         configure(beside, BESIDE)
+        waiting = {"version": 0.2, "phases": {"build": {"commands": ["sleep 600"]}}}
+        (beside.directory / "codebuild-buildspec.yml").write_text(yaml.safe_dump(waiting))
         provider = folder / "provider"
         guarded.run("git", "init", "--quiet", "--bare", "--initial-branch=main", str(provider / REPOSITORY))
         guarded.run("git", "push", "--quiet", str(provider / REPOSITORY), "HEAD:main")
@@ -141,9 +144,10 @@ def test_what_is_kept_is_under_the_factorys_key(factories: Factories) -> None:
         bucket = deployed_factory().output(output)
         found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"][0]["Key"]
         assert s3.head_object(Bucket=bucket, Key=found)["SSEKMSKeyId"] == key
-    jobs = boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
-    job = boto3.client("sagemaker").describe_training_job(TrainingJobName=jobs[0]["TrainingJobName"])
-    assert job["OutputDataConfig"]["KmsKeyId"] == job["ResourceConfig"]["VolumeKmsKeyId"] == key
+    sagemaker = boto3.client("sagemaker")
+    for summary in sagemaker.list_training_jobs()["TrainingJobSummaries"]:
+        job = sagemaker.describe_training_job(TrainingJobName=summary["TrainingJobName"])
+        assert job["OutputDataConfig"]["KmsKeyId"] == job["ResourceConfig"]["VolumeKmsKeyId"] == key
 
 
 def test_the_neighbour_starts_by_its_schedule(factories: Factories) -> None:
@@ -179,7 +183,9 @@ def test_a_hundred_files_make_one_run_that_says_why(factories: Factories) -> Non
 
 def test_destroying_the_neighbour_leaves_the_first_intact(factories: Factories) -> None:
     assert left_of(NEIGHBOUR)
-    mine = set(left_of(NAME))
+    assert [build["buildStatus"] for build in builds(f"{NEIGHBOUR}-build")] == ["IN_PROGRESS"]
+    # The first one's delivery goes on and replaces what is behind staging.
+    mine = {line for line in left_of(NAME) if not line.startswith(("endpoint config ", "model "))}
     assert not {line for line in mine if NEIGHBOUR in line}
     with answering() as failures:
         factories.beside.cdk("destroy", "--force")
@@ -188,6 +194,15 @@ def test_destroying_the_neighbour_leaves_the_first_intact(factories: Factories) 
     assert mine <= set(left_of(NAME))
     vpcs = boto3.client("ec2").describe_vpcs()["Vpcs"]
     assert [vpc["IsDefault"] for vpc in vpcs] == [True]
+
+
+def test_a_protected_factory_is_not_destroyed(factories: Factories) -> None:
+    refused = factories.guarded.cdk("destroy", "--force", "--app", "cdk.out", check=False)
+    assert "TerminationProtection is enabled" in refused
+    assert invoke()["model_version"] == "1"
+    boto3.client("cloudformation").update_termination_protection(
+        StackName=NAME, EnableTerminationProtection=False
+    )
 
 
 def test_a_run_by_hand_has_its_reason_and_its_data(factories: Factories) -> None:
@@ -208,16 +223,11 @@ def test_a_run_by_hand_has_its_reason_and_its_data(factories: Factories) -> None
     assert training_parameters()["DataUri"].endswith("/raw/2026/")
 
 
-def test_a_protected_factory_is_destroyed_amid_a_run_and_keeps_its_data(factories: Factories) -> None:
-    refused = factories.guarded.cdk("destroy", "--force", check=False)
-    assert "TerminationProtection is enabled" in refused
-    assert invoke()["model_version"] == "1"
-    boto3.client("cloudformation").update_termination_protection(
-        StackName=NAME, EnableTerminationProtection=False
-    )
+def test_destroyed_amid_a_run_production_keeps_its_data_and_nothing_else(factories: Factories) -> None:
     key = boto3.client("kms").describe_key(KeyId=f"alias/{NAME}")["KeyMetadata"]["Arn"]
-    buckets = [each["Name"] for each in boto3.client("s3").list_buckets(Prefix=NAME)["Buckets"]]
-    factories.guarded.cdk("destroy", "--force")
+    names = [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]]
+    buckets = [name for name in names if name.startswith(NAME)]
+    factories.guarded.cdk("destroy", "--force", "--app", "cdk.out")
     left = left_of(NAME)
     role = next(line for line in left if line.startswith(f"role {NAME}-TrackingRole"))
     kept = [f"bucket {bucket}" for bucket in buckets]
@@ -239,6 +249,12 @@ def variables(execution: str, name: str = NAME) -> dict[str, str]:
         pipelineName=name, pipelineExecutionId=execution
     )["pipelineExecution"]
     return {each["name"]: each["resolvedValue"] for each in found["variables"]}
+
+
+def builds(project: str) -> list[dict[str, Any]]:
+    codebuild = boto3.client("codebuild")
+    ids = codebuild.list_builds_for_project(projectName=project)["ids"]
+    return list(codebuild.batch_get_builds(ids=ids)["builds"])
 
 
 def training_parameters() -> dict[str, str]:
