@@ -176,7 +176,8 @@ def test_a_hundred_files_make_one_run_that_says_why(factories: Factories) -> Non
     assert training_parameters()["TriggerReason"] == "new data"
     client = registry(deployed_factory())
     version = client.get_model_version("digits", "2")
-    run = client.get_run(str(version.run_id))
+    job_run = client.get_run(str(version.run_id))
+    run = client.get_run(job_run.data.tags["mlflow.parentRunId"])
     assert version.tags["trigger_reason"] == run.data.tags["trigger_reason"] == "new data"
     assert len(executions()) == before + 1
 
