@@ -56,9 +56,9 @@ class Guard:
 
     def note_alarms(self) -> None:
         """At every look: one may be over by the time that the update has been rolled back."""
-        found = self.cloudwatch.describe_alarms(AlarmNames=list(self.alarms), StateValue="ALARM")
-        names = [alarm["AlarmName"] for alarm in found["MetricAlarms"]]
-        self.tripped += [name for name in names if name not in self.tripped]
+        for alarm in self.cloudwatch.describe_alarms(AlarmNames=list(self.alarms))["MetricAlarms"]:
+            if alarm["StateValue"] == "ALARM" and alarm["AlarmName"] not in self.tripped:
+                self.tripped.append(alarm["AlarmName"])
 
     def _ask(self) -> None:
         rows = np.flatnonzero(~self._is_answered)
@@ -78,15 +78,19 @@ class Guard:
             if version == self.version:
                 self._predictions[batch] = answer["predictions"]
                 self._is_answered[batch] = True
+                if self._shortfall() > 0:
+                    return  # it cannot become better: the alarm need not wait for the rest
+
+    def _shortfall(self) -> float:
+        value = measure(self.gate.metric, self.samples.truth, self._predictions)
+        return 0.0 if self.gate.passes({self.gate.metric: value}) else self.gate.threshold - value
 
     def _report(self) -> None:
         if not self._is_answered.any():
             return
-        value = measure(self.gate.metric, self.samples.truth, self._predictions)
-        is_good = self.gate.passes({self.gate.metric: value})
         datum = {
             "MetricName": METRIC,
             "Dimensions": [{"Name": "EndpointName", "Value": self.endpoint}],
-            "Value": 0.0 if is_good else self.gate.threshold - value,
+            "Value": self._shortfall(),
         }
         self.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=[datum])

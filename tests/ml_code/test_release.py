@@ -40,7 +40,7 @@ class Aws:
         self.objects: dict[str, bytes] = {}
         self.metrics: list[float] = []
         self.requests = 0
-        self.sagemaker.has_tripped = lambda: bool(self.describe_alarms([])["MetricAlarms"])
+        self.sagemaker.has_tripped = lambda: self.metrics[-1:] > [0.0]
         self.scaling: list[Any] = []  # what was asked of Application Auto Scaling
         self.loaded: dict[str, Any] = {}
 
@@ -56,9 +56,9 @@ class Aws:
         assert datum["Dimensions"] == [{"Name": "EndpointName", "Value": "factory-production"}]
         self.metrics.append(datum["Value"])
 
-    def describe_alarms(self, AlarmNames: list[str], StateValue: str = "ALARM") -> dict[str, Any]:
+    def describe_alarms(self, AlarmNames: list[str]) -> dict[str, Any]:
         is_bad = self.metrics[-1:] and self.metrics[-1] > 0
-        return {"MetricAlarms": [{"AlarmName": QUALITY}] if is_bad else []}
+        return {"MetricAlarms": [{"AlarmName": QUALITY, "StateValue": "ALARM" if is_bad else "OK"}]}
 
     def deregister_scalable_target(self, **request: Any) -> None:
         self.scaling.append("deregister")
