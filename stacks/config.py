@@ -20,6 +20,7 @@ Source = Literal["codecommit", "github", "gitlab", "bitbucket"]
 EndpointMode = Literal["serverless", "realtime"]
 Rollout = Literal["canary", "linear", "all-at-once"]
 ENDPOINT_STAGES = ("staging", "production")
+MONITOR = "monitor"
 MIN_ZONES = 2
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
                       3288, 3653)  # fmt: skip
@@ -82,6 +83,10 @@ class FactoryConfig:
     mlflow: Mlflow = "app"
     mlflow_server_size: MlflowServerSize = "Small"
     mlflow_image: str = "ghcr.io/mlflow/mlflow:v3.10.1-full"
+    drift_monitoring: bool = False
+    drift_window_minutes: int = 60
+    drift_minimum_rows: int = 200
+    drift_threshold_percent: int = 10
     monitoring: bool = True
     notification_email: str = ""
     monthly_budget_usd: int = 0
@@ -164,8 +169,8 @@ def _is_name(value: object) -> bool:
     return (
         isinstance(value, str)
         and re.fullmatch(r"(?=.{3,20}$)[a-z][a-z0-9]*(-[a-z0-9]+)*", value) is not None
-        # Or `x` and `x-staging` would share the names of endpoint configurations.
-        and not set(value.split("-")[1:]) & set(ENDPOINT_STAGES)
+        # Or `x` and `x-staging` would share the names of endpoint configurations, or of a pipeline.
+        and not set(value.split("-")[1:]) & {*ENDPOINT_STAGES, MONITOR}
     )
 
 
@@ -250,7 +255,7 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "name": (
         (
             "3 to 20 lower-case letters, digits and single hyphens, a letter first, no hyphen last, "
-            "without the words -staging and -production"
+            "without the words -staging, -production and -monitor"
         ),
         _is_name,
     ),
@@ -348,6 +353,10 @@ _RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
             is not None
         ),
     ),
+    "drift_monitoring": _BOOLEAN,
+    "drift_window_minutes": ("an integer from 1 to 1440", lambda value: _is_int(value, 1, 1440)),
+    "drift_minimum_rows": ("an integer from 50 to 10000", lambda value: _is_int(value, 50, 10_000)),
+    "drift_threshold_percent": ("an integer from 1 to 100", lambda value: _is_int(value, 1, 100)),
     "monitoring": ("true or false", lambda value: type(value) is bool),
     "notification_email": (
         "an e-mail address, or empty for none",
@@ -413,6 +422,17 @@ def _refuse_untold(config: FactoryConfig) -> None:
             raise SettingError(setting, value, "none while factory.monitoring is False, which tells nobody")
 
 
+def _refuse_drift(config: FactoryConfig) -> None:
+    if not config.drift_monitoring:
+        _require_defaults(config, _DRIFT_SETTINGS, "unless factory.drift_monitoring is true")
+    if config.drift_monitoring and (config.endpoint_mode != "realtime" or not config.data_capture_percent):
+        raise SettingError(
+            "drift_monitoring",
+            True,
+            "false unless factory.endpoint_mode is realtime and factory.data_capture_percent above 0",
+        )
+
+
 def _refuse_server_without_network(config: FactoryConfig) -> None:
     if config.mlflow == "fargate" and config.network == "none":
         raise SettingError(
@@ -455,6 +475,7 @@ _SCALING_SETTINGS = (
     "endpoint_scale_in_cooldown_seconds",
     "endpoint_scale_out_cooldown_seconds",
 )
+_DRIFT_SETTINGS = ("drift_window_minutes", "drift_minimum_rows", "drift_threshold_percent")
 _REALTIME_SETTINGS = (
     "endpoint_instance_type",
     "endpoint_instance_count",
@@ -503,6 +524,7 @@ _LOCAL_STORAGE = re.compile(r"ml\.([a-z]+\d[a-z]*d[a-z]*\.|g\d|trn\d|p[4-9])")
 _COMBINATIONS: Sequence[Callable[[FactoryConfig], None]] = (
     _refuse_realtime,
     _refuse_rollout,
+    _refuse_drift,
     _refuse_half_a_network,
     _refuse_local_storage,
     _refuse_server_without_network,
@@ -550,6 +572,11 @@ class FactoryNames:
     def new_data(self) -> str:
         """Of the rule, the function and the schedule alike."""
         return f"{self.factory}-new-data"
+
+    @property
+    def monitor(self) -> str:
+        """Of the pipeline and the function alike."""
+        return f"{self.factory}-{MONITOR}"
 
     @property
     def teardown_function(self) -> str:

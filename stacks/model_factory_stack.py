@@ -9,6 +9,7 @@ from ml_code.spec import ModelSpec
 from stacks.batch import Batch
 from stacks.config import ENDPOINT_STAGES, MIN_ZONES, FactoryConfig, FactoryNames
 from stacks.delivery import Delivery
+from stacks.drift import Drift
 from stacks.guards import Guards
 from stacks.network import Network
 from stacks.observability import Observability
@@ -100,6 +101,19 @@ class ModelFactoryStack(Stack):
             network=network,
         )
         batch = Batch(self, "Batch", names=names, storage=storage, image_uri=image_uri, network=network)
+        drift = None
+        if config.drift_monitoring:
+            drift = Drift(
+                self,
+                "Drift",
+                config=config,
+                names=names,
+                storage=storage,
+                tracking=tracking,
+                training=training,
+                network=network,
+                delivery_pipeline=delivery.pipeline,
+            )
         Teardown(
             self,
             "Teardown",
@@ -111,6 +125,7 @@ class ModelFactoryStack(Stack):
             serving=serving,
             batch=batch,
             delivery=delivery,
+            drift=drift,
             network=network,
         )
         if config.permissions_boundary:

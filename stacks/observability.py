@@ -1,3 +1,4 @@
+from functools import partial
 from typing import cast
 
 from aws_cdk import aws_budgets as budgets
@@ -7,10 +8,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.alarms import alarm, endpoint_metric, metric
+from stacks.alarms import NAMESPACE, alarm, endpoint_metric, metric
 from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
 from stacks.guards import Guards
 from stacks.notifications import Notifications
+from stacks.permissions import arn
 
 
 class Observability(Construct):
@@ -39,25 +41,26 @@ class Observability(Construct):
                 ("training", "training execution", self._training("ExecutionFailed")),
             )
         ]
-        self._dashboard([*executions, *guards.alarms.values()])
+        told = [*guards.alarm_names, *([names.alarm("drift")] if config.drift_monitoring else [])]
+        self._dashboard([*executions, *guards.alarms.values()], shows_drift=config.drift_monitoring)
         self.notifications = Notifications(
             self,
             "Notifications",
             names=names,
             email=config.notification_email,
             key=key,
-            alarm_names=guards.alarm_names,
+            alarm_names=told,
         )
         if config.monthly_budget_usd:
             self._budget(config.monthly_budget_usd, self.notifications.topic, key)
 
-    def _dashboard(self, alarms: list[cloudwatch.Alarm]) -> None:
+    def _dashboard(self, own: list[cloudwatch.Alarm], *, shows_drift: bool) -> None:
+        alarms: list[cloudwatch.IAlarm] = [*own]
+        if shows_drift:
+            alarm_arn = arn(self, "cloudwatch", f"alarm:{self._names.alarm('drift')}")
+            alarms.append(cloudwatch.Alarm.from_alarm_arn(self, "DriftAlarm", alarm_arn))
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._names.dashboard)
-        dashboard.add_widgets(
-            cloudwatch.AlarmStatusWidget(
-                title="Alarms", width=24, height=3, alarms=cast(list[cloudwatch.IAlarm], alarms)
-            )
-        )
+        dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", width=24, height=3, alarms=alarms))
         dashboard.add_widgets(
             _graph("Delivery: failed", self._delivery("FailedPipelineExecutions")),
             _graph("Delivery: seconds", self._delivery("PipelineDuration", statistic="Average")),
@@ -78,6 +81,18 @@ class Observability(Construct):
                 _graph(f"{stage}: invocations", endpoint_metric(endpoint, "Invocations"), width=8),
                 _graph(f"{stage}: errors", *errors, width=8),
                 _graph(f"{stage}: latency in microseconds", *latencies, width=8),
+            )
+        if shows_drift:
+            drift = partial(metric, NAMESPACE, EndpointName=self._names.endpoint("production"))
+            dashboard.add_widgets(
+                _graph("Drifted features", drift("DriftedFeatures", "Maximum"), width=8),
+                _graph("Largest drift of a feature", drift("LargestDrift", "Maximum"), width=8),
+                _graph(
+                    "Compared rows, unreadable captures",
+                    drift("LiveRows", "Sum"),
+                    drift("UnreadableCaptures", "Sum"),
+                    width=8,
+                ),
             )
 
     def _delivery(self, name: str, statistic: str = "Sum") -> cloudwatch.Metric:

@@ -13,6 +13,7 @@ from constructs import IConstruct
 
 from stacks.acknowledgements import acknowledge_patterns
 
+JOB_STREAMS = "A stream a job, in log groups that SageMaker shares among all jobs of the account"
 OWN_STREAMS = "The service names the streams of this one group"
 _OBJECTS = "Objects under one prefix, which has one kind of writer; their keys are made at run time"
 
@@ -101,6 +102,13 @@ def grant_write_logs(grantee: iam.IGrantable, *log_groups: logs.ILogGroup) -> No
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
     streams = [arn(group, "logs", f"log-group:{group.log_group_name}:*") for group in log_groups]
     allow(grantee, "WriteLogs", actions, streams, because=OWN_STREAMS)
+
+
+def grant_job_logs(grantee: iam.IGrantable, scope: IConstruct, *group_names: str) -> None:
+    """What SageMaker does with a job's role in the log groups that it keeps for all jobs of the account."""
+    actions = ["CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents"]
+    groups = [arn(scope, "logs", f"log-group:{name}:*") for name in group_names]
+    allow(grantee, "WriteLogs", [f"logs:{action}" for action in actions], groups, because=JOB_STREAMS)
 
 
 def grant_image(grantee: iam.IGrantable, scope: IConstruct, image_uri: str) -> None:

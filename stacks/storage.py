@@ -18,6 +18,7 @@ MLFLOW = "mlflow/"
 SERVING = "serving/"
 CAPTURED = "captured/"
 BATCH = "batch/"
+MONITORING = "monitoring/"
 
 
 class Storage(Construct):

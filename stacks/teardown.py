@@ -10,6 +10,7 @@ from stacks.batch import Batch
 from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
 from stacks.delivery import Delivery
 from stacks.delivery_pipeline import FIRST_BUILD_STAGE
+from stacks.drift import Drift
 from stacks.logs import log_group
 from stacks.network import Network
 from stacks.permissions import allow, grant_write_logs, service_role
@@ -41,6 +42,7 @@ class Teardown(Construct):
         serving: Serving,
         batch: Batch,
         delivery: Delivery,
+        drift: Drift | None,
         network: Network | None,
     ) -> None:
         super().__init__(scope, id)
@@ -57,8 +59,15 @@ class Teardown(Construct):
         )
         buckets = [] if config.keeps_data_on_destroy else [storage.data_bucket, storage.artifact_bucket]
         grant_write_logs(role, logs)
+        rules = [*delivery.rules, *(drift.rules if drift else [])]
+        if rules:
+            allow(role, "DisableTriggers", ["events:DisableRule"], [rule.rule_arn for rule in rules])
         _allow_stop_delivery(role, delivery)
         training.grant_stop(role)
+        pipelines = [training.pipeline_name]
+        if drift:
+            drift.pipeline.grant_stop(role)
+            pipelines.append(drift.pipeline.pipeline_name)
         serving.grant_remove(role)
         batch.grant_remove(role)
         if buckets:
@@ -84,26 +93,24 @@ class Teardown(Construct):
             properties={
                 "FactoryTagKey": names.tag_key,
                 "FactoryName": names.factory,
-                "RuleNames": [rule.rule_name for rule in delivery.rules],
+                "RuleNames": [rule.rule_name for rule in rules],
                 "ScheduleNames": [delivery.new_data.schedule_name] if delivery.new_data else [],
                 "DeliveryPipelineName": delivery.pipeline.name,
                 "FirstBuildStage": FIRST_BUILD_STAGE,
                 "BuildProjectNames": [build.project.project_name for build in delivery.builds],
-                "TrainingPipelineName": training.pipeline_name,
+                "SageMakerPipelineNames": pipelines,
                 "EndpointNames": [names.endpoint(stage) for stage in ENDPOINT_STAGES],
                 "BatchPrefix": batch.prefix,
                 "BucketNames": [bucket.bucket_name for bucket in buckets],
             },
         )
         # What depends is deleted first: all that the function needs or cleans still stands when it runs.
-        made = [network] if network else []
+        made = [made for made in (drift, network) if made]
         resource.node.add_dependency(storage, tracking, training, serving, batch, delivery, function, *made)
 
 
 def _allow_stop_delivery(role: iam.Role, delivery: Delivery) -> None:
     pipeline = delivery.pipeline
-    if delivery.rules:
-        allow(role, "DisableTriggers", ["events:DisableRule"], [rule.rule_arn for rule in delivery.rules])
     if delivery.new_data:
         allow(role, "DeleteSchedule", ["scheduler:DeleteSchedule"], [delivery.new_data.schedule_arn])
     actions = ["codepipeline:ListPipelineExecutions", "codepipeline:StopPipelineExecution"]

@@ -10,9 +10,11 @@ from ml_code.spec import ModelSpec
 from stacks.config import FactoryConfig, FactoryNames
 from stacks.network import Network
 from stacks.permissions import (
+    JOB_STREAMS,
     allow,
     arn,
     grant_container,
+    grant_job_logs,
     grant_list,
     grant_pass_role,
     grant_read,
@@ -25,13 +27,13 @@ from stacks.tracking import Tracking
 
 _SAGEMAKER = "sagemaker.amazonaws.com"
 # SageMaker writes every job of an account to these two log groups, so the stack cannot own them.
-JOB_LOG_GROUPS = ("/aws/sagemaker/ProcessingJobs", "/aws/sagemaker/TrainingJobs")
+PROCESSING_LOGS = "/aws/sagemaker/ProcessingJobs"
+JOB_LOG_GROUPS = (PROCESSING_LOGS, "/aws/sagemaker/TrainingJobs")
 _JOB_TYPES = {"ProcessingJob": "processing-job", "HyperParameterTuningJob": "hyper-parameter-tuning-job"}
 
 # Why policies have patterns.
-_EXECUTIONS = "SageMaker names the executions of this one pipeline"
-_JOBS = "SageMaker names a pipeline's jobs after its executions"
-_STREAMS = "A stream a job, in log groups that SageMaker shares among all jobs of the account"
+EXECUTIONS = "SageMaker names the executions of this one pipeline"
+JOBS = "SageMaker names a pipeline's jobs after its executions"
 
 
 class Training(Construct):
@@ -58,7 +60,7 @@ class Training(Construct):
         self.pipeline_role = service_role(self, "PipelineRole", _SAGEMAKER, "Starts the pipeline's jobs")
         self._allow_jobs(image_uri, data_bucket, artifact_bucket, tracking)
         self._allow_pipeline(artifact_bucket)
-        settings = PipelineSettings(
+        self.settings = PipelineSettings(
             pipeline_name=names.factory,
             region=names.region,
             role_arn=self.job_role.role_arn,
@@ -88,12 +90,12 @@ class Training(Construct):
         if network:
             network.grant_interfaces(self.job_role, _SAGEMAKER, network.jobs)
         # A build gets the same settings, so a push that changes no setting writes the same definition.
-        self.settings_json = Stack.of(self).to_json_string(settings.given())
+        self.settings_json = Stack.of(self).to_json_string(self.settings.given())
         self._pipeline = sagemaker.CfnPipeline(
             self,
             "Pipeline",
             pipeline_name=names.factory,
-            pipeline_definition={"PipelineDefinitionBody": pipeline_definition(spec, settings)},
+            pipeline_definition={"PipelineDefinitionBody": pipeline_definition(spec, self.settings)},
             role_arn=self.pipeline_role.role_arn,
         )
         self._pipeline.node.add_dependency(self.pipeline_role, self.job_role)
@@ -116,7 +118,7 @@ class Training(Construct):
             "FollowPipeline",
             ["sagemaker:DescribePipelineExecution", "sagemaker:ListPipelineExecutionSteps"],
             [f"{pipeline}/execution/*"],
-            because=_EXECUTIONS,
+            because=EXECUTIONS,
         )
         allow(
             grantee,
@@ -128,14 +130,14 @@ class Training(Construct):
                 "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
             ],
             [*self._job_arns(), arn(self, "sagemaker", "training-job/*")],
-            because=_JOBS,
+            because=JOBS,
         )
         allow(
             grantee,
             "ReadJobLogs",
             ["logs:DescribeLogStreams", "logs:GetLogEvents"],
             self._log_group_arns(),
-            because=_STREAMS,
+            because=JOB_STREAMS,
         )
         grant_pass_role(grantee, self.pipeline_role, _SAGEMAKER)
 
@@ -156,12 +158,12 @@ class Training(Construct):
                 "sagemaker:StopPipelineExecution",
             ],
             [f"{pipeline}/execution/*"],
-            because=_EXECUTIONS,
+            because=EXECUTIONS,
         )
         actions = [f"sagemaker:{verb}{job}" for verb in ("Describe", "Stop") for job in _JOB_TYPES]
-        allow(grantee, "StopJobs", actions, self._job_arns(), because=_JOBS)
+        allow(grantee, "StopJobs", actions, self._job_arns(), because=JOBS)
         actions = ["logs:DeleteLogStream", "logs:DescribeLogStreams"]
-        allow(grantee, "DeleteJobLogs", actions, self._log_group_arns(), because=_STREAMS)
+        allow(grantee, "DeleteJobLogs", actions, self._log_group_arns(), because=JOB_STREAMS)
 
     def _allow_jobs(
         self, image_uri: str, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket, tracking: Tracking
@@ -171,16 +173,14 @@ class Training(Construct):
         grant_read(self.job_role, "ReadCodeAndResults", artifact_bucket, CODE, RESULTS)
         grant_write(self.job_role, "WriteResults", artifact_bucket, RESULTS)
         tracking.grant_read_write(self.job_role)
-        actions = ["CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents"]
-        actions = [f"logs:{action}" for action in actions]
-        allow(self.job_role, "WriteLogs", actions, self._log_group_arns(), because=_STREAMS)
+        grant_job_logs(self.job_role, self, *JOB_LOG_GROUPS)
         grant_container(self.job_role, self, image_uri, *JOB_LOG_GROUPS)
 
     def _allow_pipeline(self, artifact_bucket: s3.IBucket) -> None:
         role = self.pipeline_role
         verbs = ("Create", "Describe", "Stop")
         actions = [f"sagemaker:{verb}{job}" for verb in verbs for job in _JOB_TYPES]
-        allow(role, "RunJobs", [*actions, "sagemaker:AddTags"], self._job_arns(), because=_JOBS)
+        allow(role, "RunJobs", [*actions, "sagemaker:AddTags"], self._job_arns(), because=JOBS)
         # The best training job is a property of the tuning step.
         list_trainings = "sagemaker:ListTrainingJobsForHyperParameterTuningJob"
         allow(
@@ -188,7 +188,7 @@ class Training(Construct):
             "RankTrainingJobs",
             [list_trainings],
             [arn(self, "sagemaker", "hyper-parameter-tuning-job/*")],
-            because=_JOBS,
+            because=JOBS,
         )
         # Condition steps read property files, which evaluation writes.
         grant_read(role, "ReadPropertyFiles", artifact_bucket, RESULTS)

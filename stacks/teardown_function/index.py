@@ -140,7 +140,7 @@ class Teardown:
         self.wait(lambda: not self.running_builds(project), f"builds of {project} to stop")
 
     def stop_executions(self) -> None:
-        """Stop the training pipeline's executions and, without waiting for SageMaker to do it, their jobs."""
+        """Stop executions of SageMaker pipelines and, without waiting for SageMaker to do it, their jobs."""
         running = self.running_executions()
         jobs = [job for execution in running for job in self.jobs(execution)]
         for execution in running:
@@ -151,7 +151,7 @@ class Teardown:
                 print("stopping", name)
                 stop = getattr(self.sagemaker, f"stop_{snake(kind)}")
                 unless_settled(stop, **{f"{kind}Name": name})
-        self.wait(lambda: not self.running_executions(), "executions of the training pipeline to stop")
+        self.wait(lambda: not self.running_executions(), "executions of SageMaker pipelines to stop")
         self.wait(lambda: not any(self.is_running(*job) for job in jobs), "jobs to stop")
 
     def running_executions(self) -> list[str]:
@@ -162,12 +162,13 @@ class Teardown:
         ]
 
     def executions(self) -> list[Any]:
-        return pages(
-            self.sagemaker,
-            "list_pipeline_executions",
-            "PipelineExecutionSummaries",
-            PipelineName=self.names["TrainingPipelineName"],
-        )
+        return [
+            execution
+            for name in self.names["SageMakerPipelineNames"]
+            for execution in pages(
+                self.sagemaker, "list_pipeline_executions", "PipelineExecutionSummaries", PipelineName=name
+            )
+        ]
 
     def delete_job_logs(self) -> None:
         """Only the streams of the factory's own jobs: the log groups are the account's."""

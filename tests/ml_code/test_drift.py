@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from ml_code.monitoring.drift import compare
 from ml_code.spec import ModelSpec
 from ml_code.steps.preprocess import split
+from stacks.config import FactoryConfig
 
 WINDOWS = 20
-ROWS = 200
-SMALLEST_STATISTIC = 0.1
+ROWS = FactoryConfig().drift_minimum_rows
+SMALLEST_STATISTIC = FactoryConfig().drift_threshold_percent / 100
 
 
 @pytest.fixture(scope="module")

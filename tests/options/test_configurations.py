@@ -55,7 +55,8 @@ def test_a_push_writes_the_definition_of_the_template(proof: Proof) -> None:
 
 
 def test_each_request_of_the_definition_has_the_shape_that_the_service_takes(proof: Proof) -> None:
-    assert invalid_requests(definition(proof)) == []
+    for found in definitions(proof).values():
+        assert invalid_requests(found) == []
 
 
 def test_each_property_reference_of_the_definition_is_in_the_service_s_answer(proof: Proof) -> None:
@@ -63,5 +64,13 @@ def test_each_property_reference_of_the_definition_is_in_the_service_s_answer(pr
 
 
 def definition(proof: Proof) -> dict[str, Any]:
-    pipeline = proof.factory.only("AWS::SageMaker::Pipeline")["Properties"]
-    return dict(json.loads(pipeline["PipelineDefinition"]["PipelineDefinitionBody"]))
+    return definitions(proof)[proof.factory.name]
+
+
+def definitions(proof: Proof) -> dict[str, dict[str, Any]]:
+    """By the pipeline's name."""
+    pipelines = [each["Properties"] for each in proof.factory.of_type("AWS::SageMaker::Pipeline").values()]
+    return {
+        each["PipelineName"]: json.loads(each["PipelineDefinition"]["PipelineDefinitionBody"])
+        for each in pipelines
+    }

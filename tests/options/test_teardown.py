@@ -25,7 +25,7 @@ PROPERTIES = {
     "DeliveryPipelineName": "not-there-any-more",
     "FirstBuildStage": "Build",
     "BuildProjectNames": [],
-    "TrainingPipelineName": "not-there-any-more",
+    "SageMakerPipelineNames": ["not-there-any-more"],
     "EndpointNames": ["digits-staging", "digits-production"],
     "BatchPrefix": "digits-batch-",
     "BucketNames": [BUCKET, "gone-already"],

@@ -18,6 +18,12 @@ EXISTING_NETWORK: Mapping[str, Any] = {
 }
 MLFLOW_IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/mlflow@sha256:{'0' * 64}"
 
+DRIFT: Mapping[str, Any] = {
+    "endpoint_mode": "realtime",
+    "data_capture_percent": 100,
+    "drift_monitoring": True,
+}
+
 CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
     "prod": {"stage": "prod"},
@@ -103,6 +109,16 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
         "stage": "prod",
         "mlflow_image": MLFLOW_IMAGE,
     },
+    "drift": DRIFT,
+    "key-drift": {
+        **DRIFT,
+        "encryption": "customer",
+        "network": "own",
+        "drift_window_minutes": 15,
+        "drift_minimum_rows": 1000,
+        "drift_threshold_percent": 20,
+    },
+    "drift-untold": {**DRIFT, "monitoring": False, "stage": "prod"},
     "told": {"notification_email": "ops@example.com", "monthly_budget_usd": 50},
     "key-told": {"encryption": "customer", "notification_email": "ops@example.com", "monthly_budget_usd": 50},
     "unwatched": {"monitoring": False},

@@ -39,6 +39,7 @@ def within(name: str, rooms: tuple[str, ...]) -> bool:
         ("stacks/*.py", ("aws_cdk", "constructs", "cdk_nag", "stacks", "ml_code.pipeline", "ml_code.spec")),
         ("stacks/teardown_function/*.py", ("boto3", "botocore")),
         ("stacks/new_data_function/*.py", ("boto3", "botocore")),
+        ("stacks/drift_function/*.py", ("boto3", "botocore")),
         ("stacks/mlflow_server/*.py", ("sqlalchemy",)),
     ],
 )

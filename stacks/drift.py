@@ -1,0 +1,154 @@
+from pathlib import Path
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from stacks.alarms import NAMESPACE, VARIANT
+from stacks.config import FactoryConfig, FactoryNames
+from stacks.delivery_pipeline import DeliveryPipeline
+from stacks.drift_pipeline import DriftPipeline
+from stacks.logs import log_group
+from stacks.network import Network
+from stacks.permissions import allow, arn, grant_list, grant_read, grant_write_logs, service_role
+from stacks.storage import CAPTURED, MONITORING, Storage
+from stacks.tracking import Tracking
+from stacks.training import Training
+
+EVALUATED_WINDOWS, WINDOWS_TO_ALARM = 5, 2
+# Why a policy has a pattern.
+_DEPLOYMENTS = "One a deployment, named after its endpoint"
+_CODE = Path(__file__).parent / "drift_function"
+
+
+class Drift(Construct):
+    """Compares the production endpoint's live inputs with its training data, and retrains when they differ.
+
+    One function by schedule and by the alarm's event. It starts nothing while nothing is captured.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: FactoryConfig,
+        names: FactoryNames,
+        storage: Storage,
+        tracking: Tracking,
+        training: Training,
+        network: Network | None,
+        delivery_pipeline: DeliveryPipeline,
+    ) -> None:
+        super().__init__(scope, id)
+        self._names = names
+        self._storage = storage
+        endpoint = names.endpoint("production")
+        self._captured, self._reports = f"{CAPTURED}{endpoint}/{VARIANT}/", f"{MONITORING}{endpoint}/"
+        self.pipeline = DriftPipeline(
+            self,
+            "Pipeline",
+            config=config,
+            names=names,
+            storage=storage,
+            tracking=tracking,
+            training=training,
+            network=network,
+            captured_prefix=self._captured,
+            reports_prefix=self._reports,
+        )
+        window = Duration.minutes(config.drift_window_minutes)
+        alarm = self._alarm(endpoint, window)
+        function = self._function(config, delivery_pipeline)
+        # The name instead of the construct: the rule then needs no alarm to be made first.
+        alarms = {"alarmName": [names.alarm("drift")], "state": {"value": ["ALARM"]}}
+        went_off = events.EventPattern(
+            source=["aws.cloudwatch"], detail_type=["CloudWatch Alarm State Change"], detail=alarms
+        )
+        self.rules = [
+            events.Rule(self, "Windows", schedule=events.Schedule.rate(window)),
+            events.Rule(self, "Alarmed", event_pattern=went_off),
+        ]
+        for rule in self.rules:
+            rule.add_target(targets.LambdaFunction(function))
+            rule.node.add_dependency(alarm)
+
+    def _alarm(self, endpoint: str, window: Duration) -> cloudwatch.Alarm:
+        return cloudwatch.Alarm(
+            self,
+            "Alarm",
+            alarm_name=self._names.alarm("drift"),
+            alarm_description="What the production endpoint is asked differs from the training data",
+            metric=cloudwatch.Metric(
+                namespace=NAMESPACE,
+                metric_name="DriftedFeatures",
+                dimensions_map={"EndpointName": endpoint},
+                statistic="Maximum",
+                period=window,
+            ),
+            threshold=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluation_periods=EVALUATED_WINDOWS,
+            datapoints_to_alarm=WINDOWS_TO_ALARM,
+            # A window with too few rows publishes nothing.
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    def _function(self, config: FactoryConfig, delivery_pipeline: DeliveryPipeline) -> lambda_.Function:
+        names, storage = self._names, self._storage
+        logs = log_group(
+            self,
+            "Logs",
+            name=f"/aws/lambda/{names.monitor}",
+            retention_days=config.log_retention_days,
+            key=storage.key,
+        )
+        role = service_role(
+            self, "Role", "lambda.amazonaws.com", "Starts comparisons and, by drift, a delivery"
+        )
+        grant_write_logs(role, logs)
+        self._allow(role, delivery_pipeline)
+        function = lambda_.Function(
+            self,
+            "Function",
+            function_name=names.monitor,
+            description="Compares live inputs with the training data; retrains when they have drifted",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            handler="index.handler",
+            code=lambda_.Code.from_asset(str(_CODE), exclude=["__pycache__", "*.pyc"]),
+            role=role.without_policy_updates(),
+            log_group=logs,
+            memory_size=256,
+            timeout=Duration.minutes(1),
+            environment={
+                "ENDPOINT_NAME": names.endpoint("production"),
+                "ARTIFACT_BUCKET": storage.artifact_bucket.bucket_name,
+                "CAPTURED_PREFIX": self._captured,
+                "REPORTS_PREFIX": self._reports,
+                "WINDOW_MINUTES": str(config.drift_window_minutes),
+                "MONITOR_PIPELINE_NAME": self.pipeline.pipeline_name,
+                "DELIVERY_PIPELINE_NAME": delivery_pipeline.name,
+            },
+        )
+        function.node.add_dependency(role)
+        return function
+
+    def _allow(self, role: iam.Role, delivery_pipeline: DeliveryPipeline) -> None:
+        endpoint = self._names.endpoint("production")
+        allow(
+            role,
+            "ReadServed",
+            ["sagemaker:DescribeEndpoint"],
+            [arn(self, "sagemaker", f"endpoint/{endpoint}")],
+        )
+        configs = [arn(self, "sagemaker", f"endpoint-config/{endpoint}-*")]
+        allow(role, "ReadLineage", ["sagemaker:ListTags"], configs, because=_DEPLOYMENTS)
+        grant_list(role, "FindCaptures", self._storage.artifact_bucket)
+        grant_read(role, "ReadReports", self._storage.artifact_bucket, MONITORING)
+        self.pipeline.grant_start(role)
+        verbs = ("GetPipelineExecution", "ListPipelineExecutions", "StartPipelineExecution")
+        allow(role, "Retrain", [f"codepipeline:{verb}" for verb in verbs], [delivery_pipeline.arn])

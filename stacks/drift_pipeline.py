@@ -1,0 +1,99 @@
+from dataclasses import replace
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from ml_code.pipeline import MonitorSettings, monitor_definition
+from stacks.alarms import NAMESPACE
+from stacks.config import FactoryConfig, FactoryNames
+from stacks.network import Network
+from stacks.permissions import (
+    allow,
+    arn,
+    grant_container,
+    grant_job_logs,
+    grant_list,
+    grant_pass_role,
+    grant_read,
+    grant_volumes,
+    grant_write,
+    service_role,
+)
+from stacks.storage import CAPTURED, CODE, MONITORING, Storage
+from stacks.tracking import Tracking
+from stacks.training import EXECUTIONS, JOBS, PROCESSING_LOGS, Training
+
+_SAGEMAKER = "sagemaker.amazonaws.com"
+
+
+class DriftPipeline(Construct):
+    """The SageMaker pipeline that compares one window of live inputs with the training data, and its roles."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: FactoryConfig,
+        names: FactoryNames,
+        storage: Storage,
+        tracking: Tracking,
+        training: Training,
+        network: Network | None,
+        captured_prefix: str,
+        reports_prefix: str,
+    ) -> None:
+        super().__init__(scope, id)
+        self._arn = arn(self, "sagemaker", f"pipeline/{names.monitor}")
+        job_role = service_role(self, "JobRole", _SAGEMAKER, "What the comparison of live inputs may do")
+        pipeline_role = service_role(self, "PipelineRole", _SAGEMAKER, "Starts the comparison's job")
+        bucket, image_uri = storage.artifact_bucket, training.settings.image_uri
+        grant_list(job_role, "ListCaptures", bucket)
+        grant_read(job_role, "ReadCodeAndCaptures", bucket, CODE, CAPTURED)
+        grant_write(job_role, "WriteReports", bucket, MONITORING)
+        tracking.grant_read_write(job_role)
+        grant_job_logs(job_role, self, PROCESSING_LOGS)
+        grant_container(job_role, self, image_uri, PROCESSING_LOGS, NAMESPACE)
+        if storage.key:
+            grant_volumes(job_role, storage.key)
+        if network:
+            network.grant_interfaces(job_role, _SAGEMAKER, network.jobs)
+        verbs = ("Create", "Describe", "Stop")
+        actions = [*(f"sagemaker:{verb}ProcessingJob" for verb in verbs), "sagemaker:AddTags"]
+        jobs = [arn(self, "sagemaker", "processing-job/pipelines-*")]
+        allow(pipeline_role, "RunJobs", actions, jobs, because=JOBS)
+        grant_pass_role(pipeline_role, job_role, _SAGEMAKER)
+        definition = monitor_definition(
+            replace(training.settings, pipeline_name=names.monitor, role_arn=job_role.role_arn),
+            MonitorSettings(
+                endpoint_name=names.endpoint("production"),
+                captured_uri=bucket.s3_url_for_object(captured_prefix),
+                reports_uri=bucket.s3_url_for_object(reports_prefix),
+                minimum_rows=config.drift_minimum_rows,
+                threshold_percent=config.drift_threshold_percent,
+            ),
+        )
+        pipeline = sagemaker.CfnPipeline(
+            self,
+            "Pipeline",
+            pipeline_name=names.monitor,
+            pipeline_definition={"PipelineDefinitionBody": definition},
+            role_arn=pipeline_role.role_arn,
+        )
+        pipeline.node.add_dependency(pipeline_role, job_role)
+        self.pipeline_name = names.monitor
+
+    def grant_start(self, grantee: iam.IGrantable) -> None:
+        """Start an execution, and see what the last one was about."""
+        actions = ["sagemaker:ListPipelineExecutions", "sagemaker:StartPipelineExecution"]
+        allow(grantee, "StartComparison", actions, [self._arn])
+        actions = ["sagemaker:ListPipelineParametersForExecution"]
+        allow(grantee, "ReadWindow", actions, [f"{self._arn}/execution/*"], because=EXECUTIONS)
+
+    def grant_stop(self, grantee: iam.IGrantable) -> None:
+        """As `Training.grant_stop`, which has the jobs and their logs."""
+        allow(grantee, "ListComparisons", ["sagemaker:ListPipelineExecutions"], [self._arn])
+        verbs = ("DescribePipelineExecution", "ListPipelineExecutionSteps", "StopPipelineExecution")
+        actions = [f"sagemaker:{verb}" for verb in verbs]
+        allow(grantee, "StopComparisons", actions, [f"{self._arn}/execution/*"], because=EXECUTIONS)
