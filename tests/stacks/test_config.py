@@ -65,6 +65,12 @@ def test_the_command_line_overrides_one_setting() -> None:
         ("trigger_schedule", "cron(0 3 * * * *)"),
         ("trigger_schedule", "cron(0 3 ? * MON)"),
         ("new_data_quiet_seconds", 5),
+        ("drift_monitoring", "yes"),
+        ("drift_window_minutes", 0),
+        ("drift_window_minutes", 1441),
+        ("drift_minimum_rows", 49),
+        ("drift_threshold_percent", 0),
+        ("name", "digits-monitor"),
         ("serverless_memory_mb", 1500),
         ("serverless_max_concurrency", 201),
         ("endpoint_mode", "async"),
@@ -136,6 +142,16 @@ def test_every_setting_refuses_values_of_other_types(setting: Any) -> None:
                 "trigger_excluded_paths": ["docs/**"],
             },
             "allowed is nothing while factory.trigger_on_push is false",
+        ),
+        (
+            {"drift_monitoring": True},
+            "drift_monitoring is True, allowed is false unless factory.endpoint_mode is realtime and "
+            "factory.data_capture_percent above 0",
+        ),
+        ({"drift_monitoring": True, "endpoint_mode": "realtime"}, "and factory.data_capture_percent above 0"),
+        (
+            {"drift_minimum_rows": 500},
+            "drift_minimum_rows is 500, allowed is 200 unless factory.drift_monitoring is true",
         ),
         (
             {"training_spot": True, "training_max_wait_seconds": 60},
