@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ml_code.schema import Schema, SchemaError
 from ml_code.serving.inference import RequestError, _read
+from ml_code.serving.probe import INFERENCE_ID
 
 SHOWN_FAULTS = 5
 _SHOWN_CHARACTERS = 200
@@ -62,6 +63,10 @@ class NotAnsweredError(Exception):
     """The request got an error, so it was no input of the model's."""
 
 
+class VerificationRequestError(Exception):
+    """The factory's own question, of held-out rows."""
+
+
 def read_captures(
     files: Iterable[tuple[str, Iterable[bytes]]], schema: Schema, *, maximum_rows: int
 ) -> LiveInputs:
@@ -70,6 +75,8 @@ def read_captures(
     for name, number, line in _lines(files):
         try:
             rows = rows_of(line, schema)
+        except VerificationRequestError:
+            continue
         except NotAnsweredError:
             found.requests += 1
             found.refused += 1
@@ -97,6 +104,9 @@ def rows_of(line: bytes, schema: Schema) -> NDArray[np.float64]:
     except (ValueError, RecursionError) as error:
         raise CaptureError(f"not JSON: {error}") from None
     data = _member(document, "captureData")
+    metadata = document.get("eventMetadata")
+    if isinstance(metadata, dict) and metadata.get("inferenceId") == INFERENCE_ID:
+        raise VerificationRequestError
     asked = _member(data, "endpointInput")
     content, content_type = _content(asked), _text(asked, "observedContentType")
     if "endpointOutput" not in data or _is_error(_content(_member(data, "endpointOutput"))):

@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 RuntimeClient: TypeAlias = Any  # boto3 makes its clients' classes at run time
 
 BATCH_ROWS = 100
+# Data capture keeps it: what verification asked is no live input.
+INFERENCE_ID = "model-factory-verification"
 SINGLE_ROW_REQUESTS = 100
 BAD_REQUESTS = (
     ("text/csv", b"no,such,columns\n1,2,3\n"),
@@ -76,7 +78,11 @@ def invoke(runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame) -> dict[st
     body = rows.to_csv(index=False).encode()
     try:
         response = runtime.invoke_endpoint(
-            EndpointName=endpoint, ContentType="text/csv", Accept="application/json", Body=body
+            EndpointName=endpoint,
+            ContentType="text/csv",
+            Accept="application/json",
+            Body=body,
+            InferenceId=INFERENCE_ID,
         )
     except ClientError as error:
         if error.response["Error"]["Message"].endswith("not found."):
@@ -105,7 +111,9 @@ def check_refusals(runtime: RuntimeClient, endpoint: str) -> None:
 
 def _status(runtime: RuntimeClient, endpoint: str, content_type: str, body: bytes) -> int:
     try:
-        runtime.invoke_endpoint(EndpointName=endpoint, ContentType=content_type, Body=body)
+        runtime.invoke_endpoint(
+            EndpointName=endpoint, ContentType=content_type, Body=body, InferenceId=INFERENCE_ID
+        )
     except ClientError as error:
         if error.response["Error"]["Code"] != "ModelError":
             raise

@@ -105,13 +105,6 @@ class Workspace:
         buildspec["phases"].pop("pre_build", None)
         path.write_text(yaml.safe_dump(buildspec, sort_keys=False))
 
-    def set(self, **settings: Any) -> None:
-        """Of the factory, in cdk.json."""
-        path = self.directory / "cdk.json"
-        document = json.loads(path.read_text())
-        document["context"]["factory"] |= settings
-        path.write_text(json.dumps(document, indent=2))
-
     def train_little(self) -> None:
         """For tests to which the model's quality is not the point."""
         self.edit("ml_code/model.yaml", "max_jobs: 6", "max_jobs: 2")
@@ -171,10 +164,6 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 @pytest.fixture(scope="module")
 def factory(workspace: Workspace) -> Workspace:
     """A deployed factory whose first delivery, started by the seeded repository, reached production."""
-    return delivered(workspace)
-
-
-def delivered(workspace: Workspace) -> Workspace:
     workspace.cdk("bootstrap")
     workspace.deploy()
     workspace.run("git", "remote", "add", "local", f"http://localhost:{workspace.port}/v1/repos/{NAME}")

@@ -22,7 +22,7 @@ from ml_code.serving.samples import TEST_DATA
 from ml_code.spec import load_spec
 from ml_code.steps import tracking
 from operations.factory import deployed_factory, registry
-from tests.e2e.conftest import NAME, Workspace, delivered, invoke, running
+from tests.e2e.conftest import NAME, Workspace, invoke, running
 
 pytestmark = pytest.mark.e2e
 
@@ -35,18 +35,16 @@ CAPTURED = f"captured/{NAME}-production/AllTraffic/"
 
 
 @pytest.fixture(scope="module")
-def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A minute takes two seconds, a window six."""
-    with running(tmp_path_factory.mktemp("drift") / "model-factory", minute_seconds=2.0) as workspace:
-        workspace.set(
-            endpoint_mode="realtime",
-            data_capture_percent=100,
-            drift_monitoring=True,
-            drift_window_minutes=3,
-        )
+    with running(tmp_path_factory.mktemp("drift") / NAME, minute_seconds=2) as workspace:
         workspace.skip_build_tests()
         workspace.train_little()
-        yield delivered(workspace)
+        workspace.configure(
+            endpoint_mode="realtime", data_capture_percent=100, drift_monitoring=True, drift_window_minutes=3
+        )
+        workspace.run("git", "commit", "--quiet", "--all", "--message", "Watch live inputs")
+        yield workspace
 
 
 def artifact(factory: Workspace, name: str) -> pd.DataFrame:

@@ -13,6 +13,7 @@ def captured(
     *,
     encoding: str | None = None,
     answer: str | None = ANSWER,
+    inference_id: str | None = None,
 ) -> bytes:
     """One line; text is kept as it is, bytes in base64."""
     text = data if isinstance(data, str) else base64.b64encode(data).decode()
@@ -34,5 +35,7 @@ def captured(
             "encoding": "JSON",
         }
     metadata = {"eventId": "8d1f", "inferenceTime": "2026-11-24T12:00:00Z"}
+    if inference_id:
+        metadata["inferenceId"] = inference_id
     document = {"captureData": capture, "eventMetadata": metadata, "eventVersion": "0"}
     return json.dumps(document).encode() + b"\n"

@@ -5,6 +5,7 @@ import pytest
 
 from ml_code.monitoring.capture import SHOWN_FAULTS, read_captures
 from ml_code.schema import Schema
+from ml_code.serving.probe import INFERENCE_ID
 from tests.ml_code.captures import captured
 
 ROW = [1.5, 2.0, 3]
@@ -78,6 +79,17 @@ def test_a_bad_line_is_counted_and_told_and_ends_nothing(line: bytes, fault: str
     assert told.startswith("2026/11/24/12/a.jsonl, line 2: ")
     assert fault in told
     assert len(told) <= 200
+
+
+def test_what_a_verification_asked_is_no_input(schema: Schema) -> None:
+    lines = [
+        captured("1,1,1", inference_id=INFERENCE_ID),
+        captured("x", inference_id=INFERENCE_ID, answer=REFUSAL),
+        captured("2,2,2", inference_id="4711"),
+    ]
+    found = read_captures([("a.jsonl", lines)], schema, maximum_rows=10)
+    assert found.values(schema).tolist() == [[2, 2, 2]]
+    assert (found.requests, found.refused, found.unreadable) == (1, 0, 0)
 
 
 def test_only_the_first_faults_are_told(schema: Schema) -> None:

@@ -95,7 +95,9 @@ class Aws:
                 }
             ]
 
-    def invoke_endpoint(self, EndpointName: str, ContentType: str, Body: bytes, Accept: str = "*/*") -> Any:
+    def invoke_endpoint(
+        self, EndpointName: str, ContentType: str, Body: bytes, InferenceId: str, Accept: str = "*/*"
+    ) -> Any:
         if EndpointName not in self.sagemaker.endpoints:
             message = f"Endpoint {EndpointName} of account 123456789012 not found."
             raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "InvokeEndpoint")

@@ -39,7 +39,9 @@ class Runtime:
         self.model = inference.model_fn(str(model_dir))
         self.refuses = True
 
-    def invoke_endpoint(self, EndpointName: str, ContentType: str, Body: bytes, Accept: str = "*/*") -> Any:
+    def invoke_endpoint(
+        self, EndpointName: str, ContentType: str, Body: bytes, InferenceId: str, Accept: str = "*/*"
+    ) -> Any:
         response = inference.transform_fn(self.model, Body, ContentType, Accept)
         if response.status_code == 200 or not self.refuses:
             return {"Body": io.BytesIO(response.get_data())}

@@ -145,8 +145,10 @@ def test_every_setting_refuses_values_of_other_types(setting: Any) -> None:
         ),
         (
             {"drift_monitoring": True},
-            "drift_monitoring is True, allowed is false unless factory.endpoint_mode is realtime and "
-            "factory.data_capture_percent above 0",
+            (
+                "drift_monitoring is True, allowed is false unless factory.endpoint_mode is realtime and "
+                "factory.data_capture_percent above 0"
+            ),
         ),
         ({"drift_monitoring": True, "endpoint_mode": "realtime"}, "and factory.data_capture_percent above 0"),
         (
