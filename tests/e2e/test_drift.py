@@ -30,7 +30,8 @@ WINDOWS = 20
 ROWS = 200
 BATCH = 50
 DEMANDS = Demands(minimum_rows=ROWS, smallest_statistic=0.1)
-NAMES = load_spec().request_schema().names
+SCHEMA = load_spec().request_schema()
+NAMES = SCHEMA.names
 CAPTURED = f"captured/{NAME}-production/AllTraffic/"
 
 
@@ -174,12 +175,12 @@ def test_unshifted_inputs_start_no_retraining_in_20_windows(
     assert set(published()) == {0.0}
     assert by_drift() == []
     # The same captures as twenty windows, by the function that the scheduled job runs.
-    schema, requests = load_spec().request_schema(), len(lines) // WINDOWS
+    requests = len(lines) // WINDOWS
     for number in range(WINDOWS):
         window = lines[number * requests : (number + 1) * requests]
-        live = read_captures([("captured", window)], schema, maximum_rows=10_000)
+        live = read_captures([("captured", window)], SCHEMA, maximum_rows=10_000)
         assert (live.refused, live.unreadable) == (0, 0)
-        comparison = examine(schema, training, live, DEMANDS)
+        comparison = examine(SCHEMA, training, live, DEMANDS)
         assert comparison is not None
         assert comparison.drifted == []
 
