@@ -11,7 +11,7 @@ from ml_code.run_pipeline import SAMPLE_DATA
 from ml_code.spec import load_spec
 from operations.factory import PROJECT, Factory, OperationError, deployed_factory, mlflow_url, registry, run
 
-FILES = ("verification.json", "verification.png")
+FILES = ("verification.json", "verification.png", "verification.html")
 
 
 def invoke_once(factory: Factory) -> str:

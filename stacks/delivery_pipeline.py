@@ -55,7 +55,9 @@ class DeliveryPipeline(Construct):
                 TRIGGER_REASON=f"#{{variables.{TRIGGER_REASON}}}",
                 DATA_PREFIX=f"#{{variables.{_DATA_PREFIX}}}",
             ),
-            "Staging": _build_action("Deploy", deployments["staging"], MODEL_VERSION=_MODEL_VERSION),
+            "Staging": _build_action(
+                "Deploy", deployments["staging"], namespace="Staging", MODEL_VERSION=_MODEL_VERSION
+            ),
             "Approval": _approval_action(),
             "Production": _build_action(
                 "Deploy",
@@ -144,5 +146,8 @@ def _approval_action() -> _Action:
     return _Action(
         name="Approve",
         action_type_id=_type("Approval", "Manual"),
-        configuration={"CustomData": f"Put model version {_MODEL_VERSION} into production?"},
+        configuration={
+            "CustomData": f"Put model version {_MODEL_VERSION} into production?",
+            "ExternalEntityLink": "#{Staging.VERIFICATION_URL}",
+        },
     )

@@ -1,7 +1,7 @@
 """Proves what an endpoint serves: `python -m ml_code.serving.verify --model models:/NAME/3`.
 
-Invokes it on held-out rows, compares the answers with the truth, and writes verification.json and
-verification.png, which the model version's MLflow run keeps too.
+Invokes it on held-out rows, compares the answers with the truth, and writes verification.json, .png and .html,
+which the model version's MLflow run keeps too.
 """
 
 import json
@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from ml_code.serving import registry
 from ml_code.serving.arguments import parse_model_uri
 from ml_code.serving.environment import VerifySettings, read_settings
+from ml_code.serving.link import report_url, write_link
 from ml_code.serving.probe import Answers, VerificationError, ask, check_refusals, percentiles_ms
 from ml_code.serving.quality import measure
 from ml_code.serving.registry import RegisteredVersion, RegistryError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 REPORT = Path("verification.json")
 FIGURE = Path("verification.png")
+PAGE = Path("verification.html")
 
 
 def report(
@@ -54,6 +56,9 @@ def report(
         "model_version": version.version,
         "run_id": version.run_id,
         "commit": version.commit,
+        "data_sha256": version.data_sha256,
+        "execution_arn": version.execution_arn,
+        "code_uri": version.code_uri,
         "endpoint": settings.endpoint_name,
         "stage": settings.stage,
         "verified_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -83,11 +88,16 @@ def verify_version(
     REPORT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
     from ml_code.serving.figure import draw  # matplotlib takes a second to import
+    from ml_code.serving.page import write_page
 
     draw(FIGURE, result=result, samples=samples, answers=answers)
-    for path in (REPORT, FIGURE):
-        client.log_artifact(version.run_id, str(path), f"verification/{settings.stage}")
-    print(f"{REPORT} and {FIGURE} are in MLflow run {version.run_id} under verification/{settings.stage}")
+    write_page(PAGE, result=result, samples=samples, answers=answers, picture=FIGURE)
+    folder = f"verification/{settings.stage}"
+    for path in (REPORT, FIGURE, PAGE):
+        client.log_artifact(version.run_id, str(path), folder)
+    url = report_url(client, version.run_id, f"{folder}/{PAGE}", settings.mlflow_tracking_uri)
+    write_link(url)
+    print(f"{REPORT}, {FIGURE} and {PAGE} are in MLflow run {version.run_id} under {folder}: {url}")
     return result
 
 

@@ -150,6 +150,7 @@ class World:
         self.experiment = self.client.create_experiment("digits", artifact_location=str(folder / "runs"))
         self.client.create_registered_model(spec.name)
         monkeypatch.setattr(boto3, "client", self.aws.client)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
         monkeypatch.setattr(time, "sleep", lambda seconds: None)
         monkeypatch.setattr(figure, "draw", lambda path, **_: path.write_bytes(b"picture"))
         monkeypatch.chdir(folder)

@@ -4,8 +4,10 @@ import io
 import json
 import pickle
 import shutil
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -17,6 +19,9 @@ from sklearn.linear_model import LogisticRegression
 
 from ml_code.serving import inference, probe, registry, verify
 from ml_code.serving.figure import image_shape
+from ml_code.serving.link import report_url, write_link
+from ml_code.serving.page import LINEAGE, write_page
+from ml_code.serving.samples import Samples
 from ml_code.spec import load_spec
 
 SPEC = load_spec(Path(__file__).with_name("digits.yaml"))
@@ -88,6 +93,7 @@ def world(empty_registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     shutil.copy(empty_registry, tmp_path)
     world = World(tmp_path)
     monkeypatch.setattr(boto3, "client", lambda service: world.runtime)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setattr(sys, "argv", ["verify", "--model", "models:/digits/1"])
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.setenv("ENDPOINT_NAME", "model-factory-staging")
@@ -107,7 +113,7 @@ def test_good_endpoint_is_verified_and_the_proof_kept(
     assert 0 < result["latency"]["p50_ms"] <= result["latency"]["p95_ms"] <= result["latency"]["p99_ms"]
     assert (tmp_path / "verification.png").read_bytes().startswith(b"\x89PNG")
     kept = {file.path for file in world.client.list_artifacts(world.run_id, "verification/staging")}
-    assert kept == {"verification/staging/verification.json", "verification/staging/verification.png"}
+    assert kept == {f"verification/staging/verification.{kind}" for kind in ("json", "png", "html")}
     assert world.run_id in capsys.readouterr().out
 
 
@@ -164,3 +170,53 @@ def test_pixels_in_reading_order_are_an_image() -> None:
     assert image_shape(PIXELS[1:]) is None
     assert image_shape(list(reversed(PIXELS))) is None
     assert image_shape(["width", "height"]) is None
+
+
+def test_page_shows_what_was_measured_and_where_it_came_from(world: World, tmp_path: Path) -> None:
+    verify.main()
+    page = (tmp_path / "verification.html").read_text()
+    assert len(page) < 400_000
+    for shown in ("1.0000", "passed", "data:image/png;base64,", world.run_id, "c0ffee00", "p99_ms"):
+        assert shown in page
+    assert "<script" not in page
+    assert "http:" not in page and "https:" not in page, "it must need nothing from elsewhere"
+
+
+def test_page_takes_hostile_data_for_text(tmp_path: Path) -> None:
+    evil = '<script>alert("x")</script>'
+    samples = Samples(pd.DataFrame({evil: [1.0, 2.0], "height": [3.0, 4.0]}), np.asarray([evil, "b"]))
+    answers = probe.Answers(["b", "b"], [0.9, 0.8], [1.0])
+    facts = dict.fromkeys(LINEAGE, evil)
+    numbers = {"passed": False, "metric": "accuracy", "value": 0.5, "threshold": 0.9, "n": 2}
+    result = {**facts, **numbers, "mistakes": [1], "latency": {evil: evil}}
+    path = tmp_path / "page.html"
+    write_page(path, result=result, samples=samples, answers=answers, picture=tmp_path / "none.png")
+    page = path.read_text()
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") > 5
+    assert 'class="wrong">b</td>' in page
+
+
+def test_a_report_in_s3_opens_in_the_console(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Client:
+        def get_run(self, run_id: str) -> Any:
+            return SimpleNamespace(info=SimpleNamespace(artifact_uri=uri, experiment_id="7"))
+
+    client: Any = Client()
+    uri = "s3://artifacts/mlflow/7/r1/artifacts"
+    url = report_url(client, "r1", "verification/staging/verification.html", "arn:app")
+    assert url == (
+        "https://eu-central-1.console.aws.amazon.com/s3/object/artifacts?region=eu-central-1"
+        "&prefix=mlflow%2F7%2Fr1%2Fartifacts%2Fverification%2Fstaging%2Fverification.html"
+    )
+    uri = "mlflow-artifacts:/7/r1/artifacts"
+    assert report_url(client, "r1", "x.html", "http://mlflow") == (
+        "http://mlflow#/experiments/7/runs/r1/artifacts/x.html"
+    )
+    write_link("https://x?a=1&b='2'")
+    read = subprocess.run(
+        ["sh", "-c", '. ./release-result.env; printf %s "$VERIFICATION_URL"'],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    assert read.stdout.decode() == "https://x?a=1&b='2'"
