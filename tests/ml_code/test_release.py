@@ -289,6 +289,22 @@ def test_a_version_whose_files_are_gone_touches_no_endpoint(
     assert world.aws.sagemaker.names == ([], [], {})
 
 
+def test_an_unknown_alias_says_what_there_is(world: World) -> None:
+    world.register()
+    settings = read_settings(ReleaseSettings, world.environment)
+    with pytest.raises(RegistryError, match=r"@nowhere is not in the registry: digits has versions \[1\]"):
+        release.release("models:/digits@nowhere", settings, world.spec)
+
+
+def test_an_endpoint_that_somebody_deleted_is_made_again(world: World) -> None:
+    world.release(world.register())
+    sagemaker = world.aws.sagemaker
+    sagemaker.delete_endpoint("factory-production")
+    world.release(world.register())
+    assert sagemaker.tags["model-version"] == "2"
+    assert list(sagemaker.endpoints) == ["factory-production"]
+
+
 def test_an_endpoint_of_the_other_mode_is_left_alone(world: World) -> None:
     world.release(world.register())
     for config in world.aws.sagemaker.configs.values():

@@ -1,11 +1,13 @@
 from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from ml_code.serving.history import Period, Promotion
 from operations.factory import OperationError
 from operations.history import rows
-from operations.rollback import choose
+from operations.rollback import check_archive, check_endpoint, choose
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -71,3 +73,25 @@ def test_history_says_from_when_to_when_by_whom_and_why() -> None:
     assert newest == ("1", "2026-11-24 14:00:00", "now", "c0ffee00c0ff", "0.97", "user/ann", "rollback")
     assert oldest[1:3] == ("2026-11-24 12:00:00", "2026-11-24 13:00:00")
     assert oldest[5:] == ("user/bob", "delivery")
+
+
+def stub(service: str, monkeypatch: pytest.MonkeyPatch) -> Stubber:
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
+    client = boto3.client(service, region_name="us-east-1", **keys)
+    monkeypatch.setattr(boto3, "client", lambda name: client)
+    return Stubber(client)
+
+
+def test_a_version_whose_files_are_gone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    (period,) = periods("1")
+    with stub("s3", monkeypatch) as s3:
+        s3.add_client_error("head_object", "404")
+        with pytest.raises(OperationError, match=r"version 1 are gone \(s3://artifacts/1\).*TO=VERSION"):
+            check_archive(period)
+
+
+def test_an_endpoint_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with stub("sagemaker", monkeypatch) as sagemaker:
+        sagemaker.add_client_error("describe_endpoint", "ValidationException", 'Could not find endpoint "x".')
+        with pytest.raises(OperationError, match=r"factory-production does not exist.*make run"):
+            check_endpoint("factory-production")
