@@ -86,7 +86,7 @@ class FactoryConfig:
     drift_monitoring: bool = False
     drift_window_minutes: int = 60
     drift_minimum_rows: int = 200
-    drift_threshold_percent: int = 10
+    drift_threshold_percent: int = 20
     monitoring: bool = True
     notification_email: str = ""
     monthly_budget_usd: int = 0

@@ -22,14 +22,15 @@ from ml_code.serving.samples import TEST_DATA
 from ml_code.spec import load_spec
 from ml_code.steps import tracking
 from operations.factory import deployed_factory, registry
+from stacks.config import FactoryConfig
 from tests.e2e.conftest import NAME, Workspace, invoke, running
 
 pytestmark = pytest.mark.e2e
 
 WINDOWS = 20
-ROWS = 200
+ROWS = FactoryConfig().drift_minimum_rows
 BATCH = 50
-DEMANDS = Demands(minimum_rows=ROWS, smallest_statistic=0.1)
+DEMANDS = Demands(minimum_rows=ROWS, smallest_statistic=FactoryConfig().drift_threshold_percent / 100)
 SCHEMA = load_spec().request_schema()
 NAMES = SCHEMA.names
 CAPTURED = f"captured/{NAME}-production/AllTraffic/"

@@ -81,7 +81,7 @@ def test_the_settings_reach_the_job(synthesise: Synthesise) -> None:
         "rate(15 minutes)",
     )
     found = arguments(factory)
-    assert (found["--minimum-rows"], found["--smallest-statistic"]) == ("1000", "0.2")
+    assert (found["--minimum-rows"], found["--smallest-statistic"]) == ("1000", "0.1")
     bucket = f"s3://model-factory-artifacts-{ACCOUNT}-{REGION}"
     assert found["--captured-uri"] == f"{bucket}/captured/model-factory-production/AllTraffic/"
     assert found["--reports-uri"] == f"{bucket}/monitoring/model-factory-production/"

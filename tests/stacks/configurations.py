@@ -116,7 +116,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
         "network": "own",
         "drift_window_minutes": 15,
         "drift_minimum_rows": 1000,
-        "drift_threshold_percent": 20,
+        "drift_threshold_percent": 10,
     },
     "drift-untold": {**DRIFT, "monitoring": False, "stage": "prod"},
     "told": {"notification_email": "ops@example.com", "monthly_budget_usd": 50},
