@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ml_code.monitoring.capture import read_captures
 from ml_code.monitoring.report import Demands
 from ml_code.monitoring.window import examine
+from ml_code.serving.probe import INFERENCE_ID
 from ml_code.serving.samples import TEST_DATA
 from ml_code.spec import load_spec
 from ml_code.steps import tracking
@@ -72,12 +73,13 @@ def sample(rows: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
 
 
 def captured_lines() -> list[bytes]:
+    """Without those of the verification."""
     bucket = deployed_factory().output("ArtifactBucketName")
     s3 = boto3.client("s3")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=CAPTURED)
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
     bodies = [s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
-    return [line for body in bodies for line in body.splitlines()]
+    return [line for body in bodies for line in body.splitlines() if INFERENCE_ID.encode() not in line]
 
 
 def published() -> list[float]:
