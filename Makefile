@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 CDK_FLAGS := --require-approval never --no-notices
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test test-all lint unit e2e e2e-more bench bench-serving bench-synth snapshot clean
+.PHONY: help install demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test test-all lint unit unit-options unit-others e2e e2e-more bench bench-serving bench-synth snapshot clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -85,8 +85,15 @@ lint: install
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+# Side by side: the options compute, the others mostly wait.
 unit: install
-	@$(BIN)/python -m pytest tests/stacks tests/ml_code tests/options tests/localaws tests/operations
+	@$(MAKE) --no-print-directory -j2 unit-options unit-others
+
+unit-options:
+	@$(BIN)/python -m pytest tests/options
+
+unit-others:
+	@$(BIN)/python -m pytest tests/stacks tests/ml_code tests/localaws tests/operations
 
 e2e: install
 	@$(BIN)/python -m pytest tests/e2e/test_factory.py

@@ -5,7 +5,6 @@ that of the first: MLflow on Fargate in a VPC of its own, a key of its own, a sc
 """
 
 import csv
-import json
 import subprocess
 import sys
 import threading
@@ -29,7 +28,7 @@ from tests.e2e.conftest import NAME, PROJECT, Workspace, invoke, running
 pytestmark = pytest.mark.e2e
 NEIGHBOUR = f"{NAME}-eu"
 REPOSITORY = "acme/digits"
-GUARDED = {
+GUARDED: dict[str, Any] = {
     "stage": "prod",
     "encryption": "customer",
     "source": "github",
@@ -38,7 +37,7 @@ GUARDED = {
     "trigger_on_new_data": True,
     "new_data_quiet_seconds": 10,
 }
-BESIDE = {
+BESIDE: dict[str, Any] = {
     "name": NEIGHBOUR,
     "encryption": "customer",
     "mlflow": "fargate",
@@ -63,13 +62,6 @@ class Factories:
         return self.guarded.run("git", "rev-parse", "HEAD").strip()
 
 
-def configure(workspace: Workspace, settings: dict[str, Any]) -> None:
-    path = workspace.directory / "cdk.json"
-    document = json.loads(path.read_text())
-    document["context"]["factory"].update(settings)
-    path.write_text(json.dumps(document, indent=2))
-
-
 def eventually(what: str, look: Callable[[], Any], seconds: float = 120) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -89,8 +81,8 @@ def factories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Factories]:
         guarded.run("git", "commit", "--quiet", "--all", "--message", "Train little")
         guarded.run("git", "clone", "--quiet", str(guarded.directory), str(folder / NEIGHBOUR))
         beside = Workspace(folder / NEIGHBOUR, guarded.port)
-        configure(guarded, GUARDED)
-        configure(beside, BESIDE)
+        guarded.configure(**GUARDED)
+        beside.configure(**BESIDE)
         waiting = {"version": 0.2, "phases": {"build": {"commands": ["sleep 600"]}}}
         (beside.directory / "codebuild-buildspec.yml").write_text(yaml.safe_dump(waiting))
         provider = folder / "provider"
