@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
@@ -20,7 +21,7 @@ from mlflow import MlflowClient
 from ml_code.serving import history, registry
 from operations.factory import deploy_environment, deployed_factory
 from operations.factory import registry as connect
-from tests.e2e.conftest import NAME, Workspace, running
+from tests.e2e.conftest import NAME, Workspace, invoke, running
 from tests.e2e.load import Load
 
 pytestmark = pytest.mark.e2e
@@ -72,9 +73,11 @@ def register(client: MlflowClient, folder: Path, *, is_good: bool = True) -> str
     return str(client.create_model_version(MODEL, source, run_id=first.run_id, tags=kept).version)
 
 
-def command(workspace: Workspace, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A module of the clone, with what the Production deployment is told."""
-    environment = os.environ | deploy_environment(deployed_factory(), "production")
+def command(
+    workspace: Workspace, *arguments: str, stage: str = "production"
+) -> subprocess.CompletedProcess[str]:
+    """A module of the clone, with what the deployment to the stage is told."""
+    environment = os.environ | deploy_environment(deployed_factory(), stage)
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=workspace.directory,
@@ -86,12 +89,12 @@ def command(workspace: Workspace, *arguments: str) -> subprocess.CompletedProces
     )
 
 
-def leftovers() -> list[str]:
-    """Models and configurations of production that it does not use."""
+def leftovers(endpoint: str = ENDPOINT) -> list[str]:
+    """Models and configurations of an endpoint that it does not use."""
     sagemaker = boto3.client("sagemaker")
-    used = sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"]
-    models = [found["ModelName"] for found in sagemaker.list_models(NameContains=ENDPOINT)["Models"]]
-    configs = sagemaker.list_endpoint_configs(NameContains=ENDPOINT)["EndpointConfigs"]
+    used = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    models = [found["ModelName"] for found in sagemaker.list_models(NameContains=endpoint)["Models"]]
+    configs = sagemaker.list_endpoint_configs(NameContains=endpoint)["EndpointConfigs"]
     return [name for name in models + [found["EndpointConfigName"] for found in configs] if name != used]
 
 
@@ -109,31 +112,56 @@ def assert_nothing_was_lost(load: Load, before: str, after: str) -> None:
     assert 0 < first_new < last_old < len(versions) - 1, "the answers never came from both"
 
 
+def test_the_approval_links_the_report_of_staging(factory: Workspace) -> None:
+    actions = boto3.client("codepipeline").list_action_executions(pipelineName=NAME)["actionExecutionDetails"]
+    (approval,) = [action for action in actions if action["stageName"] == "Approval"]
+    link = urlsplit(approval["input"]["resolvedConfiguration"]["ExternalEntityLink"])
+    bucket, key = link.path.rpartition("/")[2], parse_qs(link.query)["prefix"][0]
+    page = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    assert page.startswith("<!doctype html>")
+    assert f"{NAME}-staging" in page
+
+
+def test_serverless_staging_serves_the_old_version_again_when_a_new_one_fails(
+    factory: Workspace, client: MlflowClient, tmp_path: Path
+) -> None:
+    bad = register(client, tmp_path, is_good=False)
+    released = command(factory, "ml_code.serving.release", "--version", bad, stage="staging")
+    assert released.returncode == 1, released.stdout
+    reason = released.stdout.strip().splitlines()[-1]
+    assert "below the gate" in reason
+    assert f"{NAME}-staging-v1-" in reason
+    assert invoke("staging")["model_version"] == "1"
+    assert leftovers(f"{NAME}-staging") == []
+    client.delete_model_version(MODEL, bad)
+
+
 def test_an_update_under_load_loses_no_request(
     factory: Workspace, client: MlflowClient, rows: list[str], tmp_path: Path
 ) -> None:
-    assert register(client, tmp_path) == "2"
+    second = register(client, tmp_path)
     with Load(ENDPOINT, rows, RATE) as load:
-        released = command(factory, "ml_code.serving.release", "--version", "2")
+        released = command(factory, "ml_code.serving.release", "--version", second)
     assert released.returncode == 0, released.stdout
-    assert_nothing_was_lost(load, "1", "2")
-    assert production(client) == "2"
+    assert_nothing_was_lost(load, "1", second)
+    assert production(client) == second
     assert leftovers() == []
 
 
 def test_a_rollback_under_load_loses_no_request_and_is_in_the_history(
     factory: Workspace, client: MlflowClient, rows: list[str]
 ) -> None:
+    second = production(client)
     with Load(ENDPOINT, rows, RATE) as load:
         rolled_back = command(factory, "operations.rollback")
     assert rolled_back.returncode == 0, rolled_back.stdout
-    assert_nothing_was_lost(load, "2", "1")
+    assert_nothing_was_lost(load, second, "1")
     assert production(client) == "1"
     assert leftovers() == []
     periods = history.read(client, MODEL)
     assert [(period.version, period.promotion.reason) for period in periods] == [
         ("1", "delivery"),
-        ("2", "by hand"),
+        (second, "by hand"),
         ("1", "rollback"),
     ]
     assert all(period.promotion.approved_by.startswith("arn:aws:") for period in periods)
