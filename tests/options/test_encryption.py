@@ -104,6 +104,7 @@ def test_roles_use_the_key_through_s3_only(encrypted: Synthesised, key_arn: str)
             found.setdefault(role, set()).add(statement["Sid"])
     readers, writers = {"DecryptObjects"}, {"DecryptObjects", "EncryptObjects"}
     assert found == {
+        "Batch": writers,
         "DeliveryBuild": writers,
         "DeliveryDeployproduction": writers,
         "DeliveryDeploystaging": writers,
@@ -117,9 +118,9 @@ def test_roles_use_the_key_through_s3_only(encrypted: Synthesised, key_arn: str)
 
 def test_only_jobs_let_the_key_out_and_only_to_aws(encrypted: Synthesised) -> None:
     grants = [(role, each) for role, each in key_statements(encrypted) if "kms:CreateGrant" in each["Action"]]
-    ((role, statement),) = grants
-    assert role == "TrainingJob"
-    assert statement["Condition"] == {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    assert {role for role, _ in grants} == {"Batch", "TrainingJob"}
+    for _, statement in grants:
+        assert statement["Condition"] == {"Bool": {"kms:GrantIsForAWSResource": "true"}}
 
 
 def test_prod_keeps_the_key_of_the_data_that_it_keeps(synthesise: Synthesise) -> None:

@@ -85,6 +85,7 @@ def test_services_may_attach_interfaces_to_these_subnets_only(networked: Synthes
         (policy, each) for policy, each in networked.statements() if each.get("Sid") == "MakeInterfaces"
     ]
     assert {policy.split("Role")[0] for policy, _ in statements} == {
+        "Batch",
         "DeliveryBuild",
         "DeliveryDeployproduction",
         "DeliveryDeploystaging",
