@@ -22,6 +22,7 @@ from ml_code.serving.probe import INFERENCE_ID
 from ml_code.serving.samples import TEST_DATA
 from ml_code.spec import load_spec
 from ml_code.steps import tracking
+from operations.audit import left_of
 from operations.factory import deployed_factory, registry
 from stacks.config import FactoryConfig
 from tests.e2e.conftest import NAME, Workspace, invoke, running
@@ -215,3 +216,8 @@ def test_shifted_inputs_start_one_retraining_that_names_the_features(
     runs = registry(deployed_factory()).search_runs([experiment.experiment_id])
     results = [run.data.tags["result"] for run in runs]
     assert any("3 features drifted: " in result for result in results), results
+
+
+def test_a_destroy_amid_the_retraining_leaves_nothing(factory: Workspace) -> None:
+    factory.cdk("destroy", "--force")
+    assert left_of(NAME) == []
