@@ -88,6 +88,7 @@ def test_failing_requests_roll_an_update_back(local: Any, wait_until: Wait) -> N
     assert described_metric["metricStat"]["metric"]["dimensions"]["EndpointName"] == endpoint
     assert described_metric["metricStat"]["period"] == 60
     wait_until(lambda: state(local, alarm)["StateValue"] == "OK")  # the errors have stopped
+    local.client("cloudwatch").delete_alarms(AlarmNames=[alarm])
     local.client().delete_endpoint(EndpointName=endpoint)
 
 
