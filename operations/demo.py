@@ -69,7 +69,7 @@ def main() -> None:
         console.print(f"[red]{error}[/]")
         sys.exit(1)
     timeline.print()
-    console.print(f"Left for you in {OUTPUT.name}/: verification.png, verification.json, demo.log")
+    console.print(f"Left for you in {OUTPUT.name}/: verification.png, .html and .json, demo.log")
 
 
 def tour(console: Console, timeline: Timeline) -> None:
