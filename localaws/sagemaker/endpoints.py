@@ -49,7 +49,7 @@ class Endpoints:
             endpoint = self._endpoints[name] = Endpoint(name, arn, request["EndpointConfigName"])
         endpoint.deployment_config = config
         self._sagemaker.tags.set(arn, request.get("Tags", []))
-        self._deploy(endpoint, variant, None)
+        self._deployment(endpoint, variant, None).start()
         return {"EndpointArn": arn}
 
     def update_endpoint(self, request: Json) -> Json:
@@ -118,9 +118,6 @@ class Endpoints:
         config = self._sagemaker.endpoint_configs.get(config_name)
         model = self._sagemaker.models.get(config["ProductionVariants"][0]["ModelName"])
         return Variant(self._sagemaker.host, endpoint=endpoint, config=config, model=model)
-
-    def _deploy(self, endpoint: Endpoint, variant: Variant, config: Json | None) -> None:
-        self._deployment(endpoint, variant, config).start()
 
     def _deployment(self, endpoint: Endpoint, variant: Variant, config: Json | None) -> Deployment:
         account = self._sagemaker.account

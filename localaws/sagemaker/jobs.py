@@ -14,12 +14,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localaws import kms, network
 from localaws.logs import LogWriter
 from localaws.sagemaker.container import CommandNotFound, Container, Host, RunningProcess, wait
-from localaws.sagemaker.listing import now
+from localaws.sagemaker.listing import now, page
 from localaws.sagemaker.storage import NoObjects, download_prefix
 from localaws.service import Json, ServiceError
 
 if TYPE_CHECKING:
     from localaws.account import Credentials
+    from localaws.sagemaker.service import SageMaker
 
 LOG = logging.getLogger("localaws.sagemaker")
 ENDED = ("Completed", "Failed", "Stopped")
@@ -225,6 +226,16 @@ class JobTable:
     def all(self) -> list[Any]:
         with self._lock:
             return list(self._jobs.values())
+
+    def launch(self, sagemaker: "SageMaker", job: Job) -> None:
+        self.add(job)
+        sagemaker.tags.set(job.arn, job.request.get("Tags", []))
+        job.start(sagemaker.job_ended)
+
+    def page(self, request: Json, summaries: Sequence[Json]) -> Json:
+        """One page of a List response."""
+        kind = self._kind.api_name
+        return page(request, summaries, member=f"{kind}Summaries", name=f"{kind}Name", status=f"{kind}Status")
 
 
 def refuse_members(request: Json, allowed: set[str], operation: str) -> None:

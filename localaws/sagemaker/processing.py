@@ -17,7 +17,7 @@ from localaws.sagemaker.jobs import (
     refuse_members,
     refuse_values,
 )
-from localaws.sagemaker.listing import now, page, pick
+from localaws.sagemaker.listing import now, pick
 from localaws.sagemaker.storage import upload_directory
 from localaws.service import Json, ServiceError
 
@@ -115,9 +115,7 @@ class Processing:
     def create_processing_job(self, request: Json) -> Json:
         _check(request)
         job = ProcessingJob(self._sagemaker.host, request)
-        self.table.add(job)
-        self._sagemaker.tags.set(job.arn, request.get("Tags", []))
-        job.start(self._sagemaker.job_ended)
+        self.table.launch(self._sagemaker, job)
         return {"ProcessingJobArn": job.arn}
 
     def describe_processing_job(self, request: Json) -> Json:
@@ -132,13 +130,7 @@ class Processing:
         members = ("ProcessingJobName", "ProcessingJobArn", "CreationTime", "LastModifiedTime")
         more = ("ProcessingJobStatus", "ProcessingEndTime", "FailureReason", "ExitMessage")
         summaries = [pick(job.describe(), *members, *more) for job in self.table.all()]
-        return page(
-            request,
-            summaries,
-            member="ProcessingJobSummaries",
-            name="ProcessingJobName",
-            status="ProcessingJobStatus",
-        )
+        return self.table.page(request, summaries)
 
 
 def _check(request: Json) -> None:

@@ -23,7 +23,7 @@ from localaws.sagemaker.jobs import (
     refuse_members,
     refuse_values,
 )
-from localaws.sagemaker.listing import now, page, pick
+from localaws.sagemaker.listing import now, pick
 from localaws.sagemaker.storage import download_file, pack, unpack, upload_file
 from localaws.service import Json, ServiceError
 
@@ -310,9 +310,7 @@ class Training:
         """Starts a job; tuning jobs start theirs here as well."""
         check(request)
         job = TrainingJob(self._sagemaker.host, request, tuning_job_arn=tuning_job_arn)
-        self.table.add(job)
-        self._sagemaker.tags.set(job.arn, request.get("Tags", []))
-        job.start(self._sagemaker.job_ended)
+        self.table.launch(self._sagemaker, job)
         return job
 
     def describe_training_job(self, request: Json) -> Json:
@@ -327,13 +325,7 @@ class Training:
         members = ("TrainingJobName", "TrainingJobArn", "CreationTime", "LastModifiedTime")
         more = ("TrainingEndTime", "TrainingJobStatus", "SecondaryStatus")
         summaries = [pick(job.describe(), *members, *more) for job in self.table.all()]
-        return page(
-            request,
-            summaries,
-            member="TrainingJobSummaries",
-            name="TrainingJobName",
-            status="TrainingJobStatus",
-        )
+        return self.table.page(request, summaries)
 
 
 def check(request: Json) -> None:

@@ -21,7 +21,7 @@ from localaws.sagemaker.jobs import (
     refuse_members,
     refuse_values,
 )
-from localaws.sagemaker.listing import now, page, pick
+from localaws.sagemaker.listing import now, pick
 from localaws.sagemaker.model_server import ModelServer, NotServing, PingFailed
 from localaws.sagemaker.storage import list_prefix, split_uri
 from localaws.sagemaker.transform_data import MEGABYTE, RecordTooLarge, assemble, batches
@@ -185,9 +185,7 @@ class Transform:
         _check(request)
         model = self._sagemaker.models.get(request["ModelName"])
         job = TransformJob(self._sagemaker.host, request, model)
-        self.table.add(job)
-        self._sagemaker.tags.set(job.arn, request.get("Tags", []))
-        job.start(self._sagemaker.job_ended)
+        self.table.launch(self._sagemaker, job)
         return {"TransformJobArn": job.arn}
 
     def describe_transform_job(self, request: Json) -> Json:
@@ -202,13 +200,7 @@ class Transform:
         members = ("TransformJobName", "TransformJobArn", "CreationTime", "LastModifiedTime")
         more = ("TransformJobStatus", "TransformEndTime", "FailureReason")
         summaries = [pick(job.describe(), *members, *more) for job in self.table.all()]
-        return page(
-            request,
-            summaries,
-            member="TransformJobSummaries",
-            name="TransformJobName",
-            status="TransformJobStatus",
-        )
+        return self.table.page(request, summaries)
 
 
 def _check(request: Json) -> None:

@@ -292,13 +292,7 @@ class Tuning:
             )
             config = described["HyperParameterTuningJobConfig"]
             summaries.append(summary | pick(config, "Strategy", "ResourceLimits"))
-        return page(
-            request,
-            summaries,
-            member="HyperParameterTuningJobSummaries",
-            name="HyperParameterTuningJobName",
-            status="HyperParameterTuningJobStatus",
-        )
+        return self.table.page(request, summaries)
 
     def list_training_jobs_for_hyper_parameter_tuning_job(self, request: Json) -> Json:
         job = self.job(request)

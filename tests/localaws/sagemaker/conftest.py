@@ -70,6 +70,21 @@ class Local:
                 tar.addfile(entry, io.BytesIO(data))
         return self.put(key, buffer.getvalue())
 
+    def create_model(self, name: str, archive: str, role: str = "") -> None:
+        """One that inference.py of the archive serves."""
+        self.client().create_model(
+            ModelName=name,
+            ExecutionRoleArn=role or self.role,
+            PrimaryContainer={
+                "Image": IMAGE,
+                "ModelDataUrl": archive,
+                "Environment": {
+                    "SAGEMAKER_PROGRAM": "inference.py",
+                    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+                },
+            },
+        )
+
     def processing_request(self, script: str, **changes: Any) -> dict[str, Any]:
         """A job that runs a Python program, with /opt/ml/processing/output/out going to S3."""
         name = f"job-{uuid.uuid4().hex[:8]}"

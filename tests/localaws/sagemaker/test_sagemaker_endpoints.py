@@ -167,18 +167,7 @@ def configuration(local: Any, word: str, *, inference: str = INFERENCE, serverle
     archive = local.archive(
         f"{name}/model.tar.gz", {"model.json": json.dumps(word), "code/inference.py": inference}
     )
-    local.client().create_model(
-        ModelName=name,
-        ExecutionRoleArn=local.role,
-        PrimaryContainer={
-            "Image": IMAGE,
-            "ModelDataUrl": archive,
-            "Environment": {
-                "SAGEMAKER_PROGRAM": "inference.py",
-                "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-            },
-        },
-    )
+    local.create_model(name, archive)
     create_config(local, name, name, serverless=serverless)
     return name
 

@@ -12,7 +12,6 @@ from botocore.exceptions import ClientError
 from localaws.sagemaker.transform_data import RecordTooLarge, assemble, batches
 
 from .conftest import BUCKET
-from .test_sagemaker_endpoints import IMAGE
 
 MODEL = """
 import os
@@ -146,18 +145,7 @@ def create_model(local: Any, *, source: str = MODEL, role: str = "") -> str:
     archive = local.archive(
         f"{name}/model.tar.gz", {"code/inference.py": source, "model.json": json.dumps(1)}
     )
-    local.client().create_model(
-        ModelName=name,
-        ExecutionRoleArn=role or local.role,
-        PrimaryContainer={
-            "Image": IMAGE,
-            "ModelDataUrl": archive,
-            "Environment": {
-                "SAGEMAKER_PROGRAM": "inference.py",
-                "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-            },
-        },
-    )
+    local.create_model(name, archive, role)
     return name
 
 
