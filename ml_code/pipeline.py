@@ -82,7 +82,7 @@ def pipeline_definition(spec: ModelSpec, settings: PipelineSettings) -> str:
 def monitor_definition(settings: PipelineSettings, monitor: MonitorSettings) -> str:
     """Of the pipeline that compares one window of live inputs with the training data."""
     with _sdk_environment(settings.region):
-        from ml_code.pipeline_steps import assemble_monitor
+        from ml_code.pipeline_monitor import assemble_monitor
 
         return json.dumps(json.loads(assemble_monitor(settings, monitor).definition()))
 

@@ -1,32 +1,14 @@
-"""The pipeline's steps in the words of the SageMaker SDK. Import through ml_code.pipeline."""
+"""The training pipeline's steps in the words of the SageMaker SDK. Import through ml_code.pipeline."""
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
-import boto3
-from sagemaker.core.network import NetworkConfig
 from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
-from sagemaker.core.processing import Processor
-from sagemaker.core.shapes import (
-    Channel,
-    CheckpointConfig,
-    DataSource,
-    OutputDataConfig,
-    ProcessingInput,
-    ProcessingOutput,
-    ProcessingS3Input,
-    ProcessingS3Output,
-    S3DataSource,
-)
+from sagemaker.core.shapes import Channel, CheckpointConfig, DataSource, OutputDataConfig, S3DataSource
 from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.core.workflow.parameters import ParameterString
-from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.core.workflow.properties import PropertyFile
-from sagemaker.mlops.workflow import steps as sdk_steps
 from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 from sagemaker.mlops.workflow.pipeline import Pipeline
@@ -35,48 +17,22 @@ from sagemaker.train.configs import Compute, Networking, StoppingCondition
 from sagemaker.train.model_trainer import ModelTrainer
 from sagemaker.train.tuner import HyperparameterTuner
 
-from ml_code.pipeline import MonitorSettings, PipelineSettings
+from ml_code.pipeline import PipelineSettings
+from ml_code.pipeline_jobs import CODE_URI, EXIT_MESSAGE_FILE, Jobs, without_warning
 from ml_code.spec import Choice, ContinuousRange, IntegerRange, ModelSpec
 
-CODE_URI = ParameterString("CodeUri")
 DATA_URI = ParameterString("DataUri")
 # What lies under DataUri, as a hash: new data is a new argument, which no cached result fits.
 DATA_VERSION = ParameterString("DataVersion")
 COMMIT_ID = ParameterString("CommitId")
 TRIGGER_REASON = ParameterString("TriggerReason", default_value="manual")
-# Of the monitoring pipeline.
-MODEL_VERSION = ParameterString("ModelVersion")
-RUN_ID = ParameterString("RunId")
-WINDOW_START = ParameterString("WindowStart")
-WINDOW_END = ParameterString("WindowEnd")
 
-INPUT = "/opt/ml/processing/input"
-OUTPUT = "/opt/ml/processing/output"
-# SageMaker shows the first kilobyte of this file as the job's ExitMessage.
-EXIT_MESSAGE_FILE = "/opt/ml/output/message"
 CHECKPOINTS = "/opt/ml/checkpoints"
 
 # The trainer's constructor asks IAM about a role without the form of an ARN, as a CDK token is.
 _SOME_ROLE_ARN = "arn:aws:iam::000000000000:role/replaced"
 
 EVALUATION = PropertyFile(name="Evaluation", output_name="evaluation", path="evaluation.json")
-
-
-class _OfflineBoto(boto3.Session):  # type: ignore[misc]
-    """Knows its region and makes no client: a definition calls nothing, and a client takes long to make."""
-
-    def client(self, *_: Any, **__: Any) -> None:
-        pass
-
-    def resource(self, *_: Any, **__: Any) -> None:
-        pass
-
-
-class _OfflineSession(PipelineSession):  # type: ignore[misc]
-    """Takes a role as it is: a token of the CDK is none that IAM could expand."""
-
-    def expand_role(self, role: str) -> str:
-        return role
 
 
 class _Tuner(HyperparameterTuner):  # type: ignore[misc]
@@ -91,113 +47,12 @@ class _Tuner(HyperparameterTuner):  # type: ignore[misc]
         return definition
 
 
-class _LocalClient:
-    """All that a processing step asks of the SDK's local client, which makes clients of AWS."""
-
-    def create_processing_job(self) -> None:
-        pass
-
-
-sdk_steps.LocalSagemakerClient = _LocalClient
-
-
 def assemble(spec: ModelSpec, settings: PipelineSettings) -> Pipeline:
-    with _without_warning():
+    with without_warning():
         return _Builder(spec, settings).pipeline()
 
 
-def assemble_monitor(settings: PipelineSettings, monitor: MonitorSettings) -> Pipeline:
-    with _without_warning():
-        return _MonitorBuilder(settings, monitor).pipeline()
-
-
-@contextmanager
-def _without_warning() -> Iterator[None]:
-    with warnings.catch_warnings():
-        # "no job being started": the very purpose here
-        warnings.filterwarnings("ignore", message="Running within a PipelineSession")
-        yield
-
-
-class _Jobs:
-    """What the jobs of every pipeline have in common."""
-
-    def __init__(self, settings: PipelineSettings) -> None:
-        self.settings = settings
-        self.session = _OfflineSession(
-            boto_session=_OfflineBoto(region_name=settings.region),
-            default_bucket=settings.artifact_bucket,
-        )
-        # Not the defaults that the SDK finds in files of the user's.
-        self.session.sagemaker_config = {}
-
-    def processing_step(
-        self,
-        name: str,
-        *,
-        module: str | None = None,
-        inputs: Mapping[str, Any],
-        outputs: Sequence[str],
-        arguments: Sequence[Any],
-        instance_type: str,
-        max_runtime_seconds: int,
-        instance_count: int = 1,
-        property_files: Sequence[PropertyFile] = (),
-        cache_config: CacheConfig | None = None,
-    ) -> ProcessingStep:
-        """A step that runs `module`, by default ml_code.steps.<name>; each input and output folder is an argument too."""
-        processor = Processor(
-            role=self.settings.role_arn,
-            image_uri=self.settings.image_uri,
-            instance_count=instance_count,
-            instance_type=instance_type,
-            entrypoint=["python3", f"{INPUT}/code/job.py", module or f"ml_code.steps.{name.lower()}"],
-            max_runtime_in_seconds=max_runtime_seconds,
-            # SageMaker writes with AWS's key for S3, whatever the bucket's own is, unless it is told.
-            output_kms_key=self.settings.kms_key_arn,
-            network_config=self.network_config(),
-            volume_kms_key=self.settings.kms_key_arn,
-            env={**self.environment(), "EXIT_MESSAGE_FILE": EXIT_MESSAGE_FILE},
-            tags=self.tags(),
-            sagemaker_session=self.session,
-        )
-        folders = [(f"--{key}-dir", f"{INPUT}/{key}") for key in inputs]
-        folders += [(f"--{key}-out", f"{OUTPUT}/{key}") for key in outputs]
-        step_args = processor.run(
-            inputs=[_input(key, uri) for key, uri in {"code": CODE_URI, **inputs}.items()],
-            outputs=[_output(key, self.run_uri(name.lower(), key)) for key in outputs],
-            arguments=[*(part for pair in folders for part in pair), *arguments],
-        )
-        return ProcessingStep(
-            name=name, step_args=step_args, property_files=list(property_files), cache_config=cache_config
-        )
-
-    def network_config(self) -> NetworkConfig | None:
-        if not self.settings.subnet_ids:
-            return None
-        return NetworkConfig(
-            subnets=self.settings.subnet_ids, security_group_ids=self.settings.security_group_ids
-        )
-
-    def environment(self) -> dict[str, str]:
-        return {
-            "AWS_DEFAULT_REGION": self.settings.region,
-            "MLFLOW_TRACKING_URI": self.settings.mlflow_tracking_uri,
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-        }
-
-    def tags(self) -> list[dict[str, str]]:
-        return [{"Key": key, "Value": value} for key, value in self.settings.tags.items()]
-
-    def run_uri_parts(self, *folders: str) -> list[Any]:
-        execution_id = ExecutionVariables.PIPELINE_EXECUTION_ID
-        return ["s3:/", self.settings.artifact_bucket, "runs", execution_id, *folders]
-
-    def run_uri(self, *folders: str) -> Join:
-        return Join(on="/", values=self.run_uri_parts(*folders))
-
-
-class _Builder(_Jobs):
+class _Builder(Jobs):
     def __init__(self, spec: ModelSpec, settings: PipelineSettings) -> None:
         super().__init__(settings)
         self.spec = spec
@@ -365,54 +220,6 @@ class _Builder(_Jobs):
             *("--commit", COMMIT_ID),
             *("--trigger-reason", TRIGGER_REASON),
         ]
-
-
-class _MonitorBuilder(_Jobs):
-    def __init__(self, settings: PipelineSettings, monitor: MonitorSettings) -> None:
-        super().__init__(settings)
-        self.monitor = monitor
-
-    def pipeline(self) -> Pipeline:
-        monitor = self.monitor
-        arguments = {
-            "endpoint-name": monitor.endpoint_name,
-            "model-version": MODEL_VERSION,
-            "run-id": RUN_ID,
-            "captured-uri": monitor.captured_uri,
-            "reports-uri": monitor.reports_uri,
-            "window-start": WINDOW_START,
-            "window-end": WINDOW_END,
-            "minimum-rows": str(monitor.minimum_rows),
-            "smallest-statistic": str(monitor.threshold_percent / 100),
-        }
-        compare = self.processing_step(
-            "Compare",
-            module="ml_code.monitoring.window",
-            inputs={},
-            outputs=(),
-            arguments=[word for name, value in arguments.items() for word in (f"--{name}", value)],
-            instance_type=self.settings.evaluate_instance_type,
-            max_runtime_seconds=self.settings.evaluate_max_runtime_seconds,
-        )
-        return Pipeline(
-            name=self.settings.pipeline_name,
-            parameters=[CODE_URI, MODEL_VERSION, RUN_ID, WINDOW_START, WINDOW_END],
-            steps=[compare],
-            sagemaker_session=self.session,
-            pipeline_experiment_config=None,
-        )
-
-
-def _input(name: str, uri: Any) -> ProcessingInput:
-    source = ProcessingS3Input(
-        s3_uri=uri, local_path=f"{INPUT}/{name}", s3_data_type="S3Prefix", s3_input_mode="File"
-    )
-    return ProcessingInput(input_name=name, s3_input=source)
-
-
-def _output(name: str, uri: Any) -> ProcessingOutput:
-    target = ProcessingS3Output(s3_uri=uri, local_path=f"{OUTPUT}/{name}", s3_upload_mode="EndOfJob")
-    return ProcessingOutput(output_name=name, s3_output=target)
 
 
 def _output_uri(step: ProcessingStep, name: str) -> Any:

@@ -160,7 +160,7 @@ def find_bad_rows(values: npt.NDArray[np.float64], schema: Schema) -> dict[int, 
     good = _allowed_cells(values, schema)
     positions = {int(row): int(np.argmin(good[row])) for row in np.flatnonzero(~good.all(axis=1))}
     return {
-        row: f"column {schema.names[position]!r}: {_not_allowed(schema.columns[position], values[row, position].item())}"
+        row: cell_fault(schema.columns[position], values[row, position].item())
         for row, position in positions.items()
     }
 
@@ -171,6 +171,10 @@ def _allowed_cells(values: npt.NDArray[np.float64], schema: Schema) -> npt.NDArr
         position = schema.names.index(name)
         good[:, position] &= values[:, position] % 1 == 0
     return good
+
+
+def cell_fault(column: Column, value: Any) -> str:
+    return f"column {column.name!r}: {_not_allowed(column, value)}"
 
 
 def _fault(column: Column, row: int, value: Any) -> str:

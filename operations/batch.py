@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
 
 from ml_code.serving import batch
 from ml_code.serving.batch import Batch, BatchError, BatchSettings, Scored
 from ml_code.spec import load_spec
+from operations import objects
 from operations.factory import Factory, OperationError, deploy_environment, deployed_factory, registry, run
 
 PREDICTIONS, BAD_ROWS = "predictions.csv", "bad_rows.csv"
@@ -24,7 +24,7 @@ SHOWN_BAD_ROWS = 5
 
 def plan(factory: Factory, settings: BatchSettings, source: str, version: str, instance_type: str) -> Batch:
     """Publishes the version's archive and, when the input is a file here, the input."""
-    from ml_code.serving import registry as versions
+    from ml_code import registry as versions
     from ml_code.serving.deploy import lineage_tags, publish_archive
 
     name, client = load_spec().name, registry(factory)
@@ -57,26 +57,16 @@ def _input_uri(source: str, settings: BatchSettings, folder: str) -> str:
         if not path.is_file():
             raise OperationError(f"INPUT is {source!r}, allowed is a CSV file or an s3:// address of one.")
         uri = f"{folder}{path.name}"
-        s3.upload_file(str(path), *_bucket_and_key(uri))
+        s3.upload_file(str(path), *objects.bucket_and_key(uri))
         return uri
     if not source.startswith(settings.uri):
         raise OperationError(
             f"INPUT is {source}, but transform jobs of this factory may read below {settings.uri} only: "
             f"aws s3 cp {source} {settings.uri}"
         )
-    bucket, key = _bucket_and_key(source)
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
-            raise
-        raise OperationError(f"INPUT is {source}, where there is no object.") from error
+    if not objects.exists(source):
+        raise OperationError(f"INPUT is {source}, where there is no object.")
     return source
-
-
-def _bucket_and_key(uri: str) -> tuple[str, str]:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 def collect(planned: Batch, answers_uri: str, directory: Path) -> Scored:
@@ -84,8 +74,8 @@ def collect(planned: Batch, answers_uri: str, directory: Path) -> Scored:
     s3: Any = boto3.client("s3")
     with TemporaryDirectory() as temporary:
         given, answers = Path(temporary) / "input", Path(temporary) / "answers"
-        s3.download_file(*_bucket_and_key(planned.input_uri), str(given))
-        s3.download_file(*_bucket_and_key(answers_uri), str(answers))
+        s3.download_file(*objects.bucket_and_key(planned.input_uri), str(given))
+        s3.download_file(*objects.bucket_and_key(answers_uri), str(answers))
         batch.check_complete(given, answers)
         with (
             answers.open(encoding="utf-8") as lines,
@@ -94,7 +84,7 @@ def collect(planned: Batch, answers_uri: str, directory: Path) -> Scored:
         ):
             scored = batch.write_results(lines, predictions, bad_rows)
     for name in (PREDICTIONS, BAD_ROWS):
-        s3.upload_file(str(directory / name), *_bucket_and_key(f"{planned.output_uri}{name}"))
+        s3.upload_file(str(directory / name), *objects.bucket_and_key(f"{planned.output_uri}{name}"))
     return scored
 
 

@@ -80,8 +80,8 @@ def save_models(folder: Path) -> pd.DataFrame:
     """The sample model as MLflow keeps it and as an endpoint gets it; returns the features."""
     from mlflow.models import Model
 
+    from ml_code.registry import RegisteredVersion
     from ml_code.serving.deploy import serving_files
-    from ml_code.serving.registry import RegisteredVersion
     from ml_code.steps.train import save_model, train
 
     spec = load_spec()

@@ -12,6 +12,7 @@ from ml_code.serving.approval import caller
 from ml_code.serving.environment import ReleaseSettings, read_settings
 from ml_code.serving.history import Period, Promotion
 from ml_code.spec import load_spec
+from operations import objects
 from operations.factory import (
     Factory,
     OperationError,
@@ -59,16 +60,11 @@ def choose(periods: list[Period], version: str) -> Period:
 
 
 def check_archive(period: Period) -> None:
-    bucket, _, key = period.promotion.archive.removeprefix("s3://").partition("/")
-    try:
-        boto3.client("s3").head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("404", "NoSuchKey", "NoSuchBucket"):
-            raise
+    if not objects.exists(period.promotion.archive):
         raise OperationError(
             f"The files of version {period.version} are gone ({period.promotion.archive}): choose another with "
             "make rollback TO=VERSION (make history lists them), or train again from its commit."
-        ) from None
+        )
 
 
 def check_endpoint(name: str) -> None:
@@ -83,7 +79,7 @@ def check_endpoint(name: str) -> None:
 
 
 def roll_back(factory: Factory, client: "MlflowClient", version: str) -> None:
-    from ml_code.serving.registry import resolve
+    from ml_code.registry import resolve
     from ml_code.serving.release import FAILURES, release_archive
 
     spec = load_spec()

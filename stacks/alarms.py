@@ -2,7 +2,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from stacks.config import FactoryNames
+from stacks.names import FactoryNames
 
 # What deployments call the one variant of an endpoint.
 VARIANT = "AllTraffic"

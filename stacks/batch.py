@@ -4,12 +4,14 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.config import FactoryNames
+from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.permissions import (
+    JOB_STREAMS,
     allow,
     arn,
     grant_container,
+    grant_job_logs,
     grant_list,
     grant_read,
     grant_volumes,
@@ -21,7 +23,6 @@ from stacks.storage import BATCH, SERVING, Storage
 _SAGEMAKER = "sagemaker.amazonaws.com"
 # SageMaker writes every transform job of an account to this log group, so the stack cannot own it.
 _LOG_GROUP = "/aws/sagemaker/TransformJobs"
-_STREAMS = "A stream a job, in a log group that SageMaker shares among all jobs of the account"
 _JOBS = "One a batch, named after the factory"
 
 
@@ -47,13 +48,7 @@ class Batch(Construct):
         grant_read(self.role, "ReadModels", storage.artifact_bucket, SERVING)
         grant_read(self.role, "ReadInput", storage.data_bucket, BATCH)
         grant_write(self.role, "WriteOutput", storage.data_bucket, BATCH)
-        actions = [
-            "logs:CreateLogGroup",
-            "logs:CreateLogStream",
-            "logs:DescribeLogStreams",
-            "logs:PutLogEvents",
-        ]
-        allow(self.role, "WriteLogs", actions, [self._streams()], because=_STREAMS)
+        grant_job_logs(self.role, self, _LOG_GROUP)
         grant_container(self.role, self, image_uri, _LOG_GROUP)
         if storage.key:
             grant_volumes(self.role, storage.key)
@@ -93,7 +88,5 @@ class Batch(Construct):
         because = "IAM knows no resource for lists of an account"
         allow(grantee, "FindBatches", ["sagemaker:ListTransformJobs"], ["*"], because=because)
         actions = ["logs:DeleteLogStream", "logs:DescribeLogStreams"]
-        allow(grantee, "RemoveBatchLogs", actions, [self._streams()], because=_STREAMS)
-
-    def _streams(self) -> str:
-        return arn(self, "logs", f"log-group:{_LOG_GROUP}:*")
+        streams = [arn(self, "logs", f"log-group:{_LOG_GROUP}:*")]
+        allow(grantee, "RemoveBatchLogs", actions, streams, because=JOB_STREAMS)

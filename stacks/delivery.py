@@ -5,8 +5,9 @@ from aws_cdk import Duration, RemovalPolicy
 from constructs import Construct
 
 from stacks.build import Build
-from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
+from stacks.config import ENDPOINT_STAGES, FactoryConfig
 from stacks.delivery_pipeline import DeliveryPipeline
+from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.new_data import NewData
 from stacks.permissions import allow, arn, grant_list, grant_read, grant_write

@@ -7,7 +7,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.build import Build
-from stacks.config import FactoryNames
+from stacks.names import FactoryNames
 from stacks.permissions import allow, arn, grant_list, grant_read, grant_write, service_role
 from stacks.source import ACTION_NAME, SeededRepository, Source
 from stacks.storage import RAW_DATA

@@ -5,16 +5,16 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from stacks.alarms import NAMESPACE, VARIANT
-from stacks.config import FactoryConfig, FactoryNames
+from stacks.config import FactoryConfig
 from stacks.delivery_pipeline import DeliveryPipeline
 from stacks.drift_pipeline import DriftPipeline
-from stacks.logs import log_group
+from stacks.function import own_function
+from stacks.names import FactoryNames
 from stacks.network import Network
-from stacks.permissions import allow, arn, grant_list, grant_read, grant_write_logs, service_role
+from stacks.permissions import allow, arn, grant_list, grant_read
 from stacks.storage import CAPTURED, MONITORING, Storage
 from stacks.tracking import Tracking
 from stacks.training import Training
@@ -48,7 +48,7 @@ class Drift(Construct):
         self._names = names
         self._storage = storage
         endpoint = names.endpoint("production")
-        self._captured, self._reports = f"{CAPTURED}{endpoint}/{VARIANT}/", f"{MONITORING}{endpoint}/"
+        captured, reports = f"{CAPTURED}{endpoint}/{VARIANT}/", f"{MONITORING}{endpoint}/"
         self.pipeline = DriftPipeline(
             self,
             "Pipeline",
@@ -58,12 +58,32 @@ class Drift(Construct):
             tracking=tracking,
             training=training,
             network=network,
-            captured_prefix=self._captured,
-            reports_prefix=self._reports,
+            captured_prefix=captured,
+            reports_prefix=reports,
         )
         window = Duration.minutes(config.drift_window_minutes)
         alarm = self._alarm(endpoint, window)
-        function = self._function(config, delivery_pipeline)
+        function, role = own_function(
+            self,
+            name=names.monitor,
+            description="Compares live inputs with the training data; retrains when they have drifted",
+            role_description="Starts comparisons and, by drift, a delivery",
+            code=_CODE,
+            timeout=Duration.minutes(1),
+            log_retention_days=config.log_retention_days,
+            key=storage.key,
+            environment={
+                "ENDPOINT_NAME": endpoint,
+                "ARTIFACT_BUCKET": storage.artifact_bucket.bucket_name,
+                "CAPTURED_PREFIX": captured,
+                "REPORTS_PREFIX": reports,
+                "WINDOW_MINUTES": str(config.drift_window_minutes),
+                "EVALUATED_WINDOWS": str(EVALUATED_WINDOWS),
+                "MONITOR_PIPELINE_NAME": self.pipeline.pipeline_name,
+                "DELIVERY_PIPELINE_NAME": delivery_pipeline.name,
+            },
+        )
+        self._allow(role, delivery_pipeline)
         # The name instead of the construct: the rule then needs no alarm to be made first.
         alarms = {"alarmName": [names.alarm("drift")], "state": {"value": ["ALARM"]}}
         went_off = events.EventPattern(
@@ -97,45 +117,6 @@ class Drift(Construct):
             # A window with too few rows publishes nothing.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-
-    def _function(self, config: FactoryConfig, delivery_pipeline: DeliveryPipeline) -> lambda_.Function:
-        names, storage = self._names, self._storage
-        logs = log_group(
-            self,
-            "Logs",
-            name=f"/aws/lambda/{names.monitor}",
-            retention_days=config.log_retention_days,
-            key=storage.key,
-        )
-        role = service_role(
-            self, "Role", "lambda.amazonaws.com", "Starts comparisons and, by drift, a delivery"
-        )
-        grant_write_logs(role, logs)
-        self._allow(role, delivery_pipeline)
-        function = lambda_.Function(
-            self,
-            "Function",
-            function_name=names.monitor,
-            description="Compares live inputs with the training data; retrains when they have drifted",
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            handler="index.handler",
-            code=lambda_.Code.from_asset(str(_CODE), exclude=["__pycache__", "*.pyc"]),
-            role=role.without_policy_updates(),
-            log_group=logs,
-            memory_size=256,
-            timeout=Duration.minutes(1),
-            environment={
-                "ENDPOINT_NAME": names.endpoint("production"),
-                "ARTIFACT_BUCKET": storage.artifact_bucket.bucket_name,
-                "CAPTURED_PREFIX": self._captured,
-                "REPORTS_PREFIX": self._reports,
-                "WINDOW_MINUTES": str(config.drift_window_minutes),
-                "MONITOR_PIPELINE_NAME": self.pipeline.pipeline_name,
-                "DELIVERY_PIPELINE_NAME": delivery_pipeline.name,
-            },
-        )
-        function.node.add_dependency(role)
-        return function
 
     def _allow(self, role: iam.Role, delivery_pipeline: DeliveryPipeline) -> None:
         endpoint = self._names.endpoint("production")

@@ -6,7 +6,8 @@ from constructs import Construct
 
 from ml_code.pipeline import MonitorSettings, monitor_definition
 from stacks.alarms import NAMESPACE
-from stacks.config import FactoryConfig, FactoryNames
+from stacks.config import FactoryConfig
+from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.permissions import (
     allow,

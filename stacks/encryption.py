@@ -3,7 +3,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.config import FactoryNames
+from stacks.names import FactoryNames
 from stacks.permissions import arn
 
 

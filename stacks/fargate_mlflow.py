@@ -10,9 +10,10 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge
-from stacks.config import FactoryConfig, FactoryNames
+from stacks.config import FactoryConfig
 from stacks.logs import log_group
 from stacks.mlflow_database import NAME, MlflowDatabase
+from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.permissions import allow, grant_image, grant_write_logs, service_role
 

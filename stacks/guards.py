@@ -1,7 +1,8 @@
 from constructs import Construct
 
 from stacks.alarms import NAMESPACE, alarm, endpoint_metric, metric
-from stacks.config import FactoryConfig, FactoryNames
+from stacks.config import FactoryConfig
+from stacks.names import FactoryNames
 
 
 class Guards(Construct):

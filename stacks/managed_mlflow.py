@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from stacks.config import FactoryNames
+from stacks.names import FactoryNames
 from stacks.permissions import allow
 
 # What runs and the registry need, without what deletes experiments, models and versions.

@@ -7,10 +7,11 @@ from constructs import Construct
 from ml_code.pipeline import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
 from stacks.batch import Batch
-from stacks.config import ENDPOINT_STAGES, MIN_ZONES, FactoryConfig, FactoryNames
+from stacks.config import ENDPOINT_STAGES, MIN_ZONES, FactoryConfig
 from stacks.delivery import Delivery
 from stacks.drift import Drift
 from stacks.guards import Guards
+from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.observability import Observability
 from stacks.regions import check_region

@@ -4,14 +4,14 @@ from pathlib import Path
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
-from stacks.config import FactoryConfig, FactoryNames
+from stacks.config import FactoryConfig
 from stacks.delivery_pipeline import DeliveryPipeline
-from stacks.logs import log_group
-from stacks.permissions import allow, arn, grant_pass_role, grant_write_logs, service_role
+from stacks.function import own_function
+from stacks.names import FactoryNames
+from stacks.permissions import allow, arn, grant_pass_role, service_role
 from stacks.storage import RAW_DATA, Storage
 from stacks.training import Training
 
@@ -44,7 +44,23 @@ class NewData(Construct):
         super().__init__(scope, id)
         self.schedule_name = names.new_data
         self.schedule_arn = arn(self, "scheduler", f"schedule/default/{names.new_data}")
-        self._function = self._make_function(config, names, storage, training, pipeline)
+        self._function, self._role = own_function(
+            self,
+            name=names.new_data,
+            description="Starts the delivery pipeline once new data has stopped coming",
+            role_description="Puts off and makes the start by new data",
+            code=_CODE,
+            timeout=Duration.minutes(1),
+            log_retention_days=config.log_retention_days,
+            key=storage.key,
+            environment={
+                "SCHEDULE_NAME": self.schedule_name,
+                "START_INPUT": _START_INPUT,
+                "QUIET_SECONDS": str(config.new_data_quiet_seconds),
+                "TRAINING_PIPELINE_NAME": training.pipeline_name,
+                "DELIVERY_PIPELINE_NAME": pipeline.name,
+            },
+        )
         self._schedule_start()
         training.grant_list_executions(self._role)
         allow(self._role, "StartDelivery", ["codepipeline:StartPipelineExecution"], [pipeline.arn])
@@ -62,48 +78,6 @@ class NewData(Construct):
             ),
             targets=[targets.LambdaFunction(self._function)],
         )
-
-    def _make_function(
-        self,
-        config: FactoryConfig,
-        names: FactoryNames,
-        storage: Storage,
-        training: Training,
-        pipeline: DeliveryPipeline,
-    ) -> lambda_.Function:
-        logs = log_group(
-            self,
-            "Logs",
-            name=f"/aws/lambda/{names.new_data}",
-            retention_days=config.log_retention_days,
-            key=storage.key,
-        )
-        self._role = service_role(
-            self, "Role", "lambda.amazonaws.com", "Puts off and makes the start by new data"
-        )
-        grant_write_logs(self._role, logs)
-        function = lambda_.Function(
-            self,
-            "Function",
-            function_name=names.new_data,
-            description="Starts the delivery pipeline once new data has stopped coming",
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            handler="index.handler",
-            code=lambda_.Code.from_asset(str(_CODE), exclude=["__pycache__", "*.pyc"]),
-            role=self._role.without_policy_updates(),
-            log_group=logs,
-            memory_size=256,
-            timeout=Duration.minutes(1),
-            environment={
-                "SCHEDULE_NAME": self.schedule_name,
-                "START_INPUT": _START_INPUT,
-                "QUIET_SECONDS": str(config.new_data_quiet_seconds),
-                "TRAINING_PIPELINE_NAME": training.pipeline_name,
-                "DELIVERY_PIPELINE_NAME": pipeline.name,
-            },
-        )
-        function.node.add_dependency(self._role)
-        return function
 
     def _schedule_start(self) -> None:
         role = service_role(

@@ -9,8 +9,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.alarms import NAMESPACE, alarm, endpoint_metric, metric
-from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
+from stacks.config import ENDPOINT_STAGES, FactoryConfig
 from stacks.guards import Guards
+from stacks.names import FactoryNames
 from stacks.notifications import Notifications
 from stacks.permissions import arn
 

@@ -7,9 +7,10 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
+from stacks.config import ENDPOINT_STAGES, FactoryConfig
 from stacks.guards import Guards
 from stacks.logs import log_group
+from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.permissions import (
     allow,

@@ -11,7 +11,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
-from stacks.config import FactoryConfig, FactoryNames
+from stacks.config import FactoryConfig
+from stacks.names import FactoryNames
 from stacks.permissions import allow
 
 ACTION_NAME = "Source"

@@ -6,8 +6,9 @@ from constructs import Construct
 
 from stacks.access_logs import AccessLogs
 from stacks.acknowledgements import acknowledge
-from stacks.config import FactoryConfig, FactoryNames
+from stacks.config import FactoryConfig
 from stacks.encryption import customer_key
+from stacks.names import FactoryNames
 
 # Key prefixes. Policies are cut along them, so each has one writer.
 RAW_DATA = "raw/"

@@ -2,18 +2,18 @@ from pathlib import Path
 
 from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.batch import Batch
-from stacks.config import ENDPOINT_STAGES, FactoryConfig, FactoryNames
+from stacks.config import ENDPOINT_STAGES, FactoryConfig
 from stacks.delivery import Delivery
 from stacks.delivery_pipeline import FIRST_BUILD_STAGE
 from stacks.drift import Drift
-from stacks.logs import log_group
+from stacks.function import own_function
+from stacks.names import FactoryNames
 from stacks.network import Network
-from stacks.permissions import allow, grant_write_logs, service_role
+from stacks.permissions import allow
 from stacks.serving import Serving
 from stacks.storage import Storage
 from stacks.tracking import Tracking
@@ -46,19 +46,17 @@ class Teardown(Construct):
         network: Network | None,
     ) -> None:
         super().__init__(scope, id)
-        name = names.teardown_function
-        role = service_role(
-            self, "Role", "lambda.amazonaws.com", "Removes what the factory's run-time code made"
-        )
-        logs = log_group(
+        function, role = own_function(
             self,
-            "Logs",
-            name=f"/aws/lambda/{name}",
-            retention_days=config.log_retention_days,
+            name=names.teardown_function,
+            description="Runs first on cdk destroy",
+            role_description="Removes what the factory's run-time code made",
+            code=_CODE,
+            timeout=Duration.minutes(15),
+            log_retention_days=config.log_retention_days,
             key=storage.key,
         )
         buckets = [] if config.keeps_data_on_destroy else [storage.data_bucket, storage.artifact_bucket]
-        grant_write_logs(role, logs)
         rules = [*delivery.rules, *(drift.rules if drift else [])]
         if rules:
             allow(role, "DisableTriggers", ["events:DisableRule"], [rule.rule_arn for rule in rules])
@@ -72,20 +70,6 @@ class Teardown(Construct):
         batch.grant_remove(role)
         if buckets:
             _allow_empty(role, buckets)
-        function = lambda_.Function(
-            self,
-            "Function",
-            function_name=name,
-            description="Runs first on cdk destroy",
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            handler="index.handler",
-            code=lambda_.Code.from_asset(str(_CODE), exclude=["__pycache__", "*.pyc"]),
-            role=role.without_policy_updates(),
-            log_group=logs,
-            memory_size=256,
-            timeout=Duration.minutes(15),
-        )
-        function.node.add_dependency(role)
         resource = CustomResource(
             self,
             "Resource",

@@ -4,9 +4,10 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.config import FactoryConfig, FactoryNames
+from stacks.config import FactoryConfig
 from stacks.fargate_mlflow import FargateMlflow
 from stacks.managed_mlflow import MlflowServer, mlflow_app, mlflow_tracking_server
+from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.permissions import allow, grant_list, grant_read, grant_write, service_role
 from stacks.storage import MLFLOW

@@ -7,7 +7,8 @@ from constructs import Construct
 
 from ml_code.pipeline import PipelineSettings, pipeline_definition
 from ml_code.spec import ModelSpec
-from stacks.config import FactoryConfig, FactoryNames
+from stacks.config import FactoryConfig
+from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.permissions import (
     JOB_STREAMS,

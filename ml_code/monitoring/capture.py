@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_code.schema import Schema, SchemaError
-from ml_code.serving.inference import RequestError, _read
+from ml_code.serving.inference import RequestError, read_request
 from ml_code.serving.probe import INFERENCE_ID
 
 SHOWN_FAULTS = 5
@@ -112,7 +112,7 @@ def rows_of(line: bytes, schema: Schema) -> NDArray[np.float64]:
     if "endpointOutput" not in data or _is_error(_content(_member(data, "endpointOutput"))):
         raise NotAnsweredError
     try:
-        return _read(schema, content, content_type)
+        return read_request(schema, content, content_type)
     except (RequestError, SchemaError):
         # The endpoint has the same check: it cannot have answered this.
         raise NotAnsweredError from None

@@ -13,8 +13,6 @@ from ml_code.monitoring.drift import Comparison
 from ml_code.monitoring.figure import draw
 from ml_code.steps import tracking
 
-NAMESPACE = "ModelFactory"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
@@ -106,9 +104,3 @@ def log_report(
     client.log_dict(run_id, report, "drift.json")
     client.set_terminated(run_id)
     return run_id
-
-
-def publish(cloudwatch: Any, endpoint: str, metrics: dict[str, float]) -> None:
-    dimensions = [{"Name": "EndpointName", "Value": endpoint}]
-    data = [{"MetricName": name, "Dimensions": dimensions, "Value": value} for name, value in metrics.items()]
-    cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)

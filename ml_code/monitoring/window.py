@@ -18,6 +18,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 
+from ml_code.endpoint_metrics import publish
 from ml_code.monitoring.capture import LiveInputs, read_captures
 from ml_code.monitoring.drift import Comparison, compare
 from ml_code.monitoring.report import (
@@ -26,7 +27,6 @@ from ml_code.monitoring.report import (
     Window,
     log_report,
     metrics_of,
-    publish,
     report_of,
     sentence,
 )

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from ml_code.serving import registry
+from ml_code import registry
+from ml_code.registry import RegisteredVersion
 from ml_code.serving.archive import build_archive, digest
 from ml_code.serving.endpoint import Deployment, resource_name
 from ml_code.serving.environment import ReleaseSettings
 from ml_code.serving.hosting import read_hosting
-from ml_code.serving.registry import RegisteredVersion
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

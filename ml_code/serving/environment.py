@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 Settings = TypeVar("Settings")
-PRODUCTION = "production"  # stage, and alias of the version in it
 
 
 @dataclass(frozen=True, kw_only=True)

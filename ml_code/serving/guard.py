@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ml_code.endpoint_metrics import publish
 from ml_code.serving.probe import BATCH_ROWS, VerificationError, invoke
-from ml_code.serving.quality import measure
 from ml_code.serving.samples import Samples
 from ml_code.spec import Gate
 
-NAMESPACE = "ModelFactory"
 METRIC = "QualityShortfall"
 REQUESTS_A_LOOK = 20
 LOOK_SECONDS = 5.0
@@ -82,15 +81,11 @@ class Guard:
                     return  # it cannot become better: the alarm need not wait for the rest
 
     def _shortfall(self) -> float:
-        value = measure(self.gate.metric, self.samples.truth, self._predictions)
+        from ml_code.metrics import measure_predictions  # scikit-learn takes a second to import
+
+        value = measure_predictions(self.samples.truth, self._predictions)[self.gate.metric]
         return 0.0 if self.gate.passes({self.gate.metric: value}) else self.gate.threshold - value
 
     def _report(self) -> None:
-        if not self._is_answered.any():
-            return
-        datum = {
-            "MetricName": METRIC,
-            "Dimensions": [{"Name": "EndpointName", "Value": self.endpoint}],
-            "Value": self._shortfall(),
-        }
-        self.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=[datum])
+        if self._is_answered.any():
+            publish(self.cloudwatch, self.endpoint, {METRIC: self._shortfall()})

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ml_code.serving.registry import RegisteredVersion
+from ml_code.registry import RegisteredVersion
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -38,12 +38,13 @@ from numpy.typing import NDArray
 from werkzeug.wrappers import Response
 
 if __package__:
-    from ml_code.schema import Schema, SchemaError, _check_values, check_frame, find_bad_rows
+    from ml_code.schema import Schema, SchemaError, _check_values, cell_fault, check_frame, find_bad_rows
 else:
     from row_schema import (  # type: ignore[no-redef]
         Schema,
         SchemaError,
         _check_values,
+        cell_fault,
         check_frame,
         find_bad_rows,
     )
@@ -103,7 +104,7 @@ def transform_fn(model: ServedModel, content: bytes | str, content_type: str, ac
         answer_type = _answer_type(accept)
         if answer_type == JSON_LINES:
             return _answer_lines(model, content, content_type)
-        values = _read(model.schema, content, content_type)
+        values = read_request(model.schema, content, content_type)
         return _answer(model, values, answer_type)
     except RequestError as error:
         return _refusal(error.status, str(error))
@@ -140,7 +141,7 @@ def _media_type(header: str) -> str:
     return header.split(";", 1)[0].strip().lower()
 
 
-def _read(schema: Schema, content: bytes | str, content_type: str | None) -> NDArray[np.float64]:
+def read_request(schema: Schema, content: bytes | str, content_type: str | None) -> NDArray[np.float64]:
     """The request's rows, checked, columns in the schema's order."""
     media_type = _media_type(content_type or "")
     if media_type not in (JSON, CSV):
@@ -360,7 +361,7 @@ def _line_cells(schema: Schema, line: str) -> list[float] | str:
     if not texts:
         return numbers
     column, text = schema.columns[texts[0]], numbers[texts[0]].strip()
-    return _shortened(f"column {column.name!r}: {text!r} is not allowed; give {column.allowed}")
+    return _shortened(cell_fault(column, text))
 
 
 def _csv_table(classes: list[Any], predictions: list[Any], probabilities: list[list[float]]) -> str:

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ml_code.metrics import measure_predictions
 from ml_code.serving.figure import image_shape
 from ml_code.serving.probe import Answers
-from ml_code.serving.quality import measure
 from ml_code.serving.samples import Samples
 
-METRICS = ("accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "recall_macro")
 MOST_LABELS = 30  # of a confusion matrix that can be read
 SHOWN_ROWS, SHOWN_FEATURES = 20, 10
 _STYLE = """
@@ -76,10 +75,10 @@ def _metrics(result: Mapping[str, Any], samples: Samples, answers: Answers) -> s
     rows = [
         [
             _cell(name),
-            _cell(f"{measure(name, samples.truth, answers.predictions):.4f}", "n"),
+            _cell(f"{value:.4f}", "n"),
             _cell(f"{result['threshold']:g}" if name == result["metric"] else "", "n"),
         ]
-        for name in METRICS
+        for name, value in measure_predictions(samples.truth, answers.predictions).items()
     ]
     return _table(["metric", "value", "gate"], rows)
 

@@ -4,10 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ml_code.registry import PRODUCTION, RegisteredVersion, in_production
 from ml_code.serving import history
-from ml_code.serving.environment import PRODUCTION
 from ml_code.serving.history import Promotion
-from ml_code.serving.registry import RegisteredVersion, in_production
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

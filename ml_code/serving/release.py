@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
-from ml_code.serving import registry
+from ml_code import registry
+from ml_code.registry import PRODUCTION, RegisteredVersion, RegistryError
 from ml_code.serving.approval import read_approval
 from ml_code.serving.arguments import parse_model_uri
 from ml_code.serving.deploy import plan_deployment, publish_archive
@@ -31,13 +32,12 @@ from ml_code.serving.endpoint import (
     remove,
     tag_list,
 )
-from ml_code.serving.environment import PRODUCTION, ReleaseSettings, read_settings
+from ml_code.serving.environment import ReleaseSettings, read_settings
 from ml_code.serving.guard import Guard
 from ml_code.serving.history import Promotion
 from ml_code.serving.hosting import Realtime, Serverless
 from ml_code.serving.probe import VerificationError
 from ml_code.serving.promote import promote
-from ml_code.serving.registry import RegisteredVersion, RegistryError
 from ml_code.serving.samples import Samples, load_samples
 from ml_code.serving.scaling import start_scaling, stop_scaling
 from ml_code.serving.verify import summary, verify_version

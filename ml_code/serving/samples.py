@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml_code.serving.registry import RegisteredVersion, RegistryError
+from ml_code.registry import RegisteredVersion, RegistryError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -16,10 +16,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.pipeline import Pipeline
 
+from ml_code.metrics import confusion, measure, measure_classes
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.steps import tracking
 from ml_code.steps.gate import judge, sentence, verdict
-from ml_code.steps.metrics import confusion, measure, measure_classes
 from ml_code.steps.rival import RivalError, measure_production
 
 

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
-from botocore.exceptions import ClientError
-from mlflow.exceptions import MlflowException
 from sklearn.pipeline import Pipeline
 
+from ml_code import registry
+from ml_code.metrics import measure_predictions
+from ml_code.registry import PRODUCTION, RegisteredVersion, RegistryError
 from ml_code.spec import ModelSpec
-from ml_code.steps.metrics import measure_predictions
-
-PRODUCTION = "production"
 
 
 class RivalError(Exception):
@@ -29,38 +27,28 @@ class Rival:
 
 def measure_production(spec: ModelSpec, test: pd.DataFrame) -> Rival | None:
     """The gate's metric of the version in production; None when there is none, or it takes other columns."""
-    version = _version_in_production(spec.name)
-    if version is None:
+    client = mlflow.MlflowClient()
+    try:
+        rival = registry.resolve(client, f"models:/{spec.name}@{PRODUCTION}")
+    except RegistryError:
         return None
-    model = _load(spec.name, version)
+    model = _load(client, rival)
     features, truth = test.drop(columns=spec.target.name), test[spec.target.name]
     if list(getattr(model, "feature_names_in_", features.columns)) != list(features.columns):
-        print(f"version {version} in production takes other columns: nothing to compare with")
+        print(f"version {rival.version} in production takes other columns: nothing to compare with")
         return None
     value = measure_predictions(truth, model.predict(features))[spec.gate.metric]
-    return Rival(version=version, value=value)
+    return Rival(version=rival.version, value=value)
 
 
-def _version_in_production(name: str) -> str | None:
-    try:
-        return str(mlflow.MlflowClient().get_model_version_by_alias(name, PRODUCTION).version)
-    except MlflowException as error:
-        # MLflow has one code for a missing model, another for a missing alias.
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise
-        return None
-
-
-def _load(name: str, version: str) -> Pipeline:
-    client = mlflow.MlflowClient()
-    uri = client.get_model_version_download_uri(name, version)
+def _load(client: mlflow.MlflowClient, rival: RegisteredVersion) -> Pipeline:
     with tempfile.TemporaryDirectory() as directory:
         try:
-            file = mlflow.artifacts.download_artifacts(artifact_uri=f"{uri}/model.pkl", dst_path=directory)
-            model: Pipeline = pickle.loads(Path(file).read_bytes())  # noqa: S301 - the factory's own
-        except (MlflowException, ClientError, OSError, ImportError, AttributeError) as error:
+            file = registry.download(client, rival, Path(directory)) / "model.pkl"
+            model: Pipeline = pickle.loads(file.read_bytes())  # noqa: S301 - the factory's own
+        except (RegistryError, ImportError, AttributeError) as error:
             raise RivalError(
-                f"version {version} of {name}, which is in production, cannot be loaded from {uri} "
-                f"({' '.join(str(error).split())}); with gate.mode = disabled in ml_code/model.yaml nothing is compared"
+                f"version {rival.version} of {rival.name}, which is in production, cannot be loaded: {error}; "
+                "with gate.mode = disabled in ml_code/model.yaml nothing is compared"
             ) from error
     return model

@@ -18,10 +18,10 @@ from mlflow.entities import LoggedModelOutput
 from mlflow.models import Model, infer_signature
 from sklearn.pipeline import Pipeline
 
+from ml_code.metrics import measure
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.steps import checkpoint, tracking
 from ml_code.steps.estimator import build_estimator, parse_searched
-from ml_code.steps.metrics import measure
 
 SERVING_PACKAGES = ("numpy", "pandas", "scikit-learn")
 SAMPLE_ROWS = 10_000

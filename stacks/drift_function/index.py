@@ -14,8 +14,6 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-# The alarm looks at so many windows.
-EVALUATED_WINDOWS = 5
 REASON = "drift: "
 SHOWN_FEATURES = 10
 _MAX_REASON_CHARACTERS = 500
@@ -141,13 +139,14 @@ def drifted(now: datetime) -> list[str]:
     """The features that the reports of the last windows name, the most often named first."""
     bucket, prefix = os.environ["ARTIFACT_BUCKET"], os.environ["REPORTS_PREFIX"]
     s3 = boto3.client("s3")
-    since = now - window() * (EVALUATED_WINDOWS + 1)
+    windows = int(os.environ["EVALUATED_WINDOWS"])  # that the alarm looks at
+    since = now - window() * (windows + 1)
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{since:%Y-%m-%dT%H:%M:%SZ}"
     )
     keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
     counts: Counter[str] = Counter()
-    for key in keys[-EVALUATED_WINDOWS:]:
+    for key in keys[-windows:]:
         report = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         counts.update(report["drifted"])
     if not counts:

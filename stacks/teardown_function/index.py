@@ -146,13 +146,16 @@ class Teardown:
         for execution in running:
             print("stopping", execution)
             unless_settled(self.sagemaker.stop_pipeline_execution, PipelineExecutionArn=execution)
+        self.stop_jobs(jobs)
+        self.wait(lambda: not self.running_executions(), "executions of SageMaker pipelines to stop")
+        self.wait(lambda: not any(self.is_running(*job) for job in jobs), "jobs to stop")
+
+    def stop_jobs(self, jobs: list[tuple[str, str]]) -> None:
         for kind, name in jobs:
             if self.is_running(kind, name):
                 print("stopping", name)
                 stop = getattr(self.sagemaker, f"stop_{snake(kind)}")
                 unless_settled(stop, **{f"{kind}Name": name})
-        self.wait(lambda: not self.running_executions(), "executions of SageMaker pipelines to stop")
-        self.wait(lambda: not any(self.is_running(*job) for job in jobs), "jobs to stop")
 
     def running_executions(self) -> list[str]:
         return [
@@ -212,10 +215,7 @@ class Teardown:
             )
             if job["TransformJobName"].startswith(prefix)
         ]
-        for kind, name in jobs:
-            if self.is_running(kind, name):
-                print("stopping", name)
-                unless_settled(self.sagemaker.stop_transform_job, TransformJobName=name)
+        self.stop_jobs(jobs)
         self.wait(lambda: not any(self.is_running(*job) for job in jobs), "transform jobs to stop")
 
     def is_running(self, kind: str, name: str) -> bool:

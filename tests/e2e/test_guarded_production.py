@@ -18,7 +18,8 @@ import boto3
 import pytest
 from mlflow import MlflowClient
 
-from ml_code.serving import history, registry
+from ml_code import registry
+from ml_code.serving import history
 from operations.factory import deploy_environment, deployed_factory
 from operations.factory import registry as connect
 from tests.e2e.conftest import NAME, Workspace, invoke, running

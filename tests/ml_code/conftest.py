@@ -3,8 +3,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ml_code import registry
 from ml_code.schema import Column, Schema
-from ml_code.serving import registry
 from ml_code.spec import ModelSpec, load_spec
 
 DIGITS = Path(__file__).with_name("digits.yaml")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from ml_code.registry import RegisteredVersion
 from ml_code.serving.deploy import lineage_tags, plan_deployment
 from ml_code.serving.endpoint import (
     Deployment,
@@ -21,7 +22,6 @@ from ml_code.serving.endpoint import (
 )
 from ml_code.serving.environment import ReleaseSettings, read_settings
 from ml_code.serving.hosting import read_hosting
-from ml_code.serving.registry import RegisteredVersion
 from tests.ml_code.fake_sagemaker import SageMaker
 
 ENVIRONMENT = {

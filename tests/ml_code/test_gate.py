@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from ml_code.serving import registry
+from ml_code import registry
 from ml_code.spec import Gate, ModelSpec
 from ml_code.steps.gate import judge, sentence, verdict
 from ml_code.steps.rival import Rival, RivalError, measure_production

@@ -18,10 +18,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ml_code.registry import RegisteredVersion
 from ml_code.schema import Column, Schema
 from ml_code.serving.archive import build_archive
 from ml_code.serving.deploy import serving_files
-from ml_code.serving.registry import RegisteredVersion
 
 SCHEMA = Schema(
     (

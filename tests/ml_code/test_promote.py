@@ -5,7 +5,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from ml_code.serving import history, registry
+from ml_code import registry
+from ml_code.serving import history
 from ml_code.serving.history import Promotion
 from ml_code.serving.promote import promote
 

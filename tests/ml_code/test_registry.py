@@ -6,8 +6,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from ml_code.serving import registry
-from ml_code.serving.registry import RegistryError
+from ml_code import registry
+from ml_code.registry import RegistryError
 
 
 @pytest.fixture(scope="module")

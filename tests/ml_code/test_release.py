@@ -19,9 +19,10 @@ import pytest
 from botocore.exceptions import ClientError
 from sklearn.linear_model import LogisticRegression
 
-from ml_code.serving import figure, history, inference, registry, release
+from ml_code import registry
+from ml_code.registry import RegistryError
+from ml_code.serving import figure, history, inference, release
 from ml_code.serving.environment import ReleaseSettings, read_settings
-from ml_code.serving.registry import RegistryError
 from ml_code.serving.release import ReleaseError
 from ml_code.spec import ModelSpec
 from tests.ml_code.fake_sagemaker import SageMaker, error

@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ml_code.metrics import measure
 from ml_code.schema import SchemaError
 from ml_code.spec import ModelSpec, SpecError
 from ml_code.steps import checkpoint
 from ml_code.steps.estimator import build_estimator, parse_searched
 from ml_code.steps.evaluate import draw_confusion, evaluate, read_model
-from ml_code.steps.metrics import measure
 from ml_code.steps.preprocess import hash_raw, read_raw, split
 from ml_code.steps.register import version_tags
 from ml_code.steps.tracking import Execution

@@ -17,7 +17,8 @@ import pytest
 from botocore.exceptions import ClientError
 from sklearn.linear_model import LogisticRegression
 
-from ml_code.serving import inference, probe, registry, verify
+from ml_code import registry
+from ml_code.serving import inference, probe, verify
 from ml_code.serving.figure import image_shape
 from ml_code.serving.link import report_url, write_link
 from ml_code.serving.page import LINEAGE, write_page

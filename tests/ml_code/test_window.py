@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from ml_code import registry
 from ml_code.monitoring import window as window_module
 from ml_code.monitoring.report import Window
 from ml_code.monitoring.window import captured_files, main
-from ml_code.serving import registry
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.steps import tracking
 from tests.ml_code.captures import captured

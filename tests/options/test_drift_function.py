@@ -1,4 +1,3 @@
-import importlib.util
 import io
 import json
 from collections.abc import Iterator
@@ -6,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from tests.stacks.synthesis import PROJECT
+from tests.options.functions import load_function, stub_clients
 
 NOW = datetime(2026, 11, 24, 12, 30, 7, 500, tzinfo=UTC)
 END = datetime(2026, 11, 24, 12, 30, 6, tzinfo=UTC)
@@ -27,15 +25,9 @@ class Services:
     """The function's clients, stubbed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
-        clients = {
-            name: boto3.client(name, region_name="us-east-1", **keys)
-            for name in ("sagemaker", "s3", "codepipeline")
-        }
-        self.sagemaker, self.s3, self.codepipeline = (Stubber(client) for client in clients.values())
-        monkeypatch.setattr(boto3, "client", lambda name: clients[name])
-        for stub in self.all():
-            stub.activate()
+        self.sagemaker, self.s3, self.codepipeline = stub_clients(
+            monkeypatch, "sagemaker", "s3", "codepipeline"
+        )
 
     def all(self) -> tuple[Stubber, ...]:
         return self.sagemaker, self.s3, self.codepipeline
@@ -145,6 +137,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
         "CAPTURED_PREFIX": CAPTURED,
         "REPORTS_PREFIX": REPORTS,
         "WINDOW_MINUTES": "60",
+        "EVALUATED_WINDOWS": "5",
         "MONITOR_PIPELINE_NAME": "digits-monitor",
         "DELIVERY_PIPELINE_NAME": "digits",
     }
@@ -157,12 +150,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
 
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "drift_function", PROJECT / "stacks/drift_function/index.py"
-    )
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_function("drift_function")
 
     class Clock(datetime):
         @classmethod

@@ -1,14 +1,12 @@
-import importlib.util
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
-from tests.stacks.synthesis import PROJECT
+from tests.options.functions import load_function, stub_clients
 
 SCHEDULE = {
     "Name": "factory-new-data",
@@ -26,13 +24,9 @@ class Services:
     """The function's clients, stubbed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
-        names = ("scheduler", "sagemaker", "codepipeline")
-        clients = {name: boto3.client(name, region_name="us-east-1", **keys) for name in names}
-        self.scheduler, self.sagemaker, self.codepipeline = (Stubber(clients[name]) for name in names)
-        monkeypatch.setattr(boto3, "client", lambda name: clients[name])
-        for stub in self.all():
-            stub.activate()
+        self.scheduler, self.sagemaker, self.codepipeline = stub_clients(
+            monkeypatch, "scheduler", "sagemaker", "codepipeline"
+        )
 
     def all(self) -> tuple[Stubber, ...]:
         return self.scheduler, self.sagemaker, self.codepipeline
@@ -57,11 +51,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
 
 @pytest.fixture
 def index() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("new_data", PROJECT / "stacks/new_data_function/index.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_function("new_data_function")
 
 
 def test_an_object_puts_the_start_off(

@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +9,8 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from tests.stacks.synthesis import ACCOUNT, PROJECT
+from tests.options.functions import load_function
+from tests.stacks.synthesis import ACCOUNT
 
 moto = pytest.importorskip("moto", reason="a build installs no moto; the tests before a commit have it")
 
@@ -48,14 +48,10 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with moto.mock_aws(config={"core": {"passthrough": {"urls": [r"http://127\.0\.0\.1.*"]}}}):
-        path = PROJECT / "stacks/teardown_function/index.py"
-        spec = importlib.util.spec_from_file_location("teardown_index", path)
-        assert spec and spec.loader
         boto3.setup_default_session()
         missing = {"Error": {"Code": "PipelineNotFoundException", "Message": "There is no such pipeline"}}
         answer_instead("codepipeline.DisableStageTransition", lambda request: (400, missing))
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = load_function("teardown_function")
         monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
         yield module
 

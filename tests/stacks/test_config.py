@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from stacks.config import CONTEXT_KEY, FactoryConfig, FactoryNames, SettingError
+from stacks.config import CONTEXT_KEY, FactoryConfig, SettingError
+from stacks.names import FactoryNames
 
 PROJECT = Path(__file__).resolve().parents[2]
 

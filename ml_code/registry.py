@@ -1,4 +1,4 @@
-"""The MLflow registry as a deployment sees it."""
+"""The MLflow registry as jobs and deployments see it."""
 
 import json
 import re
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))")
+
+
+PRODUCTION = "production"  # stage, and alias of the version in it
 
 
 class RegistryError(Exception):
@@ -65,7 +68,7 @@ def resolve(client: "MlflowClient", model_uri: str) -> RegisteredVersion:
 
 def in_production(client: "MlflowClient", name: str) -> str | None:
     """The version with the alias `production`."""
-    holder = client.get_registered_model(name).aliases.get("production")
+    holder = client.get_registered_model(name).aliases.get(PRODUCTION)
     return None if holder is None else str(holder)
 
 

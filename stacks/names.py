@@ -1,0 +1,95 @@
+from dataclasses import dataclass
+
+from stacks.config import MONITOR
+
+_LOGGING_SERVICES = ("codebuild", "ecs", "lambda", "sagemaker/Endpoints", "vpc")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactoryNames:
+    """The one place where physical names are made. Two factories in one account differ in `factory`."""
+
+    factory: str
+    account: str
+    region: str
+
+    tag_key = "model-factory"
+
+    @property
+    def data_bucket(self) -> str:
+        return f"{self.factory}-data-{self.account}-{self.region}"
+
+    @property
+    def artifact_bucket(self) -> str:
+        return f"{self.factory}-artifacts-{self.account}-{self.region}"
+
+    @property
+    def access_log_bucket(self) -> str:
+        return f"{self.factory}-access-logs-{self.account}-{self.region}"
+
+    @property
+    def build_project(self) -> str:
+        return f"{self.factory}-build"
+
+    @property
+    def connection(self) -> str:
+        return self.factory
+
+    @property
+    def new_data(self) -> str:
+        """Of the rule, the function and the schedule alike."""
+        return f"{self.factory}-new-data"
+
+    @property
+    def monitor(self) -> str:
+        """Of the pipeline and the function alike."""
+        return f"{self.factory}-{MONITOR}"
+
+    @property
+    def teardown_function(self) -> str:
+        return f"{self.factory}-teardown"
+
+    @property
+    def key_alias(self) -> str:
+        return f"alias/{self.factory}"
+
+    @property
+    def log_groups(self) -> list[str]:
+        """Patterns of the log groups that the factory owns."""
+        return [f"/aws/{service}/{self.factory}-*" for service in _LOGGING_SERVICES]
+
+    @property
+    def flow_logs(self) -> str:
+        return f"/aws/vpc/{self.factory}-flows"
+
+    @property
+    def topic(self) -> str:
+        return f"{self.factory}-notifications"
+
+    @property
+    def dashboard(self) -> str:
+        """Dashboards are not of a region."""
+        return f"{self.factory}-{self.region}"
+
+    @property
+    def budget(self) -> str:
+        """Budgets are not of a region."""
+        return f"{self.factory}-{self.region}"
+
+    def alarm(self, what: str) -> str:
+        return f"{self.factory}-{what}"
+
+    @property
+    def mlflow_service(self) -> str:
+        return f"{self.factory}-mlflow"
+
+    def deploy_project(self, stage: str) -> str:
+        return f"{self.factory}-deploy-{stage}"
+
+    @property
+    def batch_prefix(self) -> str:
+        """Of transform jobs and their models."""
+        return f"{self.factory}-batch-"
+
+    def endpoint(self, stage: str) -> str:
+        return f"{self.factory}-{stage}"
