@@ -108,7 +108,8 @@ class Network(Construct):
         group = ec2.SecurityGroup(
             self, "Endpoints", vpc=self.vpc, description="AWS services", allow_all_outbound=False
         )
-        for client in {self.jobs, self.builds, self.serving}:
+        # Each once; in this order, because that of a set changes from process to process.
+        for client in dict.fromkeys((self.jobs, self.builds, self.serving)):
             group.add_ingress_rule(client, _HTTPS)
         unused = {"app": ("TrackingServer", "Secrets"), "tracking-server": ("Secrets",)}
         for name, service in _SERVICES.items():

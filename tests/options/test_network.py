@@ -141,3 +141,10 @@ def test_lists_come_from_cdk_json_and_from_the_command_line() -> None:
     }
     assert FactoryConfig.from_context({"factory": from_json}) == FactoryConfig(**EXISTING)
     assert FactoryConfig.from_context(from_command_line) == FactoryConfig(**EXISTING)
+
+
+def test_clients_are_let_in_in_the_same_order_by_every_process(synthesise: Synthesise) -> None:
+    factory = synthesise(network="own", endpoint_mode="realtime", rollout="all-at-once")
+    rules = list(factory.of_type("AWS::EC2::SecurityGroupIngress"))
+    clients = ["Jobs", "Builds", "Serving"]
+    assert [next(name for name in clients if f"Network{name}" in rule) for rule in rules] == clients
