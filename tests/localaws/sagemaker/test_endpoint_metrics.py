@@ -114,8 +114,11 @@ def test_metrics_of_ones_own(local: Any, wait_until: Wait) -> None:
             }
         ),
     )
-    put_alarm(local, alarm, MetricName=alarm, ExtendedStatistic="p90", Statistic=None, AlarmActions=[topic])
+    own = {"MetricName": alarm, "ExtendedStatistic": "p90", "Statistic": None, "AlarmActions": [topic]}
+    # Without data it stays as it begins, however soon it is evaluated.
+    put_alarm(local, alarm, **own, TreatMissingData="ignore")
     assert state(local, alarm)["StateValue"] == "INSUFFICIENT_DATA"
+    put_alarm(local, alarm, **own)
     wait_until(lambda: state(local, alarm)["StateValue"] == "OK")
     cloudwatch.put_metric_data(
         Namespace="Test",
