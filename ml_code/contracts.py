@@ -1,0 +1,186 @@
+"""Names that two parts of the project agree on. Change one here, and everything that uses it changes with it.
+
+Used by the stacks, the jobs, the builds, the Lambda functions and the operations alike, so it imports nothing.
+"""
+
+
+class Variable:
+    """Environment variables: set by the stack or a buildspec, read by builds, jobs and functions."""
+
+    # Builds
+    ARTIFACT_BUCKET = "ARTIFACT_BUCKET"
+    DATA_BUCKET = "DATA_BUCKET"
+    DATA_PREFIX = "DATA_PREFIX"
+    MLFLOW_TRACKING_URI = "MLFLOW_TRACKING_URI"
+    PIPELINE_SETTINGS = "PIPELINE_SETTINGS"
+    TRIGGER_REASON = "TRIGGER_REASON"
+    # Deployments
+    DELIVERY_EXECUTION = "DELIVERY_EXECUTION"
+    ENDPOINT_NAME = "ENDPOINT_NAME"
+    ENDPOINT_ROLE_ARN = "ENDPOINT_ROLE_ARN"
+    ENDPOINT_SETTINGS = "ENDPOINT_SETTINGS"
+    FACTORY_NAME = "FACTORY_NAME"
+    IMAGE_URI = "IMAGE_URI"
+    STAGE = "STAGE"
+    TAGS = "TAGS"
+    # Exported by builds to later actions of the delivery pipeline
+    EXECUTION_ARN = "EXECUTION_ARN"
+    MODEL_VERSION = "MODEL_VERSION"
+    VERIFICATION_URL = "VERIFICATION_URL"
+    # Jobs
+    CHECKPOINT_DIR = "CHECKPOINT_DIR"
+    EXIT_MESSAGE_FILE = "EXIT_MESSAGE_FILE"
+    # Functions
+    CAPTURED_PREFIX = "CAPTURED_PREFIX"
+    DELIVERY_PIPELINE_NAME = "DELIVERY_PIPELINE_NAME"
+    EVALUATED_WINDOWS = "EVALUATED_WINDOWS"
+    MONITOR_PIPELINE_NAME = "MONITOR_PIPELINE_NAME"
+    QUIET_SECONDS = "QUIET_SECONDS"
+    REPORTS_PREFIX = "REPORTS_PREFIX"
+    SCHEDULE_NAME = "SCHEDULE_NAME"
+    START_INPUT = "START_INPUT"
+    TRAINING_PIPELINE_NAME = "TRAINING_PIPELINE_NAME"
+    WINDOW_MINUTES = "WINDOW_MINUTES"
+
+
+class Prefix:
+    """Key prefixes in the data bucket (the first two) and the artifact bucket. Policies are cut along them."""
+
+    RAW_DATA = "raw/"
+    BATCH = "batch/"
+    ASSERTIONS = "assertions/"
+    CAPTURED = "captured/"
+    CODE = "code/"
+    MLFLOW = "mlflow/"
+    MONITORING = "monitoring/"
+    RUNS = "runs/"
+    SERVING = "serving/"
+    WHEELS = "wheels/"
+
+
+class Stage:
+    """Stages of the delivery pipeline, its source action, and the stages that have an endpoint."""
+
+    SOURCE = "Source"
+    BUILD = "Build"
+    STAGING = "Staging"
+    APPROVAL = "Approval"
+    PRODUCTION = "Production"
+
+
+STAGING = "staging"
+PRODUCTION = "production"
+ENDPOINT_STAGES = (STAGING, PRODUCTION)
+
+
+class DeliveryVariable:
+    """Variables of the delivery pipeline: set by what starts an execution."""
+
+    DATA_PREFIX = "DataPrefix"
+    TRIGGER_REASON = "TriggerReason"
+
+
+class Parameter:
+    """Parameters of the SageMaker pipelines."""
+
+    CODE_URI = "CodeUri"
+    COMMIT_ID = "CommitId"
+    DATA_URI = "DataUri"
+    DATA_VERSION = "DataVersion"
+    TRIGGER_REASON = "TriggerReason"
+    MODEL_VERSION = "ModelVersion"
+    RUN_ID = "RunId"
+    WINDOW_END = "WindowEnd"
+    WINDOW_START = "WindowStart"
+
+
+class Step:
+    """Steps of the SageMaker pipelines."""
+
+    COMPARE = "Compare"
+    EVALUATE = "Evaluate"
+    GATE = "Gate"
+    GATE_FAILED = "GateFailed"
+    PREPROCESS = "Preprocess"
+    REGISTER = "Register"
+    TUNE = "Tune"
+
+
+class Tag:
+    """Keys of AWS tags: the factory's on everything, the others on what a deployment makes."""
+
+    FACTORY = "model-factory"
+    CODE_URI = "code-uri"
+    COMMIT = "commit"
+    DATA_SHA256 = "data-sha256"
+    EXECUTION_ARN = "execution-arn"
+    MODEL_NAME = "model-name"
+    MODEL_VERSION = "model-version"
+    RUN_ID = "run-id"
+
+
+METRIC_NAMESPACE = "ModelFactory"
+
+
+class Metric:
+    """CloudWatch metrics that the factory publishes, with the dimension EndpointName."""
+
+    DRIFTED_FEATURES = "DriftedFeatures"
+    LARGEST_DRIFT = "LargestDrift"
+    LIVE_ROWS = "LiveRows"
+    QUALITY_SHORTFALL = "QualityShortfall"
+    UNREADABLE_CAPTURES = "UnreadableCaptures"
+
+
+class Alarm:
+    """Alarms, named `<factory>-<alarm>`."""
+
+    DELIVERY_FAILED = "delivery-failed"
+    DRIFT = "drift"
+    PRODUCTION_ERRORS = "production-errors"
+    PRODUCTION_LATENCY = "production-latency"
+    PRODUCTION_QUALITY = "production-quality"
+    TRAINING_FAILED = "training-failed"
+
+
+class JobLogs:
+    """Log groups that SageMaker shares among all jobs of an account; a stream's name begins with its job's."""
+
+    PROCESSING = "/aws/sagemaker/ProcessingJobs"
+    TRAINING = "/aws/sagemaker/TrainingJobs"
+    TRANSFORM = "/aws/sagemaker/TransformJobs"
+
+
+class Output:
+    """Outputs of the stack."""
+
+    ARTIFACT_BUCKET_NAME = "ArtifactBucketName"
+    BATCH_SETTINGS = "BatchSettings"
+    DATA_BUCKET_NAME = "DataBucketName"
+    DELIVERY_PIPELINE_NAME = "DeliveryPipelineName"
+    MLFLOW_TRACKING_URI = "MlflowTrackingUri"
+    NOTIFICATION_TOPIC_ARN = "NotificationTopicArn"
+    PRODUCTION_ENDPOINT_NAME = "ProductionEndpointName"
+    REPOSITORY_CLONE_URL = "RepositoryCloneUrl"
+    STAGING_ENDPOINT_NAME = "StagingEndpointName"
+    TRAINING_PIPELINE_NAME = "TrainingPipelineName"
+
+
+# SageMaker shifts the traffic of an update only between variants of one name.
+VARIANT_NAME = "AllTraffic"
+# The reason of a delivery that drift started begins with it.
+DRIFT_REASON = "drift: "
+
+
+def endpoint_name(factory: str, stage: str) -> str:
+    return f"{factory}-{stage}"
+
+
+def deploy_project_name(factory: str, stage: str) -> str:
+    """The CodeBuild project that deploys to the stage."""
+    return f"{factory}-deploy-{stage}"
+
+
+def serving_prefix(stage: str) -> str:
+    """Where the deployments of one stage put model archives: no other stage's role writes there."""
+    return f"{Prefix.SERVING}{stage}/"
