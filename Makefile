@@ -26,7 +26,7 @@ $(INSTALLED): requirements.lock requirements.txt requirements-test.txt requireme
 	@touch $@
 
 demo: install ## the whole factory on this machine, from `cdk deploy` to `cdk destroy`
-	@$(BIN)/python -m operations.demo --port $(PORT)
+	@$(BIN)/python -m operations.demo.demo --port $(PORT)
 
 up: install ## start the local AWS
 	@$(BIN)/python -m localaws up --port $(PORT)
@@ -102,13 +102,13 @@ e2e-more: install
 	@$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/test_factory.py
 
 bench: install ## seconds from a push to a verified production endpoint, against bare scripts
-	@$(BIN)/python -m operations.bench --port $(PORT)
+	@$(BIN)/python -m operations.benchmarks.push --port $(PORT)
 
 bench-serving: install ## requests per second of the endpoint's code, against mlflow models serve
-	@$(BIN)/python -m operations.bench_serving
+	@$(BIN)/python -m operations.benchmarks.serving
 
 bench-synth: install ## seconds of a synthesis, against a bare CDK app and an import of the SageMaker SDK
-	@$(BIN)/python -m operations.bench_synth
+	@$(BIN)/python -m operations.benchmarks.synth
 
 snapshot: install ## write the reviewed template of the default settings anew, after a change that is meant
 	@UPDATE_SNAPSHOT=1 $(BIN)/python -m pytest tests/stacks/test_snapshot.py

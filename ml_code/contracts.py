@@ -30,6 +30,7 @@ class Variable:
     # Jobs
     CHECKPOINT_DIR = "CHECKPOINT_DIR"
     EXIT_MESSAGE_FILE = "EXIT_MESSAGE_FILE"
+    JOB_MODULE = "JOB_MODULE"
     # Functions
     CAPTURED_PREFIX = "CAPTURED_PREFIX"
     DELIVERY_PIPELINE_NAME = "DELIVERY_PIPELINE_NAME"
@@ -170,6 +171,15 @@ class Output:
 VARIANT_NAME = "AllTraffic"
 # The reason of a delivery that drift started begins with it.
 DRIFT_REASON = "drift: "
+
+
+# Of the requests that verification makes; data capture keeps it, and the drift comparison leaves them out.
+INFERENCE_ID = "model-factory-verification"
+
+
+def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
+    """Tags as SageMaker's API takes them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def endpoint_name(factory: str, stage: str) -> str:

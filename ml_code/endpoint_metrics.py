@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-NAMESPACE = "ModelFactory"
+from ml_code.contracts import METRIC_NAMESPACE
 
 
 def publish(cloudwatch: Any, endpoint: str, metrics: Mapping[str, float]) -> None:
     dimensions = [{"Name": "EndpointName", "Value": endpoint}]
     data = [{"MetricName": name, "Dimensions": dimensions, "Value": value} for name, value in metrics.items()]
-    cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
+    cloudwatch.put_metric_data(Namespace=METRIC_NAMESPACE, MetricData=data)

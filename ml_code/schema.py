@@ -1,7 +1,4 @@
-"""Which rows a model takes: one check for training data and for requests.
-
-This file is also shipped beside the served model: pandas and numpy only.
-"""
+"""Which rows a model takes: one check for training data and for requests."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -82,7 +79,7 @@ def check_frame(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         _check_cells_are_numbers(frame, schema)
         values = _as_floats(values)
     values = values.astype(np.float64, copy=False)
-    _check_values(values, schema)
+    check_values(values, schema)
     checked = pd.DataFrame(values, columns=schema.names)
     if schema.integer_names:
         checked = checked.astype(dict.fromkeys(schema.integer_names, "int64"))
@@ -147,7 +144,8 @@ def _as_float(cell: Any) -> float:
         return np.inf if cell > 0 else -np.inf
 
 
-def _check_values(values: npt.NDArray[np.float64], schema: Schema) -> None:
+def check_values(values: npt.NDArray[np.float64], schema: Schema) -> None:
+    """SchemaError names the first cell that is not allowed; columns are in the schema's order."""
     good = _allowed_cells(values, schema)
     if good.all():
         return

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ml_code.schema import Column, Schema
 
-MODEL_YAML = Path(__file__).parent / "model.yaml"
+MODELS = Path("models")
+MODEL_YAML = "model.yaml"
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 SklearnPath = Annotated[str, Field(pattern=r"^sklearn(\.[A-Za-z_]\w*)+$")]
@@ -198,7 +199,24 @@ class ModelSpec(_Frozen):
         return Schema((*self.request_schema().columns, *self.target.columns()))
 
 
-def load_spec(path: Path = MODEL_YAML) -> ModelSpec:
+def find_model(project: Path = Path()) -> Path:
+    """The folder of the project's model: the one below models/ that holds a model.yaml."""
+    found = sorted(path.parent for path in (project / MODELS).glob(f"*/{MODEL_YAML}"))
+    if len(found) != 1:
+        names = ", ".join(folder.name for folder in found) or "none"
+        raise SpecError(f"{MODELS}/*/{MODEL_YAML}: found {len(found)} ({names}); allowed: exactly one")
+    return found[0]
+
+
+def sample_data(project: Path = Path()) -> dict[str, Path]:
+    """The CSV files of the model's data/, which trains the first version, by their path in there."""
+    folder = find_model(project) / "data"
+    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.csv"))}
+
+
+def load_spec(path: Path | None = None) -> ModelSpec:
+    """The model.yaml at `path`, by default that of the project in the working directory."""
+    path = path or find_model() / MODEL_YAML
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

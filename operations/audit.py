@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 
+from ml_code.contracts import Tag
 from operations.factory import factory_name, run
 
 
@@ -74,7 +75,6 @@ LISTINGS = (
 )
 
 
-TAG = "model-factory"
 # Found by tag, because their names are AWS's own; the prefix is an ARN's service and, where needed, kind.
 TAGGED = ("ec2", "ecs", "rds", "elasticloadbalancing", "elasticfilesystem", "kms")
 
@@ -104,16 +104,16 @@ def left_of(factory: str) -> list[str]:
 def _factories() -> set[str]:
     """The names of all factories that have something in this account and region."""
     client: Any = boto3.client("resourcegroupstaggingapi")
-    pages = client.get_paginator("get_tag_values").paginate(Key=TAG)
+    pages = client.get_paginator("get_tag_values").paginate(Key=Tag.FACTORY)
     return {value for page in pages for value in page["TagValues"]} | {
-        tag["Value"] for _, tags in _stacks() for tag in tags if tag["Key"] == TAG
+        tag["Value"] for _, tags in _stacks() for tag in tags if tag["Key"] == Tag.FACTORY
     }
 
 
 def _tagged(factory: str) -> Iterator[str]:
     client: Any = boto3.client("resourcegroupstaggingapi")
     pages = client.get_paginator("get_resources").paginate(
-        TagFilters=[{"Key": TAG, "Values": [factory]}], ResourceTypeFilters=list(TAGGED)
+        TagFilters=[{"Key": Tag.FACTORY, "Values": [factory]}], ResourceTypeFilters=list(TAGGED)
     )
     for page in pages:
         for resource in page["ResourceTagMappingList"]:

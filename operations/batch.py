@@ -12,11 +12,19 @@ from typing import Any
 
 import boto3
 
-from ml_code.serving import batch
-from ml_code.serving.batch import Batch, BatchError, BatchSettings, Scored
+from ml_code.contracts import PRODUCTION, Output, Variable
+from ml_code.inference import transform_job
+from ml_code.inference.transform_job import Batch, BatchError, BatchSettings, Scored
 from ml_code.spec import load_spec
 from operations import objects
-from operations.factory import Factory, OperationError, deploy_environment, deployed_factory, registry, run
+from operations.factory import (
+    Factory,
+    OperationError,
+    deploy_environment,
+    deployed_factory,
+    mlflow_client,
+    run,
+)
 
 PREDICTIONS, BAD_ROWS = "predictions.csv", "bad_rows.csv"
 SHOWN_BAD_ROWS = 5
@@ -24,28 +32,28 @@ SHOWN_BAD_ROWS = 5
 
 def plan(factory: Factory, settings: BatchSettings, source: str, version: str, instance_type: str) -> Batch:
     """Publishes the version's archive and, when the input is a file here, the input."""
-    from ml_code import registry as versions
-    from ml_code.serving.deploy import lineage_tags, publish_archive
+    from ml_code.release.deploy import lineage_tags, publish_archive
+    from ml_code.tracking import model_registry
 
-    name, client = load_spec().name, registry(factory)
+    name, client = load_spec().name, mlflow_client(factory)
     try:
-        found = versions.resolve(
-            client, f"models:/{name}/{version}" if version else f"models:/{name}@production"
+        found = model_registry.resolve(
+            client, f"models:/{name}/{version}" if version else f"models:/{name}@{PRODUCTION}"
         )
-        environment = deploy_environment(factory, "production")
-        archive = publish_archive(client, found, environment["ARTIFACT_BUCKET"])
-    except versions.RegistryError as error:
+        environment = deploy_environment(factory, PRODUCTION)
+        archive = publish_archive(client, found, environment[Variable.ARTIFACT_BUCKET], PRODUCTION)
+    except model_registry.RegistryError as error:
         raise OperationError(str(error)) from error
-    job = batch.batch_name(settings, found.version)
+    job = transform_job.batch_name(settings, found.version)
     folder = f"{settings.uri}{job}/"
     return Batch(
         name=job,
         input_uri=_input_uri(source, settings, folder),
         output_uri=folder,
-        image_uri=environment["IMAGE_URI"],
+        image_uri=environment[Variable.IMAGE_URI],
         instance_type=instance_type,
         model_data_url=archive,
-        tags={**json.loads(environment["TAGS"]), **lineage_tags(factory.name, found)},
+        tags={**json.loads(environment[Variable.TAGS]), **lineage_tags(factory.name, found)},
         settings=settings,
     )
 
@@ -76,13 +84,13 @@ def collect(planned: Batch, answers_uri: str, directory: Path) -> Scored:
         given, answers = Path(temporary) / "input", Path(temporary) / "answers"
         s3.download_file(*objects.bucket_and_key(planned.input_uri), str(given))
         s3.download_file(*objects.bucket_and_key(answers_uri), str(answers))
-        batch.check_complete(given, answers)
+        transform_job.check_complete(given, answers)
         with (
             answers.open(encoding="utf-8") as lines,
             (directory / PREDICTIONS).open("w", newline="", encoding="utf-8") as predictions,
             (directory / BAD_ROWS).open("w", newline="", encoding="utf-8") as bad_rows,
         ):
-            scored = batch.write_results(lines, predictions, bad_rows)
+            scored = transform_job.write_results(lines, predictions, bad_rows)
     for name in (PREDICTIONS, BAD_ROWS):
         s3.upload_file(str(directory / name), *objects.bucket_and_key(f"{planned.output_uri}{name}"))
     return scored
@@ -96,10 +104,10 @@ def main() -> None:
     parser.add_argument("--output-dir", type=Path, default=Path())
     arguments = parser.parse_args()
     factory = deployed_factory()
-    settings = BatchSettings(**json.loads(factory.output("BatchSettings")))
+    settings = BatchSettings(**json.loads(factory.output(Output.BATCH_SETTINGS)))
     planned = plan(factory, settings, arguments.input, arguments.version, arguments.instance_type)
     try:
-        answers_uri = batch.score(
+        answers_uri = transform_job.score(
             boto3.client("sagemaker"), planned, say=lambda line: print(line, flush=True)
         )
         scored = collect(planned, answers_uri, arguments.output_dir)

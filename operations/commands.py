@@ -1,5 +1,6 @@
 """Commands that operations run as a person would type them."""
 
+import shlex
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,3 +29,13 @@ def command(
         end = "\n".join(result.stdout.splitlines()[-30:])
         raise OperationError(f"{end}\n`{' '.join(words)}` failed with exit status {result.returncode}.")
     return result.stdout
+
+
+def parse_exports(script: str) -> dict[str, str]:
+    """The variables that a script of `export NAME=value` lines sets, PATH excepted."""
+    exports: dict[str, str] = {}
+    for line in script.splitlines():
+        if line.startswith("export ") and not line.startswith("export PATH"):
+            key, _, value = line.removeprefix("export ").partition("=")
+            exports[key] = shlex.split(value)[0]
+    return exports

@@ -8,10 +8,10 @@ from typing import Any
 
 import boto3
 
+from ml_code.contracts import Stage
 from operations.factory import OperationError
 
 FINISHED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
-APPROVAL_STAGE = "Approval"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def approve(pipeline: str, execution_id: str, *, summary: str) -> bool:
         for action in stage.get("actionStates", []):
             latest = action.get("latestExecution", {})
             if (
-                stage["stageName"] == APPROVAL_STAGE
+                stage["stageName"] == Stage.APPROVAL
                 and latest.get("status") == "InProgress"
                 and "token" in latest
             ):

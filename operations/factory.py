@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
+from ml_code.contracts import Output, deploy_project_name
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -56,29 +58,31 @@ def deployed_factory() -> Factory:
 
 
 def deploy_environment(factory: Factory, stage: str) -> dict[str, str]:
-    """What a deployment to the stage is told: the variables of its build project, as the stack set them."""
-    projects = boto3.client("codebuild").batch_get_projects(names=[f"{factory.name}-deploy-{stage}"])[
+    """The variables of the stage's build project, as the stack set them."""
+    projects = boto3.client("codebuild").batch_get_projects(names=[deploy_project_name(factory.name, stage)])[
         "projects"
     ]
     return {item["name"]: item["value"] for item in projects[0]["environment"]["environmentVariables"]}
 
 
-def registry(factory: Factory) -> "MlflowClient":
+def mlflow_client(factory: Factory) -> "MlflowClient":
     """A client of the factory's MLflow."""
     import mlflow  # two seconds, only where it is needed
 
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    if factory.output("MlflowTrackingUri").startswith("http"):  # in the VPC only: not minutes to learn that
+    if factory.output(Output.MLFLOW_TRACKING_URI).startswith(
+        "http"
+    ):  # in the VPC only: not minutes to learn that
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     # The SageMaker plugin signs for the global tracking URI, whatever URI the client has.
-    mlflow.set_tracking_uri(factory.output("MlflowTrackingUri"))
+    mlflow.set_tracking_uri(factory.output(Output.MLFLOW_TRACKING_URI))
     return mlflow.MlflowClient()
 
 
 def mlflow_url(factory: Factory) -> str:
     """Where a browser finds MLflow; AWS signs the address for minutes only."""
-    uri = factory.output("MlflowTrackingUri")
+    uri = factory.output(Output.MLFLOW_TRACKING_URI)
     if uri.startswith("http"):
         return uri
     kind, _, name = uri.rpartition(":")[2].partition("/")

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from ml_code.serving import history
-from ml_code.serving.history import Period
 from ml_code.spec import load_spec
-from operations.factory import deployed_factory, registry, run
+from ml_code.tracking import production_history
+from ml_code.tracking.production_history import Period
+from operations.factory import deployed_factory, mlflow_client, run
 from operations.table import Row, print_table
 
 
@@ -27,7 +27,7 @@ def rows(periods: list[Period], metric: str) -> Iterator[Row]:
 
 def main() -> None:
     factory, spec = deployed_factory(), load_spec()
-    periods = history.read(registry(factory), spec.name)
+    periods = production_history.read(mlflow_client(factory), spec.name)
     metric = spec.gate.metric
     columns = ("version", "from (UTC)", "until", "commit", metric, "approved by", "reason")
     title = f"{spec.name} in production" if periods else f"{spec.name} was never in production"

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import ClientError
 
-from ml_code.serving import history
-from ml_code.serving.approval import caller
-from ml_code.serving.environment import ReleaseSettings, read_settings
-from ml_code.serving.history import Period, Promotion
+from ml_code.contracts import PRODUCTION
+from ml_code.release.approval import caller
+from ml_code.release.settings import ReleaseSettings
 from ml_code.spec import load_spec
+from ml_code.tracking import production_history
+from ml_code.tracking.production_history import Period, Promotion
+from ml_code.verification.settings import read_settings
 from operations import objects
 from operations.factory import (
     Factory,
     OperationError,
     deploy_environment,
     deployed_factory,
-    registry,
+    mlflow_client,
     run,
 )
 
@@ -79,12 +81,12 @@ def check_endpoint(name: str) -> None:
 
 
 def roll_back(factory: Factory, client: "MlflowClient", version: str) -> None:
-    from ml_code.registry import resolve
-    from ml_code.serving.release import FAILURES, release_archive
+    from ml_code.release.release import FAILURES, release_archive
+    from ml_code.tracking.model_registry import resolve
 
     spec = load_spec()
-    period = choose(history.read(client, spec.name), version)
-    settings = read_settings(ReleaseSettings, {**os.environ, **deploy_environment(factory, "production")})
+    period = choose(production_history.read(client, spec.name), version)
+    settings = read_settings(ReleaseSettings, {**os.environ, **deploy_environment(factory, PRODUCTION)})
     check_archive(period)
     check_endpoint(settings.endpoint_name)
     archive = period.promotion.archive
@@ -101,7 +103,7 @@ def main() -> None:
     parser.add_argument("--to", default="", help="a version that was in production")
     version = parser.parse_args().to
     factory = deployed_factory()
-    roll_back(factory, registry(factory), version)
+    roll_back(factory, mlflow_client(factory), version)
 
 
 if __name__ == "__main__":

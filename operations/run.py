@@ -6,24 +6,26 @@ import re
 
 import boto3
 
+from ml_code.contracts import DeliveryVariable, Prefix, Stage
 from operations.factory import OperationError, deployed_factory, run
 
 # What JSON, a shell and a hyperparameter's value pass on unchanged: CodePipeline puts the text into JSON as it is.
 _PLAIN = re.compile(r"[\w .,:;/@()+=-]{1,200}")
-_SOURCE_ACTION = "Source"
 
 
 def start(pipeline: str, *, reason: str, data_prefix: str, commit: str) -> str:
     """The id of the new execution; variables that are not given keep the pipeline's defaults."""
-    variables = {"TriggerReason": reason, "DataPrefix": data_prefix}
+    variables = {DeliveryVariable.TRIGGER_REASON: reason, DeliveryVariable.DATA_PREFIX: data_prefix}
     for name, value in variables.items():
         if value and not _PLAIN.fullmatch(value):
             raise OperationError(
                 f"{name} is {value!r}, allowed are up to 200 letters, digits, spaces and . , : ; / @ ( ) + = - _"
             )
-    if data_prefix and not data_prefix.startswith("raw/"):
-        raise OperationError(f"DataPrefix is {data_prefix!r}, allowed is a prefix below raw/")
-    revision = {"actionName": _SOURCE_ACTION, "revisionType": "COMMIT_ID", "revisionValue": commit}
+    if data_prefix and not data_prefix.startswith(Prefix.RAW_DATA):
+        raise OperationError(
+            f"{DeliveryVariable.DATA_PREFIX} is {data_prefix!r}, allowed is a prefix below {Prefix.RAW_DATA}"
+        )
+    revision = {"actionName": Stage.SOURCE, "revisionType": "COMMIT_ID", "revisionValue": commit}
     started = boto3.client("codepipeline").start_pipeline_execution(
         name=pipeline,
         variables=[{"name": name, "value": value} for name, value in variables.items() if value],
@@ -35,7 +37,7 @@ def start(pipeline: str, *, reason: str, data_prefix: str, commit: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reason", default="")
-    parser.add_argument("--data", default="", help="a prefix of the data bucket below raw/")
+    parser.add_argument("--data", default="", help=f"a prefix of the data bucket below {Prefix.RAW_DATA}")
     parser.add_argument("--commit", default="", help="a commit of the repository")
     arguments = parser.parse_args()
     name = deployed_factory().name

@@ -7,9 +7,10 @@ from typing import Any
 import boto3
 from rich.console import Console
 
+from ml_code.contracts import Output, Parameter, Tag
 from ml_code.spec import load_spec
 from operations import delivery
-from operations.factory import Factory, deployed_factory, registry, run
+from operations.factory import Factory, deployed_factory, mlflow_client, run
 from operations.table import Row, print_table
 
 
@@ -52,7 +53,7 @@ def _stage(name: str, result: delivery.StageResult | None) -> Row:
 def _print_training(console: Console, factory: Factory) -> None:
     sagemaker = boto3.client("sagemaker")
     newest = sagemaker.list_pipeline_executions(
-        PipelineName=factory.output("TrainingPipelineName"),
+        PipelineName=factory.output(Output.TRAINING_PIPELINE_NAME),
         SortBy="CreationTime",
         SortOrder="Descending",
         MaxResults=1,
@@ -62,7 +63,10 @@ def _print_training(console: Console, factory: Factory) -> None:
         arn = execution["PipelineExecutionArn"]
         answer = sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)
         parameters = {item["Name"]: item["Value"] for item in answer["PipelineParameters"]}
-        commit, reason = parameters.get("CommitId", "-")[:12], parameters.get("TriggerReason", "-")
+        commit, reason = (
+            parameters.get(Parameter.COMMIT_ID, "-")[:12],
+            parameters.get(Parameter.TRIGGER_REASON, "-"),
+        )
         title = (
             f"Training {arn.rpartition('/')[2]}, {execution['PipelineExecutionStatus']}, "
             f"commit {commit}, started by {reason}"
@@ -79,7 +83,7 @@ def _step(step: dict[str, Any]) -> Row:
 
 
 def _versions(factory: Factory, metric_tag: str) -> Iterator[Row]:
-    client = registry(factory)
+    client = mlflow_client(factory)
     for model in client.search_registered_models():
         aliases: dict[str, list[str]] = {}
         for alias, version in model.aliases.items():
@@ -98,7 +102,7 @@ def _versions(factory: Factory, metric_tag: str) -> Iterator[Row]:
 
 def _endpoints(factory: Factory) -> Iterator[Row]:
     sagemaker = boto3.client("sagemaker")
-    for key in ("StagingEndpointName", "ProductionEndpointName"):
+    for key in (Output.STAGING_ENDPOINT_NAME, Output.PRODUCTION_ENDPOINT_NAME):
         name = factory.output(key)
         found = [
             endpoint
@@ -112,8 +116,8 @@ def _endpoints(factory: Factory) -> Iterator[Row]:
             yield (
                 name,
                 described["EndpointStatus"],
-                f"{tags.get('model-name', '-')} {tags.get('model-version', '-')}",
-                tags.get("commit", "-")[:12],
+                f"{tags.get(Tag.MODEL_NAME, '-')} {tags.get(Tag.MODEL_VERSION, '-')}",
+                tags.get(Tag.COMMIT, "-")[:12],
                 described.get("FailureReason", ""),
             )
         if not found:

@@ -7,9 +7,16 @@ from typing import Any
 
 import boto3
 
-from ml_code.run_pipeline import SAMPLE_DATA
-from ml_code.spec import load_spec
-from operations.factory import PROJECT, Factory, OperationError, deployed_factory, mlflow_url, registry, run
+from ml_code.contracts import PRODUCTION, Output, Variable
+from ml_code.spec import load_spec, sample_data
+from operations.factory import (
+    Factory,
+    OperationError,
+    deployed_factory,
+    mlflow_client,
+    mlflow_url,
+    run,
+)
 
 FILES = ("verification.json", "verification.png", "verification.html")
 
@@ -17,12 +24,12 @@ FILES = ("verification.json", "verification.png", "verification.html")
 def invoke_once(factory: Factory) -> str:
     """The production endpoint's answer to the first row of the sample data, with that row's truth."""
     target = load_spec().target.name
-    with (PROJECT / SAMPLE_DATA).open() as file:
+    with next(iter(sample_data().values())).open() as file:
         header, row = next(lines := csv.reader(file)), next(lines)
     truth = row[header.index(target)]
     features = [value for name, value in zip(header, row, strict=True) if name != target]
     response = boto3.client("sagemaker-runtime").invoke_endpoint(
-        EndpointName=factory.output("ProductionEndpointName"),
+        EndpointName=factory.output(Output.PRODUCTION_ENDPOINT_NAME),
         ContentType="text/csv",
         Accept="application/json",
         Body=",".join(features),
@@ -32,12 +39,12 @@ def invoke_once(factory: Factory) -> str:
 
 def fetch_verification(factory: Factory, model: str, directory: Path) -> tuple[Any, str]:
     """Copies what the production deployment's verification wrote; returns the version and its run's URL."""
-    client = registry(factory)
-    version = client.get_model_version_by_alias(model, "production")
+    client = mlflow_client(factory)
+    version = client.get_model_version_by_alias(model, PRODUCTION)
     if version.run_id is None:
         raise OperationError(f"Model {model} version {version.version} belongs to no MLflow run.")
     for name in FILES:
-        copy = client.download_artifacts(version.run_id, f"verification/production/{name}", str(directory))
+        copy = client.download_artifacts(version.run_id, f"verification/{PRODUCTION}/{name}", str(directory))
         Path(copy).replace(directory / name)
     run_info = client.get_run(version.run_id).info
     return version, f"{mlflow_url(factory)}#/experiments/{run_info.experiment_id}/runs/{run_info.run_id}"
@@ -45,14 +52,14 @@ def fetch_verification(factory: Factory, model: str, directory: Path) -> tuple[A
 
 def main() -> None:
     factory = deployed_factory()
-    os.environ["MLFLOW_TRACKING_URI"] = factory.output("MlflowTrackingUri")
-    os.environ["ENDPOINT_NAME"] = factory.output("ProductionEndpointName")
-    os.environ["STAGE"] = "production"
-    from ml_code.serving.environment import VerifySettings, read_settings
-    from ml_code.serving.verify import summary, verify
+    os.environ[Variable.MLFLOW_TRACKING_URI] = factory.output(Output.MLFLOW_TRACKING_URI)
+    os.environ[Variable.ENDPOINT_NAME] = factory.output(Output.PRODUCTION_ENDPOINT_NAME)
+    os.environ[Variable.STAGE] = PRODUCTION
+    from ml_code.verification.settings import VerifySettings, read_settings
+    from ml_code.verification.verify import summary, verify
 
     spec = load_spec()
-    result = verify(f"models:/{spec.name}@production", read_settings(VerifySettings, os.environ), spec)
+    result = verify(f"models:/{spec.name}@{PRODUCTION}", read_settings(VerifySettings, os.environ), spec)
     print(summary(result))
     if not result["passed"]:
         raise OperationError("The production endpoint is below the gate; see verification.json.")

@@ -4,7 +4,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from ml_code.pipeline import MonitorSettings, monitor_definition
+from ml_code.pipeline.definition import MonitorSettings, monitor_definition
 from stacks.alarms import NAMESPACE
 from stacks.config import FactoryConfig
 from stacks.names import FactoryNames

@@ -4,7 +4,7 @@ from aws_cdk import CfnOutput, Fn, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ml_code.pipeline import scikit_learn_image_uri
+from ml_code.pipeline.definition import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
 from stacks.batch import Batch
 from stacks.config import ENDPOINT_STAGES, MIN_ZONES, FactoryConfig

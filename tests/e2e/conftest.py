@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from operations import delivery
-from operations.demo import parse_exports
+from operations.commands import parse_exports
 
 PROJECT = Path(__file__).resolve().parents[2]
 NAME = "model-factory"
@@ -107,8 +107,8 @@ class Workspace:
 
     def train_little(self) -> None:
         """For tests to which the model's quality is not the point."""
-        self.edit("ml_code/model.yaml", "max_jobs: 6", "max_jobs: 2")
-        self.edit("ml_code/model.yaml", "minimum: 64, maximum: 128", "minimum: 32, maximum: 48")
+        self.edit("models/digits/model.yaml", "max_jobs: 6", "max_jobs: 2")
+        self.edit("models/digits/model.yaml", "minimum: 64, maximum: 128", "minimum: 32, maximum: 48")
 
     def restore(self) -> None:
         """The clone as it was at first, for the next test."""

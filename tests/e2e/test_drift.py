@@ -15,15 +15,15 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from ml_code.monitoring.capture import read_captures
-from ml_code.monitoring.report import Demands
-from ml_code.monitoring.window import examine
-from ml_code.serving.probe import INFERENCE_ID
-from ml_code.serving.samples import TEST_DATA
+from ml_code.contracts import INFERENCE_ID
+from ml_code.drift.captures import read_captures
+from ml_code.drift.compare_window import examine
+from ml_code.drift.report import Demands
 from ml_code.spec import load_spec
-from ml_code.steps import tracking
+from ml_code.tracking import runs
+from ml_code.verification.test_rows import TEST_DATA
 from operations.audit import left_of
-from operations.factory import deployed_factory, registry
+from operations.factory import deployed_factory, mlflow_client
 from stacks.config import FactoryConfig
 from tests.e2e.conftest import NAME, Workspace, invoke, running
 
@@ -53,7 +53,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 def artifact(factory: Workspace, name: str) -> pd.DataFrame:
     """Of the run of the version in production: its columns of features."""
-    client = registry(deployed_factory())
+    client = mlflow_client(deployed_factory())
     run_id = str(client.get_model_version_by_alias("digits", "production").run_id)
     return pd.read_csv(client.download_artifacts(run_id, name, str(factory.directory)))[NAMES]
 
@@ -66,7 +66,7 @@ def held_out(factory: Workspace) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def training(factory: Workspace) -> NDArray[np.float64]:
-    return np.asarray(artifact(factory, tracking.TRAINING_SAMPLE), np.float64)
+    return np.asarray(artifact(factory, runs.TRAINING_SAMPLE), np.float64)
 
 
 def sample(rows: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
@@ -211,9 +211,9 @@ def test_shifted_inputs_start_one_retraining_that_names_the_features(
         ]
         == "ALARM"
     )
-    experiment = registry(deployed_factory()).get_experiment_by_name("digits-monitoring")
+    experiment = mlflow_client(deployed_factory()).get_experiment_by_name("digits-monitoring")
     assert experiment is not None
-    runs = registry(deployed_factory()).search_runs([experiment.experiment_id])
+    runs = mlflow_client(deployed_factory()).search_runs([experiment.experiment_id])
     results = [run.data.tags["result"] for run in runs]
     assert any("3 features drifted: " in result for result in results), results
 

@@ -19,22 +19,22 @@ import pytest
 from mlflow import MlflowClient
 
 from operations.audit import left_of
-from operations.factory import deployed_factory, registry
+from operations.factory import deployed_factory, mlflow_client
 from tests.e2e.conftest import NAME, Workspace, invoke
 
 pytestmark = pytest.mark.e2e
 
 
-def mlflow_client() -> MlflowClient:
-    return registry(deployed_factory())
+def registry() -> MlflowClient:
+    return mlflow_client(deployed_factory())
 
 
 def versions() -> list[str]:
-    return sorted(version.version for version in mlflow_client().search_model_versions("name = 'digits'"))
+    return sorted(version.version for version in registry().search_model_versions("name = 'digits'"))
 
 
 def production_version() -> str:
-    return str(mlflow_client().get_model_version_by_alias("digits", "production").version)
+    return str(registry().get_model_version_by_alias("digits", "production").version)
 
 
 def aws(*arguments: str) -> str:
@@ -59,7 +59,7 @@ def test_a_bare_deploy_ends_with_a_verified_model_in_production(factory: Workspa
     answer = invoke()
     assert answer["model_version"] == "1"
     assert production_version() == "1"
-    version = mlflow_client().get_model_version("digits", "1")
+    version = registry().get_model_version("digits", "1")
     assert answer["run_id"] == version.run_id
     assert answer["commit"] == version.tags["commit"]
     assert float(version.tags["test_accuracy"]) >= 0.95
@@ -81,7 +81,7 @@ def test_aws_cli_shows_what_it_would_show_on_aws(factory: Workspace) -> None:
 
 def test_a_push_of_a_changed_model_replaces_production(checkout: Workspace) -> None:
     checkout.skip_build_tests()
-    checkout.edit("ml_code/model.yaml", "seed: ", "seed: 1")
+    checkout.edit("models/digits/model.yaml", "seed: ", "seed: 1")
     commit = checkout.push("Another seed")
     status, stages = checkout.finish(checkout.next_execution())
     assert status == "Succeeded", stages
@@ -91,7 +91,7 @@ def test_a_push_of_a_changed_model_replaces_production(checkout: Workspace) -> N
 
 
 def test_a_batch_gives_each_row_a_prediction_or_a_reason(factory: Workspace, tmp_path: Path) -> None:
-    header, *samples = (factory.directory / "data/digits.csv").read_text().splitlines()
+    header, *samples = (factory.directory / "models/digits/data/digits.csv").read_text().splitlines()
     # Without the target, which is the last column.
     rows = [samples[number % len(samples)].rpartition(",")[0] for number in range(100_000)]
     bad = {number * 2_700 + 1: ("text", "99", "nan")[number % 3] for number in range(37)}
@@ -132,7 +132,7 @@ def test_a_push_whose_unit_test_fails_trains_nothing(checkout: Workspace) -> Non
 def test_an_exception_in_training_is_the_reason_of_the_failure(checkout: Workspace) -> None:
     before = production_version()
     checkout.edit(
-        "ml_code/steps/train.py",
+        "ml_code/jobs/train.py",
         "def main() -> None:\n",
         'def main() -> None:\n    raise RuntimeError("the lens is dirty")\n',
     )
@@ -155,7 +155,7 @@ def test_a_gate_out_of_reach_registers_nothing(checkout: Workspace) -> None:
     before = versions()
     queue = subscribe_queue(deployed_factory().output("NotificationTopicArn"))
     checkout.skip_build_tests()
-    checkout.edit("ml_code/model.yaml", "threshold: 0.95", "threshold: 0.9999")
+    checkout.edit("models/digits/model.yaml", "threshold: 0.95", "threshold: 0.9999")
     checkout.push("Raise the gate")
     status, stages = checkout.finish(checkout.next_execution())
     assert status == "Failed"
@@ -178,10 +178,10 @@ def test_a_gate_out_of_reach_registers_nothing(checkout: Workspace) -> None:
 
 def test_of_two_quick_pushes_the_newer_ends_in_production(checkout: Workspace) -> None:
     checkout.skip_build_tests()
-    checkout.edit("ml_code/model.yaml", "seed: ", "seed: 2")
+    checkout.edit("models/digits/model.yaml", "seed: ", "seed: 2")
     checkout.push("First of two")
     first = checkout.next_execution()
-    checkout.edit("ml_code/model.yaml", "seed: 2", "seed: 3")
+    checkout.edit("models/digits/model.yaml", "seed: 2", "seed: 3")
     newer = checkout.push("Second of two")
     second = checkout.next_execution()
     first_status, _ = checkout.finish(first)
@@ -200,7 +200,7 @@ def test_a_permission_taken_from_the_jobs_role_is_named_in_the_failure(checkout:
     checkout.edit("stacks/training.py", "grant_read(self.job_role", "grant_read(self.pipeline_role")
     checkout.deploy()
     checkout.skip_build_tests()
-    checkout.edit("ml_code/model.yaml", "seed: ", "seed: 4")
+    checkout.edit("models/digits/model.yaml", "seed: ", "seed: 4")
     checkout.push("Without a permission")
     status, _ = checkout.finish(checkout.next_execution())
     assert status == "Failed"

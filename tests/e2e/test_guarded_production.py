@@ -18,10 +18,9 @@ import boto3
 import pytest
 from mlflow import MlflowClient
 
-from ml_code import registry
-from ml_code.serving import history
+from ml_code.tracking import model_registry, production_history
 from operations.factory import deploy_environment, deployed_factory
-from operations.factory import registry as connect
+from operations.factory import mlflow_client as connect
 from tests.e2e.conftest import NAME, Workspace, invoke, running
 from tests.e2e.load import Load
 
@@ -51,7 +50,7 @@ def client(factory: Workspace) -> MlflowClient:
 @pytest.fixture(scope="module")
 def rows(factory: Workspace) -> list[str]:
     """Of the sample data, without the truth."""
-    lines = (factory.directory / "data/digits.csv").read_text().splitlines()
+    lines = (factory.directory / "models/digits/data/digits.csv").read_text().splitlines()
     position = lines[0].split(",").index("digit")
     cells = [line.split(",") for line in lines[1:201]]
     return [",".join(row[:position] + row[position + 1 :]) for row in cells]
@@ -59,8 +58,8 @@ def rows(factory: Workspace) -> list[str]:
 
 def register(client: MlflowClient, folder: Path, *, is_good: bool = True) -> str:
     """A copy of version 1; one that is not good takes each digit for another."""
-    first = registry.resolve(client, f"models:/{MODEL}/1")
-    files = registry.download(client, first, folder)
+    first = model_registry.resolve(client, f"models:/{MODEL}/1")
+    files = model_registry.download(client, first, folder)
     if not is_good:
         pipeline = pickle.loads((files / "model.pkl").read_bytes())  # noqa: S301 - our own
         estimator = pipeline.steps[-1][1]
@@ -70,7 +69,7 @@ def register(client: MlflowClient, folder: Path, *, is_good: bool = True) -> str
     client.log_artifacts(first.run_id, str(files), path)
     source = f"{client.get_run(first.run_id).info.artifact_uri}/{path}"
     tags = client.get_model_version(MODEL, "1").tags
-    kept = {key: value for key, value in tags.items() if not key.startswith(history.PREFIX)}
+    kept = {key: value for key, value in tags.items() if not key.startswith(production_history.PREFIX)}
     return str(client.create_model_version(MODEL, source, run_id=first.run_id, tags=kept).version)
 
 
@@ -127,7 +126,7 @@ def test_serverless_staging_serves_the_old_version_again_when_a_new_one_fails(
     factory: Workspace, client: MlflowClient, tmp_path: Path
 ) -> None:
     bad = register(client, tmp_path, is_good=False)
-    released = command(factory, "ml_code.serving.release", "--version", bad, stage="staging")
+    released = command(factory, "ml_code.release.release", "--version", bad, stage="staging")
     assert released.returncode == 1, released.stdout
     reason = released.stdout.strip().splitlines()[-1]
     assert "below the gate" in reason
@@ -142,7 +141,7 @@ def test_an_update_under_load_loses_no_request(
 ) -> None:
     second = register(client, tmp_path)
     with Load(ENDPOINT, rows, RATE) as load:
-        released = command(factory, "ml_code.serving.release", "--version", second)
+        released = command(factory, "ml_code.release.release", "--version", second)
     assert released.returncode == 0, released.stdout
     assert_nothing_was_lost(load, "1", second)
     assert production(client) == second
@@ -159,7 +158,7 @@ def test_a_rollback_under_load_loses_no_request_and_is_in_the_history(
     assert_nothing_was_lost(load, second, "1")
     assert production(client) == "1"
     assert leftovers() == []
-    periods = history.read(client, MODEL)
+    periods = production_history.read(client, MODEL)
     assert [(period.version, period.promotion.reason) for period in periods] == [
         ("1", "delivery"),
         (second, "by hand"),
@@ -191,13 +190,13 @@ def test_a_bad_version_is_rolled_back_while_the_good_one_serves(
         marker = '    """The most probable class of each row, as in training\'s metrics'
         line = next(
             line
-            for line in (factory.directory / "ml_code/serving/inference.py").read_text().splitlines()
+            for line in (factory.directory / "ml_code/inference/handler.py").read_text().splitlines()
             if line.startswith(marker)
         )
-        factory.edit("ml_code/serving/inference.py", f"{line}\n", f"{line}\n{code}")
+        factory.edit("ml_code/inference/handler.py", f"{line}\n", f"{line}\n{code}")
     try:
         with Load(ENDPOINT, rows, RATE) as load:
-            released = command(factory, "ml_code.serving.release", "--version", version)
+            released = command(factory, "ml_code.release.release", "--version", version)
     finally:
         factory.restore()
     assert released.returncode == 1, released.stdout
@@ -207,7 +206,7 @@ def test_a_bad_version_is_rolled_back_while_the_good_one_serves(
     assert production(client) == "1"
     assert leftovers() == []
     assert_the_old_one_served(load, version)
-    assert version not in [period.version for period in history.read(client, MODEL)]
+    assert version not in [period.version for period in production_history.read(client, MODEL)]
     wait_until_quiet()
 
 

@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 
 from operations import delivery
 from operations.audit import left_of
-from operations.factory import deployed_factory, registry
+from operations.factory import deployed_factory, mlflow_client
 from tests.e2e.conftest import NAME, PROJECT, Workspace, invoke, running
 
 pytestmark = pytest.mark.e2e
@@ -110,7 +110,7 @@ def test_a_pending_connection_says_what_a_person_has_to_do(factories: Factories)
 def test_a_push_of_the_branch_and_path_delivers_and_others_do_not(factories: Factories) -> None:
     factories.guarded.local_aws("connect", NAME, str(factories.provider))
     factories.push("docs/architecture.md")
-    factories.push("ml_code/model.yaml", branch="feature")
+    factories.push("models/digits/model.yaml", branch="feature")
     time.sleep(2.5)  # the local AWS looks every second
     assert len(executions()) == 1
     factories.push(
@@ -166,7 +166,7 @@ def test_a_hundred_files_make_one_run_that_says_why(factories: Factories) -> Non
     build = eventually("end of Build", lambda: finished(identifier, "Build"), seconds=300)
     assert build.status == "Succeeded", build
     assert training_parameters()["TriggerReason"] == "new data"
-    client = registry(deployed_factory())
+    client = mlflow_client(deployed_factory())
     version = client.get_model_version("digits", "2")
     job_run = client.get_run(str(version.run_id))
     run = client.get_run(job_run.data.tags["mlflow.parentRunId"])

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from sklearn.datasets import load_digits
 
-from ml_code import registry
 from ml_code.schema import Column, Schema
 from ml_code.spec import ModelSpec, load_spec
+from ml_code.tracking import model_registry
 
 DIGITS = Path(__file__).with_name("digits.yaml")
 
@@ -22,14 +23,17 @@ def model_yaml() -> str:
 
 @pytest.fixture(scope="session")
 def digits(spec: ModelSpec) -> pd.DataFrame:
-    return pd.read_csv(Path(__file__).parents[2] / "data/digits.csv")
+    """The rows that digits.yaml describes, as scikit-learn has them."""
+    bunch = load_digits()
+    columns = [f"pixel_{row}_{column}" for row in range(8) for column in range(8)]
+    return pd.DataFrame(bunch.data, columns=columns).assign(digit=bunch.target)
 
 
 @pytest.fixture(scope="session")
 def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry's database file, to be copied: MLflow takes a second to make one."""
     file = tmp_path_factory.mktemp("registry") / "mlflow.db"
-    registry.connect(f"sqlite:///{file}").search_registered_models()
+    model_registry.connect(f"sqlite:///{file}").search_registered_models()
     return file
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_code.spec import ModelSpec, SpecError, load_spec, parse_spec
+from ml_code.spec import ModelSpec, SpecError, find_model, load_spec, parse_spec, sample_data
 
 
 def test_a_range_in_a_name_stands_for_many_columns(spec: ModelSpec) -> None:
@@ -12,8 +12,18 @@ def test_a_range_in_a_name_stands_for_many_columns(spec: ModelSpec) -> None:
     assert spec.training_schema().names == [*names, "digit"]
 
 
-def test_the_factory_s_own_model_is_valid() -> None:
-    assert load_spec().name
+def test_the_project_has_exactly_one_model(tmp_path: Path, model_yaml: str) -> None:
+    with pytest.raises(SpecError, match=r"models/\*/model.yaml: found 0 \(none\); allowed: exactly one"):
+        find_model(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / "models" / name / "data").mkdir(parents=True)
+        (tmp_path / "models" / name / "data" / "rows.csv").write_text("x")
+    (tmp_path / "models/b/model.yaml").write_text(model_yaml)
+    assert find_model(tmp_path) == tmp_path / "models/b"
+    assert sample_data(tmp_path) == {"rows.csv": tmp_path / "models/b/data/rows.csv"}
+    (tmp_path / "models/a/model.yaml").write_text(model_yaml)
+    with pytest.raises(SpecError, match=r"found 2 \(a, b\); allowed: exactly one"):
+        find_model(tmp_path)
 
 
 @pytest.mark.parametrize(

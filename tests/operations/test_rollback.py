@@ -4,7 +4,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from ml_code.serving.history import Period, Promotion
+from ml_code.tracking.production_history import Period, Promotion
 from operations.factory import OperationError
 from operations.history import rows
 from operations.rollback import check_archive, check_endpoint, choose

@@ -12,7 +12,7 @@ from aws_cdk import Validations
 from cdk_nag import AwsSolutionsChecks
 from cfnlint.api import ManualArgs, lint
 
-from ml_code.pipeline import PipelineSettings, pipeline_definition
+from ml_code.pipeline.definition import PipelineSettings, pipeline_definition
 from ml_code.spec import load_spec
 from tests.stacks.synthesis import REGION, Synthesised, cdk_app, environment, read_assembly, without_account
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 
 from stacks.config import FactoryConfig
-from tests.ml_code.definition import dangling_references, invalid_requests
+from tests.ml_code.pipeline.requests import dangling_references, invalid_requests
 from tests.options.proof import Proof
 from tests.stacks.configurations import CONFIGURATIONS
 from tests.stacks.synthesis import Synthesised

@@ -29,7 +29,7 @@ def test_it_has_what_a_push_needs(seed: Path) -> None:
         "codebuild-buildspec.yml",
         "deploy-buildspec.yml",
         "requirements.txt",
-        "data/digits.csv",
+        "models/digits/data/digits.csv",
         ".gitignore",
     ):
         assert (seed / path).is_file(), path

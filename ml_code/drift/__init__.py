@@ -1,0 +1,1 @@
+"""Comparison of live inputs with the training data."""

@@ -1,0 +1,122 @@
+"""One window of captured requests against the training data of the model version that answered them.
+
+Reads what data capture wrote between two moments, reports to MLflow and to S3, and publishes metrics; with too few
+rows it only reports.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from numpy.typing import NDArray
+
+from ml_code.drift.captures import LiveInputs, read_captures
+from ml_code.drift.comparison import Comparison, compare
+from ml_code.drift.report import (
+    Demands,
+    ServedVersion,
+    Window,
+    log_report,
+    metrics_of,
+    report_of,
+    window_message,
+)
+from ml_code.endpoint_metrics import publish
+from ml_code.schema import Schema
+from ml_code.spec import load_spec
+from ml_code.tracking import runs
+
+MAXIMUM_ROWS = 20_000
+# A file lies under the hour of its first request, and comes when its buffer is full.
+_LATE = timedelta(hours=2)
+
+
+def captured_files(s3: Any, uri: str, window: Window) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Name and lines of the window's files, in no order of time: whoever stops early has a fair sample."""
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{window.start - _LATE:%Y/%m/%d/%H}"
+    )
+    found = [item for page in pages for item in page.get("Contents", [])]
+    keys = [
+        item["Key"] for item in found if item["Key"].endswith(".jsonl") and window.holds(item["LastModified"])
+    ]
+    for index in np.random.default_rng(int(window.end.timestamp())).permutation(len(keys)):
+        body = s3.get_object(Bucket=bucket, Key=keys[index])["Body"]
+        yield keys[index].removeprefix(prefix), body.iter_lines()
+
+
+def examine(
+    schema: Schema, training: NDArray[np.float64], live: LiveInputs, demands: Demands
+) -> Comparison | None:
+    """None when there are too few rows to tell anything."""
+    if live.rows < demands.minimum_rows:
+        return None
+    return compare(schema.names, training, live.values(schema), smallest_statistic=demands.smallest_statistic)
+
+
+def read_training_sample(
+    client: mlflow.MlflowClient, served: ServedVersion, schema: Schema
+) -> NDArray[np.float64]:
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            frame = pd.read_csv(client.download_artifacts(served.run_id, runs.TRAINING_SAMPLE, directory))
+        except (MlflowException, OSError) as error:
+            raise SystemExit(
+                f"run {served.run_id} of version {served.model_version} has no artifact {runs.TRAINING_SAMPLE} "
+                f"to compare with ({error}); train and deliver a version with this code"
+            ) from error
+    sample: NDArray[np.float64] = frame[schema.names].to_numpy(dtype=np.float64)
+    return sample
+
+
+def main() -> None:
+    arguments = _parse_arguments()
+    window = Window(start=arguments.window_start, end=arguments.window_end)
+    served = ServedVersion(
+        endpoint=arguments.endpoint_name, model_version=arguments.model_version, run_id=arguments.run_id
+    )
+    demands = Demands(minimum_rows=arguments.minimum_rows, smallest_statistic=arguments.smallest_statistic)
+    spec = load_spec()
+    schema, s3, client = spec.request_schema(), boto3.client("s3"), mlflow.MlflowClient()
+
+    files = captured_files(s3, arguments.captured_uri, window)
+    live = read_captures(files, schema, maximum_rows=MAXIMUM_ROWS)
+    training = read_training_sample(client, served, schema)
+    comparison = examine(schema, training, live, demands)
+    report = report_of(served, window, demands, live, comparison)
+    run_id = log_report(client, spec.name, report, (training, live.values(schema)))
+    # Whoever hears the alarm reads the report: it stands before the metric that sets the alarm off.
+    bucket, _, prefix = arguments.reports_uri.removeprefix("s3://").partition("/")
+    key = f"{prefix}{window.end:%Y-%m-%dT%H:%M:%SZ}.json"
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps({**report, "report_run_id": run_id}).encode())
+    if comparison:
+        publish(boto3.client("cloudwatch"), served.endpoint, metrics_of(live, comparison))
+    print(f"{window_message(report)}; MLflow run {run_id}")
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("endpoint-name", "model-version", "run-id", "captured-uri", "reports-uri"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("window-start", "window-end"):
+        parser.add_argument(f"--{name}", type=_moment, required=True)
+    parser.add_argument("--minimum-rows", type=int, required=True)
+    parser.add_argument("--smallest-statistic", type=float, required=True)
+    return parser.parse_args()
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""One execution of the SageMaker pipeline: start it, follow it, say why it failed."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ml_code.contracts import JobLogs
+
+RUNNING = ("Executing", "Stopping")
+POLL_SECONDS_AT_LEAST, POLL_SECONDS_AT_MOST = 1.0, 10.0
+LOG_LINES = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepState:
+    name: str
+    status: str
+    seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """An execution at one moment; `steps` are SageMaker's own records, in order of their start."""
+
+    status: str
+    failure_reason: str
+    steps: tuple[dict[str, Any], ...]
+
+    @property
+    def is_running(self) -> bool:
+        return self.status in RUNNING
+
+    def states(self, now: datetime) -> list[StepState]:
+        return [
+            StepState(name=step["StepName"], status=step["StepStatus"], seconds=_seconds(step, now))
+            for step in self.steps
+        ]
+
+
+def snapshot(sagemaker: Any, execution_arn: str) -> Snapshot:
+    execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution_arn)
+    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
+        PipelineExecutionArn=execution_arn, SortOrder="Ascending"
+    )
+    return Snapshot(
+        status=execution["PipelineExecutionStatus"],
+        failure_reason=execution.get("FailureReason", ""),
+        steps=tuple(step for page in pages for step in page["PipelineExecutionSteps"]),
+    )
+
+
+def follow(
+    take_snapshot: Callable[[], Snapshot], sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Snapshot]:
+    """Snapshots until the execution has ended; seldom when nothing has changed for long."""
+    changed, last = time.monotonic(), None
+    while True:
+        current = take_snapshot()
+        yield current
+        if not current.is_running:
+            return
+        statuses = [(step["StepName"], step["StepStatus"]) for step in current.steps]
+        if statuses != last:
+            changed, last = time.monotonic(), statuses
+        patience = (time.monotonic() - changed) / 30
+        sleep(min(max(patience, POLL_SECONDS_AT_LEAST), POLL_SECONDS_AT_MOST))
+
+
+def explain_failure(sagemaker: Any, logs: Any, ended: Snapshot) -> Iterator[str]:
+    """Why: each failed step's reason, then the last lines of its job's log."""
+    failed = [step for step in ended.steps if step["StepStatus"] == "Failed"]
+    if not failed:
+        yield f"The execution is {ended.status}. {ended.failure_reason}".strip()
+    for step in failed:
+        yield from _explain_step(sagemaker, logs, step)
+
+
+def _explain_step(sagemaker: Any, logs: Any, step: dict[str, Any]) -> Iterator[str]:
+    metadata = step.get("Metadata", {})
+    reason = step.get("FailureReason", "SageMaker gives no reason")
+    if "Fail" in metadata:
+        reason = metadata["Fail"].get("ErrorMessage", reason)
+    yield f"Step {step['StepName']} failed: {reason}"
+    if "ProcessingJob" in metadata:
+        name = _name(metadata["ProcessingJob"]["Arn"])
+        message = sagemaker.describe_processing_job(ProcessingJobName=name).get("ExitMessage", "")
+        if message and message not in reason:
+            yield message
+        yield from last_log_lines(logs, JobLogs.PROCESSING, name)
+    elif "TuningJob" in metadata:
+        yield from _explain_tuning(sagemaker, logs, _name(metadata["TuningJob"]["Arn"]))
+
+
+def _explain_tuning(sagemaker: Any, logs: Any, tuning_job: str) -> Iterator[str]:
+    """Training jobs mostly fail alike: one of them says it."""
+    failed = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=tuning_job, StatusEquals="Failed", SortOrder="Ascending"
+    )["TrainingJobSummaries"]
+    if not failed:
+        return
+    name = failed[0]["TrainingJobName"]
+    reason = sagemaker.describe_training_job(TrainingJobName=name).get("FailureReason", "no reason given")
+    yield f"{len(failed)} training jobs failed; {name}: {reason}"
+    yield from last_log_lines(logs, JobLogs.TRAINING, name)
+
+
+def last_log_lines(logs: Any, group: str, job_name: str) -> Iterator[str]:
+    try:
+        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job_name}/")
+    except logs.exceptions.ResourceNotFoundException:
+        streams = {"logStreams": []}
+    if not streams["logStreams"]:
+        yield f"There is no log of {job_name} in {group}: it ended before it wrote one."
+    for stream in streams["logStreams"]:
+        name = stream["logStreamName"]
+        events = logs.get_log_events(
+            logGroupName=group, logStreamName=name, limit=LOG_LINES, startFromHead=False
+        )["events"]
+        yield f"The last {len(events)} lines of {group} {name}:"
+        yield from (f"  {event['message'].rstrip()}" for event in events)
+
+
+def _name(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
+def _seconds(step: dict[str, Any], now: datetime) -> float | None:
+    if "StartTime" not in step:
+        return None
+    return float((step.get("EndTime", now) - step["StartTime"]).total_seconds())
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)

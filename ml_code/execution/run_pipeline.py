@@ -1,0 +1,215 @@
+"""What a push runs: package the code, update the pipeline if it changed, start it, follow it to the end."""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ml_code.contracts import Parameter, Prefix, Step, Variable
+from ml_code.execution import source_archive
+from ml_code.execution.pipeline_execution import Snapshot, explain_failure, follow, snapshot
+from ml_code.execution.progress import show
+from ml_code.package_wheel import build_wheel
+from ml_code.pipeline.definition import PipelineSettings, pipeline_definition
+from ml_code.spec import SpecError, load_spec, sample_data
+
+RESULT_FILE = Path("pipeline-result.env")
+
+
+class RunError(Exception):
+    """What the caller can mend, in one sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    pipeline: PipelineSettings
+    data_bucket: str
+    data_prefix: str
+    artifact_bucket: str
+    commit: str
+    trigger_reason: str
+    request_token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clients:
+    s3: Any
+    sagemaker: Any
+    logs: Any
+
+
+def read_settings(environment: Mapping[str, str], commit: str | None) -> RunSettings:
+    def required(name: str) -> str:
+        if not environment.get(name):
+            raise RunError(f"set the environment variable {name}; a build of the factory has it")
+        return environment[name]
+
+    try:
+        pipeline = PipelineSettings(**json.loads(required(Variable.PIPELINE_SETTINGS)))
+    except (TypeError, ValueError) as error:
+        raise RunError(
+            f"{Variable.PIPELINE_SETTINGS} is not the JSON of the pipeline's settings: {error}"
+        ) from error
+    is_delivery = environment.get("CODEBUILD_INITIATOR", "").startswith("codepipeline/")
+    return RunSettings(
+        pipeline=pipeline,
+        data_bucket=required(Variable.DATA_BUCKET),
+        data_prefix=environment.get(Variable.DATA_PREFIX) or Prefix.RAW_DATA,
+        artifact_bucket=required(Variable.ARTIFACT_BUCKET),
+        commit=commit or required("CODEBUILD_RESOLVED_SOURCE_VERSION"),
+        trigger_reason=environment.get(Variable.TRIGGER_REASON) or ("push" if is_delivery else "manual"),
+        request_token=uuid.uuid4().hex,
+    )
+
+
+def run(settings: RunSettings, clients: Clients) -> int:
+    with ThreadPoolExecutor(max_workers=1) as background:
+        # pip and the SDK's import take seconds each, and do not need one another.
+        wheels = background.submit(get_wheels, clients.s3, settings.artifact_bucket)
+        definition = pipeline_definition(load_spec(), settings.pipeline)
+        code_uri = upload_code(clients.s3, settings, wheels.result())
+    data_version = provide_data(clients.s3, settings.data_bucket, settings.data_prefix)
+    update_pipeline(clients.sagemaker, settings.pipeline.pipeline_name, definition)
+    execution_arn = start(clients.sagemaker, settings, code_uri=code_uri, data_version=data_version)
+    _say(f"started {execution_arn}")
+    ended = show(follow(lambda: snapshot(clients.sagemaker, execution_arn)))
+    if ended.status != "Succeeded":
+        for line in explain_failure(clients.sagemaker, clients.logs, ended):
+            _say(line)
+        return 1
+    write_result(registered_version(clients, ended), execution_arn)
+    return 0
+
+
+def get_wheels(s3: Any, bucket: str) -> dict[str, bytes]:
+    """Downloaded once for each content of requirements.txt, then kept in the artifact bucket."""
+    name = source_archive.requirements_hash(source_archive.REQUIREMENTS.read_text())
+    key = f"{Prefix.WHEELS}{name}/wheels.tar"
+    if _exists(s3, bucket, key):
+        return source_archive.unpack(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    _say("downloading the wheels of ml_code/requirements.txt")
+    wheels = source_archive.download_wheels()
+    s3.put_object(Bucket=bucket, Key=key, Body=source_archive.pack(wheels))
+    return wheels
+
+
+def upload_code(s3: Any, settings: RunSettings, wheels: Mapping[str, bytes]) -> str:
+    """The prefix with source.tar.gz and the entry point of processing jobs."""
+    requirements = source_archive.REQUIREMENTS.read_text()
+    name, wheel = build_wheel()
+    archive = source_archive.build_source_archive(
+        source_archive.job_files(), requirements, {**wheels, name: wheel}
+    )
+    prefix = f"{Prefix.CODE}{settings.commit}/"
+    s3.put_object(Bucket=settings.artifact_bucket, Key=f"{prefix}source.tar.gz", Body=archive)
+    entry_point = source_archive.ENTRY_POINT
+    s3.put_object(
+        Bucket=settings.artifact_bucket, Key=f"{prefix}{entry_point.name}", Body=entry_point.read_bytes()
+    )
+    _say(f"uploaded s3://{settings.artifact_bucket}/{prefix} ({len(archive):,} bytes)")
+    return f"s3://{settings.artifact_bucket}/{prefix}"
+
+
+def provide_data(s3: Any, bucket: str, prefix: str) -> str:
+    """A hash of what lies under the prefix; the sample data goes to raw/ when there is nothing."""
+    objects = _objects(s3, bucket, prefix)
+    if not objects and prefix != Prefix.RAW_DATA:
+        raise RunError(f"no data under s3://{bucket}/{prefix}: put it there, or train on {Prefix.RAW_DATA}")
+    if not objects:
+        for name, path in sample_data().items():
+            s3.upload_file(str(path), bucket, f"{Prefix.RAW_DATA}{name}")
+        # S3 tells whole seconds: now the execution starts in a later one, and the data is not new to its trigger.
+        time.sleep(1.1)
+        _say(f"uploaded the sample data to s3://{bucket}/{Prefix.RAW_DATA}")
+        objects = _objects(s3, bucket, prefix)
+    _say(f"training on {len(objects)} objects of s3://{bucket}/{prefix}")
+    return hashlib.sha256(json.dumps(objects).encode()).hexdigest()
+
+
+def _objects(s3: Any, bucket: str, prefix: str) -> list[tuple[str, str]]:
+    """Key and entity tag of each object."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [(found["Key"], found["ETag"]) for page in pages for found in page.get("Contents", [])]
+
+
+def update_pipeline(sagemaker: Any, name: str, definition: str) -> None:
+    try:
+        deployed = sagemaker.describe_pipeline(PipelineName=name)
+    except sagemaker.exceptions.ResourceNotFound as error:
+        raise RunError(f"there is no SageMaker pipeline {name!r}: deploy the stack first") from error
+    if json.loads(deployed["PipelineDefinition"]) == json.loads(definition):
+        _say(f"pipeline {name} has this definition already")
+        return
+    sagemaker.update_pipeline(PipelineName=name, PipelineDefinition=definition)
+    _say(f"updated pipeline {name}")
+
+
+def start(sagemaker: Any, settings: RunSettings, *, code_uri: str, data_version: str) -> str:
+    parameters = {
+        Parameter.CODE_URI: code_uri,
+        Parameter.DATA_URI: f"s3://{settings.data_bucket}/{settings.data_prefix}",
+        Parameter.DATA_VERSION: data_version,
+        Parameter.COMMIT_ID: settings.commit,
+        Parameter.TRIGGER_REASON: settings.trigger_reason,
+    }
+    started = sagemaker.start_pipeline_execution(
+        PipelineName=settings.pipeline.pipeline_name,
+        PipelineParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
+        ClientRequestToken=settings.request_token,
+    )
+    return str(started["PipelineExecutionArn"])
+
+
+def registered_version(clients: Clients, ended: Snapshot) -> str:
+    """The version's number, from the file that the Register step wrote."""
+    register = next(step for step in ended.steps if step["StepName"] == Step.REGISTER)
+    name = register["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    job = clients.sagemaker.describe_processing_job(ProcessingJobName=name)
+    output = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
+    bucket, _, prefix = output.removeprefix("s3://").partition("/")
+    body = clients.s3.get_object(Bucket=bucket, Key=f"{prefix}/version.json")["Body"].read()
+    version = json.loads(body)
+    _say(f"registered {version['name']} version {version['version']}: {json.dumps(version['tags'])}")
+    return str(version["version"])
+
+
+def write_result(version: str, execution_arn: str) -> None:
+    """For the buildspec to source, which exports both to the delivery pipeline."""
+    RESULT_FILE.write_text(f"{Variable.MODEL_VERSION}={version}\n{Variable.EXECUTION_ARN}={execution_arn}\n")
+
+
+def _exists(s3: Any, bucket: str, key: str) -> bool:
+    return bool(s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount"))
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--commit", help="the commit of this code; in a build, CodeBuild says it")
+    arguments = parser.parse_args()
+    try:
+        settings = read_settings(os.environ, arguments.commit)
+        region = settings.pipeline.region
+        names = ("s3", "sagemaker", "logs")
+        clients = Clients(**{name: boto3.client(name, region_name=region) for name in names})
+        sys.exit(run(settings, clients))
+    except (RunError, SpecError, source_archive.WheelsError, ClientError, BotoCoreError) as error:
+        sys.exit(f"run_pipeline: {error}")
+
+
+if __name__ == "__main__":
+    main()

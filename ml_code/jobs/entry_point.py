@@ -1,0 +1,102 @@
+"""Starts the module that JOB_MODULE names in a job: `python3 entry_point.py --its arguments`.
+
+A processing job has it beside source.tar.gz, the packaged code of one commit; a training job has that unpacked
+around it. It needs nothing but Python and pip.
+"""
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+import tarfile
+import tempfile
+import traceback
+import zipfile
+from contextlib import chdir
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+EXIT_MESSAGE_BYTES = 1024
+RESOURCES_FILE = Path("/opt/ml/config/resourceconfig.json")
+# These two names are in ml_code/contracts.py, too, which is not installed yet.
+MODULE_VARIABLE = "JOB_MODULE"
+MESSAGE_VARIABLE = "EXIT_MESSAGE_FILE"
+
+
+def run(work: Path) -> None:
+    """Installs the code, into `work` as far as it is the project's own, and runs the module in this process."""
+    source = Path(__file__).parent
+    archive = source / "source.tar.gz"
+    if archive.is_file():
+        source = work / "source"
+        with tarfile.open(archive) as tar:
+            tar.extractall(source, filter="data")
+    install_requirements(source)
+    install_package(source, work / "package")
+    with chdir(source):  # where models/ is
+        runpy.run_module(os.environ[MODULE_VARIABLE], run_name="__main__", alter_sys=True)
+
+
+def install_requirements(source: Path) -> None:
+    requirements = (source / "requirements.txt").read_text().splitlines()
+    pins = [line.split("==") for line in requirements if "==" in line]
+    if all(installed_version(name) == version for name, version in pins):
+        return  # pip would take a second to find that out
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # The wheels are named relative to the requirements file.
+    subprocess.run([*command, "--requirement", "requirements.txt"], cwd=source, check=True)
+
+
+def install_package(source: Path, folder: Path) -> None:
+    """The project's own wheel, pure Python: unpacked, because pip takes a second of every job for it."""
+    (wheel,) = source.glob("wheels/model_factory-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)  # noqa: S202 - our own, and zipfile keeps members inside the folder
+    sys.path.insert(0, str(folder))
+
+
+def installed_version(name: str) -> str | None:
+    try:
+        return version_of(name)
+    except PackageNotFoundError:
+        return None
+
+
+def is_first_host() -> bool:
+    """With an instance count above one each instance runs this file, and the steps do not share their work."""
+    if not RESOURCES_FILE.is_file():
+        return True
+    resources = json.loads(RESOURCES_FILE.read_text())
+    return bool(resources["current_host"] == min(resources["hosts"]))
+
+
+def write_exit_message(text: str) -> None:
+    """SageMaker shows this file as the job's ExitMessage, so that the reason is seen without the log."""
+    path = os.environ.get(MESSAGE_VARIABLE)
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        message = text.encode()[:EXIT_MESSAGE_BYTES].decode(errors="ignore")
+        Path(path).write_text(message, encoding="utf-8")
+
+
+def main() -> None:
+    if not is_first_host():
+        print("another instance runs the step: it does not share the work")
+        return
+    with tempfile.TemporaryDirectory(prefix="job-") as work:
+        try:
+            run(Path(work))
+        except Exception as error:
+            write_exit_message("".join(traceback.format_exception_only(error)).strip())
+            traceback.print_exc()  # here, while the source that it quotes exists
+            raise SystemExit(1) from error
+        except SystemExit as error:
+            if isinstance(error.code, str):
+                write_exit_message(error.code)
+            raise
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""The best model of the tuning job on the test part, which nothing has seen before."""
+
+import argparse
+import json
+import pickle
+import sys
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.figure import Figure
+from sklearn.pipeline import Pipeline
+
+from ml_code.jobs.gate import evaluate_gate, gate_message, gate_status
+from ml_code.jobs.production_baseline import BaselineError, measure_production
+from ml_code.metrics import confusion, measure, measure_classes
+from ml_code.spec import ModelSpec, load_spec
+from ml_code.tracking import runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    metrics: dict[str, float]
+    classes: dict[str, dict[str, float]]
+    confusion_matrix: npt.NDArray[np.int64]
+
+
+def evaluate(model: Pipeline, test: pd.DataFrame, target: str) -> Evaluation:
+    features, truth = test.drop(columns=target), test[target]
+    predicted = model.predict(features)
+    labels = [int(label) for label in model.classes_]
+    return Evaluation(
+        metrics=measure(model, features, truth),
+        classes=measure_classes(truth, predicted, labels),
+        confusion_matrix=confusion(truth, predicted, labels),
+    )
+
+
+def draw_confusion(evaluation: Evaluation) -> Figure:
+    matrix, labels = evaluation.confusion_matrix, list(evaluation.classes)
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(matrix, cmap="Blues")
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(xlabel="predicted", ylabel="true", title=f"accuracy {evaluation.metrics['accuracy']:.4f}")
+    for row, column in np.argwhere(matrix):
+        color = "white" if matrix[row, column] > matrix.max() / 2 else "black"
+        axes.text(column, row, matrix[row, column], ha="center", va="center", color=color)
+    return figure
+
+
+def read_model(folder: Path) -> tuple[Pipeline, dict[str, Any]]:
+    """The model of a training job's model.tar.gz, and what train.py wrote about its run."""
+    with tarfile.open(folder / "model.tar.gz") as archive:
+        model = pickle.loads(_member(archive, "model.pkl"))  # noqa: S301 - this pipeline's own
+        return model, json.loads(_member(archive, "run.json"))
+
+
+def _member(archive: tarfile.TarFile, name: str) -> bytes:
+    by_name = {member.name.removeprefix("./"): member for member in archive.getmembers()}
+    stream = archive.extractfile(by_name[name])
+    assert stream is not None
+    return stream.read()
+
+
+def log_evaluation(
+    spec: ModelSpec,
+    evaluation: Evaluation,
+    *,
+    execution: runs.Execution,
+    best: dict[str, Any],
+    dataset: dict[str, Any],
+    report: dict[str, Any],
+    test_file: Path,
+) -> None:
+    client = mlflow.MlflowClient()
+    experiment = runs.experiment_id(client, spec.name)
+    parent = runs.parent_run_id(client, experiment, execution)
+    test_metrics = {f"test_{name}": value for name, value in evaluation.metrics.items()}
+    class_metrics = {
+        f"test_{name}_{label}": value
+        for label, values in evaluation.classes.items()
+        for name, value in values.items()
+    }
+    gate_result = report["gate"]
+    runs.log(
+        client,
+        parent,
+        metrics={**test_metrics, **class_metrics},
+        params={
+            "data_sha256": dataset["data_sha256"],
+            "data_uri": dataset["data_uri"],
+            **{f"rows_{name}": rows for name, rows in dataset["rows"].items()},
+            "best_run_id": best["run_id"],
+            **best["hyperparameters"],
+        },
+        tags={"gate": f"{gate_status(gate_result)}: {spec.gate.text}"},
+    )
+    # The run of the model says how good it is as well: it is what a model version refers to.
+    runs.log(client, best["run_id"], metrics=test_metrics, model_id=best["model_id"])
+    client.log_figure(parent, draw_confusion(evaluation), "confusion_matrix.png")
+    client.log_dict(parent, report, "evaluation.json")
+    # Rows with known truth, for whoever verifies an endpoint of this model.
+    client.log_artifact(best["run_id"], str(test_file))
+    client.set_terminated(parent)
+
+
+def main() -> None:
+    arguments = _parse_arguments()
+    spec = load_spec()
+    model, best = read_model(arguments.model_dir)
+    dataset = json.loads((arguments.dataset_dir / "dataset.json").read_text())
+    test_file = arguments.test_dir / "test.csv"
+    test = pd.read_csv(test_file)
+
+    evaluation = evaluate(model, test, spec.target.name)
+    baseline = None if spec.gate.mode == "disabled" else measure_production(spec, test)
+    report = {
+        "gate": evaluate_gate(spec.gate, evaluation.metrics, baseline),
+        "metrics": evaluation.metrics,
+        "classes": evaluation.classes,
+        "confusion_matrix": evaluation.confusion_matrix.tolist(),
+        "rows": len(test),
+        "model": best,
+    }
+    arguments.evaluation_out.mkdir(parents=True, exist_ok=True)
+    (arguments.evaluation_out / "evaluation.json").write_text(json.dumps(report, indent=2))
+    log_evaluation(
+        spec,
+        evaluation,
+        execution=runs.execution_of(arguments),
+        best=best,
+        dataset=dataset,
+        report=report,
+        test_file=test_file,
+    )
+
+    message = gate_message(report["gate"], len(test))
+    print(message)
+    arguments.exit_message_file.parent.mkdir(parents=True, exist_ok=True)
+    arguments.exit_message_file.write_text(message, encoding="utf-8")
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("model-dir", "test-dir", "dataset-dir", "evaluation-out", "exit-message-file"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    runs.add_execution_arguments(parser)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BaselineError as error:
+        sys.exit(f"evaluate: {error}")

@@ -1,0 +1,55 @@
+"""The version in production, measured on the candidate's test part."""
+
+import pickle
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from ml_code.contracts import PRODUCTION
+from ml_code.metrics import measure_predictions
+from ml_code.spec import ModelSpec
+from ml_code.tracking import model_registry
+from ml_code.tracking.model_registry import RegisteredVersion, RegistryError
+
+
+class BaselineError(Exception):
+    """The version in production cannot be compared with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductionBaseline:
+    version: str
+    value: float
+
+
+def measure_production(spec: ModelSpec, test: pd.DataFrame) -> ProductionBaseline | None:
+    """The gate's metric of the version in production; None when there is none, or it takes other columns."""
+    client = mlflow.MlflowClient()
+    try:
+        baseline = model_registry.resolve(client, f"models:/{spec.name}@{PRODUCTION}")
+    except RegistryError:
+        return None
+    model = _load(client, baseline)
+    features, truth = test.drop(columns=spec.target.name), test[spec.target.name]
+    if list(getattr(model, "feature_names_in_", features.columns)) != list(features.columns):
+        print(f"version {baseline.version} in production takes other columns: nothing to compare with")
+        return None
+    value = measure_predictions(truth, model.predict(features))[spec.gate.metric]
+    return ProductionBaseline(version=baseline.version, value=value)
+
+
+def _load(client: mlflow.MlflowClient, baseline: RegisteredVersion) -> Pipeline:
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            file = model_registry.download(client, baseline, Path(directory)) / "model.pkl"
+            model: Pipeline = pickle.loads(file.read_bytes())  # noqa: S301 - the factory's own
+        except (RegistryError, ImportError, AttributeError) as error:
+            raise BaselineError(
+                f"version {baseline.version} of {baseline.name}, which is in production, cannot be loaded: {error}; "
+                "with gate.mode = disabled in model.yaml nothing is compared"
+            ) from error
+    return model

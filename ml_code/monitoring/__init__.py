@@ -1,1 +1,0 @@
-"""Compares what an endpoint is asked with what its model was trained on."""

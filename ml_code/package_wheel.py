@@ -1,0 +1,28 @@
+"""The wheel of this package, which jobs install and which lies beside each served model."""
+
+import io
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+from flit_core.wheel import make_wheel_in
+
+PROJECT = Path(__file__).resolve().parents[1]
+# Of all files in the wheel: the same code gives the same bytes. The first second that a zip file can hold.
+_TIMESTAMP = "315532800"
+
+
+def build_wheel(project: Path = PROJECT) -> tuple[str, bytes]:
+    """File name and content."""
+    os.environ["SOURCE_DATE_EPOCH"] = _TIMESTAMP  # how flit takes it
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = make_wheel_in(project / "pyproject.toml", Path(folder)).file
+        return wheel.name, wheel.read_bytes()
+
+
+def package_files(wheel: bytes) -> dict[str, bytes]:
+    """What an installation puts on the import path, without the metadata."""
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        names = [name for name in archive.namelist() if ".dist-info/" not in name]
+        return {name: archive.read(name) for name in names}

@@ -1,0 +1,127 @@
+"""The SageMaker pipelines as JSON text: pure, offline, the same at synth and on a push."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ml_code.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from sagemaker.mlops.workflow.pipeline import Pipeline
+else:
+    Pipeline = Any
+
+SCIKIT_LEARN_IMAGE_VERSION = "1.9-0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineSettings:
+    """What the definition takes from the stack; the rest is model.yaml's."""
+
+    pipeline_name: str
+    region: str
+    role_arn: str
+    artifact_bucket: str
+    mlflow_tracking_uri: str
+    image_uri: str
+    preprocess_instance_type: str = "ml.m5.large"
+    preprocess_instance_count: int = 1
+    preprocess_max_runtime_seconds: int = 3600
+    training_instance_type: str = "ml.m5.large"
+    training_instance_count: int = 1
+    training_max_runtime_seconds: int = 3600
+    training_spot: bool = False
+    training_max_wait_seconds: int = 7200
+    training_keep_alive_seconds: int = 0
+    evaluate_instance_type: str = "ml.m5.large"
+    evaluate_instance_count: int = 1
+    evaluate_max_runtime_seconds: int = 3600
+    step_cache_days: int = 0
+    kms_key_arn: str | None = None
+    # Of every job: what it costs is found by them.
+    tags: Mapping[str, str] = field(default_factory=dict)
+    # Of the VPC that jobs run in; both or none.
+    subnet_ids: list[str] | None = None
+    security_group_ids: list[str] | None = None
+
+    def given(self) -> dict[str, Any]:
+        """The settings as JSON takes them, without those that are off."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitorSettings:
+    """What the monitoring pipeline looks at, and what it demands of it."""
+
+    endpoint_name: str
+    captured_uri: str
+    reports_uri: str
+    minimum_rows: int
+    threshold_percent: int
+
+
+def build_pipeline(spec: ModelSpec, settings: PipelineSettings) -> Pipeline:
+    with _sdk_environment(settings.region):
+        # Seconds to import, and not without a region in the environment.
+        from ml_code.pipeline.training_steps import assemble
+
+        return assemble(spec, settings)
+
+
+def pipeline_definition(spec: ModelSpec, settings: PipelineSettings) -> str:
+    """The definition as JSON text; the same arguments give the same text."""
+    pipeline = build_pipeline(spec, settings)
+    with _sdk_environment(settings.region):
+        return json.dumps(json.loads(pipeline.definition()))
+
+
+def monitor_definition(settings: PipelineSettings, monitor: MonitorSettings) -> str:
+    """Of the pipeline that compares one window of live inputs with the training data."""
+    with _sdk_environment(settings.region):
+        from ml_code.pipeline.drift_steps import assemble_monitor
+
+        return json.dumps(json.loads(assemble_monitor(settings, monitor).definition()))
+
+
+def scikit_learn_image_uri(region: str) -> str:
+    """The image of processing, training and serving; ValueError where AWS has no such image."""
+    with _sdk_environment(region):
+        from sagemaker.core import image_uris
+
+        try:
+            # An x86 type: for Graviton the SDK answers with scikit-learn 1.0 without a word.
+            uri = image_uris.retrieve(
+                "sklearn", region, version=SCIKIT_LEARN_IMAGE_VERSION, instance_type="ml.m5.large"
+            )
+        except (KeyError, ValueError) as error:
+            raise ValueError(
+                f"The region is {region!r}, allowed is one with SageMaker's scikit-learn "
+                f"{SCIKIT_LEARN_IMAGE_VERSION} image, such as us-east-1 or eu-central-1."
+            ) from error
+    return str(uri)
+
+
+@contextmanager
+def _sdk_environment(region: str) -> Iterator[None]:
+    """What the SDK reads from the environment, for as long as it needs it.
+
+    It makes a client at import, which needs a region, and asks IAM about a role unless told not to.
+    """
+    wanted = {"AWS_DEFAULT_REGION": region, "SAGEMAKER_VALIDATE_ROLE": "false"}
+    before = {name: os.environ.get(name) for name in wanted}
+    disabled = logging.root.manager.disable
+    os.environ.update(wanted)
+    logging.disable(logging.WARNING)  # it warns at every step that jobs get their names later
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

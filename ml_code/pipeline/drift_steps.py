@@ -1,0 +1,54 @@
+"""The monitoring pipeline: one job, which compares a window of live inputs. Import through ml_code.pipeline.definition."""
+
+from sagemaker.core.workflow.parameters import ParameterString
+from sagemaker.mlops.workflow.pipeline import Pipeline
+
+from ml_code.contracts import Parameter, Step
+from ml_code.pipeline.definition import MonitorSettings, PipelineSettings
+from ml_code.pipeline.sdk_jobs import CODE_URI, Jobs, without_warning
+
+MODEL_VERSION = ParameterString(Parameter.MODEL_VERSION)
+RUN_ID = ParameterString(Parameter.RUN_ID)
+WINDOW_START = ParameterString(Parameter.WINDOW_START)
+WINDOW_END = ParameterString(Parameter.WINDOW_END)
+
+
+def assemble_monitor(settings: PipelineSettings, monitor: MonitorSettings) -> Pipeline:
+    with without_warning():
+        return _MonitorBuilder(settings, monitor).pipeline()
+
+
+class _MonitorBuilder(Jobs):
+    def __init__(self, settings: PipelineSettings, monitor: MonitorSettings) -> None:
+        super().__init__(settings)
+        self.monitor = monitor
+
+    def pipeline(self) -> Pipeline:
+        monitor = self.monitor
+        arguments = {
+            "endpoint-name": monitor.endpoint_name,
+            "model-version": MODEL_VERSION,
+            "run-id": RUN_ID,
+            "captured-uri": monitor.captured_uri,
+            "reports-uri": monitor.reports_uri,
+            "window-start": WINDOW_START,
+            "window-end": WINDOW_END,
+            "minimum-rows": str(monitor.minimum_rows),
+            "smallest-statistic": str(monitor.threshold_percent / 100),
+        }
+        compare = self.processing_step(
+            Step.COMPARE,
+            module="ml_code.drift.compare_window",
+            inputs={},
+            outputs=(),
+            arguments=[word for name, value in arguments.items() for word in (f"--{name}", value)],
+            instance_type=self.settings.evaluate_instance_type,
+            max_runtime_seconds=self.settings.evaluate_max_runtime_seconds,
+        )
+        return Pipeline(
+            name=self.settings.pipeline_name,
+            parameters=[CODE_URI, MODEL_VERSION, RUN_ID, WINDOW_START, WINDOW_END],
+            steps=[compare],
+            sagemaker_session=self.session,
+            pipeline_experiment_config=None,
+        )

@@ -1,0 +1,242 @@
+"""The training pipeline's steps in the words of the SageMaker SDK. Import through ml_code.pipeline.definition."""
+
+from typing import Any
+
+from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
+from sagemaker.core.shapes import Channel, CheckpointConfig, DataSource, OutputDataConfig, S3DataSource
+from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join, JsonGet
+from sagemaker.core.workflow.parameters import ParameterString
+from sagemaker.core.workflow.properties import PropertyFile
+from sagemaker.mlops.workflow.condition_step import ConditionStep
+from sagemaker.mlops.workflow.fail_step import FailStep
+from sagemaker.mlops.workflow.pipeline import Pipeline
+from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, TuningStep
+from sagemaker.train.configs import Compute, Networking, StoppingCondition
+from sagemaker.train.model_trainer import ModelTrainer
+from sagemaker.train.tuner import HyperparameterTuner
+
+from ml_code.contracts import Parameter, Step, Variable
+from ml_code.pipeline.definition import PipelineSettings
+from ml_code.pipeline.sdk_jobs import CODE_URI, EXIT_MESSAGE_FILE, Jobs, without_warning
+from ml_code.spec import Choice, ContinuousRange, IntegerRange, ModelSpec
+
+DATA_URI = ParameterString(Parameter.DATA_URI)
+# What lies under DataUri, as a hash: new data is a new argument, which no cached result fits.
+DATA_VERSION = ParameterString(Parameter.DATA_VERSION)
+COMMIT_ID = ParameterString(Parameter.COMMIT_ID)
+TRIGGER_REASON = ParameterString(Parameter.TRIGGER_REASON, default_value="manual")
+
+CHECKPOINTS = "/opt/ml/checkpoints"
+
+# The trainer's constructor asks IAM about a role without the form of an ARN, as a CDK token is.
+_SOME_ROLE_ARN = "arn:aws:iam::000000000000:role/replaced"
+
+EVALUATION = PropertyFile(name="Evaluation", output_name="evaluation", path="evaluation.json")
+
+
+class _Tuner(HyperparameterTuner):  # type: ignore[misc]
+    """Hands the volumes' key and the warm pool on to the training jobs, which the SDK's own tuner forgets."""
+
+    def _build_training_job_definition(self, inputs: Any) -> Any:
+        definition = super()._build_training_job_definition(inputs)
+        compute, resources = self.model_trainer.compute, definition.resource_config
+        resources.volume_kms_key_id = compute.volume_kms_key_id
+        if compute.keep_alive_period_in_seconds:
+            resources.keep_alive_period_in_seconds = compute.keep_alive_period_in_seconds
+        return definition
+
+
+def assemble(spec: ModelSpec, settings: PipelineSettings) -> Pipeline:
+    with without_warning():
+        return _Builder(spec, settings).pipeline()
+
+
+class _Builder(Jobs):
+    def __init__(self, spec: ModelSpec, settings: PipelineSettings) -> None:
+        super().__init__(settings)
+        self.spec = spec
+
+    def pipeline(self) -> Pipeline:
+        preprocess = self.preprocess()
+        tune = self.tune(preprocess)
+        evaluate = self.evaluate(preprocess, tune)
+        register = self.register(preprocess, evaluate)
+        # Without a gate, Register follows by what it takes from Evaluate.
+        last = self.gate(evaluate, register) if self.spec.gate.mode == "enabled" else register
+        return Pipeline(
+            name=self.settings.pipeline_name,
+            parameters=[CODE_URI, DATA_URI, DATA_VERSION, COMMIT_ID, TRIGGER_REASON],
+            steps=[preprocess, tune, evaluate, last],
+            sagemaker_session=self.session,
+            # MLflow holds the experiments; SageMaker's own would outlive the factory.
+            pipeline_experiment_config=None,
+        )
+
+    def preprocess(self) -> ProcessingStep:
+        return self.processing_step(
+            Step.PREPROCESS,
+            module="ml_code.jobs.preprocess",
+            inputs={"data": DATA_URI},
+            outputs=("train", "validation", "test", "dataset"),
+            arguments=["--data-uri", DATA_URI, "--data-version", DATA_VERSION],
+            instance_type=self.settings.preprocess_instance_type,
+            instance_count=self.settings.preprocess_instance_count,
+            max_runtime_seconds=self.settings.preprocess_max_runtime_seconds,
+            # The steps behind it name the execution in their arguments: nothing of theirs is found again.
+            cache_config=self.cache_config(),
+        )
+
+    def evaluate(self, preprocess: ProcessingStep, tune: TuningStep) -> ProcessingStep:
+        best_model = Join(
+            on="/",
+            values=[
+                *self.run_uri_parts("tune"),
+                tune.properties.TrainingJobSummaries[0].TrainingJobName,
+                "output/model.tar.gz",
+            ],
+        )
+        return self.processing_step(
+            Step.EVALUATE,
+            module="ml_code.jobs.evaluate",
+            inputs={
+                "model": best_model,
+                "test": _output_uri(preprocess, "test"),
+                "dataset": _output_uri(preprocess, "dataset"),
+            },
+            outputs=("evaluation",),
+            arguments=["--exit-message-file", EXIT_MESSAGE_FILE, *self.execution_arguments()],
+            instance_type=self.settings.evaluate_instance_type,
+            instance_count=self.settings.evaluate_instance_count,
+            max_runtime_seconds=self.settings.evaluate_max_runtime_seconds,
+            property_files=[EVALUATION],
+        )
+
+    def register(self, preprocess: ProcessingStep, evaluate: ProcessingStep) -> ProcessingStep:
+        return self.processing_step(
+            Step.REGISTER,
+            module="ml_code.jobs.register",
+            inputs={
+                "evaluation": _output_uri(evaluate, "evaluation"),
+                "dataset": _output_uri(preprocess, "dataset"),
+            },
+            outputs=("version",),
+            arguments=["--code-uri", CODE_URI, *self.execution_arguments()],
+            instance_type=self.settings.evaluate_instance_type,
+            max_runtime_seconds=self.settings.evaluate_max_runtime_seconds,
+        )
+
+    def gate(self, evaluate: ProcessingStep, register: ProcessingStep) -> ConditionStep:
+        gate = self.spec.gate
+        value, improvement = (
+            JsonGet(step_name=evaluate.name, property_file=EVALUATION, json_path=f"gate.{name}")
+            for name in ("value", "improvement")
+        )
+        # A Fail step's message may join properties; JsonGet is documented for conditions only. So
+        # the measured values come with the exit message of the evaluation.
+        message = Join(on=" ", values=[evaluate.properties.ExitMessage, f"The gate asks for {gate.text}."])
+        return ConditionStep(
+            name=Step.GATE,
+            conditions=[
+                ConditionGreaterThanOrEqualTo(left=value, right=gate.threshold),
+                ConditionGreaterThanOrEqualTo(left=improvement, right=-gate.tolerance),
+            ],
+            if_steps=[register],
+            else_steps=[FailStep(name=Step.GATE_FAILED, error_message=message)],
+        )
+
+    def tune(self, preprocess: ProcessingStep) -> TuningStep:
+        spec, metric_name = self.spec, self.spec.objective.metric_name
+        tuner = _Tuner(
+            model_trainer=self.model_trainer(),
+            objective_metric_name=metric_name,
+            metric_definitions=[{"Name": metric_name, "Regex": spec.objective.log_pattern}],
+            hyperparameter_ranges={name: _tuning_range(found) for name, found in spec.search.items()},
+            strategy=spec.tuning.strategy,
+            objective_type=spec.objective.direction.capitalize(),
+            max_jobs=spec.tuning.max_jobs,
+            max_parallel_jobs=spec.tuning.max_parallel_jobs,
+            random_seed=spec.seed,
+            tags=self.tags(),
+        )
+        channels = [
+            _channel(name, _output_uri(preprocess, name)) for name in ("train", "validation", "dataset")
+        ]
+        return TuningStep(name=Step.TUNE, step_args=tuner.tune(inputs=channels))
+
+    def model_trainer(self) -> ModelTrainer:
+        settings, environment = self.settings, self.environment("ml_code.jobs.train")
+        stopping = StoppingCondition(max_runtime_in_seconds=settings.training_max_runtime_seconds)
+        checkpoints = None
+        if settings.training_spot:
+            stopping.max_wait_time_in_seconds = settings.training_max_wait_seconds
+            checkpoints = CheckpointConfig(s3_uri=self.run_uri("checkpoints"), local_path=CHECKPOINTS)
+            environment[Variable.CHECKPOINT_DIR] = CHECKPOINTS
+        trainer = ModelTrainer(
+            sagemaker_session=self.session,
+            role=_SOME_ROLE_ARN,
+            training_image=self.settings.image_uri,
+            compute=Compute(
+                instance_type=settings.training_instance_type,
+                instance_count=settings.training_instance_count,
+                volume_size_in_gb=30,
+                volume_kms_key_id=settings.kms_key_arn,
+                enable_managed_spot_training=settings.training_spot or None,
+                keep_alive_period_in_seconds=settings.training_keep_alive_seconds or None,
+            ),
+            stopping_condition=stopping,
+            checkpoint_config=checkpoints,
+            output_data_config=self.output_data_config(),
+            networking=self.networking(),
+            environment=environment,
+            hyperparameters={
+                # A tuning job has no entry point of its own: the image's script mode takes these two.
+                "sagemaker_program": "entry_point.py",
+                "sagemaker_submit_directory": Join(on="", values=[CODE_URI, "source.tar.gz"]),
+                "execution_arn": ExecutionVariables.PIPELINE_EXECUTION_ARN,
+                "commit": COMMIT_ID,
+                "trigger_reason": TRIGGER_REASON,
+            },
+        )
+        trainer.role = self.settings.role_arn
+        return trainer
+
+    def networking(self) -> Networking | None:
+        if not self.settings.subnet_ids:
+            return None
+        return Networking(
+            subnets=self.settings.subnet_ids, security_group_ids=self.settings.security_group_ids
+        )
+
+    def output_data_config(self) -> OutputDataConfig:
+        # A key that is None would be written as null, which SageMaker refuses.
+        key = {"kms_key_id": self.settings.kms_key_arn} if self.settings.kms_key_arn else {}
+        return OutputDataConfig(s3_output_path=self.run_uri("tune"), **key)
+
+    def cache_config(self) -> CacheConfig | None:
+        days = self.settings.step_cache_days
+        return CacheConfig(enable_caching=True, expire_after=f"P{days}D") if days else None
+
+    def execution_arguments(self) -> list[Any]:
+        return [
+            *("--execution-arn", ExecutionVariables.PIPELINE_EXECUTION_ARN),
+            *("--commit", COMMIT_ID),
+            *("--trigger-reason", TRIGGER_REASON),
+        ]
+
+
+def _output_uri(step: ProcessingStep, name: str) -> Any:
+    return step.properties.ProcessingOutputConfig.Outputs[name].S3Output.S3Uri
+
+
+def _channel(name: str, uri: Any) -> Channel:
+    source = S3DataSource(s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="FullyReplicated")
+    return Channel(channel_name=name, content_type="text/csv", data_source=DataSource(s3_data_source=source))
+
+
+def _tuning_range(found: IntegerRange | ContinuousRange | Choice) -> Any:
+    if isinstance(found, Choice):
+        return CategoricalParameter(list(found.values))
+    kind = IntegerParameter if isinstance(found, IntegerRange) else ContinuousParameter
+    return kind(found.minimum, found.maximum, scaling_type=found.scale.capitalize())

@@ -1,0 +1,1 @@
+"""From a registered model version to an endpoint that serves it, or back."""

@@ -1,0 +1,77 @@
+"""What a release puts behind an endpoint: the version's archive, and its lineage in the tags."""
+
+import json
+import secrets
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+
+from ml_code.contracts import Tag, serving_prefix
+from ml_code.package_wheel import build_wheel, package_files
+from ml_code.release.endpoint import Deployment, resource_name
+from ml_code.release.endpoint_settings import read_endpoint_settings
+from ml_code.release.model_archive import build_archive, digest
+from ml_code.release.settings import ReleaseSettings
+from ml_code.tracking import model_registry
+from ml_code.tracking.model_registry import RegisteredVersion
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+def serving_files(model_folder: Path, version: RegisteredVersion) -> dict[str, bytes]:
+    """What the endpoint's model archive holds."""
+    _, wheel = build_wheel()
+    package = package_files(wheel)
+    metadata = {
+        "name": version.name,
+        "version": version.version,
+        "run_id": version.run_id,
+        "commit": version.commit,
+        "data_sha256": version.data_sha256,
+        "execution_arn": version.execution_arn,
+        "schema": model_registry.request_schema(model_folder),
+    }
+    return {
+        "model.pkl": (model_folder / "model.pkl").read_bytes(),
+        "metadata.json": json.dumps(metadata, indent=1, sort_keys=True).encode(),
+        "code/inference.py": package["ml_code/inference/script.py"],
+        **{f"code/{name}": content for name, content in package.items()},
+    }
+
+
+def lineage_tags(factory_name: str, version: RegisteredVersion) -> dict[str, str]:
+    return {
+        Tag.FACTORY: factory_name,
+        Tag.MODEL_NAME: version.name,
+        Tag.MODEL_VERSION: version.version,
+        Tag.RUN_ID: version.run_id,
+        Tag.COMMIT: version.commit,
+        Tag.DATA_SHA256: version.data_sha256,
+        Tag.EXECUTION_ARN: version.execution_arn,
+        Tag.CODE_URI: version.code_uri,
+    }
+
+
+def publish_archive(client: "MlflowClient", version: RegisteredVersion, bucket: str, stage: str) -> str:
+    """The S3 URI of the version's archive."""
+    with tempfile.TemporaryDirectory() as directory:
+        folder = model_registry.download(client, version, Path(directory))
+        archive = build_archive(serving_files(folder, version))
+    key = f"{serving_prefix(stage)}{version.name}/{version.version}/{digest(archive)}/model.tar.gz"
+    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=archive)
+    return f"s3://{bucket}/{key}"
+
+
+def plan_deployment(settings: ReleaseSettings, version: RegisteredVersion, model_data_url: str) -> Deployment:
+    return Deployment(
+        endpoint_name=settings.endpoint_name,
+        resource_name=resource_name(settings.endpoint_name, version.version, secrets.token_hex(4)),
+        role_arn=settings.endpoint_role_arn,
+        image_uri=settings.image_uri,
+        model_data_url=model_data_url,
+        endpoint_settings=read_endpoint_settings(settings.endpoint_settings),
+        tags={**json.loads(settings.tags), **lineage_tags(settings.factory_name, version)},
+    )

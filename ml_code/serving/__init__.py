@@ -1,1 +1,0 @@
-"""From a registered model version to a verified endpoint."""

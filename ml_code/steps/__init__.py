@@ -1,1 +1,0 @@
-"""What the jobs of the SageMaker pipeline run."""

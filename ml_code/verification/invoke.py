@@ -1,0 +1,127 @@
+"""Asks an endpoint what it predicts, and how it takes a bad request."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from botocore.exceptions import ClientError
+
+from ml_code.contracts import INFERENCE_ID
+
+RuntimeClient: TypeAlias = Any  # boto3 makes its clients' classes at run time
+
+BATCH_ROWS = 100
+SINGLE_ROW_REQUESTS = 100
+BAD_REQUESTS = (
+    ("text/csv", b"no,such,columns\n1,2,3\n"),
+    ("application/json", b'{"instances": [["text"]]}'),
+    ("application/xml", b"<rows/>"),
+)
+
+
+class VerificationError(Exception):
+    """The endpoint does not do what its model version promises."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    predictions: list[Any]
+    confidences: list[float] | None  # of the predicted class
+    latencies_ms: list[float]
+
+
+def ask(runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame, lineage: dict[str, str]) -> Answers:
+    """Predictions for all rows in batches; latencies from requests of one row.
+
+    Every answer must name the model version, run and commit in `lineage`.
+    """
+    predictions: list[Any] = []
+    probabilities: list[list[float]] = []
+    for batch in _slices(rows, BATCH_ROWS):
+        answer = _invoke_version(runtime, endpoint, batch, lineage)
+        predictions += answer["predictions"]
+        probabilities += answer.get("probabilities", [])
+    latencies_ms = []
+    for number, row in enumerate(_slices(rows.head(SINGLE_ROW_REQUESTS), 1)):
+        start = time.perf_counter()
+        answer = _invoke_version(runtime, endpoint, row, lineage)
+        latencies_ms.append((time.perf_counter() - start) * 1000)
+        if answer["predictions"] != predictions[number : number + 1]:
+            raise VerificationError(
+                f"endpoint {endpoint} predicts {answer['predictions'][0]!r} for row {number + 1} alone, "
+                f"and {predictions[number]!r} among others"
+            )
+    confidences = [max(row) for row in probabilities] if probabilities else None
+    return Answers(predictions, confidences, latencies_ms)
+
+
+def _slices(rows: pd.DataFrame, size: int) -> Iterator[pd.DataFrame]:
+    return (rows.iloc[start : start + size] for start in range(0, len(rows), size))
+
+
+def _invoke_version(
+    runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame, lineage: dict[str, str]
+) -> dict[str, Any]:
+    answer = invoke(runtime, endpoint, rows)
+    found = {key: answer.get(key) for key in lineage}
+    if found != lineage:
+        raise VerificationError(f"endpoint {endpoint} answers as {found}, the registry says {lineage}")
+    return answer
+
+
+def invoke(runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame) -> dict[str, Any]:
+    """The endpoint's answer, with one prediction for each row."""
+    body = rows.to_csv(index=False).encode()
+    try:
+        response = runtime.invoke_endpoint(
+            EndpointName=endpoint,
+            ContentType="text/csv",
+            Accept="application/json",
+            Body=body,
+            InferenceId=INFERENCE_ID,
+        )
+    except ClientError as error:
+        if error.response["Error"]["Message"].endswith("not found."):
+            raise VerificationError(
+                f"endpoint {endpoint} does not exist: release the version first"
+            ) from error
+        raise VerificationError(f"endpoint {endpoint} refused a valid request: {error}") from error
+    answer: dict[str, Any] = json.loads(response["Body"].read())
+    if len(answer["predictions"]) != len(rows):
+        raise VerificationError(
+            f"endpoint {endpoint} gave {len(answer['predictions'])} predictions for {len(rows)} rows"
+        )
+    return answer
+
+
+def check_refusals(runtime: RuntimeClient, endpoint: str) -> None:
+    """Bad requests must be the client's error, never the model's."""
+    for content_type, body in BAD_REQUESTS:
+        status = _status(runtime, endpoint, content_type, body)
+        if not 400 <= status < 500:
+            raise VerificationError(
+                f"endpoint {endpoint} answered {body.decode()!r} as {content_type} with status {status}, "
+                "a bad request must get 4xx"
+            )
+
+
+def _status(runtime: RuntimeClient, endpoint: str, content_type: str, body: bytes) -> int:
+    try:
+        runtime.invoke_endpoint(
+            EndpointName=endpoint, ContentType=content_type, Body=body, InferenceId=INFERENCE_ID
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ModelError":
+            raise
+        return int(error.response["OriginalStatusCode"])
+    return 200
+
+
+def percentiles_ms(latencies_ms: list[float]) -> dict[str, float]:
+    return {
+        f"p{percent}_ms": round(float(np.percentile(latencies_ms, percent)), 2) for percent in (50, 95, 99)
+    }

@@ -1,0 +1,335 @@
+"""Requests per second of the endpoint's code, against `mlflow models serve` and MLflow's scoring in process.
+
+The same model, payloads, client and machine; all in turns, so that a busy machine slows down all alike. The
+endpoint's code runs in the same server program that stands in for SageMaker's image on this machine.
+"""
+
+import http.client
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from ml_code.inference import handler
+from ml_code.spec import load_spec, sample_data
+from operations.factory import PROJECT, OperationError, run
+
+SERVER = PROJECT / "localaws/sagemaker/serving_container.py"
+SECONDS = 3.0  # a measurement
+TURNS = 3
+START_TIMEOUT_SECONDS = 120.0
+JSON, CSV = "application/json", "text/csv"
+OURS, MLFLOW = "inference.py", "mlflow models serve"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    rows: int
+    content_type: str
+    concurrency: int
+
+
+CASES = [
+    Case(rows=rows, content_type=content_type, concurrency=concurrency)
+    for rows in (1, 1000)
+    for content_type in (CSV, JSON)
+    for concurrency in (1, 8)
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+
+
+def main() -> None:
+    console = Console()
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / 'mlflow.db'}"
+        features = save_models(folder)
+        payloads = {(case.rows, case.content_type): payload(features, case) for case in CASES}
+        with server(OURS, *our_command(folder)) as ours, server(MLFLOW, *mlflow_command(folder)) as mlflow:
+            print_http(console, measure_http({OURS: ours, MLFLOW: mlflow}, payloads))
+            for started in (ours, mlflow):
+                console.print(
+                    f"{started.name}: first /ping after {started.start_seconds:.1f} s, "
+                    f"peak memory {started.peak_memory_mib()} MiB"
+                )
+        print_in_process(console, measure_in_process(folder, payloads))
+
+
+def save_models(folder: Path) -> pd.DataFrame:
+    """The sample model as MLflow keeps it and as an endpoint gets it; returns the features."""
+    from mlflow.models import Model
+
+    from ml_code.jobs.train import save_model, train
+    from ml_code.release.deploy import serving_files
+    from ml_code.tracking.model_registry import RegisteredVersion
+
+    spec = load_spec()
+    data = pd.concat(map(pd.read_csv, sample_data().values()))
+    features = data.drop(columns=spec.target.name)
+    searched = {"hidden_layer_sizes": 100, "alpha": 0.1, "learning_rate_init": 0.005}
+    model = train(spec, searched, data)
+    save_model(model, folder / "mlflow", example=features.head(1), mlflow_model=Model())
+    (folder / "mlflow" / "schema.json").write_text(json.dumps(spec.request_schema().to_dict()))
+    version = RegisteredVersion(
+        name=spec.name, version="1", run_id="r", commit="c", data_sha256="d", execution_arn="e", code_uri=""
+    )
+    for name, content in serving_files(folder / "mlflow", version).items():
+        path = folder / "served" / "model" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return features
+
+
+def payload(features: pd.DataFrame, case: Case) -> bytes:
+    """What both take: CSV with a header line, JSON as dataframe_split."""
+    rows = features.sample(case.rows, replace=True, random_state=1)
+    if case.content_type == CSV:
+        return str(rows.to_csv(index=False)).encode()
+    table = rows.to_dict(orient="split", index=False)
+    return json.dumps({"dataframe_split": table}).encode()
+
+
+def our_command(folder: Path) -> tuple[list[str], dict[str, str]]:
+    served = folder / "served"
+    environment = {
+        "SAGEMAKER_BASE_DIR": str(served),
+        "SAGEMAKER_PROGRAM": "inference.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": str(served / "model" / "code"),
+        "SAGEMAKER_BIND_TO_PORT": "{port}",
+    }
+    return [sys.executable, str(SERVER)], environment
+
+
+# What `mlflow models serve --env-manager local --workers 1` runs. MLflow 3.10 decorates with FastAPI.route,
+# which newer releases of Starlette have no more.
+MLFLOW_SERVER = """
+import sys, fastapi, uvicorn
+def route(app, path, methods):
+    return lambda function: app.add_route(path, function, methods=methods) or function
+if not hasattr(fastapi.FastAPI, "route"):
+    fastapi.FastAPI.route = route
+uvicorn.run("mlflow.pyfunc.scoring_server.app:app", host="127.0.0.1", port=int(sys.argv[1]), workers=1)
+"""
+
+
+def mlflow_command(folder: Path) -> tuple[list[str], dict[str, str]]:
+    environment = {"__pyfunc_model_path__": str(folder / "mlflow")}
+    return [sys.executable, "-c", MLFLOW_SERVER, "{port}"], environment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    name: str
+    port: int
+    pid: int
+    start_seconds: float
+
+    def peak_memory_mib(self) -> int:
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
+
+
+@contextmanager
+def server(name: str, command: list[str], environment: dict[str, str]) -> Iterator[Started]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    with tempfile.TemporaryFile() as log:
+        begin = time.monotonic()
+        process = subprocess.Popen(
+            [*command[:-1], command[-1].format(port=port)],
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                **{key: value.format(port=port) for key, value in environment.items()},
+            },
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            while not answers(port):
+                if process.poll() is not None or time.monotonic() - begin > START_TIMEOUT_SECONDS:
+                    log.seek(0)
+                    raise OperationError(f"{log.read().decode()[-2000:]}\n{name} did not start.")
+                time.sleep(0.02)
+            yield Started(name=name, port=port, pid=process.pid, start_seconds=time.monotonic() - begin)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/ping")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def measure_http(
+    servers: dict[str, Started], payloads: dict[tuple[int, str], bytes]
+) -> dict[Case, dict[str, Speed]]:
+    found: dict[Case, dict[str, Speed]] = {}
+    for case in CASES:
+        body = payloads[case.rows, case.content_type]
+        turns: dict[str, list[Speed]] = {name: [] for name in servers}
+        for _ in range(TURNS):
+            for name, started in servers.items():
+                turns[name].append(load(started.port, body, case, SECONDS / TURNS))
+        found[case] = {name: middle(speeds) for name, speeds in turns.items()}
+    return found
+
+
+def load(port: int, body: bytes, case: Case, seconds: float) -> Speed:
+    """As many requests as the connections get through."""
+    latencies: list[float] = []
+    failures: list[str] = []
+    deadline = time.monotonic() + seconds
+
+    def ask() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        try:
+            while time.monotonic() < deadline and not failures:
+                begin = time.perf_counter()
+                connection.request("POST", "/invocations", body, {"Content-Type": case.content_type})
+                response = connection.getresponse()
+                answer = response.read()
+                latencies.append(time.perf_counter() - begin)
+                if response.status != 200:
+                    failures.append(f"status {response.status}: {answer[:300]!r}")
+        finally:
+            connection.close()
+
+    threads = [Thread(target=ask) for _ in range(case.concurrency)]
+    begin = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise OperationError(f"{case}: {failures[0]}")
+    return speed(latencies, time.monotonic() - begin)
+
+
+def speed(latencies: list[float], seconds: float) -> Speed:
+    percentiles = statistics.quantiles([*latencies, *latencies], n=100, method="inclusive")
+    return Speed(
+        per_second=len(latencies) / seconds, p50_ms=percentiles[49] * 1000, p99_ms=percentiles[98] * 1000
+    )
+
+
+def middle(speeds: list[Speed]) -> Speed:
+    return sorted(speeds, key=lambda each: each.per_second)[len(speeds) // 2]
+
+
+def measure_in_process(
+    folder: Path, payloads: dict[tuple[int, str], bytes]
+) -> dict[tuple[int, str], dict[str, Speed]]:
+    ask = {OURS: _our_scoring(folder), "pyfunc": _pyfunc_scoring(folder)}
+    found = {}
+    for key, body in payloads.items():
+        turns: dict[str, list[Speed]] = {name: [] for name in ask}
+        for _ in range(TURNS):
+            for name, score in ask.items():
+                turns[name].append(_repeat(score, body, key[1]))
+        found[key] = {name: middle(speeds) for name, speeds in turns.items()}
+    return found
+
+
+def _repeat(score: Callable[[bytes, str], None], body: bytes, content_type: str) -> Speed:
+    latencies = []
+    begin = time.monotonic()
+    while time.monotonic() - begin < SECONDS / TURNS:
+        start = time.perf_counter()
+        score(body, content_type)
+        latencies.append(time.perf_counter() - start)
+    return speed(latencies, time.monotonic() - begin)
+
+
+def _our_scoring(folder: Path) -> Callable[[bytes, str], None]:
+
+    model = handler.model_fn(str(folder / "served" / "model"))
+
+    def score(body: bytes, content_type: str) -> None:
+        response = handler.transform_fn(model, body, content_type, JSON)
+        assert response.status_code == 200, response.get_data()
+
+    return score
+
+
+def _pyfunc_scoring(folder: Path) -> Callable[[bytes, str], None]:
+    import mlflow.pyfunc
+
+    scoring: ModuleType = __import__("mlflow.pyfunc.scoring_server", fromlist=["invocations"])
+    model: Any = mlflow.pyfunc.load_model(str(folder / "mlflow"))
+    schema = model.metadata.get_input_schema()
+
+    def score(body: bytes, content_type: str) -> None:
+        response = scoring.invocations(body.decode(), content_type, model, schema)
+        assert response.status == 200, response.response
+
+    return score
+
+
+def print_http(console: Console, found: dict[Case, dict[str, Speed]]) -> None:
+    table = _table("requests over HTTP, one process each")
+    for case, speeds in found.items():
+        ours, mlflow = speeds[OURS], speeds[MLFLOW]
+        _add(table, (str(case.rows), case.content_type, str(case.concurrency)), ours, mlflow)
+    console.print(table)
+
+
+def print_in_process(console: Console, found: dict[tuple[int, str], dict[str, Speed]]) -> None:
+    table = _table("the same in process: parse, check, predict, answer; MLflow's is pyfunc's scoring")
+    for (rows, content_type), speeds in found.items():
+        _add(table, (str(rows), content_type, "-"), speeds[OURS], speeds["pyfunc"])
+    console.print(table)
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in ("rows", "content type", "at once"):
+        table.add_column(name)
+    for name in ("requests/s", "MLflow's", "ratio", "p99 ms", "MLflow's", "ratio"):
+        table.add_column(name, justify="right")
+    return table
+
+
+def _add(table: Table, case: tuple[str, ...], ours: Speed, mlflow: Speed) -> None:
+    table.add_row(
+        *case,
+        f"{ours.per_second:,.0f}",
+        f"{mlflow.per_second:,.0f}",
+        f"{ours.per_second / mlflow.per_second:.1f}",
+        f"{ours.p99_ms:.1f}",
+        f"{mlflow.p99_ms:.1f}",
+        f"{mlflow.p99_ms / ours.p99_ms:.1f}",
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""The whole factory on one machine, from its deployment to its destruction: `make demo`."""

@@ -1,0 +1,125 @@
+"""The whole factory on this machine: start, deploy, train, approve, invoke, compare, destroy, audit.
+
+Each step is the command that a person would type; its output goes to demo-output/demo.log.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.table import Table
+
+from ml_code.spec import load_spec
+from operations.commands import command, parse_exports
+from operations.factory import PROJECT, OperationError, deployed_factory, factory_name
+
+OUTPUT = PROJECT / "demo-output"
+
+
+class Timeline:
+    """What happened, and how long each part took."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.rows: list[tuple[str, float]] = []
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        self.console.print(f"[bold]{title}[/] …")
+        start = time.monotonic()
+        yield
+        self.add(title, time.monotonic() - start)
+
+    def add(self, title: str, seconds: float) -> None:
+        self.rows.append((title, seconds))
+        self.console.print(f"  {title}: {seconds:.1f} s")
+
+    def print(self) -> None:
+        table = Table(title="Timeline")
+        table.add_column("stage")
+        table.add_column("seconds", justify="right")
+        for title, seconds in self.rows:
+            table.add_row(title, f"{seconds:.1f}")
+        self.console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=4566)
+    arguments = parser.parse_args()
+    console = Console()
+    timeline = Timeline(console)
+    OUTPUT.mkdir(exist_ok=True)
+    (OUTPUT / "demo.log").write_text("")
+    try:
+        with timeline.step("start the local AWS"):
+            shell("make", "up", f"PORT={arguments.port}")
+        os.environ.update(parse_exports(shell("make", "--no-print-directory", "env", secret=True)))
+        try:
+            tour(console, timeline)
+        finally:
+            shell("make", "down")
+    except OperationError as error:
+        console.print(f"[red]{error}[/]")
+        sys.exit(1)
+    timeline.print()
+    console.print(f"Left for you in {OUTPUT.name}/: verification.png, .html and .json, demo.log")
+
+
+def tour(console: Console, timeline: Timeline) -> None:
+    """From an empty account to an empty account."""
+    from operations import delivery  # AWS clients need the environment of the local AWS
+    from operations.audit import left_of
+    from operations.verify import fetch_verification, invoke_once
+
+    name = factory_name()
+    with timeline.step("cdk bootstrap and cdk deploy"):
+        shell("make", "deploy")
+    factory = deployed_factory()
+
+    def on_stage(stage: delivery.StageResult) -> None:
+        timeline.add(f"{name} pipeline: {stage.name} {stage.status}", stage.seconds)
+        if stage.status == "Failed":
+            console.print(f"[red]{stage.summary}[/]")
+
+    console.print("[bold]The seeded repository started the delivery pipeline[/] …")
+    execution = delivery.latest_execution_id(name)
+    status = delivery.follow(name, execution, approve_as="make demo", on_stage=on_stage)
+    if status != "Succeeded":
+        raise OperationError(f"The delivery pipeline ended {status}. See {OUTPUT.name}/ and `make logs`.")
+
+    with timeline.step("invoke the production endpoint"):
+        console.print(f"  {invoke_once(factory)}")
+    version, run_url = fetch_verification(factory, load_spec().name, OUTPUT)
+    verification = json.loads((OUTPUT / "verification.json").read_text())
+    console.print(
+        f"  version {version.version}, commit {version.tags['commit'][:12]}: {verification['metric']} "
+        f"{verification['value']:.4f} on {verification['n']} held-out samples"
+    )
+    console.print(f"  MLflow run (while the local AWS is up): {run_url}")
+    with timeline.step("cdk destroy"):
+        shell("make", "destroy")
+    with timeline.step("audit"):
+        left = left_of(name)
+    if left:
+        raise OperationError("The audit found what cdk destroy left: " + ", ".join(left))
+    console.print("  audit: nothing left")
+
+
+def shell(*words: str, secret: bool = False) -> str:
+    """As `command`, with its output kept in demo.log."""
+
+    def keep(output: str) -> None:
+        with (OUTPUT / "demo.log").open("a") as log:
+            log.write(f"$ {' '.join(words)}\n{'' if secret else output}\n")
+
+    return command(*words, on_output=keep)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+import json
+import os
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ml_code.pipeline.definition import PipelineSettings, pipeline_definition, scikit_learn_image_uri
+from ml_code.spec import ModelSpec
+from tests.ml_code.pipeline.requests import all_steps, dangling_references, invalid_requests, references
+
+SETTINGS = PipelineSettings(
+    pipeline_name="model-factory",
+    region="eu-central-1",
+    role_arn="${Token[ExecutionRole.Arn.1]}",
+    artifact_bucket="${Token[TOKEN.2]}",
+    mlflow_tracking_uri="${Token[TOKEN.3]}",
+    image_uri="1.dkr.ecr.eu-central-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3",
+)
+
+
+@pytest.fixture(scope="module")
+def definition(spec: ModelSpec) -> dict[str, Any]:
+    return dict(json.loads(pipeline_definition(spec, SETTINGS)))
+
+
+@pytest.fixture(scope="module")
+def steps(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return all_steps(definition)
+
+
+def test_the_definition_depends_on_its_arguments_only(
+    spec: ModelSpec, definition: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    before = dict(os.environ)
+    assert json.loads(pipeline_definition(spec, SETTINGS)) == definition
+    assert dict(os.environ) == before
+
+
+def test_steps_parameters_and_branches(definition: dict[str, Any], steps: dict[str, Any]) -> None:
+    assert [step["Name"] for step in definition["Steps"]] == ["Preprocess", "Tune", "Evaluate", "Gate"]
+    assert set(steps) == {"Preprocess", "Tune", "Evaluate", "Gate", "Register", "GateFailed"}
+    assert definition["Parameters"] == [
+        {"Name": "CodeUri", "Type": "String"},
+        {"Name": "DataUri", "Type": "String"},
+        {"Name": "DataVersion", "Type": "String"},
+        {"Name": "CommitId", "Type": "String"},
+        {"Name": "TriggerReason", "Type": "String", "DefaultValue": "manual"},
+    ]
+    assert definition["PipelineExperimentConfig"] is None
+
+
+def test_each_request_has_the_shape_that_the_service_takes(definition: dict[str, Any]) -> None:
+    assert invalid_requests(definition) == []
+
+
+def test_each_property_reference_is_in_the_service_s_answer(definition: dict[str, Any]) -> None:
+    assert dangling_references(definition) == []
+
+
+def test_a_wrong_request_and_a_wrong_reference_are_found(definition: dict[str, Any]) -> None:
+    text = json.dumps(definition)
+    assert invalid_requests(json.loads(text.replace('"RoleArn"', '"Role"')))
+    assert dangling_references(json.loads(text.replace(".ExitMessage", ".LastWords")))
+
+
+def test_the_tuning_job_is_what_model_yaml_says(spec: ModelSpec, steps: dict[str, Any]) -> None:
+    config = steps["Tune"]["Arguments"]["HyperParameterTuningJobConfig"]
+    assert config["ResourceLimits"] == {"MaxNumberOfTrainingJobs": 6, "MaxParallelTrainingJobs": 2}
+    assert config["RandomSeed"] == spec.seed
+    ranges = config["ParameterRanges"]
+    assert {"Name": "alpha", "MinValue": "0.01", "MaxValue": "1.0", "ScalingType": "Logarithmic"} in ranges[
+        "ContinuousParameterRanges"
+    ]
+    static = steps["Tune"]["Arguments"]["TrainingJobDefinition"]["StaticHyperParameters"]
+    assert static["sagemaker_program"] == "entry_point.py"
+    environment = steps["Tune"]["Arguments"]["TrainingJobDefinition"]["Environment"]
+    assert environment["JOB_MODULE"] == "ml_code.jobs.train"
+
+
+def _steps(spec: ModelSpec, **settings: Any) -> dict[str, dict[str, Any]]:
+    definition = json.loads(pipeline_definition(spec, replace(SETTINGS, **settings)))
+    return {step["Name"]: step for step in definition["Steps"]}
+
+
+def test_each_step_has_its_own_compute(spec: ModelSpec) -> None:
+    steps = _steps(
+        spec,
+        preprocess_instance_type="ml.m5.xlarge",
+        preprocess_instance_count=2,
+        preprocess_max_runtime_seconds=600,
+        training_instance_type="ml.c5.xlarge",
+        training_instance_count=3,
+        training_max_runtime_seconds=700,
+        evaluate_instance_type="ml.m5.2xlarge",
+        evaluate_max_runtime_seconds=800,
+    )
+    found = {}
+    for name in ("Preprocess", "Evaluate"):
+        arguments = steps[name]["Arguments"]
+        cluster = arguments["ProcessingResources"]["ClusterConfig"]
+        runtime = arguments["StoppingCondition"]["MaxRuntimeInSeconds"]
+        found[name] = (cluster["InstanceType"], cluster["InstanceCount"], runtime)
+    training = steps["Tune"]["Arguments"]["TrainingJobDefinition"]
+    resources = training["ResourceConfig"]
+    assert found == {"Preprocess": ("ml.m5.xlarge", 2, 600), "Evaluate": ("ml.m5.2xlarge", 1, 800)}
+    assert (resources["InstanceType"], resources["InstanceCount"]) == ("ml.c5.xlarge", 3)
+    assert training["StoppingCondition"] == {"MaxRuntimeInSeconds": 700}
+
+
+def test_spot_training_waits_and_keeps_checkpoints_for_each_execution(spec: ModelSpec) -> None:
+    steps = _steps(spec, training_spot=True, training_max_wait_seconds=9000)
+    training = steps["Tune"]["Arguments"]["TrainingJobDefinition"]
+    assert training["EnableManagedSpotTraining"] is True
+    assert training["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 9000}
+    checkpoints = training["CheckpointConfig"]
+    assert checkpoints["LocalPath"] == training["Environment"]["CHECKPOINT_DIR"] == "/opt/ml/checkpoints"
+    parts = checkpoints["S3Uri"]["Std:Join"]["Values"]
+    assert parts[2:] == ["runs", {"Get": "Execution.PipelineExecutionId"}, "checkpoints"]
+    assert invalid_requests({"Steps": list(steps.values())}) == []
+
+
+def test_a_warm_pool_reaches_the_training_jobs(spec: ModelSpec) -> None:
+    steps = _steps(spec, training_keep_alive_seconds=600)
+    resources = steps["Tune"]["Arguments"]["TrainingJobDefinition"]["ResourceConfig"]
+    assert resources["KeepAlivePeriodInSeconds"] == 600
+
+
+def test_the_cached_step_is_found_by_code_and_content_of_the_data(spec: ModelSpec) -> None:
+    steps = _steps(spec, step_cache_days=30)
+    cached = {name for name, step in steps.items() if step.get("CacheConfig", {}).get("Enabled")}
+    assert cached == {"Preprocess"}
+    assert steps["Preprocess"]["CacheConfig"]["ExpireAfter"] == "P30D"
+    names = set(references(steps["Preprocess"]["Arguments"]["AppSpecification"]))
+    assert "Parameters.DataVersion" in names
+
+
+def test_the_gate_compares_with_the_threshold_and_with_production(
+    spec: ModelSpec, steps: dict[str, Any]
+) -> None:
+    compared = {
+        condition["LeftValue"]["Std:JsonGet"]["Path"]: (condition["Type"], condition["RightValue"])
+        for condition in steps["Gate"]["Arguments"]["Conditions"]
+    }
+    assert compared == {
+        "gate.value": ("GreaterThanOrEqualTo", spec.gate.threshold),
+        "gate.improvement": ("GreaterThanOrEqualTo", -spec.gate.tolerance),
+    }
+    message = steps["GateFailed"]["Arguments"]["ErrorMessage"]["Std:Join"]["Values"]
+    assert message == [
+        {"Get": "Steps.Evaluate.ExitMessage"},
+        "The gate asks for accuracy >= 0.95 and at most 0.02 below production.",
+    ]
+
+
+@pytest.mark.parametrize("mode", ["dry_run", "disabled"])
+def test_without_a_gate_every_model_is_registered(spec: ModelSpec, mode: str) -> None:
+    open_gate = spec.model_copy(update={"gate": spec.gate.model_copy(update={"mode": mode})})
+    definition = json.loads(pipeline_definition(open_gate, SETTINGS))
+    assert [step["Name"] for step in definition["Steps"]] == ["Preprocess", "Tune", "Evaluate", "Register"]
+    assert invalid_requests(definition) == []
+    assert dangling_references(definition) == []
+
+
+def test_tokens_of_the_stack_stay_whole(definition: dict[str, Any], steps: dict[str, Any]) -> None:
+    assert steps["Tune"]["Arguments"]["TrainingJobDefinition"]["RoleArn"] == SETTINGS.role_arn
+    assert steps["Preprocess"]["Arguments"]["RoleArn"] == SETTINGS.role_arn
+    assert "role/replaced" not in json.dumps(definition)
+
+
+def test_a_region_without_the_image_is_refused() -> None:
+    assert scikit_learn_image_uri("eu-central-1").endswith("/sagemaker-scikit-learn:1.9-0-cpu-py3")
+    with pytest.raises(ValueError, match="region is 'mars-north-1', allowed is one with"):
+        scikit_learn_image_uri("mars-north-1")

@@ -1,0 +1,413 @@
+"""A release against a real registry and the real request code; AWS around them only remembers."""
+
+import io
+import json
+import pickle
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from botocore.exceptions import ClientError
+from sklearn.linear_model import LogisticRegression
+
+from ml_code.inference import handler
+from ml_code.release import release
+from ml_code.release.release import ReleaseError
+from ml_code.release.settings import ReleaseSettings
+from ml_code.spec import ModelSpec
+from ml_code.tracking import model_registry, production_history
+from ml_code.tracking.model_registry import RegistryError
+from ml_code.verification import report_figure
+from ml_code.verification.settings import read_settings
+from tests.ml_code.release.fake_sagemaker import SageMaker, error
+
+BUCKET = "artifacts"
+PERSON = "arn:aws:iam::123456789012:user/ann"
+QUALITY = "factory-production-quality"
+APPROVER = "arn:aws:iam::123456789012:user/bob"
+
+
+class Aws:
+    """SageMaker, its runtime and the rest that a release calls; `client` stands in for boto3's."""
+
+    def __init__(self) -> None:
+        self.sagemaker = SageMaker()
+        self.objects: dict[str, bytes] = {}
+        self.metrics: list[float] = []
+        self.requests = 0
+        self.sagemaker.has_tripped = lambda: self.metrics[-1:] > [0.0]
+        self.scaling: list[Any] = []  # what was asked of Application Auto Scaling
+        self.loaded: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        return self.sagemaker if service == "sagemaker" else self
+
+    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:
+        self.objects[f"s3://{Bucket}/{Key}"] = Body
+
+    def put_metric_data(self, Namespace: str, MetricData: list[Any]) -> None:
+        (datum,) = MetricData
+        assert (Namespace, datum["MetricName"]) == ("ModelFactory", "QualityShortfall")
+        assert datum["Dimensions"] == [{"Name": "EndpointName", "Value": "factory-production"}]
+        self.metrics.append(datum["Value"])
+
+    def describe_alarms(self, AlarmNames: list[str]) -> dict[str, Any]:
+        is_bad = self.metrics[-1:] and self.metrics[-1] > 0
+        return {"MetricAlarms": [{"AlarmName": QUALITY, "StateValue": "ALARM" if is_bad else "OK"}]}
+
+    def deregister_scalable_target(self, **request: Any) -> None:
+        self.scaling.append("deregister")
+
+    def register_scalable_target(self, **request: Any) -> None:
+        self.scaling.append((request["MinCapacity"], request["MaxCapacity"]))
+
+    def put_scaling_policy(self, **request: Any) -> None:
+        assert request["ResourceId"] == "endpoint/factory-production/variant/AllTraffic"
+        self.scaling.append(request["TargetTrackingScalingPolicyConfiguration"]["TargetValue"])
+
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Arn": PERSON}
+
+    def get_paginator(self, operation: str) -> Any:
+        return getattr(self, operation)
+
+    class list_action_executions:
+        @staticmethod
+        def paginate(pipelineName: str, filter: dict[str, str]) -> list[Any]:
+            assert (pipelineName, filter) == ("factory", {"pipelineExecutionId": "e1"})
+            actions = [("Build", None), ("Approval", APPROVER)]
+            return [
+                {
+                    "actionExecutionDetails": [
+                        {
+                            "input": {"actionTypeId": {"category": category}},
+                            "status": "Succeeded",
+                            "lastUpdateTime": 1,
+                            **({"updatedBy": by} if by else {}),
+                        }
+                        for category, by in actions
+                    ]
+                }
+            ]
+
+    def invoke_endpoint(
+        self, EndpointName: str, ContentType: str, Body: bytes, InferenceId: str, Accept: str = "*/*"
+    ) -> Any:
+        if EndpointName not in self.sagemaker.endpoints:
+            message = f"Endpoint {EndpointName} of account 123456789012 not found."
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "InvokeEndpoint")
+        endpoint = self.sagemaker.endpoints[EndpointName]
+        self.requests += 1
+        is_canary = endpoint["EndpointStatus"] == "Updating" and self.requests % 4 == 0
+        model = self._model(endpoint["next" if is_canary else "EndpointConfigName"])
+        response = handler.transform_fn(model, Body, ContentType, Accept)
+        if response.status_code == 200:
+            return {"Body": io.BytesIO(response.get_data())}
+        details: Any = {
+            "Error": {"Code": "ModelError", "Message": response.get_data(as_text=True)},
+            "OriginalStatusCode": response.status_code,
+        }
+        raise ClientError(details, "InvokeEndpoint")
+
+    def _model(self, name: str) -> Any:
+        if name not in self.loaded:
+            archive = self.objects[self.sagemaker.models[name]["PrimaryContainer"]["ModelDataUrl"]]
+            self.loaded[name] = load(archive)
+        return self.loaded[name]
+
+
+def load(archive: bytes) -> handler.ServedModel:
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extractall(folder, filter="data")
+        return handler.model_fn(folder)
+
+
+class World:
+    """A factory with two versions of a model of two pixels."""
+
+    def __init__(self, folder: Path, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.spec = spec
+        self.aws = Aws()
+        self.environment = {
+            "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+            "FACTORY_NAME": "factory",
+            "STAGE": "production",
+            "ENDPOINT_NAME": "factory-production",
+            "ENDPOINT_ROLE_ARN": "arn:aws:iam::123456789012:role/endpoint",
+            "ARTIFACT_BUCKET": BUCKET,
+            "IMAGE_URI": "image",
+            "ENDPOINT_SETTINGS": '{"mode": "serverless", "memory_mb": 2048, "max_concurrency": 5}',
+            "TAGS": "{}",
+            "DELIVERY_EXECUTION": "e1",
+        }
+        self.client = model_registry.connect(self.environment["MLFLOW_TRACKING_URI"])
+        self.experiment = self.client.create_experiment("digits", artifact_location=str(folder / "runs"))
+        self.client.create_registered_model(spec.name)
+        monkeypatch.setattr(boto3, "client", self.aws.client)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        monkeypatch.setattr(time, "sleep", lambda seconds: None)
+        monkeypatch.setattr(report_figure, "draw", lambda path, **_: path.write_bytes(b"picture"))
+        monkeypatch.chdir(folder)
+
+    def register(self, *, good: bool = True) -> str:
+        """A version that tells the place of one black pixel, or takes every image for the first class."""
+        names = self.spec.request_schema().names
+        labels = np.repeat(np.arange(3), 20)
+        pixels = np.zeros((len(labels), len(names)))
+        pixels[np.arange(len(labels)), labels * 20] = 16.0
+        frame = pd.DataFrame(pixels, columns=names)
+        model = LogisticRegression().fit(frame, labels)
+        if not good:
+            model.intercept_[:] = [100, 0, 0]
+        run = self.client.create_run(self.experiment).info.run_id
+        test = self.folder / "test.csv"
+        frame.assign(**{self.spec.target.name: labels}).to_csv(test, index=False)
+        self.client.log_artifact(run, str(test))
+        files = self.folder / f"model-{run}"
+        files.mkdir()
+        (files / "model.pkl").write_bytes(pickle.dumps(model))
+        (files / "schema.json").write_text(json.dumps(self.spec.request_schema().to_dict()))
+        tags = {"commit": f"commit-{run}", "data_sha256": "d", "execution_arn": "arn:e"}
+        found = self.client.create_model_version(self.spec.name, files.as_uri(), run_id=run, tags=tags)
+        return str(found.version)
+
+    def release(self, version: str, **environment: str) -> None:
+        settings = read_settings(ReleaseSettings, self.environment | environment)
+        release.release(f"models:/{self.spec.name}/{version}", settings, self.spec)
+
+    def served(self) -> str:
+        """The version that answers; nothing may be left of any other."""
+        models, configs, endpoints = self.aws.sagemaker.names
+        assert models == configs == list(endpoints.values())
+        tags = self.aws.sagemaker.tags
+        assert f"-v{tags['model-version']}-" in models[0]
+        return tags["model-version"]
+
+    def in_production(self) -> str | None:
+        return model_registry.in_production(self.client, self.spec.name)
+
+
+@pytest.fixture
+def world(empty_registry: Path, tmp_path: Path, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> World:
+    shutil.copy(empty_registry, tmp_path)
+    return World(tmp_path, spec, monkeypatch)
+
+
+def test_a_verified_version_replaces_the_old_one_and_history_says_who_approved(world: World) -> None:
+    for version in (world.register(), world.register()):
+        world.release(version)
+        assert (world.served(), world.in_production()) == (version, version)
+    first, second = production_history.read(world.client, world.spec.name)
+    assert (second.version, second.promotion.previous) == ("2", first.version)
+    assert (second.promotion.reason, second.promotion.approved_by) == ("delivery", APPROVER)
+    assert second.promotion.delivery == "e1"
+    assert second.promotion.archive in world.aws.objects
+
+
+def test_by_hand_the_caller_is_who_approved(world: World) -> None:
+    world.release(world.register(), DELIVERY_EXECUTION="")
+    (period,) = production_history.read(world.client, world.spec.name)
+    assert (period.promotion.reason, period.promotion.approved_by) == ("by hand", PERSON)
+
+
+def test_staging_moves_no_alias(world: World) -> None:
+    world.release(world.register(), STAGE="staging", ENDPOINT_NAME="factory-staging")
+    assert world.served() == "1"
+    assert world.in_production() is None
+    assert production_history.read(world.client, world.spec.name) == []
+
+
+def test_a_version_below_the_gate_is_taken_back(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.release(world.register())
+    with pytest.raises(ReleaseError, match=r"version 2 is not released.*accuracy 0\.3333.*v1-\w+ again"):
+        world.release(world.register(good=False))
+    assert (world.served(), world.in_production()) == ("1", "1")
+    assert [period.version for period in production_history.read(world.client, world.spec.name)] == ["1"]
+    assert "putting back" in capsys.readouterr().out
+
+
+def test_a_first_version_below_the_gate_leaves_no_endpoint(world: World) -> None:
+    with pytest.raises(ReleaseError, match=r"factory-production is removed again"):
+        world.release(world.register(good=False))
+    assert world.aws.sagemaker.names == ([], [], {})
+    assert world.in_production() is None
+
+
+def test_an_alias_that_cannot_move_takes_the_version_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.release(world.register())
+
+    def refuse(*_: str) -> None:
+        raise RuntimeError("the registry is away")
+
+    monkeypatch.setattr(mlflow.MlflowClient, "set_registered_model_alias", refuse)
+    with pytest.raises(ReleaseError, match=r"the registry is away; .* again"):
+        world.release(world.register())
+    assert (world.served(), world.in_production()) == ("1", "1")
+
+
+def test_what_cannot_be_put_back_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.release(world.register())
+    update = world.aws.sagemaker.update_endpoint
+
+    def only_forward(**request: Any) -> None:
+        if "-v1-" in request["EndpointConfigName"]:
+            raise error("UpdateEndpoint", "no capacity")
+        update(**request)
+
+    monkeypatch.setattr(world.aws.sagemaker, "update_endpoint", only_forward)
+    with pytest.raises(ReleaseError, match=r"below the gate.*could not be put back.*no capacity.*console"):
+        world.release(world.register(good=False))
+    assert len(world.aws.sagemaker.models) == 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (
+            lambda world: shutil.rmtree(next(world.folder.glob("model-*"))),
+            r"version 1 cannot be read.*release",
+        ),
+        (lambda world: shutil.rmtree(world.folder / "runs"), r"no artifact test\.csv"),
+        (lambda world: world.client.delete_model_version("digits", "1"), r"not in the registry.*none"),
+    ],
+)
+def test_a_version_whose_files_are_gone_touches_no_endpoint(
+    world: World, spoil: Callable[[World], None], said: str
+) -> None:
+    world.register()
+    spoil(world)
+    with pytest.raises(RegistryError, match=said):
+        world.release("1")
+    assert world.aws.sagemaker.names == ([], [], {})
+
+
+def test_an_unknown_alias_says_what_there_is(world: World) -> None:
+    world.register()
+    settings = read_settings(ReleaseSettings, world.environment)
+    with pytest.raises(RegistryError, match=r"@nowhere is not in the registry: digits has versions \[1\]"):
+        release.release("models:/digits@nowhere", settings, world.spec)
+
+
+def test_an_endpoint_that_somebody_deleted_is_made_again(world: World) -> None:
+    world.release(world.register())
+    sagemaker = world.aws.sagemaker
+    sagemaker.delete_endpoint("factory-production")
+    world.release(world.register())
+    assert sagemaker.tags["model-version"] == "2"
+    assert list(sagemaker.endpoints) == ["factory-production"]
+
+
+def test_an_endpoint_of_the_other_mode_is_left_alone(world: World) -> None:
+    world.release(world.register())
+    for config in world.aws.sagemaker.configs.values():
+        config["ProductionVariants"][0].pop("ServerlessConfig")
+    with pytest.raises(
+        ReleaseError, match=r"is realtime.*delete-endpoint --endpoint-name factory-production"
+    ):
+        world.release(world.register())
+    assert world.served() == "1"
+
+
+REALTIME = {
+    "mode": "realtime",
+    "instance_type": "ml.m5.large",
+    "instance_count": 2,
+    "max_instance_count": 4,
+    "invocations_per_instance": 500,
+    "scale_in_cooldown_seconds": 300,
+    "scale_out_cooldown_seconds": 60,
+    "data_capture_percent": 20,
+    "data_capture_uri": "s3://artifacts/captured",
+    "rollout": "canary",
+    "rollout_step_percent": 10,
+    "rollout_bake_seconds": 300,
+    "alarms": [QUALITY],
+    "kms_key": "",
+    "subnets": ["subnet-1"],
+    "security_groups": ["sg-1"],
+}
+
+
+@pytest.fixture
+def realtime(world: World) -> World:
+    world.environment["ENDPOINT_SETTINGS"] = json.dumps(REALTIME)
+    return world
+
+
+def test_a_realtime_update_is_guarded_and_scaling_stops_around_it(realtime: World) -> None:
+    aws = realtime.aws
+    realtime.release(realtime.register())
+    assert aws.scaling == [(2, 4), 500.0]
+    aws.sagemaker.endpoints["factory-production"]["ProductionVariants"] = [{"CurrentInstanceCount": 3}]
+    realtime.release(realtime.register())
+    assert aws.scaling[2:] == ["deregister", (2, 4), 500.0]
+    (policy,) = aws.sagemaker.policies
+    assert policy["AutoRollbackConfiguration"] == {"Alarms": [{"AlarmName": QUALITY}]}
+    assert policy["BlueGreenUpdatePolicy"] == {
+        "TrafficRoutingConfiguration": {
+            "Type": "CANARY",
+            "WaitIntervalInSeconds": 300,
+            "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10},
+        },
+        "TerminationWaitInSeconds": 300,
+        "MaximumExecutionTimeoutInSeconds": 2400,
+    }
+    (config,) = aws.sagemaker.configs.values()
+    (variant,) = config["ProductionVariants"]
+    assert (variant["VariantName"], variant["InitialInstanceCount"]) == ("AllTraffic", 3)
+    assert config["DataCaptureConfig"]["DestinationS3Uri"] == "s3://artifacts/captured"
+    (model,) = aws.sagemaker.models.values()
+    assert model["VpcConfig"] == {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    assert aws.metrics, "the alarm on quality got nothing"
+    assert set(aws.metrics) == {0.0}
+    assert (realtime.served(), realtime.in_production()) == ("2", "2")
+
+
+def test_a_version_that_predicts_badly_sets_off_the_alarm_while_it_bakes(realtime: World) -> None:
+    realtime.release(realtime.register())
+    realtime.aws.sagemaker.looks = 20
+    with pytest.raises(ReleaseError, match=rf"An alarm raised_alarms.*alarm {QUALITY} went off"):
+        realtime.release(realtime.register(good=False))
+    assert realtime.aws.metrics[-1] > 0
+    assert realtime.aws.scaling[2:] == ["deregister", (2, 4), 500.0]
+    assert (realtime.served(), realtime.in_production()) == ("1", "1")
+
+
+def test_putting_back_waits_for_no_alarm(realtime: World) -> None:
+    """A version that no alarm stopped, and the verification does."""
+    realtime.release(realtime.register())
+    realtime.environment["ENDPOINT_SETTINGS"] = json.dumps({**REALTIME, "rollout": "linear"})
+    realtime.aws.sagemaker.has_tripped = lambda: False
+    with pytest.raises(ReleaseError, match="below the gate"):
+        realtime.release(realtime.register(good=False))
+    forward, back = realtime.aws.sagemaker.policies
+    assert forward["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == "LINEAR"
+    assert back["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
+    assert "AutoRollbackConfiguration" not in back
+    assert realtime.served() == "1"
+
+
+def test_an_update_that_nobody_could_watch_is_taken_back(
+    realtime: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    realtime.release(realtime.register())
+
+    def refuse(**_: Any) -> None:
+        raise error("PutMetricData", "not authorized")
+
+    monkeypatch.setattr(realtime.aws, "put_metric_data", refuse)
+    with pytest.raises(ReleaseError, match=r"could not be watched.*not authorized.*v1-\w+ again"):
+        realtime.release(realtime.register())
+    assert (realtime.served(), realtime.in_production()) == ("1", "1")
