@@ -13,7 +13,7 @@ from stacks.new_data import NewData
 from stacks.permissions import allow, arn, grant_list, grant_read, grant_write
 from stacks.serving import Serving
 from stacks.source import ConnectedRepository, SeededRepository, Source
-from stacks.storage import CODE, RAW_DATA, RESULTS, SERVING, WHEELS, Storage
+from stacks.storage import ASSERTIONS, CODE, RAW_DATA, RESULTS, SERVING, WHEELS, Storage
 from stacks.tracking import Tracking
 from stacks.training import Training
 from stacks.triggers import Triggers
@@ -107,7 +107,7 @@ class Delivery(Construct):
         grant_read(build.role, "ReadData", data, RAW_DATA)
         grant_write(build.role, "SeedData", data, RAW_DATA)
         grant_read(build.role, "ReadCodeAndResults", artifacts, CODE, RESULTS, WHEELS)
-        grant_write(build.role, "PublishCode", artifacts, CODE, WHEELS)
+        grant_write(build.role, "PublishCode", artifacts, ASSERTIONS, CODE, WHEELS)
         training.grant_run(build.role)
         return build
 

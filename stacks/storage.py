@@ -12,6 +12,7 @@ from stacks.names import FactoryNames
 
 # Key prefixes. Policies are cut along them, so each has one writer.
 RAW_DATA = "raw/"
+ASSERTIONS = "assertions/"
 CODE = "code/"
 WHEELS = "wheels/"
 RESULTS = "runs/"

@@ -106,7 +106,7 @@ class Training(Construct):
         return self._pipeline.pipeline_name
 
     def grant_run(self, grantee: iam.IGrantable) -> None:
-        """Update the pipeline, start it, follow it to the end and tell why it failed."""
+        """Update the pipeline, start it, follow it to the end, or stop it, and say why it failed."""
         pipeline = arn(self, "sagemaker", f"pipeline/{self._names.factory}")
         allow(
             grantee,
@@ -117,7 +117,11 @@ class Training(Construct):
         allow(
             grantee,
             "FollowPipeline",
-            ["sagemaker:DescribePipelineExecution", "sagemaker:ListPipelineExecutionSteps"],
+            [
+                "sagemaker:DescribePipelineExecution",
+                "sagemaker:ListPipelineExecutionSteps",
+                "sagemaker:StopPipelineExecution",
+            ],
             [f"{pipeline}/execution/*"],
             because=EXECUTIONS,
         )

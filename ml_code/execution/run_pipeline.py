@@ -17,9 +17,10 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ml_code.contracts import Parameter, Prefix, Step, Variable
-from ml_code.execution import source_archive
+from ml_code.execution import source_archive, stack_assertions
 from ml_code.execution.pipeline_execution import Snapshot, explain_failure, follow, snapshot
 from ml_code.execution.progress import show
+from ml_code.execution.stack_assertions import AssertionsFailedError, StackAssertions
 from ml_code.package_wheel import build_wheel
 from ml_code.pipeline.definition import PipelineSettings, pipeline_definition
 from ml_code.spec import SpecError, load_spec, sample_data
@@ -74,6 +75,15 @@ def read_settings(environment: Mapping[str, str], commit: str | None) -> RunSett
 
 
 def run(settings: RunSettings, clients: Clients) -> int:
+    with stack_assertions.started(clients.s3, settings.artifact_bucket) as assertions:
+        try:
+            return train(settings, clients, assertions)
+        except AssertionsFailedError as error:
+            _say(f"The tests of the CDK app failed: this commit goes no further. {error}")
+            return 1
+
+
+def train(settings: RunSettings, clients: Clients, assertions: StackAssertions) -> int:
     with ThreadPoolExecutor(max_workers=1) as background:
         # pip and the SDK's import take seconds each, and do not need one another.
         wheels = background.submit(get_wheels, clients.s3, settings.artifact_bucket)
@@ -81,13 +91,20 @@ def run(settings: RunSettings, clients: Clients) -> int:
         code_uri = upload_code(clients.s3, settings, wheels.result())
     data_version = provide_data(clients.s3, settings.data_bucket, settings.data_prefix)
     update_pipeline(clients.sagemaker, settings.pipeline.pipeline_name, definition)
+    assertions.check()
     execution_arn = start(clients.sagemaker, settings, code_uri=code_uri, data_version=data_version)
     _say(f"started {execution_arn}")
-    ended = show(follow(lambda: snapshot(clients.sagemaker, execution_arn)))
+    executions = follow(lambda: snapshot(clients.sagemaker, execution_arn))
+    try:
+        ended = show(assertions.checked(executions))
+    except AssertionsFailedError:
+        stop(clients.sagemaker, execution_arn)
+        raise
     if ended.status != "Succeeded":
         for line in explain_failure(clients.sagemaker, clients.logs, ended):
             _say(line)
         return 1
+    assertions.wait()
     write_result(registered_version(clients, ended), execution_arn)
     return 0
 
@@ -169,6 +186,13 @@ def start(sagemaker: Any, settings: RunSettings, *, code_uri: str, data_version:
         ClientRequestToken=settings.request_token,
     )
     return str(started["PipelineExecutionArn"])
+
+
+def stop(sagemaker: Any, execution_arn: str) -> None:
+    """Stops the execution and its jobs, and waits until it has stopped."""
+    sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution_arn, ClientRequestToken=uuid.uuid4().hex)
+    *_, ended = follow(lambda: snapshot(sagemaker, execution_arn))
+    _say(f"{execution_arn} is {ended.status}")
 
 
 def registered_version(clients: Clients, ended: Snapshot) -> str:

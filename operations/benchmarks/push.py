@@ -33,7 +33,7 @@ from operations.factory import (
     run,
 )
 
-TESTS = ["-m", "pytest", "-q", "tests/stacks", "tests/ml_code"]
+TESTS = ["-m", "pytest", "-q", "tests/model"]
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 
 from stacks.config import FactoryConfig
-from tests.ml_code.pipeline.requests import dangling_references, invalid_requests
 from tests.options.proof import Proof
+from tests.pipeline_requests import dangling_references, invalid_requests
 from tests.stacks.configurations import CONFIGURATIONS
 from tests.stacks.synthesis import Synthesised
 from tests.stacks.test_stack import (  # noqa: F401 (pytest finds them here)

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.ml_code.pipeline.requests import all_steps
+from tests.pipeline_requests import all_steps
 from tests.stacks.configurations import CONFIGURATIONS
 from tests.stacks.synthesis import ACCOUNT, Synthesise, environment
 from tests.stacks.test_stack import assert_tagged

@@ -15,7 +15,7 @@ def test_tests_run_in_a_phase_whose_failure_keeps_the_training_phase_from_starti
     buildspec: dict[str, Any],
 ) -> None:
     phases = buildspec["phases"]
-    assert [command for command in phases["pre_build"]["commands"] if "pytest" in command]
+    assert [command for command in phases["pre_build"]["commands"] if "pytest tests/model" in command]
     assert "python -m ml_code.execution.run_pipeline" in phases["build"]["commands"]
     assert "post_build" not in phases  # it runs after a failed build, too
 

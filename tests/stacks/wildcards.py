@@ -18,6 +18,7 @@ ON_EVERYTHING = {
 }
 # Resource patterns, without the part that all share.
 PATTERNS = {
+    "s3:artifacts/assertions/*": "one empty object for each content of the CDK app that passed its tests",
     "s3:artifacts/code/*": "one prefix a commit",
     "s3:artifacts/wheels/*": "one archive for each content of the requirements",
     "s3:artifacts/runs/*": "one prefix an execution",

@@ -1,6 +1,7 @@
 import io
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,10 +12,11 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
-from ml_code.execution import run_pipeline
+from ml_code.execution import run_pipeline, stack_assertions
 from ml_code.execution.pipeline_execution import Snapshot, explain_failure, follow
 from ml_code.execution.progress import show_plain
 from ml_code.execution.run_pipeline import Clients, RunError, RunSettings, read_settings
+from ml_code.execution.stack_assertions import AssertionsFailedError
 from ml_code.pipeline.definition import PipelineSettings
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/model-factory"
@@ -44,6 +46,32 @@ ENVIRONMENT = {
     "ARTIFACT_BUCKET": "artifacts",
     "CODEBUILD_RESOLVED_SOURCE_VERSION": "0123456789abcdef",
 }
+
+
+class Passed:
+    """Tests of the CDK app that passed before."""
+
+    def check(self) -> None:
+        pass
+
+    def wait(self) -> None:
+        pass
+
+    def checked(self, snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
+        return snapshots
+
+
+class Failing(Passed):
+    """Tests of the CDK app that fail while the execution runs."""
+
+    def checked(self, snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
+        yield next(snapshots)
+        raise AssertionsFailedError("tests/stacks failed: exit status 1")
+
+
+class FailedAtOnce(Passed):
+    def check(self) -> None:
+        raise AssertionsFailedError("tests/stacks failed: exit status 1")
 
 
 class Stubs:
@@ -92,6 +120,7 @@ def stubs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stubs]:
     monkeypatch.setattr(run_pipeline, "pipeline_definition", lambda spec, settings: DEFINITION)
     monkeypatch.setattr(run_pipeline, "get_wheels", lambda s3, bucket: {"a.whl": b""})
     monkeypatch.setattr(run_pipeline, "RESULT_FILE", tmp_path / "pipeline-result.env")
+    monkeypatch.setattr(stack_assertions, "started", lambda s3, bucket: nullcontext(Passed()))
     made = Stubs()
     for key in ("source.tar.gz", "entry_point.py"):
         request = {"Bucket": "artifacts", "Key": f"code/0123456789abcdef/{key}", "Body": ANY}
@@ -100,6 +129,33 @@ def stubs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stubs]:
     made.s3.add_response("list_objects_v2", raw, {"Bucket": "data", "Prefix": "raw/"})
     yield made
     made.finish()
+
+
+def test_failed_tests_of_the_app_stop_the_training(
+    stubs: Stubs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stack_assertions, "started", lambda s3, bucket: nullcontext(Failing()))
+    stubs.expect_start()
+    stubs.expect_end("Executing")
+    stubs.sagemaker.add_response(
+        "stop_pipeline_execution",
+        {"PipelineExecutionArn": EXECUTION_ARN},
+        {"PipelineExecutionArn": EXECUTION_ARN, "ClientRequestToken": ANY},
+    )
+    stubs.expect_end("Stopped")
+    assert run_pipeline.run(SETTINGS, stubs.clients) == 1
+    output = capsys.readouterr().out
+    assert f"{EXECUTION_ARN} is Stopped" in output
+    assert "The tests of the CDK app failed: this commit goes no further. tests/stacks failed" in output
+    assert not run_pipeline.RESULT_FILE.exists()
+
+
+def test_failed_tests_of_the_app_start_no_training(stubs: Stubs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        stack_assertions, "started", lambda s3, bucket: nullcontext(FailedAtOnce())
+    )
+    stubs.sagemaker.add_response("describe_pipeline", {"PipelineDefinition": DEFINITION})
+    assert run_pipeline.run(SETTINGS, stubs.clients) == 1
 
 
 def _step(name: str, status: str, **more: Any) -> dict[str, Any]:

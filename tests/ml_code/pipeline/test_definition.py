@@ -7,7 +7,7 @@ import pytest
 
 from ml_code.pipeline.definition import PipelineSettings, pipeline_definition, scikit_learn_image_uri
 from ml_code.spec import ModelSpec
-from tests.ml_code.pipeline.requests import all_steps, dangling_references, invalid_requests, references
+from tests.pipeline_requests import all_steps, dangling_references, invalid_requests, references
 
 SETTINGS = PipelineSettings(
     pipeline_name="model-factory",

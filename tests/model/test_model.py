@@ -1,0 +1,117 @@
+"""What a push of the model can break: its description, its sample data, a little training, its pipeline.
+
+A build waits for these tests, so they take seconds. They hold for any model.
+"""
+
+import importlib
+import json
+import pickle
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+from sklearn.pipeline import Pipeline
+
+from ml_code.jobs.estimator import build_estimator
+from ml_code.jobs.preprocess import read_raw, split
+from ml_code.pipeline.definition import PipelineSettings, pipeline_definition
+from ml_code.release.deploy import serving_files
+from ml_code.spec import Choice, IntegerRange, ModelSpec, find_model, load_spec
+from ml_code.tracking.model_registry import RegisteredVersion
+from tests.pipeline_requests import dangling_references, invalid_requests
+
+TRAINED_ROWS = 300
+SETTINGS = PipelineSettings(
+    pipeline_name="model-factory",
+    region="eu-central-1",
+    role_arn="arn:aws:iam::123456789012:role/jobs",
+    artifact_bucket="artifacts",
+    mlflow_tracking_uri="arn:aws:sagemaker:eu-central-1:123456789012:mlflow-app/app",
+    image_uri="1.dkr.ecr.eu-central-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3",
+)
+VERSION = RegisteredVersion(
+    name="model", version="1", run_id="run", commit="c", data_sha256="d", execution_arn="e", code_uri="u"
+)
+
+
+@pytest.fixture(scope="module")
+def spec() -> ModelSpec:
+    return load_spec()
+
+
+@pytest.fixture(scope="module")
+def parts(spec: ModelSpec) -> dict[str, pd.DataFrame]:
+    """Of the sample data; a model whose data are in the data bucket only has none."""
+    folder = find_model() / "data"
+    if not list(folder.rglob("*.csv")):
+        pytest.skip(f"{folder} has no sample data")
+    frame = read_raw(folder, spec.training_schema())
+    return split(frame, target=spec.target.name, fractions=spec.split)
+
+
+@pytest.fixture(scope="module")
+def model(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> Pipeline:
+    """Fitted on a few rows, in the middle of the search space."""
+    rows = parts["train"].head(TRAINED_ROWS)
+    searched = {name: middle(found) for name, found in spec.search.items()}
+    return build_estimator(spec, searched).fit(rows.drop(columns=spec.target.name), rows[spec.target.name])
+
+
+def middle(found: Any) -> Any:
+    if isinstance(found, Choice):
+        return found.values[0]
+    value = (found.minimum + found.maximum) / 2
+    return round(value) if isinstance(found, IntegerRange) else value
+
+
+@pytest.fixture(scope="module")
+def answer(
+    spec: ModelSpec,
+    parts: dict[str, pd.DataFrame],
+    model: Pipeline,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, Any]]:
+    """Of the model archive to two test rows."""
+    folder = tmp_path_factory.mktemp("model")
+    (folder / "model.pkl").write_bytes(pickle.dumps(model))
+    (folder / "schema.json").write_text(json.dumps(spec.request_schema().to_dict()))
+    for name, content in serving_files(folder, VERSION).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    sys.path.insert(0, str(folder / "code"))
+    inference = importlib.import_module("inference")
+    body = parts["test"].head(2).drop(columns=spec.target.name).to_csv(index=False)
+    response = inference.transform_fn(inference.model_fn(str(folder)), body, "text/csv", "application/json")
+    assert response.status_code == 200, response.get_data()
+    yield json.loads(response.get_data())
+    sys.path.remove(str(folder / "code"))
+    sys.modules.pop("inference")
+
+
+def test_every_part_of_the_sample_data_has_rows(parts: dict[str, pd.DataFrame]) -> None:
+    assert all(len(part) for part in parts.values())
+
+
+def test_the_model_trains_and_answers(
+    answer: dict[str, Any], parts: dict[str, pd.DataFrame], spec: ModelSpec
+) -> None:
+    assert len(answer["predictions"]) == 2
+    assert set(answer["predictions"]) <= set(parts["train"][spec.target.name].tolist())
+
+
+@pytest.fixture(scope="module")
+def definition(spec: ModelSpec) -> dict[str, Any]:
+    return dict(json.loads(pipeline_definition(spec, SETTINGS)))
+
+
+def test_each_request_of_the_pipeline_has_the_shape_that_sagemaker_takes(definition: dict[str, Any]) -> None:
+    assert definition["Steps"]
+    assert invalid_requests(definition) == []
+
+
+def test_each_property_that_the_pipeline_refers_to_is_in_sagemaker_s_answer(
+    definition: dict[str, Any],
+) -> None:
+    assert dangling_references(definition) == []
