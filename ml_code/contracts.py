@@ -95,6 +95,28 @@ class Parameter:
     WINDOW_START = "WindowStart"
 
 
+class Argument:
+    """Arguments of the jobs' modules, `--<argument>`, besides those that name a job's folders."""
+
+    COMMIT = "commit"
+    EXECUTION_ARN = "execution-arn"
+    TRIGGER_REASON = "trigger-reason"
+    CODE_URI = "code-uri"
+    DATA_URI = "data-uri"
+    DATA_VERSION = "data-version"
+    EXIT_MESSAGE_FILE = "exit-message-file"
+    # Of the comparison of live inputs
+    CAPTURED_URI = "captured-uri"
+    ENDPOINT_NAME = "endpoint-name"
+    MINIMUM_ROWS = "minimum-rows"
+    MODEL_VERSION = "model-version"
+    REPORTS_URI = "reports-uri"
+    RUN_ID = "run-id"
+    SMALLEST_STATISTIC = "smallest-statistic"
+    WINDOW_END = "window-end"
+    WINDOW_START = "window-start"
+
+
 class Step:
     """Steps of the SageMaker pipelines."""
 

@@ -18,6 +18,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 
+from ml_code.contracts import Argument
 from ml_code.drift.captures import LiveInputs, read_captures
 from ml_code.drift.comparison import Comparison, compare
 from ml_code.drift.report import (
@@ -105,12 +106,18 @@ def main() -> None:
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("endpoint-name", "model-version", "run-id", "captured-uri", "reports-uri"):
+    for name in (
+        Argument.ENDPOINT_NAME,
+        Argument.MODEL_VERSION,
+        Argument.RUN_ID,
+        Argument.CAPTURED_URI,
+        Argument.REPORTS_URI,
+    ):
         parser.add_argument(f"--{name}", required=True)
-    for name in ("window-start", "window-end"):
+    for name in (Argument.WINDOW_START, Argument.WINDOW_END):
         parser.add_argument(f"--{name}", type=_moment, required=True)
-    parser.add_argument("--minimum-rows", type=int, required=True)
-    parser.add_argument("--smallest-statistic", type=float, required=True)
+    parser.add_argument(f"--{Argument.MINIMUM_ROWS}", type=int, required=True)
+    parser.add_argument(f"--{Argument.SMALLEST_STATISTIC}", type=float, required=True)
     return parser.parse_args()
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.pipeline import Pipeline
 
+from ml_code.contracts import Argument
 from ml_code.jobs.gate import evaluate_gate, gate_message, gate_status
 from ml_code.jobs.production_baseline import BaselineError, measure_production
 from ml_code.metrics import confusion, measure, measure_classes
@@ -149,7 +150,7 @@ def main() -> None:
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("model-dir", "test-dir", "dataset-dir", "evaluation-out", "exit-message-file"):
+    for name in ("model-dir", "test-dir", "dataset-dir", "evaluation-out", Argument.EXIT_MESSAGE_FILE):
         parser.add_argument(f"--{name}", type=Path, required=True)
     runs.add_execution_arguments(parser)
     return parser.parse_args()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ml_code.contracts import Argument
 from ml_code.schema import Schema, SchemaError, check_frame
 from ml_code.spec import ModelSpec, Split, load_spec
 
@@ -75,8 +76,10 @@ def _read_checked(path: Path, schema: Schema) -> pd.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("--data-uri", required=True)
-    parser.add_argument("--data-version", required=True, help="the hash of the listing of --data-uri")
+    parser.add_argument(f"--{Argument.DATA_URI}", required=True)
+    parser.add_argument(
+        f"--{Argument.DATA_VERSION}", required=True, help="the hash of the listing of the data"
+    )
     for name in (*PARTS, "dataset"):
         parser.add_argument(f"--{name}-out", type=Path, required=True)
     arguments = parser.parse_args()

@@ -8,7 +8,7 @@ from typing import Any
 import mlflow
 from mlflow.exceptions import MlflowException
 
-from ml_code.contracts import STAGING
+from ml_code.contracts import STAGING, Argument
 from ml_code.jobs.gate import gate_status
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.tracking import runs
@@ -52,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("evaluation-dir", "dataset-dir", "version-out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--code-uri", required=True)
+    parser.add_argument(f"--{Argument.CODE_URI}", required=True)
     runs.add_execution_arguments(parser)
     arguments = parser.parse_args()
     spec = load_spec()

@@ -3,7 +3,7 @@
 from sagemaker.core.workflow.parameters import ParameterString
 from sagemaker.mlops.workflow.pipeline import Pipeline
 
-from ml_code.contracts import Parameter, Step
+from ml_code.contracts import Argument, Parameter, Step
 from ml_code.pipeline.definition import MonitorSettings, PipelineSettings
 from ml_code.pipeline.sdk_jobs import CODE_URI, Jobs, without_warning
 
@@ -26,15 +26,15 @@ class _MonitorBuilder(Jobs):
     def pipeline(self) -> Pipeline:
         monitor = self.monitor
         arguments = {
-            "endpoint-name": monitor.endpoint_name,
-            "model-version": MODEL_VERSION,
-            "run-id": RUN_ID,
-            "captured-uri": monitor.captured_uri,
-            "reports-uri": monitor.reports_uri,
-            "window-start": WINDOW_START,
-            "window-end": WINDOW_END,
-            "minimum-rows": str(monitor.minimum_rows),
-            "smallest-statistic": str(monitor.threshold_percent / 100),
+            Argument.ENDPOINT_NAME: monitor.endpoint_name,
+            Argument.MODEL_VERSION: MODEL_VERSION,
+            Argument.RUN_ID: RUN_ID,
+            Argument.CAPTURED_URI: monitor.captured_uri,
+            Argument.REPORTS_URI: monitor.reports_uri,
+            Argument.WINDOW_START: WINDOW_START,
+            Argument.WINDOW_END: WINDOW_END,
+            Argument.MINIMUM_ROWS: str(monitor.minimum_rows),
+            Argument.SMALLEST_STATISTIC: str(monitor.threshold_percent / 100),
         }
         compare = self.processing_step(
             Step.COMPARE,

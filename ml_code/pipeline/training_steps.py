@@ -17,7 +17,7 @@ from sagemaker.train.configs import Compute, Networking, StoppingCondition
 from sagemaker.train.model_trainer import ModelTrainer
 from sagemaker.train.tuner import HyperparameterTuner
 
-from ml_code.contracts import Parameter, Step, Variable
+from ml_code.contracts import Argument, Parameter, Step, Variable
 from ml_code.pipeline.definition import PipelineSettings
 from ml_code.pipeline.sdk_jobs import CODE_URI, EXIT_MESSAGE_FILE, Jobs, without_warning
 from ml_code.spec import Choice, ContinuousRange, IntegerRange, ModelSpec
@@ -80,7 +80,7 @@ class _Builder(Jobs):
             module="ml_code.jobs.preprocess",
             inputs={"data": DATA_URI},
             outputs=("train", "validation", "test", "dataset"),
-            arguments=["--data-uri", DATA_URI, "--data-version", DATA_VERSION],
+            arguments=[f"--{Argument.DATA_URI}", DATA_URI, f"--{Argument.DATA_VERSION}", DATA_VERSION],
             instance_type=self.settings.preprocess_instance_type,
             instance_count=self.settings.preprocess_instance_count,
             max_runtime_seconds=self.settings.preprocess_max_runtime_seconds,
@@ -106,7 +106,7 @@ class _Builder(Jobs):
                 "dataset": _output_uri(preprocess, "dataset"),
             },
             outputs=("evaluation",),
-            arguments=["--exit-message-file", EXIT_MESSAGE_FILE, *self.execution_arguments()],
+            arguments=[f"--{Argument.EXIT_MESSAGE_FILE}", EXIT_MESSAGE_FILE, *self.execution_arguments()],
             instance_type=self.settings.evaluate_instance_type,
             instance_count=self.settings.evaluate_instance_count,
             max_runtime_seconds=self.settings.evaluate_max_runtime_seconds,
@@ -122,7 +122,7 @@ class _Builder(Jobs):
                 "dataset": _output_uri(preprocess, "dataset"),
             },
             outputs=("version",),
-            arguments=["--code-uri", CODE_URI, *self.execution_arguments()],
+            arguments=[f"--{Argument.CODE_URI}", CODE_URI, *self.execution_arguments()],
             instance_type=self.settings.evaluate_instance_type,
             max_runtime_seconds=self.settings.evaluate_max_runtime_seconds,
         )
@@ -220,9 +220,9 @@ class _Builder(Jobs):
 
     def execution_arguments(self) -> list[Any]:
         return [
-            *("--execution-arn", ExecutionVariables.PIPELINE_EXECUTION_ARN),
-            *("--commit", COMMIT_ID),
-            *("--trigger-reason", TRIGGER_REASON),
+            *(f"--{Argument.EXECUTION_ARN}", ExecutionVariables.PIPELINE_EXECUTION_ARN),
+            *(f"--{Argument.COMMIT}", COMMIT_ID),
+            *(f"--{Argument.TRIGGER_REASON}", TRIGGER_REASON),
         ]
 
 

@@ -9,6 +9,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
+from ml_code.contracts import Argument
+
 CREATION_RACE_SECONDS = 0.25
 # Artifact of each training job's run: rows of the train part, for whoever compares live inputs with them.
 TRAINING_SAMPLE = "training_sample.csv.gz"
@@ -29,7 +31,7 @@ class Execution:
 
 def add_execution_arguments(parser: ArgumentParser) -> None:
     # Hyperparameters have underscores, arguments of processing jobs have dashes.
-    for name in ("execution-arn", "commit", "trigger-reason"):
+    for name in (Argument.EXECUTION_ARN, Argument.COMMIT, Argument.TRIGGER_REASON):
         parser.add_argument(f"--{name}", f"--{name.replace('-', '_')}", required=True)
 
 

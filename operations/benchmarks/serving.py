@@ -25,6 +25,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from ml_code.contracts import Variable
 from ml_code.inference import handler
 from ml_code.spec import load_spec, sample_data
 from operations.factory import PROJECT, OperationError, run
@@ -63,7 +64,7 @@ def main() -> None:
     console = Console()
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
-        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / 'mlflow.db'}"
+        os.environ[Variable.MLFLOW_TRACKING_URI] = f"sqlite:///{folder / 'mlflow.db'}"
         features = save_models(folder)
         payloads = {(case.rows, case.content_type): payload(features, case) for case in CASES}
         with server(OURS, *our_command(folder)) as ours, server(MLFLOW, *mlflow_command(folder)) as mlflow:

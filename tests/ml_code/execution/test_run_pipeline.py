@@ -151,9 +151,7 @@ def test_failed_tests_of_the_app_stop_the_training(
 
 
 def test_failed_tests_of_the_app_start_no_training(stubs: Stubs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        stack_assertions, "started", lambda s3, bucket: nullcontext(FailedAtOnce())
-    )
+    monkeypatch.setattr(stack_assertions, "started", lambda s3, bucket: nullcontext(FailedAtOnce()))
     stubs.sagemaker.add_response("describe_pipeline", {"PipelineDefinition": DEFINITION})
     assert run_pipeline.run(SETTINGS, stubs.clients) == 1
 
