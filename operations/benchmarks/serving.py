@@ -4,20 +4,13 @@ The same model, payloads, client and machine; all in turns, so that a busy machi
 endpoint's code runs in the same server program that stands in for SageMaker's image on this machine.
 """
 
-import http.client
 import json
 import os
-import socket
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 from types import ModuleType
 from typing import Any
 
@@ -28,21 +21,14 @@ from rich.table import Table
 from ml_code.contracts import Variable
 from ml_code.inference import handler
 from ml_code.spec import load_spec, sample_data
-from operations.factory import PROJECT, OperationError, run
+from operations.benchmarks.http_load import Case, Speed, Started, load, middle, server, speed
+from operations.factory import PROJECT, run
 
 SERVER = PROJECT / "localaws/sagemaker/serving_container.py"
 SECONDS = 3.0  # a measurement
 TURNS = 3
-START_TIMEOUT_SECONDS = 120.0
 JSON, CSV = "application/json", "text/csv"
 OURS, MLFLOW = "inference.py", "mlflow models serve"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    rows: int
-    content_type: str
-    concurrency: int
 
 
 CASES = [
@@ -51,13 +37,6 @@ CASES = [
     for content_type in (CSV, JSON)
     for concurrency in (1, 8)
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Speed:
-    per_second: float
-    p50_ms: float
-    p99_ms: float
 
 
 def main() -> None:
@@ -139,58 +118,6 @@ def mlflow_command(folder: Path) -> tuple[list[str], dict[str, str]]:
     return [sys.executable, "-c", MLFLOW_SERVER, "{port}"], environment
 
 
-@dataclass(frozen=True, kw_only=True)
-class Started:
-    name: str
-    port: int
-    pid: int
-    start_seconds: float
-
-    def peak_memory_mib(self) -> int:
-        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
-
-
-@contextmanager
-def server(name: str, command: list[str], environment: dict[str, str]) -> Iterator[Started]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    with tempfile.TemporaryFile() as log:
-        begin = time.monotonic()
-        process = subprocess.Popen(
-            [*command[:-1], command[-1].format(port=port)],
-            env={
-                **os.environ,
-                "OMP_NUM_THREADS": "1",
-                **{key: value.format(port=port) for key, value in environment.items()},
-            },
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            while not answers(port):
-                if process.poll() is not None or time.monotonic() - begin > START_TIMEOUT_SECONDS:
-                    log.seek(0)
-                    raise OperationError(f"{log.read().decode()[-2000:]}\n{name} did not start.")
-                time.sleep(0.02)
-            yield Started(name=name, port=port, pid=process.pid, start_seconds=time.monotonic() - begin)
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/ping")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
-
-
 def measure_http(
     servers: dict[str, Started], payloads: dict[tuple[int, str], bytes]
 ) -> dict[Case, dict[str, Speed]]:
@@ -203,48 +130,6 @@ def measure_http(
                 turns[name].append(load(started.port, body, case, SECONDS / TURNS))
         found[case] = {name: middle(speeds) for name, speeds in turns.items()}
     return found
-
-
-def load(port: int, body: bytes, case: Case, seconds: float) -> Speed:
-    """As many requests as the connections get through."""
-    latencies: list[float] = []
-    failures: list[str] = []
-    deadline = time.monotonic() + seconds
-
-    def ask() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        try:
-            while time.monotonic() < deadline and not failures:
-                begin = time.perf_counter()
-                connection.request("POST", "/invocations", body, {"Content-Type": case.content_type})
-                response = connection.getresponse()
-                answer = response.read()
-                latencies.append(time.perf_counter() - begin)
-                if response.status != 200:
-                    failures.append(f"status {response.status}: {answer[:300]!r}")
-        finally:
-            connection.close()
-
-    threads = [Thread(target=ask) for _ in range(case.concurrency)]
-    begin = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise OperationError(f"{case}: {failures[0]}")
-    return speed(latencies, time.monotonic() - begin)
-
-
-def speed(latencies: list[float], seconds: float) -> Speed:
-    percentiles = statistics.quantiles([*latencies, *latencies], n=100, method="inclusive")
-    return Speed(
-        per_second=len(latencies) / seconds, p50_ms=percentiles[49] * 1000, p99_ms=percentiles[98] * 1000
-    )
-
-
-def middle(speeds: list[Speed]) -> Speed:
-    return sorted(speeds, key=lambda each: each.per_second)[len(speeds) // 2]
 
 
 def measure_in_process(

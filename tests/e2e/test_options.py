@@ -33,7 +33,7 @@ GUARDED: dict[str, Any] = {
     "encryption": "customer",
     "source": "github",
     "repository": REPOSITORY,
-    "trigger_paths": ["ml_code/**"],
+    "trigger_paths": ["models/**"],
     "trigger_on_new_data": True,
     "new_data_quiet_seconds": 10,
 }
@@ -113,9 +113,8 @@ def test_a_push_of_the_branch_and_path_delivers_and_others_do_not(factories: Fac
     factories.push("models/digits/model.yaml", branch="feature")
     time.sleep(2.5)  # the local AWS looks every second
     assert len(executions()) == 1
-    factories.push(
-        "docs/operations.md"
-    )  # brings the other branch's commit to main, with its change of ml_code
+    # Brings the other branch's commit to main, with its change of the model.
+    factories.push("docs/operations.md")
     execution = eventually("delivery", lambda: executions()[1:])[0]
     assert execution["trigger"]["triggerType"] == "WebhookV2"
     identifier = execution["pipelineExecutionId"]
@@ -270,7 +269,7 @@ def finished(execution: str, stage: str) -> delivery.StageResult | None:
 
 def put_rows(prefix: str, *, files: int) -> None:
     """The sample's rows, dealt out to files."""
-    with (PROJECT / "data" / "digits.csv").open() as file:
+    with (PROJECT / "models/digits/data/digits.csv").open() as file:
         header, *rows = list(csv.reader(file))
     bucket = boto3.resource("s3").Bucket(deployed_factory().output("DataBucketName"))
     for number in range(files):

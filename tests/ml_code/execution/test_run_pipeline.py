@@ -2,117 +2,28 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 from botocore.response import StreamingBody
-from botocore.stub import ANY, Stubber
+from botocore.stub import ANY
 
 from ml_code.execution import run_pipeline, stack_assertions
-from ml_code.execution.pipeline_execution import Snapshot, explain_failure, follow
-from ml_code.execution.progress import show_plain
-from ml_code.execution.run_pipeline import Clients, RunError, RunSettings, read_settings
-from ml_code.execution.stack_assertions import AssertionsFailedError
-from ml_code.pipeline.definition import PipelineSettings
-
-ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/model-factory"
-EXECUTION_ARN = f"{ARN}/execution/abc"
-JOB_ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
-DEFINITION = '{"Version": "2020-12-01", "Steps": []}'
-PIPELINE = PipelineSettings(
-    pipeline_name="model-factory",
-    region="us-east-1",
-    role_arn="arn:aws:iam::123456789012:role/job",
-    artifact_bucket="artifacts",
-    mlflow_tracking_uri="arn",
-    image_uri="image",
+from ml_code.execution.run_pipeline import RunError, read_settings
+from tests.ml_code.execution.stubs import (
+    DEFINITION,
+    ENVIRONMENT,
+    EXECUTION_ARN,
+    JOB_ARN,
+    PIPELINE,
+    SETTINGS,
+    FailedAtOnce,
+    Failing,
+    Passed,
+    Stubs,
+    processing_job,
+    step,
 )
-SETTINGS = RunSettings(
-    pipeline=PIPELINE,
-    data_bucket="data",
-    data_prefix="raw/",
-    artifact_bucket="artifacts",
-    commit="0123456789abcdef",
-    trigger_reason="push",
-    request_token="t" * 32,
-)
-ENVIRONMENT = {
-    "PIPELINE_SETTINGS": json.dumps(asdict(PIPELINE)),
-    "DATA_BUCKET": "data",
-    "ARTIFACT_BUCKET": "artifacts",
-    "CODEBUILD_RESOLVED_SOURCE_VERSION": "0123456789abcdef",
-}
-
-
-class Passed:
-    """Tests of the CDK app that passed before."""
-
-    def check(self) -> None:
-        pass
-
-    def wait(self) -> None:
-        pass
-
-    def checked(self, snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
-        return snapshots
-
-
-class Failing(Passed):
-    """Tests of the CDK app that fail while the execution runs."""
-
-    def checked(self, snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
-        yield next(snapshots)
-        raise AssertionsFailedError("tests/stacks failed: exit status 1")
-
-
-class FailedAtOnce(Passed):
-    def check(self) -> None:
-        raise AssertionsFailedError("tests/stacks failed: exit status 1")
-
-
-class Stubs:
-    def __init__(self) -> None:
-        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
-        names = ("s3", "sagemaker", "logs")
-        made = {name: boto3.client(name, region_name="us-east-1", **keys) for name in names}
-        self.clients = Clients(**made)
-        self.s3, self.sagemaker, self.logs = (Stubber(made[name]) for name in names)
-        for stub in (self.s3, self.sagemaker, self.logs):
-            stub.activate()
-
-    def expect_start(self, deployed: str = DEFINITION) -> None:
-        self.sagemaker.add_response("describe_pipeline", {"PipelineDefinition": deployed})
-        if deployed != DEFINITION:
-            update = {"PipelineName": "model-factory", "PipelineDefinition": DEFINITION}
-            self.sagemaker.add_response("update_pipeline", {"PipelineArn": ARN}, update)
-        values = {
-            "CodeUri": "s3://artifacts/code/0123456789abcdef/",
-            "DataUri": "s3://data/raw/",
-            "DataVersion": ANY,
-            "CommitId": "0123456789abcdef",
-            "TriggerReason": "push",
-        }
-        parameters = [{"Name": name, "Value": value} for name, value in values.items()]
-        request: dict[str, Any] = {
-            "PipelineName": "model-factory",
-            "PipelineParameters": parameters,
-            "ClientRequestToken": ANY,
-        }
-        self.sagemaker.add_response(
-            "start_pipeline_execution", {"PipelineExecutionArn": EXECUTION_ARN}, request
-        )
-
-    def expect_end(self, status: str, *steps: dict[str, Any]) -> None:
-        self.sagemaker.add_response("describe_pipeline_execution", {"PipelineExecutionStatus": status})
-        self.sagemaker.add_response("list_pipeline_execution_steps", {"PipelineExecutionSteps": list(steps)})
-
-    def finish(self) -> None:
-        for stub in (self.s3, self.sagemaker, self.logs):
-            stub.assert_no_pending_responses()
 
 
 @pytest.fixture
@@ -156,12 +67,6 @@ def test_failed_tests_of_the_app_start_no_training(stubs: Stubs, monkeypatch: py
     assert run_pipeline.run(SETTINGS, stubs.clients) == 1
 
 
-def _step(name: str, status: str, **more: Any) -> dict[str, Any]:
-    start = datetime(2026, 11, 1, tzinfo=UTC)
-    times = {"StartTime": start, "EndTime": start + timedelta(seconds=4)}
-    return {"StepName": name, "StepStatus": status, **times, **more}
-
-
 @pytest.mark.parametrize("deployed", [DEFINITION, '{"Steps": [],  "Version": "2020-12-01"}'])
 def test_success_writes_the_version_and_updates_nothing(
     stubs: Stubs, deployed: str, monkeypatch: pytest.MonkeyPatch
@@ -169,13 +74,13 @@ def test_success_writes_the_version_and_updates_nothing(
     monkeypatch.setattr(run_pipeline, "pipeline_definition", lambda spec, settings: deployed)
     stubs.expect_start()
     register = {"ProcessingJob": {"Arn": f"{JOB_ARN}processing-job/pipelines-abc-Register"}}
-    stubs.expect_end("Succeeded", _step("Register", "Succeeded", Metadata=register))
+    stubs.expect_end("Succeeded", step("Register", "Succeeded", Metadata=register))
     output = {
         "OutputName": "version",
         "S3Output": {"S3Uri": "s3://artifacts/runs/abc/v", "S3UploadMode": "EndOfJob"},
     }
     stubs.sagemaker.add_response(
-        "describe_processing_job", _processing_job(ProcessingOutputConfig={"Outputs": [output]})
+        "describe_processing_job", processing_job(ProcessingOutputConfig={"Outputs": [output]})
     )
     body = json.dumps({"name": "digits", "version": "3", "tags": {}}).encode()
     stubs.s3.add_response(
@@ -192,9 +97,9 @@ def test_a_failed_step_shows_its_reason_and_its_log(stubs: Stubs, capsys: pytest
     stubs.expect_start(deployed='{"Steps": [1]}')
     metadata = {"ProcessingJob": {"Arn": f"{JOB_ARN}processing-job/pipelines-abc-Preprocess"}}
     reason = "AlgorithmError: exit code 1"
-    stubs.expect_end("Failed", _step("Preprocess", "Failed", FailureReason=reason, Metadata=metadata))
+    stubs.expect_end("Failed", step("Preprocess", "Failed", FailureReason=reason, Metadata=metadata))
     stubs.sagemaker.add_response(
-        "describe_processing_job", _processing_job(ExitMessage="SchemaError: column 'pixel_0_0', row 7")
+        "describe_processing_job", processing_job(ExitMessage="SchemaError: column 'pixel_0_0', row 7")
     )
     stream = "pipelines-abc-Preprocess/algo-1-1"
     group = "/aws/sagemaker/ProcessingJobs"
@@ -220,33 +125,10 @@ def test_a_failed_step_shows_its_reason_and_its_log(stubs: Stubs, capsys: pytest
 def test_the_gate_shows_the_measured_value(stubs: Stubs, capsys: pytest.CaptureFixture[str]) -> None:
     stubs.expect_start()
     message = "accuracy on 360 test rows is 0.9722. The gate asks for accuracy >= 0.999."
-    gate = _step("GateFailed", "Failed", Metadata={"Fail": {"ErrorMessage": message}})
+    gate = step("GateFailed", "Failed", Metadata={"Fail": {"ErrorMessage": message}})
     stubs.expect_end("Failed", gate)
     assert run_pipeline.run(SETTINGS, stubs.clients) == 1
     assert message in capsys.readouterr().out
-
-
-def test_a_failed_tuning_job_names_a_training_job() -> None:
-    stubs = Stubs()
-    tuning = {"TuningJob": {"Arn": f"{JOB_ARN}hyper-parameter-tuning-job/abc-Tune"}}
-    summary = {
-        "TrainingJobName": "abc-Tune-001",
-        "TrainingJobArn": f"{JOB_ARN}training-job/abc-Tune-001",
-        "CreationTime": datetime(2026, 11, 1, tzinfo=UTC),
-        "TrainingJobStatus": "Failed",
-        "TunedHyperParameters": {},
-    }
-    stubs.sagemaker.add_response(
-        "list_training_jobs_for_hyper_parameter_tuning_job", {"TrainingJobSummaries": [summary]}
-    )
-    stubs.sagemaker.add_response("describe_training_job", _training_job("ValueError: no such activation"))
-    stubs.logs.add_client_error("describe_log_streams", "ResourceNotFoundException")
-    step = _step("Tune", "Failed", FailureReason="all jobs failed", Metadata=tuning)
-    ended = Snapshot(status="Failed", failure_reason="", steps=(step,))
-    lines = list(explain_failure(stubs.clients.sagemaker, stubs.clients.logs, ended))
-    assert lines[0] == "Step Tune failed: all jobs failed"
-    assert lines[1] == "1 training jobs failed; abc-Tune-001: ValueError: no such activation"
-    assert lines[2].startswith("There is no log of abc-Tune-001 in /aws/sagemaker/TrainingJobs")
 
 
 def test_a_missing_pipeline_is_one_sentence() -> None:
@@ -254,24 +136,6 @@ def test_a_missing_pipeline_is_one_sentence() -> None:
     stubs.sagemaker.add_client_error("describe_pipeline", "ResourceNotFound")
     with pytest.raises(RunError, match="no SageMaker pipeline 'model-factory': deploy the stack first"):
         run_pipeline.update_pipeline(stubs.clients.sagemaker, "model-factory", DEFINITION)
-
-
-def test_following_ends_with_the_execution_and_slows_down() -> None:
-    states = [Snapshot(status=status, failure_reason="", steps=()) for status in ("Executing",) * 3]
-    answers = iter([*states, Snapshot(status="Succeeded", failure_reason="", steps=())])
-    pauses: list[float] = []
-    seen = list(follow(lambda: next(answers), pauses.append))
-    assert [one.status for one in seen] == ["Executing"] * 3 + ["Succeeded"]
-    assert len(pauses) == 3
-    assert min(pauses) >= 1
-
-
-def test_plain_progress_says_each_change_once() -> None:
-    lines: list[str] = []
-    running = Snapshot(status="Executing", failure_reason="", steps=(_step("Tune", "Executing"),))
-    done = Snapshot(status="Succeeded", failure_reason="", steps=(_step("Tune", "Succeeded"),))
-    assert show_plain([running, running, done], lines.append) == done
-    assert [line.split(" s  ")[1] for line in lines] == ["Tune: Executing", "Tune: Succeeded after 4.0 s"]
 
 
 def test_settings_come_from_the_environment() -> None:
@@ -294,35 +158,6 @@ def test_settings_come_from_the_environment() -> None:
 def test_a_wrong_environment_is_one_sentence(change: dict[str, str], sentence: str) -> None:
     with pytest.raises(RunError, match=sentence):
         read_settings({**ENVIRONMENT, **change}, None)
-
-
-def _processing_job(**more: Any) -> dict[str, Any]:
-    return {
-        "ProcessingJobName": "job",
-        "ProcessingResources": {
-            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 30}
-        },
-        "AppSpecification": {"ImageUri": "image"},
-        "ProcessingJobArn": f"{JOB_ARN}processing-job/job",
-        "ProcessingJobStatus": "Completed",
-        "CreationTime": datetime(2026, 11, 1, tzinfo=UTC),
-        **more,
-    }
-
-
-def _training_job(reason: str) -> dict[str, Any]:
-    return {
-        "TrainingJobName": "job",
-        "TrainingJobArn": f"{JOB_ARN}training-job/job",
-        "ModelArtifacts": {"S3ModelArtifacts": "s3://artifacts/model.tar.gz"},
-        "TrainingJobStatus": "Failed",
-        "SecondaryStatus": "Failed",
-        "AlgorithmSpecification": {"TrainingInputMode": "File"},
-        "ResourceConfig": {"VolumeSizeInGB": 30},
-        "StoppingCondition": {},
-        "CreationTime": datetime(2026, 11, 1, tzinfo=UTC),
-        "FailureReason": reason,
-    }
 
 
 def test_the_data_s_version_changes_with_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
