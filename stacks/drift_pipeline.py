@@ -4,7 +4,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from ml_code.pipeline.definition import MonitorSettings, monitor_definition
+from ml_code.pipeline.definition import monitor_definition
+from ml_code.pipeline.settings import MonitorSettings
 from stacks.alarms import NAMESPACE
 from stacks.config import FactoryConfig
 from stacks.names import FactoryNames

@@ -5,7 +5,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from ml_code.pipeline.definition import PipelineSettings, pipeline_definition
+from ml_code.pipeline.definition import pipeline_definition
+from ml_code.pipeline.settings import PipelineSettings
 from ml_code.spec import ModelSpec
 from stacks.config import FactoryConfig
 from stacks.names import FactoryNames

@@ -22,7 +22,8 @@ from ml_code.execution.pipeline_execution import Snapshot, explain_failure, foll
 from ml_code.execution.progress import show
 from ml_code.execution.stack_assertions import AssertionsFailedError, StackAssertions
 from ml_code.package_wheel import build_wheel
-from ml_code.pipeline.definition import PipelineSettings, pipeline_definition
+from ml_code.pipeline.definition import pipeline_definition
+from ml_code.pipeline.settings import PipelineSettings
 from ml_code.spec import SpecError, load_spec, sample_data
 
 RESULT_FILE = Path("pipeline-result.env")

@@ -10,10 +10,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import ml_code
 from ml_code.spec import MODEL_YAML, MODELS
 
-PACKAGE = Path(ml_code.__file__).parent
+PACKAGE = Path(__file__).parents[1]
 REQUIREMENTS = PACKAGE / "requirements.txt"
 ENTRY_POINT = PACKAGE / "jobs" / "entry_point.py"
 # Python of SageMaker's scikit-learn 1.9 image, and the C library that it has at least.

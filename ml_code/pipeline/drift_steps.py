@@ -4,8 +4,8 @@ from sagemaker.core.workflow.parameters import ParameterString
 from sagemaker.mlops.workflow.pipeline import Pipeline
 
 from ml_code.contracts import Argument, Parameter, Step
-from ml_code.pipeline.definition import MonitorSettings, PipelineSettings
 from ml_code.pipeline.sdk_jobs import CODE_URI, Jobs, without_warning
+from ml_code.pipeline.settings import MonitorSettings, PipelineSettings
 
 MODEL_VERSION = ParameterString(Parameter.MODEL_VERSION)
 RUN_ID = ParameterString(Parameter.RUN_ID)

@@ -18,7 +18,7 @@ from sagemaker.mlops.workflow import steps as sdk_steps
 from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep
 
 from ml_code.contracts import Parameter, Prefix, Variable
-from ml_code.pipeline.definition import PipelineSettings
+from ml_code.pipeline.settings import PipelineSettings
 
 CODE_URI = ParameterString(Parameter.CODE_URI)
 

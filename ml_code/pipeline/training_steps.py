@@ -18,8 +18,8 @@ from sagemaker.train.model_trainer import ModelTrainer
 from sagemaker.train.tuner import HyperparameterTuner
 
 from ml_code.contracts import Argument, Parameter, Step, Variable
-from ml_code.pipeline.definition import PipelineSettings
 from ml_code.pipeline.sdk_jobs import CODE_URI, EXIT_MESSAGE_FILE, Jobs, without_warning
+from ml_code.pipeline.settings import PipelineSettings
 from ml_code.spec import Choice, ContinuousRange, IntegerRange, ModelSpec
 
 DATA_URI = ParameterString(Parameter.DATA_URI)

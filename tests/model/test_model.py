@@ -16,7 +16,8 @@ from sklearn.pipeline import Pipeline
 
 from ml_code.jobs.estimator import build_estimator
 from ml_code.jobs.preprocess import read_raw, split
-from ml_code.pipeline.definition import PipelineSettings, pipeline_definition
+from ml_code.pipeline.definition import pipeline_definition
+from ml_code.pipeline.settings import PipelineSettings
 from ml_code.release.deploy import serving_files
 from ml_code.spec import Choice, IntegerRange, ModelSpec, find_model, load_spec
 from ml_code.tracking.model_registry import RegisteredVersion

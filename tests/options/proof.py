@@ -12,7 +12,8 @@ from aws_cdk import Validations
 from cdk_nag import AwsSolutionsChecks
 from cfnlint.api import ManualArgs, lint
 
-from ml_code.pipeline.definition import PipelineSettings, pipeline_definition
+from ml_code.pipeline.definition import pipeline_definition
+from ml_code.pipeline.settings import PipelineSettings
 from ml_code.spec import load_spec
 from tests.stacks.synthesis import REGION, Synthesised, cdk_app, environment, read_assembly, without_account
 

@@ -54,7 +54,7 @@ def room_of(path: str) -> Room:
     """The narrowest."""
     found = [room for room in rooms() if room.holds(path)]
     assert found, f"{path} is in no room of docs/architecture.md"
-    return max(found, key=lambda room: (room.pattern.count("/"), not room.pattern.endswith("*.py")))
+    return max(found, key=lambda room: (room.pattern.count("/"), room.pattern == path))
 
 
 def product_files() -> list[str]:

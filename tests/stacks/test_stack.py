@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from ml_code.pipeline.definition import PipelineSettings, pipeline_definition
+from ml_code.pipeline.definition import pipeline_definition
+from ml_code.pipeline.settings import PipelineSettings
 from ml_code.spec import load_spec
 from tests.stacks.synthesis import ACCOUNT, REGION, Synthesised, environment
 

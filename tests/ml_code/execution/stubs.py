@@ -12,7 +12,7 @@ from botocore.stub import ANY, Stubber
 from ml_code.execution.pipeline_execution import Snapshot
 from ml_code.execution.run_pipeline import Clients, RunSettings
 from ml_code.execution.stack_assertions import AssertionsFailedError
-from ml_code.pipeline.definition import PipelineSettings
+from ml_code.pipeline.settings import PipelineSettings
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/model-factory"
 EXECUTION_ARN = f"{ARN}/execution/abc"

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from ml_code.pipeline.definition import PipelineSettings, pipeline_definition, scikit_learn_image_uri
+from ml_code.pipeline.definition import pipeline_definition, scikit_learn_image_uri
+from ml_code.pipeline.settings import PipelineSettings
 from ml_code.spec import ModelSpec
 from tests.pipeline_requests import all_steps, dangling_references, invalid_requests, references
 
