@@ -4,8 +4,9 @@ from pathlib import Path
 from aws_cdk import Duration, RemovalPolicy
 from constructs import Construct
 
+from ml_code.contracts import ENDPOINT_STAGES
 from stacks.build import Build
-from stacks.config import ENDPOINT_STAGES, FactoryConfig
+from stacks.config import FactoryConfig
 from stacks.delivery_pipeline import DeliveryPipeline
 from stacks.names import FactoryNames
 from stacks.network import Network

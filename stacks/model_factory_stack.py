@@ -4,10 +4,12 @@ from aws_cdk import CfnOutput, Fn, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from ml_code.contracts import ENDPOINT_STAGES
 from ml_code.pipeline import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
 from stacks.batch import Batch
-from stacks.config import ENDPOINT_STAGES, MIN_ZONES, FactoryConfig
+from stacks.config import FactoryConfig
+from stacks.config_combinations import MIN_ZONES
 from stacks.delivery import Delivery
 from stacks.drift import Drift
 from stacks.guards import Guards

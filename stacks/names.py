@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 
-from stacks.config import MONITOR
-
+# What drift monitoring has: no factory may be called so.
+MONITOR = "monitor"
 _LOGGING_SERVICES = ("codebuild", "ecs", "lambda", "sagemaker/Endpoints", "vpc")
 
 

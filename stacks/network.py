@@ -3,7 +3,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.config import MIN_ZONES, FactoryConfig
+from stacks.config import FactoryConfig
+from stacks.config_combinations import MIN_ZONES
 from stacks.logs import log_group
 from stacks.names import FactoryNames
 from stacks.permissions import OWN_STREAMS, allow, arn, grant_write_logs, service_role

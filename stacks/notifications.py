@@ -8,7 +8,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from stacks.config import ENDPOINT_STAGES
+from ml_code.contracts import ENDPOINT_STAGES
 from stacks.names import FactoryNames
 from stacks.permissions import arn
 

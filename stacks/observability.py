@@ -8,8 +8,9 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from ml_code.contracts import ENDPOINT_STAGES
 from stacks.alarms import NAMESPACE, alarm, endpoint_metric, metric
-from stacks.config import ENDPOINT_STAGES, FactoryConfig
+from stacks.config import FactoryConfig
 from stacks.guards import Guards
 from stacks.names import FactoryNames
 from stacks.notifications import Notifications

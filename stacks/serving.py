@@ -7,7 +7,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.config import ENDPOINT_STAGES, FactoryConfig
+from ml_code.contracts import ENDPOINT_STAGES
+from stacks.config import FactoryConfig
 from stacks.guards import Guards
 from stacks.logs import log_group
 from stacks.names import FactoryNames

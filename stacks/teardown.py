@@ -5,8 +5,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from ml_code.contracts import ENDPOINT_STAGES
 from stacks.batch import Batch
-from stacks.config import ENDPOINT_STAGES, FactoryConfig
+from stacks.config import FactoryConfig
 from stacks.delivery import Delivery
 from stacks.delivery_pipeline import FIRST_BUILD_STAGE
 from stacks.drift import Drift

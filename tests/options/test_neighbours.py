@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stacks.config import ENDPOINT_STAGES
+from ml_code.contracts import ENDPOINT_STAGES
 from tests.stacks.configurations import CONFIGURATIONS
 from tests.stacks.synthesis import ACCOUNT, REGION, Synthesise, Synthesised
 from tests.stacks.wildcards import ON_EVERYTHING, items

@@ -36,7 +36,18 @@ def within(name: str, rooms: tuple[str, ...]) -> bool:
     ("pattern", "allowed"),
     [
         ("app.py", ("aws_cdk", "stacks", "ml_code.spec")),
-        ("stacks/*.py", ("aws_cdk", "constructs", "cdk_nag", "stacks", "ml_code.pipeline", "ml_code.spec")),
+        (
+            "stacks/*.py",
+            (
+                "aws_cdk",
+                "constructs",
+                "cdk_nag",
+                "stacks",
+                "ml_code.contracts",
+                "ml_code.pipeline",
+                "ml_code.spec",
+            ),
+        ),
         ("stacks/teardown_function/*.py", ("boto3", "botocore")),
         ("stacks/new_data_function/*.py", ("boto3", "botocore")),
         ("stacks/drift_function/*.py", ("boto3", "botocore")),
