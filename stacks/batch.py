@@ -4,6 +4,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from ml_code.contracts import JobLogs, Prefix
 from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.permissions import (
@@ -18,11 +19,9 @@ from stacks.permissions import (
     grant_write,
     service_role,
 )
-from stacks.storage import BATCH, SERVING, Storage
+from stacks.storage import Storage
 
 _SAGEMAKER = "sagemaker.amazonaws.com"
-# SageMaker writes every transform job of an account to this log group, so the stack cannot own it.
-_LOG_GROUP = "/aws/sagemaker/TransformJobs"
 _JOBS = "One a batch, named after the factory"
 
 
@@ -45,11 +44,11 @@ class Batch(Construct):
         self._network = network
         self.role = service_role(self, "Role", _SAGEMAKER, "What transform jobs may do")
         grant_list(self.role, "ListDataAndModels", storage.data_bucket, storage.artifact_bucket)
-        grant_read(self.role, "ReadModels", storage.artifact_bucket, SERVING)
-        grant_read(self.role, "ReadInput", storage.data_bucket, BATCH)
-        grant_write(self.role, "WriteOutput", storage.data_bucket, BATCH)
-        grant_job_logs(self.role, self, _LOG_GROUP)
-        grant_container(self.role, self, image_uri, _LOG_GROUP)
+        grant_read(self.role, "ReadModels", storage.artifact_bucket, Prefix.SERVING)
+        grant_read(self.role, "ReadInput", storage.data_bucket, Prefix.BATCH)
+        grant_write(self.role, "WriteOutput", storage.data_bucket, Prefix.BATCH)
+        grant_job_logs(self.role, self, JobLogs.TRANSFORM)
+        grant_container(self.role, self, image_uri, JobLogs.TRANSFORM)
         if storage.key:
             grant_volumes(self.role, storage.key)
         if network:
@@ -61,7 +60,7 @@ class Batch(Construct):
         settings: dict[str, object] = {
             "role_arn": self.role.role_arn,
             "bucket": self._storage.data_bucket.bucket_name,
-            "prefix": BATCH,
+            "prefix": Prefix.BATCH,
             "name_prefix": self.prefix,
         }
         if self._storage.key:
@@ -88,5 +87,5 @@ class Batch(Construct):
         because = "IAM knows no resource for lists of an account"
         allow(grantee, "FindBatches", ["sagemaker:ListTransformJobs"], ["*"], because=because)
         actions = ["logs:DeleteLogStream", "logs:DescribeLogStreams"]
-        streams = [arn(self, "logs", f"log-group:{_LOG_GROUP}:*")]
+        streams = [arn(self, "logs", f"log-group:{JobLogs.TRANSFORM}:*")]
         allow(grantee, "RemoveBatchLogs", actions, streams, because=JOB_STREAMS)

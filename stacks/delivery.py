@@ -4,7 +4,7 @@ from pathlib import Path
 from aws_cdk import Duration, RemovalPolicy
 from constructs import Construct
 
-from ml_code.contracts import ENDPOINT_STAGES
+from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, Prefix, Variable
 from stacks.build import Build
 from stacks.config import FactoryConfig
 from stacks.delivery_pipeline import DeliveryPipeline
@@ -14,7 +14,7 @@ from stacks.new_data import NewData
 from stacks.permissions import allow, arn, grant_list, grant_read, grant_write
 from stacks.serving import Serving
 from stacks.source import ConnectedRepository, SeededRepository, Source
-from stacks.storage import CODE, RAW_DATA, RESULTS, SERVING, WHEELS, Storage
+from stacks.storage import Storage
 from stacks.tracking import Tracking
 from stacks.training import Training
 from stacks.triggers import Triggers
@@ -44,9 +44,9 @@ class Delivery(Construct):
         self._names = names
         self._storage = storage
         self._environment = {
-            "DATA_BUCKET": storage.data_bucket.bucket_name,
-            "ARTIFACT_BUCKET": storage.artifact_bucket.bucket_name,
-            "MLFLOW_TRACKING_URI": tracking.tracking_uri,
+            Variable.DATA_BUCKET: storage.data_bucket.bucket_name,
+            Variable.ARTIFACT_BUCKET: storage.artifact_bucket.bucket_name,
+            Variable.MLFLOW_TRACKING_URI: tracking.tracking_uri,
         }
         self.source = self._source(project_root, removal_policy)
         build = self._build(training)
@@ -101,20 +101,20 @@ class Delivery(Construct):
             buildspec="codebuild-buildspec.yml",
             # It follows an execution to its end, whose jobs have time limits of their own.
             timeout=Duration.hours(8),
-            environment={"PIPELINE_SETTINGS": training.settings_json},
+            environment={Variable.PIPELINE_SETTINGS: training.settings_json},
         )
         data, artifacts = self._storage.data_bucket, self._storage.artifact_bucket
         grant_list(build.role, "ListDataAndCode", data, artifacts)
-        grant_read(build.role, "ReadData", data, RAW_DATA)
-        grant_write(build.role, "SeedData", data, RAW_DATA)
-        grant_read(build.role, "ReadCodeAndResults", artifacts, CODE, RESULTS, WHEELS)
-        grant_write(build.role, "PublishCode", artifacts, CODE, WHEELS)
+        grant_read(build.role, "ReadData", data, Prefix.RAW_DATA)
+        grant_write(build.role, "SeedData", data, Prefix.RAW_DATA)
+        grant_read(build.role, "ReadCodeAndResults", artifacts, Prefix.CODE, Prefix.RUNS, Prefix.WHEELS)
+        grant_write(build.role, "PublishCode", artifacts, Prefix.CODE, Prefix.WHEELS)
         training.grant_run(build.role)
         return build
 
     def _deployment(self, stage: str, tracking: Tracking, serving: Serving) -> Build:
         # SageMaker may take eight hours for a guarded update.
-        is_guarded = stage == "production" and self._config.endpoint_mode == "realtime"
+        is_guarded = stage == PRODUCTION and self._config.endpoint_mode == "realtime"
         build = self._project(
             f"Deploy-{stage}",
             name=self._names.deploy_project(stage),
@@ -122,11 +122,11 @@ class Delivery(Construct):
             timeout=Duration.hours(10 if is_guarded else 1),
             environment=serving.environment(stage),
         )
-        grant_write(build.role, "PublishModel", self._storage.artifact_bucket, SERVING)
+        grant_write(build.role, "PublishModel", self._storage.artifact_bucket, Prefix.SERVING)
         # Verification adds its report to the run of the version.
         tracking.grant_read_write(build.role)
         serving.grant_deploy(build.role, stage)
-        if stage == "production":
+        if stage == PRODUCTION:
             # The history in the registry says who approved.
             pipeline = arn(self, "codepipeline", self._names.factory)
             allow(build.role, "ReadApproval", ["codepipeline:ListActionExecutions"], [pipeline])

@@ -4,8 +4,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, JobLogs, Prefix
 from ml_code.pipeline import MonitorSettings, monitor_definition
-from stacks.alarms import NAMESPACE
 from stacks.config import FactoryConfig
 from stacks.names import FactoryNames
 from stacks.network import Network
@@ -21,9 +21,9 @@ from stacks.permissions import (
     grant_write,
     service_role,
 )
-from stacks.storage import CAPTURED, CODE, MONITORING, Storage
+from stacks.storage import Storage
 from stacks.tracking import Tracking
-from stacks.training import EXECUTIONS, JOBS, PROCESSING_LOGS, Training
+from stacks.training import EXECUTIONS, JOBS, Training
 
 _SAGEMAKER = "sagemaker.amazonaws.com"
 
@@ -51,11 +51,11 @@ class DriftPipeline(Construct):
         pipeline_role = service_role(self, "PipelineRole", _SAGEMAKER, "Starts the comparison's job")
         bucket, image_uri = storage.artifact_bucket, training.settings.image_uri
         grant_list(job_role, "ListCaptures", bucket)
-        grant_read(job_role, "ReadCodeAndCaptures", bucket, CODE, CAPTURED)
-        grant_write(job_role, "WriteReports", bucket, MONITORING)
+        grant_read(job_role, "ReadCodeAndCaptures", bucket, Prefix.CODE, Prefix.CAPTURED)
+        grant_write(job_role, "WriteReports", bucket, Prefix.MONITORING)
         tracking.grant_read_write(job_role)
-        grant_job_logs(job_role, self, PROCESSING_LOGS)
-        grant_container(job_role, self, image_uri, PROCESSING_LOGS, NAMESPACE)
+        grant_job_logs(job_role, self, JobLogs.PROCESSING)
+        grant_container(job_role, self, image_uri, JobLogs.PROCESSING, METRIC_NAMESPACE)
         if storage.key:
             grant_volumes(job_role, storage.key)
         if network:
@@ -68,7 +68,7 @@ class DriftPipeline(Construct):
         definition = monitor_definition(
             replace(training.settings, pipeline_name=names.monitor, role_arn=job_role.role_arn),
             MonitorSettings(
-                endpoint_name=names.endpoint("production"),
+                endpoint_name=names.endpoint(PRODUCTION),
                 captured_uri=bucket.s3_url_for_object(captured_prefix),
                 reports_uri=bucket.s3_url_for_object(reports_prefix),
                 minimum_rows=config.drift_minimum_rows,

@@ -1,6 +1,7 @@
 from constructs import Construct
 
-from stacks.alarms import NAMESPACE, alarm, endpoint_metric, metric
+from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, Alarm, Metric
+from stacks.alarms import alarm, endpoint_metric, metric
 from stacks.config import FactoryConfig
 from stacks.names import FactoryNames
 
@@ -13,19 +14,19 @@ class Guards(Construct):
 
     def __init__(self, scope: Construct, id: str, *, config: FactoryConfig, names: FactoryNames) -> None:
         super().__init__(scope, id)
-        endpoint = names.endpoint("production")
+        endpoint = names.endpoint(PRODUCTION)
         self.alarms = {
             what: alarm(self, names, what, watched, description, above=above, minutes=minutes)
             for what, watched, description, above, minutes in (
                 (
-                    "production-errors",
+                    Alarm.PRODUCTION_ERRORS,
                     endpoint_metric(endpoint, "Invocation5XXErrors"),
                     "The production endpoint answers with errors",
                     0,
                     1,
                 ),
                 (
-                    "production-latency",
+                    Alarm.PRODUCTION_LATENCY,
                     # A canary gets one request in ten by default: the slowest tenth would hide it.
                     endpoint_metric(endpoint, "ModelLatency", statistic="p99"),
                     f"The production endpoint answers slowly, one in a hundred after {config.latency_alarm_ms} ms",
@@ -35,12 +36,12 @@ class Guards(Construct):
             )
         }
         if config.endpoint_mode == "realtime":
-            what = "production-quality"
+            what = Alarm.PRODUCTION_QUALITY
             self.alarms[what] = alarm(
                 self,
                 names,
                 what,
-                metric(NAMESPACE, "QualityShortfall", "Maximum", EndpointName=endpoint),
+                metric(METRIC_NAMESPACE, Metric.QUALITY_SHORTFALL, "Maximum", EndpointName=endpoint),
                 "The version that an update brings to production predicts worse than its gate allows",
                 above=0,
             )

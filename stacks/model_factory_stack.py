@@ -4,7 +4,7 @@ from aws_cdk import CfnOutput, Fn, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ml_code.contracts import ENDPOINT_STAGES
+from ml_code.contracts import PRODUCTION, STAGING, Output, Tag
 from ml_code.pipeline import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
 from stacks.batch import Batch
@@ -133,17 +133,18 @@ class ModelFactoryStack(Stack):
         )
         if config.permissions_boundary:
             iam.PermissionsBoundary.of(self).apply(_managed_policy(self, config.permissions_boundary))
-        for key, value in {**config.tags, FactoryNames.tag_key: config.name}.items():
+        for key, value in {**config.tags, Tag.FACTORY: config.name}.items():
             Tags.of(self).add(key, value)
         outputs = {
-            "RepositoryCloneUrl": delivery.source.clone_url,
-            "DeliveryPipelineName": delivery.pipeline.name,
-            "TrainingPipelineName": training.pipeline_name,
-            "MlflowTrackingUri": tracking.tracking_uri,
-            "DataBucketName": storage.data_bucket.bucket_name,
-            "ArtifactBucketName": storage.artifact_bucket.bucket_name,
-            "BatchSettings": batch.settings_json,
-            **{f"{stage.capitalize()}EndpointName": names.endpoint(stage) for stage in ENDPOINT_STAGES},
+            Output.REPOSITORY_CLONE_URL: delivery.source.clone_url,
+            Output.DELIVERY_PIPELINE_NAME: delivery.pipeline.name,
+            Output.TRAINING_PIPELINE_NAME: training.pipeline_name,
+            Output.MLFLOW_TRACKING_URI: tracking.tracking_uri,
+            Output.DATA_BUCKET_NAME: storage.data_bucket.bucket_name,
+            Output.ARTIFACT_BUCKET_NAME: storage.artifact_bucket.bucket_name,
+            Output.BATCH_SETTINGS: batch.settings_json,
+            Output.STAGING_ENDPOINT_NAME: names.endpoint(STAGING),
+            Output.PRODUCTION_ENDPOINT_NAME: names.endpoint(PRODUCTION),
         }
         if guards:
             delivery.pipeline.node.add_dependency(guards)
@@ -153,7 +154,7 @@ class ModelFactoryStack(Stack):
             )
             # Who is to be told stands before the first delivery, which may fail, starts.
             delivery.pipeline.node.add_dependency(observability)
-            outputs["NotificationTopicArn"] = observability.notifications.topic.topic_arn
+            outputs[Output.NOTIFICATION_TOPIC_ARN] = observability.notifications.topic.topic_arn
         for key, value in outputs.items():
             CfnOutput(self, key, value=value)
 

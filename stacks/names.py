@@ -1,5 +1,7 @@
 from dataclasses import dataclass
 
+from ml_code.contracts import deploy_project_name, endpoint_name
+
 # What drift monitoring has: no factory may be called so.
 MONITOR = "monitor"
 _LOGGING_SERVICES = ("codebuild", "ecs", "lambda", "sagemaker/Endpoints", "vpc")
@@ -12,8 +14,6 @@ class FactoryNames:
     factory: str
     account: str
     region: str
-
-    tag_key = "model-factory"
 
     @property
     def data_bucket(self) -> str:
@@ -84,7 +84,7 @@ class FactoryNames:
         return f"{self.factory}-mlflow"
 
     def deploy_project(self, stage: str) -> str:
-        return f"{self.factory}-deploy-{stage}"
+        return deploy_project_name(self.factory, stage)
 
     @property
     def batch_prefix(self) -> str:
@@ -92,4 +92,4 @@ class FactoryNames:
         return f"{self.factory}-batch-"
 
     def endpoint(self, stage: str) -> str:
-        return f"{self.factory}-{stage}"
+        return endpoint_name(self.factory, stage)

@@ -7,12 +7,13 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
+from ml_code.contracts import Prefix, Variable
 from stacks.config import FactoryConfig
 from stacks.delivery_pipeline import DeliveryPipeline
 from stacks.function import own_function
 from stacks.names import FactoryNames
 from stacks.permissions import allow, arn, grant_pass_role, service_role
-from stacks.storage import RAW_DATA, Storage
+from stacks.storage import Storage
 from stacks.training import Training
 
 _CODE = Path(__file__).parent / "new_data_function"
@@ -54,11 +55,11 @@ class NewData(Construct):
             log_retention_days=config.log_retention_days,
             key=storage.key,
             environment={
-                "SCHEDULE_NAME": self.schedule_name,
-                "START_INPUT": _START_INPUT,
-                "QUIET_SECONDS": str(config.new_data_quiet_seconds),
-                "TRAINING_PIPELINE_NAME": training.pipeline_name,
-                "DELIVERY_PIPELINE_NAME": pipeline.name,
+                Variable.SCHEDULE_NAME: self.schedule_name,
+                Variable.START_INPUT: _START_INPUT,
+                Variable.QUIET_SECONDS: str(config.new_data_quiet_seconds),
+                Variable.TRAINING_PIPELINE_NAME: training.pipeline_name,
+                Variable.DELIVERY_PIPELINE_NAME: pipeline.name,
             },
         )
         self._schedule_start()
@@ -73,7 +74,7 @@ class NewData(Construct):
                 detail_type=["Object Created"],
                 detail={
                     "bucket": {"name": [storage.data_bucket.bucket_name]},
-                    "object": {"key": [{"prefix": RAW_DATA}]},
+                    "object": {"key": [{"prefix": Prefix.RAW_DATA}]},
                 },
             ),
             targets=[targets.LambdaFunction(self._function)],

@@ -8,8 +8,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from ml_code.contracts import ENDPOINT_STAGES
-from stacks.alarms import NAMESPACE, alarm, endpoint_metric, metric
+from ml_code.contracts import ENDPOINT_STAGES, METRIC_NAMESPACE, PRODUCTION, Alarm, Metric, Tag
+from stacks.alarms import alarm, endpoint_metric, metric
 from stacks.config import FactoryConfig
 from stacks.guards import Guards
 from stacks.names import FactoryNames
@@ -37,13 +37,21 @@ class Observability(Construct):
         self._names = names
         # Failures of the delivery and the training are told by their own events, which know the reason.
         executions = [
-            alarm(self, names, f"{what}-failed", failures, f"A {thing} failed", above=0)
-            for what, thing, failures in (
-                ("delivery", "delivery", self._delivery("FailedPipelineExecutions")),
-                ("training", "training execution", self._training("ExecutionFailed")),
+            alarm(self, names, what, failures, description, above=0)
+            for what, failures, description in (
+                (
+                    Alarm.DELIVERY_FAILED,
+                    self._delivery("FailedPipelineExecutions"),
+                    "A delivery failed",
+                ),
+                (
+                    Alarm.TRAINING_FAILED,
+                    self._training("ExecutionFailed"),
+                    "A training execution failed",
+                ),
             )
         ]
-        told = [*guards.alarm_names, *([names.alarm("drift")] if config.drift_monitoring else [])]
+        told = [*guards.alarm_names, *([names.alarm(Alarm.DRIFT)] if config.drift_monitoring else [])]
         self._dashboard([*executions, *guards.alarms.values()], shows_drift=config.drift_monitoring)
         self.notifications = Notifications(
             self,
@@ -59,7 +67,7 @@ class Observability(Construct):
     def _dashboard(self, own: list[cloudwatch.Alarm], *, shows_drift: bool) -> None:
         alarms: list[cloudwatch.IAlarm] = [*own]
         if shows_drift:
-            alarm_arn = arn(self, "cloudwatch", f"alarm:{self._names.alarm('drift')}")
+            alarm_arn = arn(self, "cloudwatch", f"alarm:{self._names.alarm(Alarm.DRIFT)}")
             alarms.append(cloudwatch.Alarm.from_alarm_arn(self, "DriftAlarm", alarm_arn))
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._names.dashboard)
         dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", width=24, height=3, alarms=alarms))
@@ -85,14 +93,14 @@ class Observability(Construct):
                 _graph(f"{stage}: latency in microseconds", *latencies, width=8),
             )
         if shows_drift:
-            drift = partial(metric, NAMESPACE, EndpointName=self._names.endpoint("production"))
+            drift = partial(metric, METRIC_NAMESPACE, EndpointName=self._names.endpoint(PRODUCTION))
             dashboard.add_widgets(
-                _graph("Drifted features", drift("DriftedFeatures", "Maximum"), width=8),
-                _graph("Largest drift of a feature", drift("LargestDrift", "Maximum"), width=8),
+                _graph("Drifted features", drift(Metric.DRIFTED_FEATURES, "Maximum"), width=8),
+                _graph("Largest drift of a feature", drift(Metric.LARGEST_DRIFT, "Maximum"), width=8),
                 _graph(
                     "Compared rows, unreadable captures",
-                    drift("LiveRows", "Sum"),
-                    drift("UnreadableCaptures", "Sum"),
+                    drift(Metric.LIVE_ROWS, "Sum"),
+                    drift(Metric.UNREADABLE_CAPTURES, "Sum"),
                     width=8,
                 ),
             )
@@ -137,7 +145,7 @@ class Observability(Construct):
                 budget_type="COST",
                 time_unit="MONTHLY",
                 budget_limit=budgets.CfnBudget.SpendProperty(amount=limit_usd, unit="USD"),
-                cost_filters={"TagKeyValue": [f"user:{FactoryNames.tag_key}${self._names.factory}"]},
+                cost_filters={"TagKeyValue": [f"user:{Tag.FACTORY}${self._names.factory}"]},
             ),
             notifications_with_subscribers=[
                 budgets.CfnBudget.NotificationWithSubscribersProperty(

@@ -9,12 +9,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.alarms import NAMESPACE, VARIANT
+from ml_code.contracts import METRIC_NAMESPACE, VARIANT_NAME, Prefix
 from stacks.config import FactoryConfig
 from stacks.guards import Guards
 from stacks.network import Network
 from stacks.permissions import allow, arn, grant_volumes, grant_write
-from stacks.storage import CAPTURED
 
 _SCALING = "sagemaker.application-autoscaling.amazonaws.com"
 _SCALING_ROLE = f"aws-service-role/{_SCALING}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
@@ -47,7 +46,7 @@ class Realtime:
             "scale_in_cooldown_seconds": config.endpoint_scale_in_cooldown_seconds,
             "scale_out_cooldown_seconds": config.endpoint_scale_out_cooldown_seconds,
             "data_capture_percent": config.data_capture_percent,
-            "data_capture_uri": f"s3://{self.artifact_bucket.bucket_name}/{CAPTURED.rstrip('/')}",
+            "data_capture_uri": f"s3://{self.artifact_bucket.bucket_name}/{Prefix.CAPTURED.rstrip('/')}",
             "rollout": config.rollout,
             "rollout_step_percent": config.rollout_step_percent,
             "rollout_bake_seconds": config.rollout_bake_seconds,
@@ -61,7 +60,7 @@ class Realtime:
         """What SageMaker does with the role of the endpoint itself."""
         self._grant_alarms(role)
         if self.config.data_capture_percent:
-            grant_write(role, "CaptureData", self.artifact_bucket, CAPTURED)
+            grant_write(role, "CaptureData", self.artifact_bucket, Prefix.CAPTURED)
         if self.key:
             grant_volumes(role, self.key)
         if self.network:
@@ -71,7 +70,7 @@ class Realtime:
         """Watch an update, feed the alarm on quality, and stop and start scaling around it."""
         self._grant_alarms(grantee)
         because = "IAM knows no resource for metrics; the namespace is a condition"
-        condition = {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}
+        condition = {"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACE}}
         allow(grantee, "PutQuality", ["cloudwatch:PutMetricData"], ["*"], condition, because=because)
         if self.key:
             grant_volumes(grantee, self.key)
@@ -106,6 +105,6 @@ def grant_stop_scaling(grantee: iam.IGrantable, scope: Construct, endpoint_name:
 
 def _scaling_arns(scope: Construct, endpoint_name: str) -> tuple[str, str]:
     """Scalable targets, and the alarms of their policies."""
-    alarms = f"alarm:TargetTracking-endpoint/{endpoint_name}/variant/{VARIANT}-*"
+    alarms = f"alarm:TargetTracking-endpoint/{endpoint_name}/variant/{VARIANT_NAME}-*"
     targets = arn(scope, "application-autoscaling", "scalable-target/*")
     return targets, arn(scope, "cloudwatch", alarms)

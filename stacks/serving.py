@@ -7,7 +7,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from ml_code.contracts import ENDPOINT_STAGES
+from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, Prefix, Variable
 from stacks.config import FactoryConfig
 from stacks.guards import Guards
 from stacks.logs import log_group
@@ -24,7 +24,6 @@ from stacks.permissions import (
     service_role,
 )
 from stacks.realtime import Realtime, grant_stop_scaling
-from stacks.storage import SERVING
 
 # Why policies have patterns.
 _DEPLOYMENTS = "One a deployment, named after its endpoint"
@@ -62,14 +61,14 @@ class Serving(Construct):
             for stage in ENDPOINT_STAGES
         }
         grant_list(self.role, "ListArtifacts", artifact_bucket)
-        grant_read(self.role, "ReadModels", artifact_bucket, SERVING)
+        grant_read(self.role, "ReadModels", artifact_bucket, Prefix.SERVING)
         grant_write_logs(self.role, *self.log_groups.values())
         grant_container(self.role, self, image_uri, "/aws/sagemaker/Endpoints")
         self._realtime = None
         if guards and config.endpoint_mode == "realtime":
             self._realtime = Realtime(
                 scope=self,
-                endpoint_name=names.endpoint("production"),
+                endpoint_name=names.endpoint(PRODUCTION),
                 config=config,
                 artifact_bucket=artifact_bucket,
                 guards=guards,
@@ -81,18 +80,18 @@ class Serving(Construct):
     def environment(self, stage: str) -> Mapping[str, str]:
         """What a deployment is told about its endpoint."""
         return {
-            "FACTORY_NAME": self._names.factory,
-            "STAGE": stage,
-            "ENDPOINT_NAME": self._names.endpoint(stage),
-            "ENDPOINT_ROLE_ARN": self.role.role_arn,
-            "IMAGE_URI": self._image_uri,
-            "ENDPOINT_SETTINGS": Stack.of(self).to_json_string(self._endpoint_settings(stage)),
-            "TAGS": json.dumps(dict(self._config.tags)),
+            Variable.FACTORY_NAME: self._names.factory,
+            Variable.STAGE: stage,
+            Variable.ENDPOINT_NAME: self._names.endpoint(stage),
+            Variable.ENDPOINT_ROLE_ARN: self.role.role_arn,
+            Variable.IMAGE_URI: self._image_uri,
+            Variable.ENDPOINT_SETTINGS: Stack.of(self).to_json_string(self._endpoint_settings(stage)),
+            Variable.TAGS: json.dumps(dict(self._config.tags)),
         }
 
     def _endpoint_settings(self, stage: str) -> Mapping[str, object]:
         """Staging stays serverless: it waits for the next version at no cost."""
-        if self._realtime and stage == "production":
+        if self._realtime and stage == PRODUCTION:
             return self._realtime.settings()
         return {
             "mode": "serverless",
@@ -121,7 +120,7 @@ class Serving(Construct):
         resources = [endpoint, config, model]
         allow(grantee, "TagDeployment", ["sagemaker:AddTags"], resources, because=_DEPLOYMENTS)
         grant_pass_role(grantee, self.role, "sagemaker.amazonaws.com")
-        if self._realtime and stage == "production":
+        if self._realtime and stage == PRODUCTION:
             self._realtime.grant_update(grantee)
 
     def grant_remove(self, grantee: iam.IGrantable) -> None:
@@ -130,7 +129,7 @@ class Serving(Construct):
         actions = ["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint"]
         allow(grantee, "RemoveEndpoints", actions, endpoints)
         if self._realtime:
-            grant_stop_scaling(grantee, self, self._names.endpoint("production"))
+            grant_stop_scaling(grantee, self, self._names.endpoint(PRODUCTION))
         actions = ["sagemaker:DeleteEndpointConfig"]
         allow(grantee, "RemoveConfigs", actions, configs, because=_DEPLOYMENTS)
         allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models, because=_DEPLOYMENTS)

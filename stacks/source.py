@@ -11,11 +11,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from ml_code.contracts import Stage
 from stacks.config import FactoryConfig
 from stacks.names import FactoryNames
 from stacks.permissions import allow
 
-ACTION_NAME = "Source"
 _PROVIDERS = {"github": "GitHub", "gitlab": "GitLab", "bitbucket": "Bitbucket"}
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}
 _Trigger = codepipeline.CfnPipeline.PipelineTriggerDeclarationProperty
@@ -124,5 +124,5 @@ def _push_trigger(config: FactoryConfig) -> _Trigger:
     )
     return _Trigger(
         provider_type="CodeStarSourceConnection",
-        git_configuration=pipeline.GitConfigurationProperty(source_action_name=ACTION_NAME, push=[push]),
+        git_configuration=pipeline.GitConfigurationProperty(source_action_name=Stage.SOURCE, push=[push]),
     )

@@ -10,17 +10,6 @@ from stacks.config import FactoryConfig
 from stacks.encryption import customer_key
 from stacks.names import FactoryNames
 
-# Key prefixes. Policies are cut along them, so each has one writer.
-RAW_DATA = "raw/"
-CODE = "code/"
-WHEELS = "wheels/"
-RESULTS = "runs/"
-MLFLOW = "mlflow/"
-SERVING = "serving/"
-CAPTURED = "captured/"
-BATCH = "batch/"
-MONITORING = "monitoring/"
-
 
 class Storage(Construct):
     """The key, if the factory has one of its own, the data bucket and the artifact bucket.

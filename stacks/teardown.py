@@ -5,11 +5,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from ml_code.contracts import ENDPOINT_STAGES
+from ml_code.contracts import ENDPOINT_STAGES, Stage, Tag
 from stacks.batch import Batch
 from stacks.config import FactoryConfig
 from stacks.delivery import Delivery
-from stacks.delivery_pipeline import FIRST_BUILD_STAGE
 from stacks.drift import Drift
 from stacks.function import own_function
 from stacks.names import FactoryNames
@@ -76,12 +75,12 @@ class Teardown(Construct):
             "Resource",
             service_token=function.function_arn,
             properties={
-                "FactoryTagKey": names.tag_key,
+                "FactoryTagKey": Tag.FACTORY,
                 "FactoryName": names.factory,
                 "RuleNames": [rule.rule_name for rule in rules],
                 "ScheduleNames": [delivery.new_data.schedule_name] if delivery.new_data else [],
                 "DeliveryPipelineName": delivery.pipeline.name,
-                "FirstBuildStage": FIRST_BUILD_STAGE,
+                "FirstBuildStage": Stage.BUILD,
                 "BuildProjectNames": [build.project.project_name for build in delivery.builds],
                 "SageMakerPipelineNames": pipelines,
                 "EndpointNames": [names.endpoint(stage) for stage in ENDPOINT_STAGES],
@@ -101,7 +100,7 @@ def _allow_stop_delivery(role: iam.Role, delivery: Delivery) -> None:
     actions = ["codepipeline:ListPipelineExecutions", "codepipeline:StopPipelineExecution"]
     allow(role, "StopDelivery", actions, [pipeline.arn])
     actions = ["codepipeline:DisableStageTransition"]
-    allow(role, "CloseDelivery", actions, [f"{pipeline.arn}/{FIRST_BUILD_STAGE}"])
+    allow(role, "CloseDelivery", actions, [f"{pipeline.arn}/{Stage.BUILD}"])
     actions = ["codebuild:BatchGetBuilds", "codebuild:ListBuildsForProject", "codebuild:StopBuild"]
     allow(role, "StopBuilds", actions, [build.project.project_arn for build in delivery.builds])
 

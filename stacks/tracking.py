@@ -4,13 +4,13 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from ml_code.contracts import Prefix
 from stacks.config import FactoryConfig
 from stacks.fargate_mlflow import FargateMlflow
 from stacks.managed_mlflow import MlflowServer, mlflow_app, mlflow_tracking_server
 from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.permissions import allow, grant_list, grant_read, grant_write, service_role
-from stacks.storage import MLFLOW
 
 
 class Tracking(Construct):
@@ -33,7 +33,7 @@ class Tracking(Construct):
         service = "ecs-tasks" if config.mlflow == "fargate" else "sagemaker"
         role = service_role(self, "Role", f"{service}.amazonaws.com", "MLflow's access to its artifacts")
         self._grant_artifacts(role)
-        artifact_store_uri = artifact_bucket.s3_url_for_object(MLFLOW.rstrip("/"))
+        artifact_store_uri = artifact_bucket.s3_url_for_object(Prefix.MLFLOW.rstrip("/"))
         if config.mlflow == "app":
             self._server = mlflow_app(self, names=names, artifact_store_uri=artifact_store_uri, role=role)
         elif config.mlflow == "tracking-server":
@@ -70,13 +70,13 @@ class Tracking(Construct):
         """Call MLflow's API, and read and write artifacts, which clients take from S3 themselves."""
         self._server.grant_call(grantee)
         grant_list(grantee, "ListMlflowArtifacts", self._artifact_bucket)
-        grant_read(grantee, "ReadMlflowArtifacts", self._artifact_bucket, MLFLOW)
-        grant_write(grantee, "WriteMlflowArtifacts", self._artifact_bucket, MLFLOW)
+        grant_read(grantee, "ReadMlflowArtifacts", self._artifact_bucket, Prefix.MLFLOW)
+        grant_write(grantee, "WriteMlflowArtifacts", self._artifact_bucket, Prefix.MLFLOW)
 
     def _grant_artifacts(self, role: iam.IRole) -> None:
         grant_list(role, "ListMlflowArtifacts", self._artifact_bucket)
-        grant_read(role, "ReadMlflowArtifacts", self._artifact_bucket, MLFLOW)
-        grant_write(role, "WriteMlflowArtifacts", self._artifact_bucket, MLFLOW)
-        objects = self._artifact_bucket.arn_for_objects(f"{MLFLOW}*")
+        grant_read(role, "ReadMlflowArtifacts", self._artifact_bucket, Prefix.MLFLOW)
+        grant_write(role, "WriteMlflowArtifacts", self._artifact_bucket, Prefix.MLFLOW)
+        objects = self._artifact_bucket.arn_for_objects(f"{Prefix.MLFLOW}*")
         because = "MLflow names its artifacts"
         allow(role, "DeleteMlflowArtifacts", ["s3:DeleteObject"], [objects], because=because)

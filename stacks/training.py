@@ -5,6 +5,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from ml_code.contracts import JobLogs, Prefix, Tag
 from ml_code.pipeline import PipelineSettings, pipeline_definition
 from ml_code.spec import ModelSpec
 from stacks.config import FactoryConfig
@@ -23,13 +24,10 @@ from stacks.permissions import (
     grant_write,
     service_role,
 )
-from stacks.storage import CODE, RAW_DATA, RESULTS
 from stacks.tracking import Tracking
 
 _SAGEMAKER = "sagemaker.amazonaws.com"
-# SageMaker writes every job of an account to these two log groups, so the stack cannot own them.
-PROCESSING_LOGS = "/aws/sagemaker/ProcessingJobs"
-JOB_LOG_GROUPS = (PROCESSING_LOGS, "/aws/sagemaker/TrainingJobs")
+_JOB_LOG_GROUPS = (JobLogs.PROCESSING, JobLogs.TRAINING)
 _JOB_TYPES = {"ProcessingJob": "processing-job", "HyperParameterTuningJob": "hyper-parameter-tuning-job"}
 
 # Why policies have patterns.
@@ -82,7 +80,7 @@ class Training(Construct):
             evaluate_max_runtime_seconds=config.evaluate_max_runtime_seconds,
             step_cache_days=config.step_cache_days,
             kms_key_arn=key.key_arn if key else None,
-            tags={**config.tags, names.tag_key: names.factory},
+            tags={**config.tags, Tag.FACTORY: names.factory},
             subnet_ids=[subnet.subnet_id for subnet in network.subnets] if network else None,
             security_group_ids=[network.jobs.security_group_id] if network else None,
         )
@@ -170,12 +168,12 @@ class Training(Construct):
         self, image_uri: str, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket, tracking: Tracking
     ) -> None:
         grant_list(self.job_role, "ListInputs", data_bucket, artifact_bucket)
-        grant_read(self.job_role, "ReadData", data_bucket, RAW_DATA)
-        grant_read(self.job_role, "ReadCodeAndResults", artifact_bucket, CODE, RESULTS)
-        grant_write(self.job_role, "WriteResults", artifact_bucket, RESULTS)
+        grant_read(self.job_role, "ReadData", data_bucket, Prefix.RAW_DATA)
+        grant_read(self.job_role, "ReadCodeAndResults", artifact_bucket, Prefix.CODE, Prefix.RUNS)
+        grant_write(self.job_role, "WriteResults", artifact_bucket, Prefix.RUNS)
         tracking.grant_read_write(self.job_role)
-        grant_job_logs(self.job_role, self, *JOB_LOG_GROUPS)
-        grant_container(self.job_role, self, image_uri, *JOB_LOG_GROUPS)
+        grant_job_logs(self.job_role, self, *_JOB_LOG_GROUPS)
+        grant_container(self.job_role, self, image_uri, *_JOB_LOG_GROUPS)
 
     def _allow_pipeline(self, artifact_bucket: s3.IBucket) -> None:
         role = self.pipeline_role
@@ -192,7 +190,7 @@ class Training(Construct):
             because=JOBS,
         )
         # Condition steps read property files, which evaluation writes.
-        grant_read(role, "ReadPropertyFiles", artifact_bucket, RESULTS)
+        grant_read(role, "ReadPropertyFiles", artifact_bucket, Prefix.RUNS)
         grant_pass_role(role, self.job_role, _SAGEMAKER)
 
     def _job_arns(self) -> list[str]:
@@ -204,4 +202,4 @@ class Training(Construct):
         ]
 
     def _log_group_arns(self) -> list[str]:
-        return [arn(self, "logs", f"log-group:{name}:*") for name in JOB_LOG_GROUPS]
+        return [arn(self, "logs", f"log-group:{name}:*") for name in _JOB_LOG_GROUPS]
