@@ -10,7 +10,7 @@ from stacks.config import FactoryConfig
 from stacks.delivery_pipeline import DeliveryPipeline
 from stacks.names import FactoryNames
 from stacks.network import Network
-from stacks.new_data import NewData
+from stacks.new_data.construct import NewData
 from stacks.permissions import allow, arn, grant_list, grant_read, grant_write
 from stacks.serving import Serving
 from stacks.source import ConnectedRepository, SeededRepository, Source

@@ -11,7 +11,7 @@ from stacks.batch import Batch
 from stacks.config import FactoryConfig
 from stacks.config_combinations import MIN_ZONES
 from stacks.delivery import Delivery
-from stacks.drift import Drift
+from stacks.drift.construct import Drift
 from stacks.guards import Guards
 from stacks.names import FactoryNames
 from stacks.network import Network
@@ -19,7 +19,7 @@ from stacks.observability import Observability
 from stacks.regions import check_region
 from stacks.serving import Serving
 from stacks.storage import Storage
-from stacks.teardown import Teardown
+from stacks.teardown.construct import Teardown
 from stacks.tracking import Tracking
 from stacks.training import Training
 

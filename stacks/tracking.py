@@ -6,7 +6,7 @@ from constructs import Construct
 
 from ml_code.contracts import Prefix
 from stacks.config import FactoryConfig
-from stacks.fargate_mlflow import FargateMlflow
+from stacks.fargate_mlflow.construct import FargateMlflow
 from stacks.managed_mlflow import MlflowServer, mlflow_app, mlflow_tracking_server
 from stacks.names import FactoryNames
 from stacks.network import Network

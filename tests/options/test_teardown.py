@@ -51,7 +51,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         boto3.setup_default_session()
         missing = {"Error": {"Code": "PipelineNotFoundException", "Message": "There is no such pipeline"}}
         answer_instead("codepipeline.DisableStageTransition", lambda request: (400, missing))
-        module = load_function("teardown_function")
+        module = load_function("teardown")
         monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
         yield module
 

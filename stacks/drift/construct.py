@@ -1,5 +1,3 @@
-from pathlib import Path
-
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
@@ -10,7 +8,7 @@ from constructs import Construct
 from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, VARIANT_NAME, Alarm, Metric, Prefix, Variable
 from stacks.config import FactoryConfig
 from stacks.delivery_pipeline import DeliveryPipeline
-from stacks.drift_pipeline import DriftPipeline
+from stacks.drift.pipeline import DriftPipeline
 from stacks.function import own_function
 from stacks.names import FactoryNames
 from stacks.network import Network
@@ -22,7 +20,6 @@ from stacks.training import Training
 EVALUATED_WINDOWS, WINDOWS_TO_ALARM = 5, 2
 # Why a policy has a pattern.
 _DEPLOYMENTS = "One a deployment, named after its endpoint"
-_CODE = Path(__file__).parent / "drift_function"
 
 
 class Drift(Construct):
@@ -68,7 +65,7 @@ class Drift(Construct):
             name=names.monitor,
             description="Compares live inputs with the training data; retrains when they have drifted",
             role_description="Starts comparisons and, by drift, a delivery",
-            code=_CODE,
+            package="stacks.drift.function",
             timeout=Duration.minutes(1),
             log_retention_days=config.log_retention_days,
             key=storage.key,

@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -16,7 +15,6 @@ from stacks.permissions import allow, arn, grant_pass_role, service_role
 from stacks.storage import Storage
 from stacks.training import Training
 
-_CODE = Path(__file__).parent / "new_data_function"
 _SCHEDULER = "scheduler.amazonaws.com"
 # ARRIVED is for the function to fill in; the token is the scheduler's own.
 _START_INPUT = json.dumps({"arrived": "ARRIVED", "token": "<aws.scheduler.execution-id>"})
@@ -50,7 +48,7 @@ class NewData(Construct):
             name=names.new_data,
             description="Starts the delivery pipeline once new data has stopped coming",
             role_description="Puts off and makes the start by new data",
-            code=_CODE,
+            package="stacks.new_data.function",
             timeout=Duration.minutes(1),
             log_retention_days=config.log_retention_days,
             key=storage.key,

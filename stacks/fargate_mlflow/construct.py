@@ -11,13 +11,13 @@ from constructs import Construct
 
 from stacks.acknowledgements import acknowledge
 from stacks.config import FactoryConfig
+from stacks.fargate_mlflow.database import NAME, MlflowDatabase
 from stacks.logs import log_group
-from stacks.mlflow_database import NAME, MlflowDatabase
 from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.permissions import allow, grant_image, grant_write_logs, service_role
 
-_START = Path(__file__).parent / "mlflow_server" / "start.py"
+_START = Path(__file__).parent / "server" / "start.py"
 _PORT = 5000
 _HTTP = ec2.Port.tcp(80)
 # Asks the database: a server whose password was changed under it answers 500, and is replaced by one that

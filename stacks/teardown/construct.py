@@ -1,5 +1,3 @@
-from pathlib import Path
-
 from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -9,7 +7,7 @@ from ml_code.contracts import ENDPOINT_STAGES, Stage, Tag
 from stacks.batch import Batch
 from stacks.config import FactoryConfig
 from stacks.delivery import Delivery
-from stacks.drift import Drift
+from stacks.drift.construct import Drift
 from stacks.function import own_function
 from stacks.names import FactoryNames
 from stacks.network import Network
@@ -18,8 +16,6 @@ from stacks.serving import Serving
 from stacks.storage import Storage
 from stacks.tracking import Tracking
 from stacks.training import Training
-
-_CODE = Path(__file__).parent / "teardown_function"
 
 
 class Teardown(Construct):
@@ -51,7 +47,7 @@ class Teardown(Construct):
             name=names.teardown_function,
             description="Runs first on cdk destroy",
             role_description="Removes what the factory's run-time code made",
-            code=_CODE,
+            package="stacks.teardown.function",
             timeout=Duration.minutes(15),
             log_retention_days=config.log_retention_days,
             key=storage.key,
