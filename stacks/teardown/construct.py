@@ -3,7 +3,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from ml_code.contracts import ENDPOINT_STAGES, Stage, Tag
+from ml_code.contracts import ENDPOINT_STAGES, Stage, TeardownProperty
 from stacks.batch import Batch
 from stacks.config import FactoryConfig
 from stacks.delivery import Delivery
@@ -71,17 +71,19 @@ class Teardown(Construct):
             "Resource",
             service_token=function.function_arn,
             properties={
-                "FactoryTagKey": Tag.FACTORY,
-                "FactoryName": names.factory,
-                "RuleNames": [rule.rule_name for rule in rules],
-                "ScheduleNames": [delivery.new_data.schedule_name] if delivery.new_data else [],
-                "DeliveryPipelineName": delivery.pipeline.name,
-                "FirstBuildStage": Stage.BUILD,
-                "BuildProjectNames": [build.project.project_name for build in delivery.builds],
-                "SageMakerPipelineNames": pipelines,
-                "EndpointNames": [names.endpoint(stage) for stage in ENDPOINT_STAGES],
-                "BatchPrefix": batch.prefix,
-                "BucketNames": [bucket.bucket_name for bucket in buckets],
+                TeardownProperty.FACTORY_NAME: names.factory,
+                TeardownProperty.RULE_NAMES: [rule.rule_name for rule in rules],
+                TeardownProperty.SCHEDULE_NAMES: [delivery.new_data.schedule_name]
+                if delivery.new_data
+                else [],
+                TeardownProperty.DELIVERY_PIPELINE_NAME: delivery.pipeline.name,
+                TeardownProperty.BUILD_PROJECT_NAMES: [
+                    build.project.project_name for build in delivery.builds
+                ],
+                TeardownProperty.SAGEMAKER_PIPELINE_NAMES: pipelines,
+                TeardownProperty.ENDPOINT_NAMES: [names.endpoint(stage) for stage in ENDPOINT_STAGES],
+                TeardownProperty.BATCH_PREFIX: batch.prefix,
+                TeardownProperty.BUCKET_NAMES: [bucket.bucket_name for bucket in buckets],
             },
         )
         # What depends is deleted first: all that the function needs or cleans still stands when it runs.

@@ -9,6 +9,8 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from stacks.teardown.function import deadline
+from stacks.teardown.function.jobs import Jobs
 from tests.options.functions import load_function
 from tests.stacks.synthesis import ACCOUNT
 
@@ -18,12 +20,10 @@ REGION = "us-east-1"
 NAME = "digits"
 BUCKET = "digits-data"
 PROPERTIES = {
-    "FactoryTagKey": "model-factory",
     "FactoryName": NAME,
     "RuleNames": ["push"],
     "ScheduleNames": ["factory-new-data"],
     "DeliveryPipelineName": "not-there-any-more",
-    "FirstBuildStage": "Build",
     "BuildProjectNames": [],
     "SageMakerPipelineNames": ["not-there-any-more"],
     "EndpointNames": ["digits-staging", "digits-production"],
@@ -52,7 +52,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         missing = {"Error": {"Code": "PipelineNotFoundException", "Message": "There is no such pipeline"}}
         answer_instead("codepipeline.DisableStageTransition", lambda request: (400, missing))
         module = load_function("teardown")
-        monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
+        monkeypatch.setattr(deadline, "POLL_SECONDS", 0.0)
         yield module
 
 
@@ -191,8 +191,8 @@ def test_log_streams_of_the_factorys_jobs_go_and_others_stay(
             logs.create_log_stream(logGroupName=group, logStreamName=name)
     execution = {"PipelineExecutionArn": "x", "PipelineExecutionStatus": "Succeeded"}
     jobs = [("ProcessingJob", "pipelines-x-Evaluate-1"), ("HyperParameterTuningJob", "x-Tune-1")]
-    monkeypatch.setattr(index.Teardown, "executions", lambda self: [execution])
-    monkeypatch.setattr(index.Teardown, "jobs", lambda self, arn: jobs)
+    monkeypatch.setattr(Jobs, "executions", lambda self: [execution])
+    monkeypatch.setattr(Jobs, "jobs_of", lambda self, arn: jobs)
     url, received = answers
     index.handler(event("Delete", url), None)
     assert [answer["Status"] for answer in received] == ["SUCCESS"], received
