@@ -80,7 +80,7 @@ class Batch(Construct):
         models, jobs = (
             arn(self, "sagemaker", f"{kind}/{self.prefix}*") for kind in ("model", "transform-job")
         )
-        actions = ["sagemaker:DescribeTransformJob", "sagemaker:StopTransformJob"]
+        actions = ["sagemaker:DescribeTransformJob", "sagemaker:ListTags", "sagemaker:StopTransformJob"]
         allow(grantee, "StopBatches", actions, [jobs], because=_JOBS)
         actions = ["sagemaker:DeleteModel", "sagemaker:ListTags"]
         allow(grantee, "RemoveBatchModels", actions, [models], because=_JOBS)

@@ -1,6 +1,7 @@
 """Jobs that run, and what all jobs logged."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -8,6 +9,7 @@ import boto3
 from ml_code.contracts import JobLogs, TeardownProperty
 from stacks.teardown.function.calls import pages, snake, unless_missing, unless_settled
 from stacks.teardown.function.deadline import Deadline
+from stacks.teardown.function.ownership import is_own
 
 _RUNNING_EXECUTION = ("Executing", "Stopping")
 _RUNNING_JOB = ("InProgress", "Stopping")
@@ -40,16 +42,21 @@ class Jobs:
         self.deadline.wait(lambda: not any(self.is_running(*job) for job in jobs), "jobs to stop")
 
     def stop_transform_jobs(self) -> None:
-        prefix = self.names[TeardownProperty.BATCH_PREFIX]
-        jobs = [
-            ("TransformJob", job["TransformJobName"])
-            for job in pages(
-                self.sagemaker, "list_transform_jobs", "TransformJobSummaries", NameContains=prefix
-            )
-            if job["TransformJobName"].startswith(prefix)
-        ]
+        jobs = [("TransformJob", name) for name in self.transform_jobs]
         self.stop(jobs)
         self.deadline.wait(lambda: not any(self.is_running(*job) for job in jobs), "transform jobs to stop")
+
+    @cached_property
+    def transform_jobs(self) -> list[str]:
+        """Names of the factory's own: those of a factory `<name>-batch` begin in the same way."""
+        prefix = self.names[TeardownProperty.BATCH_PREFIX]
+        found = pages(self.sagemaker, "list_transform_jobs", "TransformJobSummaries", NameContains=prefix)
+        return [
+            job["TransformJobName"]
+            for job in found
+            if job["TransformJobName"].startswith(prefix)
+            and is_own(self.sagemaker, self.names, job["TransformJobArn"])
+        ]
 
     def delete_logs(self) -> None:
         """Only the streams of the factory's own jobs: the log groups are the account's."""
@@ -58,7 +65,8 @@ class Jobs:
             for kind, job in self.jobs_of(execution["PipelineExecutionArn"]):
                 group, separator = _JOB_LOGS[kind]
                 removed += self.delete_streams(group, f"{job}{separator}")
-        removed += self.delete_streams(JobLogs.TRANSFORM, self.names[TeardownProperty.BATCH_PREFIX])
+        for job in self.transform_jobs:
+            removed += self.delete_streams(JobLogs.TRANSFORM, f"{job}/")
         print(removed, "log streams of jobs removed")
 
     def stop(self, jobs: list[tuple[str, str]]) -> None:

@@ -37,10 +37,11 @@ class Models:
         return False
 
     def delete_configs_and_models(self) -> None:
-        prefixes = [f"{name}-" for name in self.names[TeardownProperty.ENDPOINT_NAMES]]
-        for prefix in [*prefixes, self.names[TeardownProperty.BATCH_PREFIX]]:
-            self.delete_own("EndpointConfig", prefix)
-            self.delete_own("Model", prefix)
+        for name in self.names[TeardownProperty.ENDPOINT_NAMES]:
+            self.delete_own("EndpointConfig", f"{name}-")
+            self.delete_own("Model", f"{name}-")
+        # Of transform jobs, which have no configuration.
+        self.delete_own("Model", self.names[TeardownProperty.BATCH_PREFIX])
 
     def delete_own(self, kind: str, prefix: str) -> None:
         delete = getattr(self.sagemaker, f"delete_{snake(kind)}")
