@@ -26,7 +26,6 @@ class Build(Construct):
         timeout: Duration,
         environment: Mapping[str, str],
         source_bucket: s3.IBucket,
-        source_prefix: str,
         log_retention_days: int,
         key: kms.IKey | None,
         network: Network | None,
@@ -37,7 +36,7 @@ class Build(Construct):
             self, "Logs", name=f"/aws/codebuild/{name}", retention_days=log_retention_days, key=key
         )
         grant_write_logs(self.role, logs)
-        grant_read(self.role, "ReadSource", source_bucket, source_prefix)
+        grant_read(self.role, "ReadSource", source_bucket)
         if network:
             network.grant_interfaces(self.role, "codebuild.amazonaws.com", network.builds)
         project = codebuild.PipelineProject(

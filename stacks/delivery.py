@@ -4,7 +4,7 @@ from pathlib import Path
 from aws_cdk import Duration, RemovalPolicy
 from constructs import Construct
 
-from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, Prefix, Variable
+from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, Prefix, Variable, serving_prefix
 from stacks.build import Build
 from stacks.config import FactoryConfig
 from stacks.delivery_pipeline import DeliveryPipeline
@@ -57,7 +57,7 @@ class Delivery(Construct):
             "Pipeline",
             names=names,
             source=self.source,
-            artifact_bucket=storage.artifact_bucket,
+            artifact_bucket=storage.delivery_bucket,
             build=build,
             deployments=deployments,
         )
@@ -122,7 +122,7 @@ class Delivery(Construct):
             timeout=Duration.hours(10 if is_guarded else 1),
             environment=serving.environment(stage),
         )
-        grant_write(build.role, "PublishModel", self._storage.artifact_bucket, Prefix.SERVING)
+        grant_write(build.role, "PublishModel", self._storage.artifact_bucket, serving_prefix(stage))
         # Verification adds its report to the run of the version.
         tracking.grant_read_write(build.role)
         serving.grant_deploy(build.role, stage)
@@ -142,8 +142,7 @@ class Delivery(Construct):
             buildspec=buildspec,
             timeout=timeout,
             environment={**self._environment, **environment},
-            source_bucket=self._storage.artifact_bucket,
-            source_prefix=f"{self._names.factory}/",
+            source_bucket=self._storage.delivery_bucket,
             log_retention_days=self._config.log_retention_days,
             key=self._storage.key,
             network=self._network,

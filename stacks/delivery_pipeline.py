@@ -101,10 +101,9 @@ class DeliveryPipeline(Construct):
     def _allow(self, role: iam.Role, artifacts: s3.IBucket, builds: list[Build]) -> None:
         actions = ["codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild"]
         allow(role, "RunBuilds", actions, [build.project.project_arn for build in builds])
-        prefix = f"{self._names.factory}/"
         grant_list(role, "ListArtifacts", artifacts)
-        grant_read(role, "ReadSource", artifacts, prefix)
-        grant_write(role, "WriteSource", artifacts, prefix)
+        grant_read(role, "ReadSource", artifacts)
+        grant_write(role, "WriteSource", artifacts)
 
 
 def _key_of(bucket: s3.IBucket) -> codepipeline.CfnPipeline.EncryptionKeyProperty | None:

@@ -24,6 +24,10 @@ class FactoryNames:
         return f"{self.factory}-artifacts-{self.account}-{self.region}"
 
     @property
+    def delivery_bucket(self) -> str:
+        return f"{self.factory}-delivery-{self.account}-{self.region}"
+
+    @property
     def access_log_bucket(self) -> str:
         return f"{self.factory}-access-logs-{self.account}-{self.region}"
 

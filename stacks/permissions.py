@@ -15,7 +15,9 @@ from stacks.acknowledgements import acknowledge_patterns
 
 JOB_STREAMS = "A stream a job, in log groups that SageMaker shares among all jobs of the account"
 OWN_STREAMS = "The service names the streams of this one group"
-_OBJECTS = "Objects under one prefix, which has one kind of writer; their keys are made at run time"
+_OBJECTS = (
+    "Objects under one prefix, or in one bucket, with one kind of writer; their keys are made at run time"
+)
 
 
 def arn(scope: IConstruct, service: str, path: str) -> str:
@@ -67,16 +69,18 @@ def grant_list(grantee: iam.IGrantable, sid: str, *buckets: s3.IBucket) -> None:
 
 
 def grant_read(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
+    """Under the prefixes; without any, the whole bucket."""
     actions = ["s3:GetObject", "s3:GetObjectVersion"]
-    objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
+    objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes or ("",)]
     allow(grantee, sid, actions, objects, because=_OBJECTS)
     if bucket.encryption_key:
         _grant_key(grantee, "DecryptObjects", ["kms:Decrypt"], bucket.encryption_key)
 
 
 def grant_write(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
+    """Under the prefixes; without any, the whole bucket."""
     actions = ["s3:AbortMultipartUpload", "s3:PutObject"]
-    objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
+    objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes or ("",)]
     allow(grantee, sid, actions, objects, because=_OBJECTS)
     if bucket.encryption_key:
         # The parts of a large upload are read again to join them.

@@ -52,7 +52,7 @@ class Teardown(Construct):
             log_retention_days=config.log_retention_days,
             key=storage.key,
         )
-        buckets = [] if config.keeps_data_on_destroy else [storage.data_bucket, storage.artifact_bucket]
+        buckets = [] if config.keeps_data_on_destroy else [*storage.buckets.values()]
         rules = [*delivery.rules, *(drift.rules if drift else [])]
         if rules:
             allow(role, "DisableTriggers", ["events:DisableRule"], [rule.rule_arn for rule in rules])
