@@ -1,12 +1,9 @@
-from collections.abc import Mapping
-
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ml_code.contracts import JobLogs, Prefix
-from stacks.names import FactoryNames
-from stacks.network import Network
+from stacks.context import FactoryContext
 from stacks.permissions import (
     JOB_STREAMS,
     allow,
@@ -33,15 +30,14 @@ class Batch(Construct):
         scope: Construct,
         id: str,
         *,
-        names: FactoryNames,
+        context: FactoryContext,
         storage: Storage,
         image_uri: str,
-        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
-        self.prefix = names.batch_prefix
+        self.prefix = context.names.batch_prefix
+        self._context = context
         self._storage = storage
-        self._network = network
         self.role = service_role(self, "Role", _SAGEMAKER, "What transform jobs may do")
         grant_list(self.role, "ListDataAndModels", storage.data_bucket, storage.artifact_bucket)
         grant_read(self.role, "ReadModels", storage.artifact_bucket, Prefix.SERVING)
@@ -49,9 +45,9 @@ class Batch(Construct):
         grant_write(self.role, "WriteOutput", storage.data_bucket, Prefix.BATCH)
         grant_job_logs(self.role, self, JobLogs.TRANSFORM)
         grant_container(self.role, self, image_uri, JobLogs.TRANSFORM)
-        if storage.key:
-            grant_volumes(self.role, storage.key)
-        if network:
+        if context.key:
+            grant_volumes(self.role, context.key)
+        if network := context.network:
             network.grant_interfaces(self.role, _SAGEMAKER, network.jobs)
 
     @property
@@ -63,17 +59,14 @@ class Batch(Construct):
             "prefix": Prefix.BATCH,
             "name_prefix": self.prefix,
         }
-        if self._storage.key:
-            settings["kms_key_arn"] = self._storage.key.key_arn
-        if self._network:
-            settings["vpc"] = self._vpc(self._network)
+        if key := self._context.key:
+            settings["kms_key_arn"] = key.key_arn
+        if network := self._context.network:
+            settings["vpc"] = {
+                "Subnets": [subnet.subnet_id for subnet in network.subnets],
+                "SecurityGroupIds": [network.jobs.security_group_id],
+            }
         return Stack.of(self).to_json_string(settings)
-
-    def _vpc(self, network: Network) -> Mapping[str, object]:
-        return {
-            "Subnets": [subnet.subnet_id for subnet in network.subnets],
-            "SecurityGroupIds": [network.jobs.security_group_id],
-        }
 
     def grant_remove(self, grantee: iam.IGrantable) -> None:
         """Stop the jobs, delete the models and the lines in the log."""

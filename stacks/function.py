@@ -5,10 +5,10 @@ from tempfile import TemporaryDirectory
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from stacks.context import FactoryContext
 from stacks.logs import log_group
 from stacks.permissions import grant_write_logs, service_role
 
@@ -18,21 +18,26 @@ _SHARED = ("ml_code/__init__.py", "ml_code/contracts.py")
 
 def own_function(
     scope: Construct,
+    context: FactoryContext,
     *,
     name: str,
     description: str,
     role_description: str,
     package: str,
     timeout: Duration,
-    log_retention_days: int,
-    key: kms.IKey | None,
     environment: Mapping[str, str] | None = None,
 ) -> tuple[lambda_.Function, iam.Role]:
     """A function of the factory's own with its role, which may write its log and nothing else yet.
 
     `package` has a module `index` with a `handler`. The function is made once all that its role may do is in force.
     """
-    logs = log_group(scope, "Logs", name=f"/aws/lambda/{name}", retention_days=log_retention_days, key=key)
+    logs = log_group(
+        scope,
+        "Logs",
+        name=f"/aws/lambda/{name}",
+        retention_days=context.config.log_retention_days,
+        key=context.key,
+    )
     role = service_role(scope, "Role", "lambda.amazonaws.com", role_description)
     grant_write_logs(role, logs)
     with TemporaryDirectory() as folder:

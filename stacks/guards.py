@@ -2,8 +2,7 @@ from constructs import Construct
 
 from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, Alarm, Metric
 from stacks.alarms import alarm, endpoint_metric, metric
-from stacks.config import FactoryConfig
-from stacks.names import FactoryNames
+from stacks.context import FactoryContext
 
 
 class Guards(Construct):
@@ -12,8 +11,9 @@ class Guards(Construct):
     They know the endpoint by name only, so that they stand before the first delivery starts.
     """
 
-    def __init__(self, scope: Construct, id: str, *, config: FactoryConfig, names: FactoryNames) -> None:
+    def __init__(self, scope: Construct, id: str, *, context: FactoryContext) -> None:
         super().__init__(scope, id)
+        config, names = context.config, context.names
         endpoint = names.endpoint(PRODUCTION)
         self.alarms = {
             what: alarm(self, names, what, watched, description, above=above, minutes=minutes)

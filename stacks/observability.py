@@ -10,9 +10,8 @@ from constructs import Construct
 
 from ml_code.contracts import ENDPOINT_STAGES, METRIC_NAMESPACE, PRODUCTION, Alarm, Metric, Tag
 from stacks.alarms import alarm, endpoint_metric, metric
-from stacks.config import FactoryConfig
+from stacks.context import FactoryContext
 from stacks.guards import Guards
-from stacks.names import FactoryNames
 from stacks.notifications import Notifications
 from stacks.permissions import arn
 
@@ -28,12 +27,11 @@ class Observability(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
-        key: kms.Key | None,
+        context: FactoryContext,
         guards: Guards,
     ) -> None:
         super().__init__(scope, id)
+        config, names, key = context.config, context.names, context.key
         self._names = names
         # Failures of the delivery and the training are told by their own events, which know the reason.
         executions = [

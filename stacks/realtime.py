@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ml_code.contracts import METRIC_NAMESPACE, VARIANT_NAME, Prefix
-from stacks.config import FactoryConfig
+from stacks.context import FactoryContext
 from stacks.guards import Guards
-from stacks.network import Network
 from stacks.permissions import allow, arn, grant_volumes, grant_write
 
 _SCALING = "sagemaker.application-autoscaling.amazonaws.com"
@@ -28,15 +26,13 @@ class Realtime:
 
     scope: Construct
     endpoint_name: str
-    config: FactoryConfig
+    context: FactoryContext
     artifact_bucket: s3.IBucket
     guards: Guards
-    key: kms.IKey | None
-    network: Network | None
 
     def settings(self) -> Mapping[str, object]:
         """As ml_code/serving/hosting.py reads it."""
-        config, network = self.config, self.network
+        config, network, key = self.context.config, self.context.network, self.context.key
         return {
             "mode": "realtime",
             "instance_type": config.endpoint_instance_type,
@@ -51,7 +47,7 @@ class Realtime:
             "rollout_step_percent": config.rollout_step_percent,
             "rollout_bake_seconds": config.rollout_bake_seconds,
             "alarms": self.guards.alarm_names,
-            "kms_key": self.key.key_arn if self.key else "",
+            "kms_key": key.key_arn if key else "",
             "subnets": [subnet.subnet_id for subnet in network.subnets] if network else [],
             "security_groups": [network.serving.security_group_id] if network else [],
         }
@@ -59,12 +55,12 @@ class Realtime:
     def grant_host(self, role: iam.IRole) -> None:
         """What SageMaker does with the role of the endpoint itself."""
         self._grant_alarms(role)
-        if self.config.data_capture_percent:
+        if self.context.config.data_capture_percent:
             grant_write(role, "CaptureData", self.artifact_bucket, Prefix.CAPTURED)
-        if self.key:
-            grant_volumes(role, self.key)
-        if self.network:
-            self.network.grant_interfaces(role, "sagemaker.amazonaws.com", self.network.serving)
+        if self.context.key:
+            grant_volumes(role, self.context.key)
+        if network := self.context.network:
+            network.grant_interfaces(role, "sagemaker.amazonaws.com", network.serving)
 
     def grant_update(self, grantee: iam.IGrantable) -> None:
         """Watch an update, feed the alarm on quality, and stop and start scaling around it."""
@@ -72,8 +68,8 @@ class Realtime:
         because = "IAM knows no resource for metrics; the namespace is a condition"
         condition = {"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACE}}
         allow(grantee, "PutQuality", ["cloudwatch:PutMetricData"], ["*"], condition, because=because)
-        if self.key:
-            grant_volumes(grantee, self.key)
+        if self.context.key:
+            grant_volumes(grantee, self.context.key)
         grant_stop_scaling(grantee, self.scope, self.endpoint_name)
         targets, alarms = _scaling_arns(self.scope, self.endpoint_name)
         actions = [

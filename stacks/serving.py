@@ -3,16 +3,13 @@ from collections.abc import Mapping
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, Prefix, Variable
-from stacks.config import FactoryConfig
+from stacks.context import FactoryContext
 from stacks.guards import Guards
 from stacks.logs import log_group
-from stacks.names import FactoryNames
-from stacks.network import Network
 from stacks.permissions import (
     allow,
     arn,
@@ -37,17 +34,14 @@ class Serving(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         artifact_bucket: s3.IBucket,
         image_uri: str,
         guards: Guards | None,
-        key: kms.IKey | None,
-        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
-        self._config = config
-        self._names = names
+        self._config = config = context.config
+        self._names = names = context.names
         self._image_uri = image_uri
         self.role = service_role(self, "Role", "sagemaker.amazonaws.com", "What endpoints' containers may do")
         self.log_groups = {
@@ -56,7 +50,7 @@ class Serving(Construct):
                 f"Logs-{stage}",
                 name=f"/aws/sagemaker/Endpoints/{names.endpoint(stage)}",
                 retention_days=config.log_retention_days,
-                key=key,
+                key=context.key,
             )
             for stage in ENDPOINT_STAGES
         }
@@ -69,11 +63,9 @@ class Serving(Construct):
             self._realtime = Realtime(
                 scope=self,
                 endpoint_name=names.endpoint(PRODUCTION),
-                config=config,
+                context=context,
                 artifact_bucket=artifact_bucket,
                 guards=guards,
-                key=key,
-                network=network,
             )
             self._realtime.grant_host(self.role)
 

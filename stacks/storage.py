@@ -8,6 +8,7 @@ from constructs import Construct
 from stacks.access_logs import AccessLogs
 from stacks.acknowledgements import acknowledge
 from stacks.config import FactoryConfig
+from stacks.context import removal_policy
 from stacks.encryption import customer_key
 from stacks.names import FactoryNames
 
@@ -19,20 +20,12 @@ class Storage(Construct):
     CodePipeline puts everything under a prefix that nobody can choose: the name of its pipeline.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        config: FactoryConfig,
-        names: FactoryNames,
-        removal_policy: RemovalPolicy,
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, config: FactoryConfig, names: FactoryNames) -> None:
         super().__init__(scope, id)
-        self._removal_policy = removal_policy
+        self._removal_policy = removal_policy(config)
         self.key = None
         if config.encryption == "customer":
-            self.key = customer_key(self, "Key", names=names, removal_policy=removal_policy)
+            self.key = customer_key(self, "Key", names=names, removal_policy=self._removal_policy)
         abort = s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))
         self.data_bucket = self._bucket(
             "Data",
@@ -57,7 +50,7 @@ class Storage(Construct):
             "artifacts": self.artifact_bucket,
             "deliveries": self.delivery_bucket,
         }
-        if removal_policy == RemovalPolicy.RETAIN:
+        if self._removal_policy == RemovalPolicy.RETAIN:
             AccessLogs(self, "AccessLogs", names=names, buckets=self.buckets)
         else:
             because = "S3 logs access hours later: a bucket for that is never empty for a complete destroy"

@@ -1,15 +1,12 @@
-from aws_cdk import RemovalPolicies, RemovalPolicy
+from aws_cdk import RemovalPolicies
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ml_code.contracts import Prefix
-from stacks.config import FactoryConfig
+from stacks.context import FactoryContext
 from stacks.fargate_mlflow.construct import FargateMlflow
 from stacks.managed_mlflow import MlflowServer, mlflow_app, mlflow_tracking_server
-from stacks.names import FactoryNames
-from stacks.network import Network
 from stacks.permissions import allow, grant_list, grant_read, grant_write, service_role
 
 
@@ -21,14 +18,11 @@ class Tracking(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         artifact_bucket: s3.IBucket,
-        removal_policy: RemovalPolicy,
-        key: kms.IKey | None,
-        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
+        config, names = context.config, context.names
         self._artifact_bucket = artifact_bucket
         service = "ecs-tasks" if config.mlflow == "fargate" else "sagemaker"
         role = service_role(self, "Role", f"{service}.amazonaws.com", "MLflow's access to its artifacts")
@@ -45,22 +39,14 @@ class Tracking(Construct):
                 role=role,
             )
         else:
-            assert network is not None, "the settings ask for a network"
             fargate = FargateMlflow(
-                self,
-                "Fargate",
-                config=config,
-                names=names,
-                network=network,
-                key=key,
-                artifact_store_uri=artifact_store_uri,
-                role=role,
+                self, "Fargate", context=context, artifact_store_uri=artifact_store_uri, role=role
             )
             # Security groups let builds and jobs in: there is nothing for IAM to grant.
             self._server = MlflowServer(tracking_uri=fargate.tracking_uri, grant_call=lambda _: None)
         if config.mlflow != "fargate":
             # A kept server is of no use without its role. What Fargate keeps is a snapshot.
-            RemovalPolicies.of(self).apply(removal_policy)
+            RemovalPolicies.of(self).apply(context.removal_policy)
 
     @property
     def tracking_uri(self) -> str:

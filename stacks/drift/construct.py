@@ -6,12 +6,10 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, VARIANT_NAME, Alarm, Metric, Prefix, Variable
-from stacks.config import FactoryConfig
+from stacks.context import FactoryContext
 from stacks.delivery_pipeline import DeliveryPipeline
 from stacks.drift.pipeline import DriftPipeline
 from stacks.function import own_function
-from stacks.names import FactoryNames
-from stacks.network import Network
 from stacks.permissions import allow, arn, grant_list, grant_read
 from stacks.storage import Storage
 from stacks.tracking import Tracking
@@ -33,15 +31,14 @@ class Drift(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         storage: Storage,
         tracking: Tracking,
         training: Training,
-        network: Network | None,
         delivery_pipeline: DeliveryPipeline,
     ) -> None:
         super().__init__(scope, id)
+        config, names = context.config, context.names
         self._names = names
         self._storage = storage
         endpoint = names.endpoint(PRODUCTION)
@@ -49,12 +46,10 @@ class Drift(Construct):
         self.pipeline = DriftPipeline(
             self,
             "Pipeline",
-            config=config,
-            names=names,
+            context=context,
             storage=storage,
             tracking=tracking,
             training=training,
-            network=network,
             captured_prefix=captured,
             reports_prefix=reports,
         )
@@ -62,13 +57,12 @@ class Drift(Construct):
         alarm = self._alarm(endpoint, window)
         function, role = own_function(
             self,
+            context,
             name=names.monitor,
             description="Compares live inputs with the training data; retrains when they have drifted",
             role_description="Starts comparisons and, by drift, a delivery",
             package="stacks.drift.function",
             timeout=Duration.minutes(1),
-            log_retention_days=config.log_retention_days,
-            key=storage.key,
             environment={
                 Variable.ENDPOINT_NAME: endpoint,
                 Variable.ARTIFACT_BUCKET: storage.artifact_bucket.bucket_name,

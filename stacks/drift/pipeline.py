@@ -6,9 +6,7 @@ from constructs import Construct
 
 from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, JobLogs, Prefix
 from ml_code.pipeline import MonitorSettings, monitor_definition
-from stacks.config import FactoryConfig
-from stacks.names import FactoryNames
-from stacks.network import Network
+from stacks.context import FactoryContext
 from stacks.permissions import (
     allow,
     arn,
@@ -36,16 +34,15 @@ class DriftPipeline(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         storage: Storage,
         tracking: Tracking,
         training: Training,
-        network: Network | None,
         captured_prefix: str,
         reports_prefix: str,
     ) -> None:
         super().__init__(scope, id)
+        config, names = context.config, context.names
         self._arn = arn(self, "sagemaker", f"pipeline/{names.monitor}")
         job_role = service_role(self, "JobRole", _SAGEMAKER, "What the comparison of live inputs may do")
         pipeline_role = service_role(self, "PipelineRole", _SAGEMAKER, "Starts the comparison's job")
@@ -56,9 +53,9 @@ class DriftPipeline(Construct):
         tracking.grant_read_write(job_role)
         grant_job_logs(job_role, self, JobLogs.PROCESSING)
         grant_container(job_role, self, image_uri, JobLogs.PROCESSING, METRIC_NAMESPACE)
-        if storage.key:
-            grant_volumes(job_role, storage.key)
-        if network:
+        if context.key:
+            grant_volumes(job_role, context.key)
+        if network := context.network:
             network.grant_interfaces(job_role, _SAGEMAKER, network.jobs)
         verbs = ("Create", "Describe", "Stop")
         actions = [*(f"sagemaker:{verb}ProcessingJob" for verb in verbs), "sagemaker:AddTags"]

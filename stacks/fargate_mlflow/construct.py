@@ -5,12 +5,11 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge
-from stacks.config import FactoryConfig
+from stacks.context import FactoryContext
 from stacks.fargate_mlflow.database import NAME, MlflowDatabase
 from stacks.logs import log_group
 from stacks.names import FactoryNames
@@ -36,14 +35,13 @@ class FargateMlflow(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
-        network: Network,
-        key: kms.IKey | None,
+        context: FactoryContext,
         artifact_store_uri: str,
         role: iam.Role,
     ) -> None:
         super().__init__(scope, id)
+        config, names, key, network = context.config, context.names, context.key, context.network
+        assert network is not None, "the settings ask for a network"
         database = MlflowDatabase(
             self, "Database", network=network, key=key, is_kept=config.keeps_data_on_destroy
         )

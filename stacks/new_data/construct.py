@@ -7,10 +7,9 @@ from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from ml_code.contracts import Prefix, Variable
-from stacks.config import FactoryConfig
+from stacks.context import FactoryContext
 from stacks.delivery_pipeline import DeliveryPipeline
 from stacks.function import own_function
-from stacks.names import FactoryNames
 from stacks.permissions import allow, arn, grant_pass_role, service_role
 from stacks.storage import Storage
 from stacks.training import Training
@@ -34,28 +33,27 @@ class NewData(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         storage: Storage,
         training: Training,
         pipeline: DeliveryPipeline,
     ) -> None:
         super().__init__(scope, id)
+        names = context.names
         self.schedule_name = names.new_data
         self.schedule_arn = arn(self, "scheduler", f"schedule/default/{names.new_data}")
         self._function, self._role = own_function(
             self,
+            context,
             name=names.new_data,
             description="Starts the delivery pipeline once new data has stopped coming",
             role_description="Puts off and makes the start by new data",
             package="stacks.new_data.function",
             timeout=Duration.minutes(1),
-            log_retention_days=config.log_retention_days,
-            key=storage.key,
             environment={
                 Variable.SCHEDULE_NAME: self.schedule_name,
                 Variable.START_INPUT: _START_INPUT,
-                Variable.QUIET_SECONDS: str(config.new_data_quiet_seconds),
+                Variable.QUIET_SECONDS: str(context.config.new_data_quiet_seconds),
                 Variable.TRAINING_PIPELINE_NAME: training.pipeline_name,
                 Variable.DELIVERY_PIPELINE_NAME: pipeline.name,
             },

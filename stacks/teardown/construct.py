@@ -5,12 +5,10 @@ from constructs import Construct
 
 from ml_code.contracts import ENDPOINT_STAGES, Stage, TeardownProperty
 from stacks.batch import Batch
-from stacks.config import FactoryConfig
+from stacks.context import FactoryContext
 from stacks.delivery import Delivery
 from stacks.drift.construct import Drift
 from stacks.function import own_function
-from stacks.names import FactoryNames
-from stacks.network import Network
 from stacks.permissions import allow
 from stacks.serving import Serving
 from stacks.storage import Storage
@@ -30,8 +28,7 @@ class Teardown(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         storage: Storage,
         tracking: Tracking,
         training: Training,
@@ -39,18 +36,17 @@ class Teardown(Construct):
         batch: Batch,
         delivery: Delivery,
         drift: Drift | None,
-        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
+        config, names = context.config, context.names
         function, role = own_function(
             self,
+            context,
             name=names.teardown_function,
             description="Runs first on cdk destroy",
             role_description="Removes what the factory's run-time code made",
             package="stacks.teardown.function",
             timeout=Duration.minutes(15),
-            log_retention_days=config.log_retention_days,
-            key=storage.key,
         )
         buckets = [] if config.keeps_data_on_destroy else [*storage.buckets.values()]
         rules = [*delivery.rules, *(drift.rules if drift else [])]
@@ -87,7 +83,7 @@ class Teardown(Construct):
             },
         )
         # What depends is deleted first: all that the function needs or cleans still stands when it runs.
-        made = [made for made in (drift, network) if made]
+        made = [made for made in (drift, context.network) if made]
         resource.node.add_dependency(storage, tracking, training, serving, batch, delivery, function, *made)
 
 
