@@ -65,13 +65,13 @@ class Build(Construct):
         acknowledge(
             project,
             "AwsSolutions-CB4",
-            because="A pipeline's build has no artifacts of its own; the pipeline's lie in its encrypted bucket",
+            reason="A pipeline's build has no artifacts of its own; the pipeline's lie in its encrypted bucket",
         )
         if network:
             # CDK writes this policy for whatever role would take it; the role here does not.
             acknowledge(
                 project.node.find_child("PolicyDocument"),
                 "AwsSolutions-IAM5[Resource::*]",
-                because="It is attached to no role and so not in the template: the role has narrower ones",
+                reason="It is attached to no role and so not in the template: the role has narrower ones",
             )
         self.project = project

@@ -54,7 +54,7 @@ class Delivery(Construct):
             build=build,
             deployments=deployments,
         )
-        # CodePipeline starts the first run as it is made: all that a build calls must stand by then.
+        # CodePipeline starts the first run as it is made: all that a build calls must exist by then.
         made = [context.network] if context.network else []
         self.pipeline.node.add_dependency(
             storage, tracking, training, serving, self.source, *made, *self.builds

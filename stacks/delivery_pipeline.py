@@ -107,7 +107,7 @@ class DeliveryPipeline(Construct):
 
 
 def _key_of(bucket: s3.IBucket) -> codepipeline.CfnPipeline.EncryptionKeyProperty | None:
-    """CodePipeline takes AWS's key for S3, whatever the bucket's own is, unless it is told."""
+    """The key must be named here: by default CodePipeline takes AWS's key for S3, whatever the bucket's own is."""
     if bucket.encryption_key is None:
         return None
     return codepipeline.CfnPipeline.EncryptionKeyProperty(type="KMS", id=bucket.encryption_key.key_arn)

@@ -7,22 +7,22 @@ from constructs import Construct
 from ml_code.contracts import PRODUCTION, STAGING, Output, Tag
 from ml_code.pipeline import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
-from stacks.batch import Batch
 from stacks.config import FactoryConfig
 from stacks.config_combinations import MIN_ZONES
 from stacks.context import FactoryContext
 from stacks.delivery import Delivery
 from stacks.drift.construct import Drift
-from stacks.guards import Guards
 from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.observability import Observability
 from stacks.regions import check_region
+from stacks.rollback_alarms import RollbackAlarms
 from stacks.serving import Serving
 from stacks.storage import Storage
 from stacks.teardown.construct import Teardown
 from stacks.tracking import Tracking
 from stacks.training import Training
+from stacks.transform_jobs import TransformJobs
 
 
 class ModelFactoryStack(Stack):
@@ -53,10 +53,10 @@ class ModelFactoryStack(Stack):
         self._context = self._make_context(config, names)
         self._tracking = self._make_tracking()
         self._training = self._make_training(spec)
-        self._guards = self._make_guards()
+        self._rollback_alarms = self._make_rollback_alarms()
         self._serving = self._make_serving()
         self._delivery = self._make_delivery(project_root)
-        self._batch = self._make_batch()
+        self._transform_jobs = self._make_transform_jobs()
         self._make_teardown(self._make_drift())
         self._bound_permissions()
         self._tag()
@@ -89,10 +89,10 @@ class ModelFactoryStack(Stack):
             tracking=self._tracking,
         )
 
-    def _make_guards(self) -> Guards | None:
+    def _make_rollback_alarms(self) -> RollbackAlarms | None:
         config = self._context.config
         if config.monitoring or config.endpoint_mode == "realtime":
-            return Guards(self, "Guards", context=self._context)
+            return RollbackAlarms(self, "Guards", context=self._context)
         return None
 
     def _make_serving(self) -> Serving:
@@ -102,7 +102,7 @@ class ModelFactoryStack(Stack):
             context=self._context,
             artifact_bucket=self._storage.artifact_bucket,
             image_uri=self._image_uri,
-            guards=self._guards,
+            rollback_alarms=self._rollback_alarms,
         )
 
     def _make_delivery(self, project_root: Path) -> Delivery:
@@ -116,12 +116,14 @@ class ModelFactoryStack(Stack):
             training=self._training,
             serving=self._serving,
         )
-        if self._guards:
-            delivery.pipeline.node.add_dependency(self._guards)
+        if self._rollback_alarms:
+            delivery.pipeline.node.add_dependency(self._rollback_alarms)
         return delivery
 
-    def _make_batch(self) -> Batch:
-        return Batch(self, "Batch", context=self._context, storage=self._storage, image_uri=self._image_uri)
+    def _make_transform_jobs(self) -> TransformJobs:
+        return TransformJobs(
+            self, "Batch", context=self._context, storage=self._storage, image_uri=self._image_uri
+        )
 
     def _make_drift(self) -> Drift | None:
         if not self._context.config.drift_monitoring:
@@ -145,15 +147,17 @@ class ModelFactoryStack(Stack):
             tracking=self._tracking,
             training=self._training,
             serving=self._serving,
-            batch=self._batch,
+            transform_jobs=self._transform_jobs,
             delivery=self._delivery,
             drift=drift,
         )
 
     def _make_observability(self) -> Observability | None:
-        if not (self._guards and self._context.config.monitoring):
+        if not (self._rollback_alarms and self._context.config.monitoring):
             return None
-        observability = Observability(self, "Observability", context=self._context, guards=self._guards)
+        observability = Observability(
+            self, "Observability", context=self._context, rollback_alarms=self._rollback_alarms
+        )
         # The first delivery starts as its pipeline is made, and its failure is to be reported.
         self._delivery.pipeline.node.add_dependency(observability)
         return observability
@@ -176,7 +180,7 @@ class ModelFactoryStack(Stack):
             Output.MLFLOW_TRACKING_URI: self._tracking.tracking_uri,
             Output.DATA_BUCKET_NAME: self._storage.data_bucket.bucket_name,
             Output.ARTIFACT_BUCKET_NAME: self._storage.artifact_bucket.bucket_name,
-            Output.BATCH_SETTINGS: self._batch.settings_json,
+            Output.BATCH_SETTINGS: self._transform_jobs.settings_json,
             Output.STAGING_ENDPOINT_NAME: names.endpoint(STAGING),
             Output.PRODUCTION_ENDPOINT_NAME: names.endpoint(PRODUCTION),
         }

@@ -11,15 +11,15 @@ from constructs import Construct
 from ml_code.contracts import ENDPOINT_STAGES, METRIC_NAMESPACE, PRODUCTION, Alarm, Metric, Tag
 from stacks.alarms import alarm, endpoint_metric, metric
 from stacks.context import FactoryContext
-from stacks.guards import Guards
 from stacks.notifications import Notifications
 from stacks.permissions import arn
+from stacks.rollback_alarms import RollbackAlarms
 
 
 class Observability(Construct):
-    """A dashboard, alarms, messages to people and, if set, a budget.
+    """Shows the factory on a dashboard, raises alarms, sends messages and, if set, watches a budget.
 
-    It knows what it watches by name only, so that it stands before the first delivery starts.
+    It refers to what it watches by name, so that it exists before the first delivery starts.
     """
 
     def __init__(
@@ -28,12 +28,12 @@ class Observability(Construct):
         id: str,
         *,
         context: FactoryContext,
-        guards: Guards,
+        rollback_alarms: RollbackAlarms,
     ) -> None:
         super().__init__(scope, id)
         config, names, key = context.config, context.names, context.key
         self._names = names
-        # Failures of the delivery and the training are told by their own events, which know the reason.
+        # Without a message: the events of a failed action or step carry the reason, these metrics do not.
         executions = [
             alarm(self, names, what, failures, description, above=0)
             for what, failures, description in (
@@ -49,15 +49,18 @@ class Observability(Construct):
                 ),
             )
         ]
-        told = [*guards.alarm_names, *([names.alarm(Alarm.DRIFT)] if config.drift_monitoring else [])]
-        self._dashboard([*executions, *guards.alarms.values()], shows_drift=config.drift_monitoring)
+        notified_alarms = [
+            *rollback_alarms.alarm_names,
+            *([names.alarm(Alarm.DRIFT)] if config.drift_monitoring else []),
+        ]
+        self._dashboard([*executions, *rollback_alarms.alarms.values()], shows_drift=config.drift_monitoring)
         self.notifications = Notifications(
             self,
             "Notifications",
             names=names,
             email=config.notification_email,
             key=key,
-            alarm_names=told,
+            alarm_names=notified_alarms,
         )
         if config.monthly_budget_usd:
             self._budget(config.monthly_budget_usd, self.notifications.topic, key)

@@ -10,8 +10,8 @@ from constructs import Construct
 
 from ml_code.contracts import METRIC_NAMESPACE, VARIANT_NAME, Prefix
 from stacks.context import FactoryContext
-from stacks.guards import Guards
 from stacks.permissions import allow, arn, grant_volumes, grant_write
+from stacks.rollback_alarms import RollbackAlarms
 
 _SCALING = "sagemaker.application-autoscaling.amazonaws.com"
 _SCALING_ROLE = f"aws-service-role/{_SCALING}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
@@ -28,7 +28,7 @@ class Realtime:
     endpoint_name: str
     context: FactoryContext
     artifact_bucket: s3.IBucket
-    guards: Guards
+    rollback_alarms: RollbackAlarms
 
     def settings(self) -> Mapping[str, object]:
         """As ml_code/serving/hosting.py reads it."""
@@ -46,7 +46,7 @@ class Realtime:
             "rollout": config.rollout,
             "rollout_step_percent": config.rollout_step_percent,
             "rollout_bake_seconds": config.rollout_bake_seconds,
-            "alarms": self.guards.alarm_names,
+            "alarms": self.rollback_alarms.alarm_names,
             "kms_key": key.key_arn if key else "",
             "subnets": [subnet.subnet_id for subnet in network.subnets] if network else [],
             "security_groups": [network.serving.security_group_id] if network else [],
@@ -65,9 +65,9 @@ class Realtime:
     def grant_update(self, grantee: iam.IGrantable) -> None:
         """Watch an update, feed the alarm on quality, and stop and start scaling around it."""
         self._grant_alarms(grantee)
-        because = "IAM knows no resource for metrics; the namespace is a condition"
+        reason = "IAM has no resource for metrics; the namespace is a condition"
         condition = {"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACE}}
-        allow(grantee, "PutQuality", ["cloudwatch:PutMetricData"], ["*"], condition, because=because)
+        allow(grantee, "PutQuality", ["cloudwatch:PutMetricData"], ["*"], condition, reason=reason)
         if self.context.key:
             grant_volumes(grantee, self.context.key)
         grant_stop_scaling(grantee, self.scope, self.endpoint_name)
@@ -75,19 +75,19 @@ class Realtime:
         actions = [
             f"application-autoscaling:{verb}" for verb in ("PutScalingPolicy", "RegisterScalableTarget")
         ]
-        allow(grantee, "Scale", actions, [targets], _OF_SAGEMAKER, because=_TARGETS)
+        allow(grantee, "Scale", actions, [targets], _OF_SAGEMAKER, reason=_TARGETS)
         endpoint = arn(self.scope, "sagemaker", f"endpoint/{self.endpoint_name}")
         allow(grantee, "ChangeCapacity", ["sagemaker:UpdateEndpointWeightsAndCapacities"], [endpoint])
         actions = ["cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"]
-        allow(grantee, "MakeScalingAlarms", actions, [alarms], because=_ALARMS)
-        # Once in an account, by whoever scales an endpoint first.
+        allow(grantee, "MakeScalingAlarms", actions, [alarms], reason=_ALARMS)
+        # Once in an account: by the first update that scales an endpoint.
         stack = Stack.of(self.scope)
         role = f"arn:{stack.partition}:iam::{stack.account}:role/{_SCALING_ROLE}"
         condition = {"StringEquals": {"iam:AWSServiceName": _SCALING}}
         allow(grantee, "MakeScalingRole", ["iam:CreateServiceLinkedRole"], [role], condition)
 
     def _grant_alarms(self, grantee: iam.IGrantable) -> None:
-        alarms = [alarm.alarm_arn for alarm in self.guards.alarms.values()]
+        alarms = [alarm.alarm_arn for alarm in self.rollback_alarms.alarms.values()]
         allow(grantee, "WatchAlarms", ["cloudwatch:DescribeAlarms"], alarms)
 
 
@@ -95,8 +95,8 @@ def grant_stop_scaling(grantee: iam.IGrantable, scope: Construct, endpoint_name:
     """Also deleting an endpoint does it: SageMaker deregisters its variants with the caller's rights."""
     targets, alarms = _scaling_arns(scope, endpoint_name)
     actions = ["application-autoscaling:DeregisterScalableTarget"]
-    allow(grantee, "StopScaling", actions, [targets], _OF_SAGEMAKER, because=_TARGETS)
-    allow(grantee, "RemoveScalingAlarms", ["cloudwatch:DeleteAlarms"], [alarms], because=_ALARMS)
+    allow(grantee, "StopScaling", actions, [targets], _OF_SAGEMAKER, reason=_TARGETS)
+    allow(grantee, "RemoveScalingAlarms", ["cloudwatch:DeleteAlarms"], [alarms], reason=_ALARMS)
 
 
 def _scaling_arns(scope: Construct, endpoint_name: str) -> tuple[str, str]:

@@ -53,9 +53,9 @@ class Storage(Construct):
         if self._removal_policy == RemovalPolicy.RETAIN:
             AccessLogs(self, "AccessLogs", names=names, buckets=self.buckets)
         else:
-            because = "S3 logs access hours later: a bucket for that is never empty for a complete destroy"
+            reason = "S3 logs access hours later: a bucket for that is never empty for a complete destroy"
             for bucket in self.buckets.values():
-                acknowledge(bucket, "AwsSolutions-S1", because=because)
+                acknowledge(bucket, "AwsSolutions-S1", reason=reason)
 
     def _bucket(
         self,

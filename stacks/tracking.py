@@ -64,5 +64,5 @@ class Tracking(Construct):
         grant_read(role, "ReadMlflowArtifacts", self._artifact_bucket, Prefix.MLFLOW)
         grant_write(role, "WriteMlflowArtifacts", self._artifact_bucket, Prefix.MLFLOW)
         objects = self._artifact_bucket.arn_for_objects(f"{Prefix.MLFLOW}*")
-        because = "MLflow names its artifacts"
-        allow(role, "DeleteMlflowArtifacts", ["s3:DeleteObject"], [objects], because=because)
+        reason = "MLflow names its artifacts"
+        allow(role, "DeleteMlflowArtifacts", ["s3:DeleteObject"], [objects], reason=reason)

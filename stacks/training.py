@@ -86,7 +86,7 @@ class Training(Construct):
             "FollowPipeline",
             ["sagemaker:DescribePipelineExecution", "sagemaker:ListPipelineExecutionSteps"],
             [f"{pipeline}/execution/*"],
-            because=EXECUTIONS,
+            reason=EXECUTIONS,
         )
         allow(
             grantee,
@@ -98,14 +98,14 @@ class Training(Construct):
                 "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
             ],
             [*self._job_arns(), arn(self, "sagemaker", "training-job/*")],
-            because=JOBS,
+            reason=JOBS,
         )
         allow(
             grantee,
             "ReadJobLogs",
             ["logs:DescribeLogStreams", "logs:GetLogEvents"],
             self._log_group_arns(),
-            because=JOB_STREAMS,
+            reason=JOB_STREAMS,
         )
         grant_pass_role(grantee, self.pipeline_role, _SAGEMAKER)
 
@@ -126,12 +126,12 @@ class Training(Construct):
                 "sagemaker:StopPipelineExecution",
             ],
             [f"{pipeline}/execution/*"],
-            because=EXECUTIONS,
+            reason=EXECUTIONS,
         )
         actions = [f"sagemaker:{verb}{job}" for verb in ("Describe", "Stop") for job in _JOB_TYPES]
-        allow(grantee, "StopJobs", actions, self._job_arns(), because=JOBS)
+        allow(grantee, "StopJobs", actions, self._job_arns(), reason=JOBS)
         actions = ["logs:DeleteLogStream", "logs:DescribeLogStreams"]
-        allow(grantee, "DeleteJobLogs", actions, self._log_group_arns(), because=JOB_STREAMS)
+        allow(grantee, "DeleteJobLogs", actions, self._log_group_arns(), reason=JOB_STREAMS)
 
     def _allow_jobs(self, image_uri: str, storage: Storage, tracking: Tracking) -> None:
         data_bucket, artifact_bucket = storage.data_bucket, storage.artifact_bucket
@@ -147,7 +147,7 @@ class Training(Construct):
         role = self.pipeline_role
         verbs = ("Create", "Describe", "Stop")
         actions = [f"sagemaker:{verb}{job}" for verb in verbs for job in _JOB_TYPES]
-        allow(role, "RunJobs", [*actions, "sagemaker:AddTags"], self._job_arns(), because=JOBS)
+        allow(role, "RunJobs", [*actions, "sagemaker:AddTags"], self._job_arns(), reason=JOBS)
         # The best training job is a property of the tuning step.
         list_trainings = "sagemaker:ListTrainingJobsForHyperParameterTuningJob"
         allow(
@@ -155,7 +155,7 @@ class Training(Construct):
             "RankTrainingJobs",
             [list_trainings],
             [arn(self, "sagemaker", "hyper-parameter-tuning-job/*")],
-            because=JOBS,
+            reason=JOBS,
         )
         # Condition steps read property files, which evaluation writes.
         grant_read(role, "ReadPropertyFiles", storage.artifact_bucket, Prefix.RUNS)

@@ -118,7 +118,7 @@ class Drift(Construct):
             [arn(self, "sagemaker", f"endpoint/{endpoint}")],
         )
         configs = [arn(self, "sagemaker", f"endpoint-config/{endpoint}-*")]
-        allow(role, "ReadLineage", ["sagemaker:ListTags"], configs, because=_DEPLOYMENTS)
+        allow(role, "ReadLineage", ["sagemaker:ListTags"], configs, reason=_DEPLOYMENTS)
         grant_list(role, "FindCaptures", self._storage.artifact_bucket)
         grant_read(role, "ReadReports", self._storage.artifact_bucket, Prefix.MONITORING)
         self.pipeline.grant_start(role)

@@ -60,7 +60,7 @@ class DriftPipeline(Construct):
         verbs = ("Create", "Describe", "Stop")
         actions = [*(f"sagemaker:{verb}ProcessingJob" for verb in verbs), "sagemaker:AddTags"]
         jobs = [arn(self, "sagemaker", "processing-job/pipelines-*")]
-        allow(pipeline_role, "RunJobs", actions, jobs, because=JOBS)
+        allow(pipeline_role, "RunJobs", actions, jobs, reason=JOBS)
         grant_pass_role(pipeline_role, job_role, _SAGEMAKER)
         definition = monitor_definition(
             replace(training.settings, pipeline_name=names.monitor, role_arn=job_role.role_arn),
@@ -87,11 +87,11 @@ class DriftPipeline(Construct):
         actions = ["sagemaker:ListPipelineExecutions", "sagemaker:StartPipelineExecution"]
         allow(grantee, "StartComparison", actions, [self._arn])
         actions = ["sagemaker:ListPipelineParametersForExecution"]
-        allow(grantee, "ReadWindow", actions, [f"{self._arn}/execution/*"], because=EXECUTIONS)
+        allow(grantee, "ReadWindow", actions, [f"{self._arn}/execution/*"], reason=EXECUTIONS)
 
     def grant_stop(self, grantee: iam.IGrantable) -> None:
         """As `Training.grant_stop`, which has the jobs and their logs."""
         allow(grantee, "ListComparisons", ["sagemaker:ListPipelineExecutions"], [self._arn])
         verbs = ("DescribePipelineExecution", "ListPipelineExecutionSteps", "StopPipelineExecution")
         actions = [f"sagemaker:{verb}" for verb in verbs]
-        allow(grantee, "StopComparisons", actions, [f"{self._arn}/execution/*"], because=EXECUTIONS)
+        allow(grantee, "StopComparisons", actions, [f"{self._arn}/execution/*"], reason=EXECUTIONS)

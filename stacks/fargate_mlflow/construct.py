@@ -27,7 +27,7 @@ _HEALTH = "/api/2.0/mlflow/experiments/get?experiment_id=0"
 class FargateMlflow(Construct):
     """MLflow in a container of our own, behind a load balancer that only the private subnets reach.
 
-    It knows no users: who may call it, the security groups decide, and in the VPC it speaks HTTP.
+    It has no users: security groups decide which clients reach it, by HTTP within the VPC.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class FargateMlflow(Construct):
         acknowledge(
             task,
             "AwsSolutions-ECS2",
-            because="The variables hold addresses; user and password come from Secrets Manager",
+            reason="The variables hold addresses; user and password come from Secrets Manager",
         )
         service = self._service(names, network, task)
         service.node.add_dependency(start_role, role)
@@ -113,7 +113,7 @@ class FargateMlflow(Construct):
         acknowledge(
             cluster,
             "AwsSolutions-ECS4",
-            because="One task, which its health check replaces: the billed metrics of Insights would be unread",
+            reason="One task, which its health check replaces: the billed metrics of Insights would be unread",
         )
         return ecs.FargateService(
             self,
@@ -152,7 +152,7 @@ class FargateMlflow(Construct):
         acknowledge(
             balancer,
             "AwsSolutions-ELB2",
-            because="The server logs each request itself; its clients are the factory's own jobs and builds",
+            reason="The server logs each request itself; its clients are the factory's own jobs and builds",
         )
         listener = balancer.add_listener("Http", port=80, open=False)
         listener.add_targets(

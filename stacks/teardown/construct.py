@@ -4,7 +4,6 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ml_code.contracts import ENDPOINT_STAGES, Stage, TeardownProperty
-from stacks.batch import Batch
 from stacks.context import FactoryContext
 from stacks.delivery import Delivery
 from stacks.drift.construct import Drift
@@ -14,13 +13,14 @@ from stacks.serving import Serving
 from stacks.storage import Storage
 from stacks.tracking import Tracking
 from stacks.training import Training
+from stacks.transform_jobs import TransformJobs
 
 
 class Teardown(Construct):
-    """Removes on destroy what run-time code made, before CloudFormation deletes what that stands on.
+    """Removes on destroy what run-time code made, before CloudFormation deletes the resources that it uses.
 
     CDK's own `auto_delete_objects` and custom resource provider are left out: they would bring Node functions,
-    with log groups that nobody deletes.
+    with log groups that stay after a destroy.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Teardown(Construct):
         tracking: Tracking,
         training: Training,
         serving: Serving,
-        batch: Batch,
+        transform_jobs: TransformJobs,
         delivery: Delivery,
         drift: Drift | None,
     ) -> None:
@@ -59,7 +59,7 @@ class Teardown(Construct):
             drift.pipeline.grant_stop(role)
             pipelines.append(drift.pipeline.pipeline_name)
         serving.grant_remove(role)
-        batch.grant_remove(role)
+        transform_jobs.grant_remove(role)
         if buckets:
             _allow_empty(role, buckets)
         resource = CustomResource(
@@ -78,13 +78,15 @@ class Teardown(Construct):
                 ],
                 TeardownProperty.SAGEMAKER_PIPELINE_NAMES: pipelines,
                 TeardownProperty.ENDPOINT_NAMES: [names.endpoint(stage) for stage in ENDPOINT_STAGES],
-                TeardownProperty.BATCH_PREFIX: batch.prefix,
+                TeardownProperty.BATCH_PREFIX: transform_jobs.prefix,
                 TeardownProperty.BUCKET_NAMES: [bucket.bucket_name for bucket in buckets],
             },
         )
-        # What depends is deleted first: all that the function needs or cleans still stands when it runs.
+        # What depends is deleted first: all that the function needs or cleans still exists when it runs.
         made = [made for made in (drift, context.network) if made]
-        resource.node.add_dependency(storage, tracking, training, serving, batch, delivery, function, *made)
+        resource.node.add_dependency(
+            storage, tracking, training, serving, transform_jobs, delivery, function, *made
+        )
 
 
 def _allow_stop_delivery(role: iam.Role, delivery: Delivery) -> None:
@@ -104,6 +106,4 @@ def _allow_empty(role: iam.Role, buckets: list[s3.Bucket]) -> None:
     allow(role, "ListVersions", actions, [bucket.bucket_arn for bucket in buckets])
     actions = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"]
     objects = [bucket.arn_for_objects("*") for bucket in buckets]
-    allow(
-        role, "EmptyBuckets", actions, objects, because="A bucket can be deleted only when nothing is in it"
-    )
+    allow(role, "EmptyBuckets", actions, objects, reason="A bucket can be deleted only when nothing is in it")

@@ -5,10 +5,10 @@ from stacks.alarms import alarm, endpoint_metric, metric
 from stacks.context import FactoryContext
 
 
-class Guards(Construct):
-    """Alarms on the production endpoint. Realtime, SageMaker rolls an update back when one goes off.
+class RollbackAlarms(Construct):
+    """Alarms on the production endpoint. On instances, SageMaker rolls an update back when one goes off.
 
-    They know the endpoint by name only, so that they stand before the first delivery starts.
+    They refer to the endpoint by its name, so that they exist before the first delivery starts.
     """
 
     def __init__(self, scope: Construct, id: str, *, context: FactoryContext) -> None:

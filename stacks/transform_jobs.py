@@ -19,11 +19,11 @@ from stacks.permissions import (
 from stacks.storage import Storage
 
 _SAGEMAKER = "sagemaker.amazonaws.com"
-_JOBS = "One a batch, named after the factory"
+_JOBS = "One for each scored file, named after the factory"
 
 
-class Batch(Construct):
-    """What transform jobs need to exist. Whoever scores a file makes model and job."""
+class TransformJobs(Construct):
+    """The role of transform jobs, and the settings for those who start them: model and job are made for one file."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Batch(Construct):
 
     @property
     def settings_json(self) -> str:
-        """What whoever scores a file is told, as ml_code/serving/batch.py reads it."""
+        """Settings of a transform job, as `BatchSettings` of ml_code reads them."""
         settings: dict[str, object] = {
             "role_arn": self.role.role_arn,
             "bucket": self._storage.data_bucket.bucket_name,
@@ -74,11 +74,11 @@ class Batch(Construct):
             arn(self, "sagemaker", f"{kind}/{self.prefix}*") for kind in ("model", "transform-job")
         )
         actions = ["sagemaker:DescribeTransformJob", "sagemaker:ListTags", "sagemaker:StopTransformJob"]
-        allow(grantee, "StopBatches", actions, [jobs], because=_JOBS)
+        allow(grantee, "StopBatches", actions, [jobs], reason=_JOBS)
         actions = ["sagemaker:DeleteModel", "sagemaker:ListTags"]
-        allow(grantee, "RemoveBatchModels", actions, [models], because=_JOBS)
-        because = "IAM knows no resource for lists of an account"
-        allow(grantee, "FindBatches", ["sagemaker:ListTransformJobs"], ["*"], because=because)
+        allow(grantee, "RemoveBatchModels", actions, [models], reason=_JOBS)
+        reason = "IAM has no resource for lists of an account"
+        allow(grantee, "FindBatches", ["sagemaker:ListTransformJobs"], ["*"], reason=reason)
         actions = ["logs:DeleteLogStream", "logs:DescribeLogStreams"]
         streams = [arn(self, "logs", f"log-group:{JobLogs.TRANSFORM}:*")]
-        allow(grantee, "RemoveBatchLogs", actions, streams, because=JOB_STREAMS)
+        allow(grantee, "RemoveBatchLogs", actions, streams, reason=JOB_STREAMS)
