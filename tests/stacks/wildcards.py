@@ -94,4 +94,5 @@ def _short(resource: str, factory: Synthesised) -> str:
         resource = resource.replace(bucket, f"s3:{name}")
     for service in ("sagemaker", "logs", "ec2", "application-autoscaling", "cloudwatch"):
         resource = resource.replace(f"arn:aws:{service}:{REGION}:{ACCOUNT}:", f"{service}:")
-    return resource.replace(factory.name, "{factory}")
+    # No key has the factory's name in it; a factory may be called like a prefix.
+    return resource if resource.startswith("s3:") else resource.replace(factory.name, "{factory}")
