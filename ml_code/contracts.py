@@ -189,6 +189,20 @@ class Output:
     TRAINING_PIPELINE_NAME = "TrainingPipelineName"
 
 
+class TeardownProperty:
+    """Properties of the custom resource that runs the teardown function: the names of what it stops and removes."""
+
+    BATCH_PREFIX = "BatchPrefix"
+    BUCKET_NAMES = "BucketNames"
+    BUILD_PROJECT_NAMES = "BuildProjectNames"
+    DELIVERY_PIPELINE_NAME = "DeliveryPipelineName"
+    ENDPOINT_NAMES = "EndpointNames"
+    FACTORY_NAME = "FactoryName"
+    RULE_NAMES = "RuleNames"
+    SAGEMAKER_PIPELINE_NAMES = "SageMakerPipelineNames"
+    SCHEDULE_NAMES = "ScheduleNames"
+
+
 # SageMaker shifts the traffic of an update only between variants of one name.
 VARIANT_NAME = "AllTraffic"
 # The reason of a delivery that drift started begins with it.

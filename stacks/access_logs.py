@@ -30,7 +30,8 @@ class AccessLogs(Construct):
         )
         partition = Stack.of(self).partition
         # The sources by name: S3 wants the permission before the first of them asks for logs.
-        sources = [f"arn:{partition}:s3:::{name}" for name in (names.data_bucket, names.artifact_bucket)]
+        bucket_names = (names.data_bucket, names.artifact_bucket, names.delivery_bucket)
+        sources = [f"arn:{partition}:s3:::{name}" for name in bucket_names]
         logs.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="DeliverLogs",

@@ -1,4 +1,4 @@
-"""Findings of cdk-nag's AwsSolutions that stand, each on one construct with its reason.
+"""Acknowledges findings of cdk-nag's AwsSolutions, each on one construct with its reason.
 
 The tests run cdk-nag; a synth only records the reasons, so it need not import it.
 """
@@ -10,21 +10,21 @@ from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct
 
 
-def acknowledge(construct: IConstruct, *findings: str, because: str) -> None:
+def acknowledge(construct: IConstruct, *findings: str, reason: str) -> None:
     """`findings` as cdk-nag names them: AwsSolutions-S1, AwsSolutions-IAM5[Resource::*]."""
     Validations.of(construct).acknowledge(
-        *(Acknowledgment(id=f"AwsSolutions::{finding}", reason=because) for finding in findings)
+        *(Acknowledgment(id=f"AwsSolutions::{finding}", reason=reason) for finding in findings)
     )
 
 
 def acknowledge_patterns(
-    role: IConstruct, actions: Sequence[str], resources: Sequence[str], because: str
+    role: IConstruct, actions: Sequence[str], resources: Sequence[str], reason: str
 ) -> None:
     """The patterns in a statement of the role's."""
     texts = [f"Action::{action}" for action in actions]
     texts += [f"Resource::{_flat(resource)}" for resource in Stack.of(role).resolve(list(resources))]
     findings = [f"AwsSolutions-IAM5[{text}]" for text in texts if "*" in text]
-    acknowledge(role, *findings, because=because)
+    acknowledge(role, *findings, reason=reason)
 
 
 def _flat(resource: Any) -> str:

@@ -2,12 +2,8 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from ml_code.contracts import VARIANT_NAME
 from stacks.names import FactoryNames
-
-# What deployments call the one variant of an endpoint.
-VARIANT = "AllTraffic"
-# Of the metrics that the factory itself writes.
-NAMESPACE = "ModelFactory"
 
 
 def alarm(
@@ -46,4 +42,4 @@ def metric(namespace: str, name: str, statistic: str, **dimensions: str) -> clou
 
 
 def endpoint_metric(endpoint: str, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
-    return metric("AWS/SageMaker", name, statistic, EndpointName=endpoint, VariantName=VARIANT)
+    return metric("AWS/SageMaker", name, statistic, EndpointName=endpoint, VariantName=VARIANT_NAME)

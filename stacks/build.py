@@ -3,13 +3,12 @@ from collections.abc import Mapping
 from aws_cdk import Duration
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge
+from stacks.context import FactoryContext
 from stacks.logs import log_group
-from stacks.network import Network
 from stacks.permissions import grant_read, grant_write_logs, service_role
 
 
@@ -26,18 +25,20 @@ class Build(Construct):
         timeout: Duration,
         environment: Mapping[str, str],
         source_bucket: s3.IBucket,
-        source_prefix: str,
-        log_retention_days: int,
-        key: kms.IKey | None,
-        network: Network | None,
+        context: FactoryContext,
     ) -> None:
         super().__init__(scope, id)
         self.role = service_role(self, "Role", "codebuild.amazonaws.com", f"What the build {name} may do")
         logs = log_group(
-            self, "Logs", name=f"/aws/codebuild/{name}", retention_days=log_retention_days, key=key
+            self,
+            "Logs",
+            name=f"/aws/codebuild/{name}",
+            retention_days=context.config.log_retention_days,
+            key=context.key,
         )
         grant_write_logs(self.role, logs)
-        grant_read(self.role, "ReadSource", source_bucket, source_prefix)
+        grant_read(self.role, "ReadSource", source_bucket)
+        network = context.network
         if network:
             network.grant_interfaces(self.role, "codebuild.amazonaws.com", network.builds)
         project = codebuild.PipelineProject(
@@ -64,13 +65,13 @@ class Build(Construct):
         acknowledge(
             project,
             "AwsSolutions-CB4",
-            because="A pipeline's build has no artifacts of its own; the pipeline's lie in its encrypted bucket",
+            reason="A pipeline's build has no artifacts of its own; the pipeline's lie in its encrypted bucket",
         )
         if network:
             # CDK writes this policy for whatever role would take it; the role here does not.
             acknowledge(
                 project.node.find_child("PolicyDocument"),
                 "AwsSolutions-IAM5[Resource::*]",
-                because="It is attached to no role and so not in the template: the role has narrower ones",
+                reason="It is attached to no role and so not in the template: the role has narrower ones",
             )
         self.project = project

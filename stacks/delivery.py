@@ -1,19 +1,18 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from constructs import Construct
 
+from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, Prefix, Variable, serving_prefix
 from stacks.build import Build
-from stacks.config import ENDPOINT_STAGES, FactoryConfig
+from stacks.context import FactoryContext
 from stacks.delivery_pipeline import DeliveryPipeline
-from stacks.names import FactoryNames
-from stacks.network import Network
-from stacks.new_data import NewData
+from stacks.new_data.construct import NewData
 from stacks.permissions import allow, arn, grant_list, grant_read, grant_write
 from stacks.serving import Serving
 from stacks.source import ConnectedRepository, SeededRepository, Source
-from stacks.storage import ASSERTIONS, CODE, RAW_DATA, RESULTS, SERVING, WHEELS, Storage
+from stacks.storage import Storage
 from stacks.tracking import Tracking
 from stacks.training import Training
 from stacks.triggers import Triggers
@@ -27,107 +26,96 @@ class Delivery(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         project_root: Path,
         storage: Storage,
         tracking: Tracking,
         training: Training,
         serving: Serving,
-        removal_policy: RemovalPolicy,
-        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
-        self._network = network
-        self._config = config
-        self._names = names
+        self._context = context
         self._storage = storage
         self._environment = {
-            "DATA_BUCKET": storage.data_bucket.bucket_name,
-            "ARTIFACT_BUCKET": storage.artifact_bucket.bucket_name,
-            "MLFLOW_TRACKING_URI": tracking.tracking_uri,
+            Variable.DATA_BUCKET: storage.data_bucket.bucket_name,
+            Variable.ARTIFACT_BUCKET: storage.artifact_bucket.bucket_name,
+            Variable.MLFLOW_TRACKING_URI: tracking.tracking_uri,
         }
-        self.source = self._source(project_root, removal_policy)
+        self.source = self._source(project_root)
         build = self._build(training)
         deployments = {stage: self._deployment(stage, tracking, serving) for stage in ENDPOINT_STAGES}
         self.builds = [build, *deployments.values()]
         self.pipeline = DeliveryPipeline(
             self,
             "Pipeline",
-            names=names,
+            names=context.names,
             source=self.source,
-            artifact_bucket=storage.artifact_bucket,
+            artifact_bucket=storage.delivery_bucket,
             build=build,
             deployments=deployments,
         )
-        # CodePipeline starts the first run as it is made: all that a build calls must stand by then.
-        made = [network] if network else []
+        # CodePipeline starts the first run as it is made: all that a build calls must exist by then.
+        made = [context.network] if context.network else []
         self.pipeline.node.add_dependency(
             storage, tracking, training, serving, self.source, *made, *self.builds
         )
-        triggers = Triggers(self, "Triggers", config=config, source=self.source, pipeline=self.pipeline)
+        triggers = Triggers(
+            self, "Triggers", config=context.config, source=self.source, pipeline=self.pipeline
+        )
         self.new_data = (
             NewData(
                 self,
                 "NewData",
-                config=config,
-                names=names,
+                context=context,
                 storage=storage,
                 training=training,
                 pipeline=self.pipeline,
             )
-            if config.trigger_on_new_data
+            if context.config.trigger_on_new_data
             else None
         )
         self.rules = [*triggers.rules, *([self.new_data.rule] if self.new_data else [])]
 
-    def _source(self, project_root: Path, removal_policy: RemovalPolicy) -> Source:
-        if self._config.source != "codecommit":
-            return ConnectedRepository(self, "Source", config=self._config, names=self._names)
-        return SeededRepository(
-            self,
-            "Source",
-            config=self._config,
-            names=self._names,
-            project_root=project_root,
-            removal_policy=removal_policy,
-        )
+    def _source(self, project_root: Path) -> Source:
+        if self._context.config.source != "codecommit":
+            return ConnectedRepository(self, "Source", context=self._context)
+        return SeededRepository(self, "Source", context=self._context, project_root=project_root)
 
     def _build(self, training: Training) -> Build:
         build = self._project(
             "Build",
-            name=self._names.build_project,
+            name=self._context.names.build_project,
             buildspec="codebuild-buildspec.yml",
             # It follows an execution to its end, whose jobs have time limits of their own.
             timeout=Duration.hours(8),
-            environment={"PIPELINE_SETTINGS": training.settings_json},
+            environment={Variable.PIPELINE_SETTINGS: training.settings_json},
         )
         data, artifacts = self._storage.data_bucket, self._storage.artifact_bucket
         grant_list(build.role, "ListDataAndCode", data, artifacts)
-        grant_read(build.role, "ReadData", data, RAW_DATA)
-        grant_write(build.role, "SeedData", data, RAW_DATA)
-        grant_read(build.role, "ReadCodeAndResults", artifacts, CODE, RESULTS, WHEELS)
-        grant_write(build.role, "PublishCode", artifacts, ASSERTIONS, CODE, WHEELS)
+        grant_read(build.role, "ReadData", data, Prefix.RAW_DATA)
+        grant_write(build.role, "SeedData", data, Prefix.RAW_DATA)
+        grant_read(build.role, "ReadCodeAndResults", artifacts, Prefix.CODE, Prefix.RUNS, Prefix.WHEELS)
+        grant_write(build.role, "PublishCode", artifacts, Prefix.ASSERTIONS, Prefix.CODE, Prefix.WHEELS)
         training.grant_run(build.role)
         return build
 
     def _deployment(self, stage: str, tracking: Tracking, serving: Serving) -> Build:
         # SageMaker may take eight hours for a guarded update.
-        is_guarded = stage == "production" and self._config.endpoint_mode == "realtime"
+        is_guarded = stage == PRODUCTION and self._context.config.endpoint_mode == "realtime"
         build = self._project(
             f"Deploy-{stage}",
-            name=self._names.deploy_project(stage),
+            name=self._context.names.deploy_project(stage),
             buildspec="deploy-buildspec.yml",
             timeout=Duration.hours(10 if is_guarded else 1),
             environment=serving.environment(stage),
         )
-        grant_write(build.role, "PublishModel", self._storage.artifact_bucket, SERVING)
+        grant_write(build.role, "PublishModel", self._storage.artifact_bucket, serving_prefix(stage))
         # Verification adds its report to the run of the version.
         tracking.grant_read_write(build.role)
         serving.grant_deploy(build.role, stage)
-        if stage == "production":
+        if stage == PRODUCTION:
             # The history in the registry says who approved.
-            pipeline = arn(self, "codepipeline", self._names.factory)
+            pipeline = arn(self, "codepipeline", self._context.names.factory)
             allow(build.role, "ReadApproval", ["codepipeline:ListActionExecutions"], [pipeline])
         return build
 
@@ -141,9 +129,6 @@ class Delivery(Construct):
             buildspec=buildspec,
             timeout=timeout,
             environment={**self._environment, **environment},
-            source_bucket=self._storage.artifact_bucket,
-            source_prefix=f"{self._names.factory}/",
-            log_retention_days=self._config.log_retention_days,
-            key=self._storage.key,
-            network=self._network,
+            source_bucket=self._storage.delivery_bucket,
+            context=self._context,
         )

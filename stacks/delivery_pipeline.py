@@ -6,21 +6,17 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from ml_code.contracts import PRODUCTION, STAGING, DeliveryVariable, Prefix, Stage, Variable
 from stacks.build import Build
 from stacks.names import FactoryNames
 from stacks.permissions import allow, arn, grant_list, grant_read, grant_write, service_role
-from stacks.source import ACTION_NAME, SeededRepository, Source
-from stacks.storage import RAW_DATA
+from stacks.source import SeededRepository, Source
 
 _Action = codepipeline.CfnPipeline.ActionDeclarationProperty
-_SOURCE_ARTIFACT = codepipeline.CfnPipeline.OutputArtifactProperty(name="Source")
-_SOURCE_INPUT = codepipeline.CfnPipeline.InputArtifactProperty(name="Source")
+_SOURCE_ARTIFACT = codepipeline.CfnPipeline.OutputArtifactProperty(name=Stage.SOURCE)
+_SOURCE_INPUT = codepipeline.CfnPipeline.InputArtifactProperty(name=Stage.SOURCE)
 # What the buildspec of the build exports, as an action of CodePipeline's reads it.
-_MODEL_VERSION = "#{Build.MODEL_VERSION}"
-# The pipeline's variables: whoever starts an execution may set them.
-TRIGGER_REASON = "TriggerReason"
-FIRST_BUILD_STAGE = "Build"
-_DATA_PREFIX = "DataPrefix"
+_MODEL_VERSION = f"#{{{Stage.BUILD}.{Variable.MODEL_VERSION}}}"
 
 
 class DeliveryPipeline(Construct):
@@ -47,23 +43,30 @@ class DeliveryPipeline(Construct):
         source.grant_fetch(role)
         self._allow(role, artifact_bucket, [build, *deployments.values()])
         stages = {
-            "Source": _source_action(source),
-            FIRST_BUILD_STAGE: _build_action(
+            Stage.SOURCE: _source_action(source),
+            Stage.BUILD: _build_action(
                 "Build",
                 build,
-                namespace="Build",
-                TRIGGER_REASON=f"#{{variables.{TRIGGER_REASON}}}",
-                DATA_PREFIX=f"#{{variables.{_DATA_PREFIX}}}",
+                {
+                    Variable.TRIGGER_REASON: f"#{{variables.{DeliveryVariable.TRIGGER_REASON}}}",
+                    Variable.DATA_PREFIX: f"#{{variables.{DeliveryVariable.DATA_PREFIX}}}",
+                },
+                namespace=Stage.BUILD,
             ),
-            "Staging": _build_action(
-                "Deploy", deployments["staging"], namespace="Staging", MODEL_VERSION=_MODEL_VERSION
-            ),
-            "Approval": _approval_action(),
-            "Production": _build_action(
+            Stage.STAGING: _build_action(
                 "Deploy",
-                deployments["production"],
-                MODEL_VERSION=_MODEL_VERSION,
-                DELIVERY_EXECUTION="#{codepipeline.PipelineExecutionId}",
+                deployments[STAGING],
+                {Variable.MODEL_VERSION: _MODEL_VERSION},
+                namespace=Stage.STAGING,
+            ),
+            Stage.APPROVAL: _approval_action(),
+            Stage.PRODUCTION: _build_action(
+                "Deploy",
+                deployments[PRODUCTION],
+                {
+                    Variable.MODEL_VERSION: _MODEL_VERSION,
+                    Variable.DELIVERY_EXECUTION: "#{codepipeline.PipelineExecutionId}",
+                },
             ),
         }
         pipeline = codepipeline.CfnPipeline(
@@ -79,8 +82,11 @@ class DeliveryPipeline(Construct):
             ),
             variables=[
                 # A trigger of a connection cannot set variables, so there the default is its reason.
-                _variable(TRIGGER_REASON, "manual" if isinstance(source, SeededRepository) else "push"),
-                _variable(_DATA_PREFIX, RAW_DATA),
+                _variable(
+                    DeliveryVariable.TRIGGER_REASON,
+                    "manual" if isinstance(source, SeededRepository) else "push",
+                ),
+                _variable(DeliveryVariable.DATA_PREFIX, Prefix.RAW_DATA),
             ],
             triggers=source.triggers or None,
             stages=[
@@ -95,14 +101,13 @@ class DeliveryPipeline(Construct):
     def _allow(self, role: iam.Role, artifacts: s3.IBucket, builds: list[Build]) -> None:
         actions = ["codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild"]
         allow(role, "RunBuilds", actions, [build.project.project_arn for build in builds])
-        prefix = f"{self._names.factory}/"
         grant_list(role, "ListArtifacts", artifacts)
-        grant_read(role, "ReadSource", artifacts, prefix)
-        grant_write(role, "WriteSource", artifacts, prefix)
+        grant_read(role, "ReadSource", artifacts)
+        grant_write(role, "WriteSource", artifacts)
 
 
 def _key_of(bucket: s3.IBucket) -> codepipeline.CfnPipeline.EncryptionKeyProperty | None:
-    """CodePipeline takes AWS's key for S3, whatever the bucket's own is, unless it is told."""
+    """The key must be named here: by default CodePipeline takes AWS's key for S3, whatever the bucket's own is."""
     if bucket.encryption_key is None:
         return None
     return codepipeline.CfnPipeline.EncryptionKeyProperty(type="KMS", id=bucket.encryption_key.key_arn)
@@ -120,19 +125,21 @@ def _variable(name: str, default: str) -> codepipeline.CfnPipeline.VariableDecla
 
 def _source_action(source: Source) -> _Action:
     return _Action(
-        name=ACTION_NAME,
+        name=Stage.SOURCE,
         action_type_id=_type("Source", source.provider),
         configuration=source.configuration,
         output_artifacts=[_SOURCE_ARTIFACT],
     )
 
 
-def _build_action(name: str, build: Build, *, namespace: str | None = None, **variables: str) -> _Action:
-    configuration = {"ProjectName": build.project.project_name}
-    if variables:
-        configuration["EnvironmentVariables"] = json.dumps(
-            [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables.items()]
-        )
+def _build_action(
+    name: str, build: Build, variables: Mapping[str, str], *, namespace: str | None = None
+) -> _Action:
+    listed = [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables.items()]
+    configuration = {
+        "ProjectName": build.project.project_name,
+        "EnvironmentVariables": json.dumps(listed),
+    }
     return _Action(
         name=name,
         action_type_id=_type("Build", "CodeBuild"),
@@ -148,6 +155,6 @@ def _approval_action() -> _Action:
         action_type_id=_type("Approval", "Manual"),
         configuration={
             "CustomData": f"Put model version {_MODEL_VERSION} into production?",
-            "ExternalEntityLink": "#{Staging.VERIFICATION_URL}",
+            "ExternalEntityLink": f"#{{{Stage.STAGING}.{Variable.VERIFICATION_URL}}}",
         },
     )

@@ -20,7 +20,7 @@ _CALLS.append("sagemaker-mlflow:DeleteRun")  # of the job that made a run which 
 
 @dataclass(frozen=True, kw_only=True)
 class MlflowServer:
-    """All that the factory knows of the server."""
+    """Address of the server, and the permission to call it."""
 
     tracking_uri: str
     grant_call: Callable[[iam.IGrantable], None]
@@ -63,8 +63,8 @@ def mlflow_tracking_server(
     )
     server.node.add_dependency(role)
     arn = server.attr_tracking_server_arn
-    because = "The actions are those of MLflow's API, which grow with its versions, of one server"
+    reason = "The actions are those of MLflow's API, which grow with its versions, of one server"
     return MlflowServer(
         tracking_uri=arn,
-        grant_call=lambda grantee: allow(grantee, "CallMlflow", _CALLS, [arn], because=because),
+        grant_call=lambda grantee: allow(grantee, "CallMlflow", _CALLS, [arn], reason=reason),
     )

@@ -1,25 +1,28 @@
 from pathlib import Path
 
-from aws_cdk import CfnOutput, Fn, RemovalPolicy, Stack, Tags
+from aws_cdk import CfnOutput, Fn, Stack, Tags
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from ml_code.contracts import PRODUCTION, STAGING, Output, Tag
 from ml_code.pipeline.definition import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
-from stacks.batch import Batch
-from stacks.config import ENDPOINT_STAGES, MIN_ZONES, FactoryConfig
+from stacks.config import FactoryConfig
+from stacks.config_combinations import MIN_ZONES
+from stacks.context import FactoryContext
 from stacks.delivery import Delivery
-from stacks.drift import Drift
-from stacks.guards import Guards
+from stacks.drift.construct import Drift
 from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.observability import Observability
 from stacks.regions import check_region
+from stacks.rollback_alarms import RollbackAlarms
 from stacks.serving import Serving
 from stacks.storage import Storage
-from stacks.teardown import Teardown
+from stacks.teardown.construct import Teardown
 from stacks.tracking import Tracking
 from stacks.training import Training
+from stacks.transform_jobs import TransformJobs
 
 
 class ModelFactoryStack(Stack):
@@ -43,122 +46,148 @@ class ModelFactoryStack(Stack):
             termination_protection=config.keeps_data_on_destroy,
             analytics_reporting=False,
         )
-        names = FactoryNames(factory=config.name, account=self.account, region=region)
-        removal_policy = RemovalPolicy.RETAIN if config.keeps_data_on_destroy else RemovalPolicy.DESTROY
         check_region(config, region)
-        image_uri = scikit_learn_image_uri(region)
-        storage = Storage(self, "Storage", config=config, names=names, removal_policy=removal_policy)
-        network = None
-        if config.network != "none":
-            network = Network(self, "Network", config=config, names=names, key=storage.key)
-        tracking = Tracking(
-            self,
-            "Tracking",
-            config=config,
-            names=names,
-            artifact_bucket=storage.artifact_bucket,
-            removal_policy=removal_policy,
-            key=storage.key,
-            network=network,
-        )
-        training = Training(
-            self,
-            "Training",
-            config=config,
-            names=names,
-            spec=spec,
-            image_uri=image_uri,
-            data_bucket=storage.data_bucket,
-            artifact_bucket=storage.artifact_bucket,
-            tracking=tracking,
-            key=storage.key,
-            network=network,
-        )
-        guards = None
-        if config.monitoring or config.endpoint_mode == "realtime":
-            guards = Guards(self, "Guards", config=config, names=names)
-        serving = Serving(
-            self,
-            "Serving",
-            config=config,
-            names=names,
-            artifact_bucket=storage.artifact_bucket,
-            image_uri=image_uri,
-            guards=guards,
-            key=storage.key,
-            network=network,
-        )
-        delivery = Delivery(
-            self,
-            "Delivery",
-            config=config,
-            names=names,
-            project_root=project_root,
-            storage=storage,
-            tracking=tracking,
-            training=training,
-            serving=serving,
-            removal_policy=removal_policy,
-            network=network,
-        )
-        batch = Batch(self, "Batch", names=names, storage=storage, image_uri=image_uri, network=network)
-        drift = None
-        if config.drift_monitoring:
-            drift = Drift(
-                self,
-                "Drift",
-                config=config,
-                names=names,
-                storage=storage,
-                tracking=tracking,
-                training=training,
-                network=network,
-                delivery_pipeline=delivery.pipeline,
-            )
-        Teardown(
-            self,
-            "Teardown",
-            config=config,
-            names=names,
-            storage=storage,
-            tracking=tracking,
-            training=training,
-            serving=serving,
-            batch=batch,
-            delivery=delivery,
-            drift=drift,
-            network=network,
-        )
-        if config.permissions_boundary:
-            iam.PermissionsBoundary.of(self).apply(_managed_policy(self, config.permissions_boundary))
-        for key, value in {**config.tags, FactoryNames.tag_key: config.name}.items():
-            Tags.of(self).add(key, value)
-        outputs = {
-            "RepositoryCloneUrl": delivery.source.clone_url,
-            "DeliveryPipelineName": delivery.pipeline.name,
-            "TrainingPipelineName": training.pipeline_name,
-            "MlflowTrackingUri": tracking.tracking_uri,
-            "DataBucketName": storage.data_bucket.bucket_name,
-            "ArtifactBucketName": storage.artifact_bucket.bucket_name,
-            "BatchSettings": batch.settings_json,
-            **{f"{stage.capitalize()}EndpointName": names.endpoint(stage) for stage in ENDPOINT_STAGES},
-        }
-        if guards:
-            delivery.pipeline.node.add_dependency(guards)
-        if guards and config.monitoring:
-            observability = Observability(
-                self, "Observability", config=config, names=names, key=storage.key, guards=guards
-            )
-            # Who is to be told stands before the first delivery, which may fail, starts.
-            delivery.pipeline.node.add_dependency(observability)
-            outputs["NotificationTopicArn"] = observability.notifications.topic.topic_arn
-        for key, value in outputs.items():
-            CfnOutput(self, key, value=value)
+        self._image_uri = scikit_learn_image_uri(region)
+        names = FactoryNames(factory=config.name, account=self.account, region=region)
+        self._storage = Storage(self, "Storage", config=config, names=names)
+        self._context = self._make_context(config, names)
+        self._tracking = self._make_tracking()
+        self._training = self._make_training(spec)
+        self._rollback_alarms = self._make_rollback_alarms()
+        self._serving = self._make_serving()
+        self._delivery = self._make_delivery(project_root)
+        self._transform_jobs = self._make_transform_jobs()
+        self._make_teardown(self._make_drift())
+        self._bound_permissions()
+        self._tag()
+        self._add_outputs(self._make_observability())
 
     @property
     def availability_zones(self) -> list[str]:
         """By position: for names, CDK would ask the account."""
         return [Fn.select(index, Fn.get_azs()) for index in range(MIN_ZONES)]
+
+    def _make_context(self, config: FactoryConfig, names: FactoryNames) -> FactoryContext:
+        key, network = self._storage.key, None
+        if config.network != "none":
+            network = Network(self, "Network", config=config, names=names, key=key)
+        return FactoryContext(config=config, names=names, key=key, network=network)
+
+    def _make_tracking(self) -> Tracking:
+        return Tracking(
+            self, "Tracking", context=self._context, artifact_bucket=self._storage.artifact_bucket
+        )
+
+    def _make_training(self, spec: ModelSpec) -> Training:
+        return Training(
+            self,
+            "Training",
+            context=self._context,
+            spec=spec,
+            image_uri=self._image_uri,
+            storage=self._storage,
+            tracking=self._tracking,
+        )
+
+    def _make_rollback_alarms(self) -> RollbackAlarms | None:
+        config = self._context.config
+        if config.monitoring or config.endpoint_mode == "realtime":
+            return RollbackAlarms(self, "Guards", context=self._context)
+        return None
+
+    def _make_serving(self) -> Serving:
+        return Serving(
+            self,
+            "Serving",
+            context=self._context,
+            artifact_bucket=self._storage.artifact_bucket,
+            image_uri=self._image_uri,
+            rollback_alarms=self._rollback_alarms,
+        )
+
+    def _make_delivery(self, project_root: Path) -> Delivery:
+        delivery = Delivery(
+            self,
+            "Delivery",
+            context=self._context,
+            project_root=project_root,
+            storage=self._storage,
+            tracking=self._tracking,
+            training=self._training,
+            serving=self._serving,
+        )
+        if self._rollback_alarms:
+            delivery.pipeline.node.add_dependency(self._rollback_alarms)
+        return delivery
+
+    def _make_transform_jobs(self) -> TransformJobs:
+        return TransformJobs(
+            self, "Batch", context=self._context, storage=self._storage, image_uri=self._image_uri
+        )
+
+    def _make_drift(self) -> Drift | None:
+        if not self._context.config.drift_monitoring:
+            return None
+        return Drift(
+            self,
+            "Drift",
+            context=self._context,
+            storage=self._storage,
+            tracking=self._tracking,
+            training=self._training,
+            delivery_pipeline=self._delivery.pipeline,
+        )
+
+    def _make_teardown(self, drift: Drift | None) -> None:
+        Teardown(
+            self,
+            "Teardown",
+            context=self._context,
+            storage=self._storage,
+            tracking=self._tracking,
+            training=self._training,
+            serving=self._serving,
+            transform_jobs=self._transform_jobs,
+            delivery=self._delivery,
+            drift=drift,
+        )
+
+    def _make_observability(self) -> Observability | None:
+        if not (self._rollback_alarms and self._context.config.monitoring):
+            return None
+        observability = Observability(
+            self, "Observability", context=self._context, rollback_alarms=self._rollback_alarms
+        )
+        # The first delivery starts as its pipeline is made, and its failure is to be reported.
+        self._delivery.pipeline.node.add_dependency(observability)
+        return observability
+
+    def _bound_permissions(self) -> None:
+        if boundary := self._context.config.permissions_boundary:
+            iam.PermissionsBoundary.of(self).apply(_managed_policy(self, boundary))
+
+    def _tag(self) -> None:
+        config = self._context.config
+        for key, value in {**config.tags, Tag.FACTORY: config.name}.items():
+            Tags.of(self).add(key, value)
+
+    def _add_outputs(self, observability: Observability | None) -> None:
+        names = self._context.names
+        outputs = {
+            Output.REPOSITORY_CLONE_URL: self._delivery.source.clone_url,
+            Output.DELIVERY_PIPELINE_NAME: self._delivery.pipeline.name,
+            Output.TRAINING_PIPELINE_NAME: self._training.pipeline_name,
+            Output.MLFLOW_TRACKING_URI: self._tracking.tracking_uri,
+            Output.DATA_BUCKET_NAME: self._storage.data_bucket.bucket_name,
+            Output.ARTIFACT_BUCKET_NAME: self._storage.artifact_bucket.bucket_name,
+            Output.BATCH_SETTINGS: self._transform_jobs.settings_json,
+            Output.STAGING_ENDPOINT_NAME: names.endpoint(STAGING),
+            Output.PRODUCTION_ENDPOINT_NAME: names.endpoint(PRODUCTION),
+        }
+        if observability:
+            outputs[Output.NOTIFICATION_TOPIC_ARN] = observability.notifications.topic.topic_arn
+        for key, value in outputs.items():
+            CfnOutput(self, key, value=value)
 
 
 def _managed_policy(scope: Construct, name_or_arn: str) -> iam.IManagedPolicy:

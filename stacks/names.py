@@ -1,7 +1,9 @@
 from dataclasses import dataclass
 
-from stacks.config import MONITOR
+from ml_code.contracts import deploy_project_name, endpoint_name
 
+# What drift monitoring has: no factory may be called so.
+MONITOR = "monitor"
 _LOGGING_SERVICES = ("codebuild", "ecs", "lambda", "sagemaker/Endpoints", "vpc")
 
 
@@ -13,8 +15,6 @@ class FactoryNames:
     account: str
     region: str
 
-    tag_key = "model-factory"
-
     @property
     def data_bucket(self) -> str:
         return f"{self.factory}-data-{self.account}-{self.region}"
@@ -22,6 +22,10 @@ class FactoryNames:
     @property
     def artifact_bucket(self) -> str:
         return f"{self.factory}-artifacts-{self.account}-{self.region}"
+
+    @property
+    def delivery_bucket(self) -> str:
+        return f"{self.factory}-delivery-{self.account}-{self.region}"
 
     @property
     def access_log_bucket(self) -> str:
@@ -84,7 +88,7 @@ class FactoryNames:
         return f"{self.factory}-mlflow"
 
     def deploy_project(self, stage: str) -> str:
-        return f"{self.factory}-deploy-{stage}"
+        return deploy_project_name(self.factory, stage)
 
     @property
     def batch_prefix(self) -> str:
@@ -92,4 +96,4 @@ class FactoryNames:
         return f"{self.factory}-batch-"
 
     def endpoint(self, stage: str) -> str:
-        return f"{self.factory}-{stage}"
+        return endpoint_name(self.factory, stage)

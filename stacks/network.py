@@ -3,7 +3,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.config import MIN_ZONES, FactoryConfig
+from stacks.config import FactoryConfig
+from stacks.config_combinations import MIN_ZONES
 from stacks.logs import log_group
 from stacks.names import FactoryNames
 from stacks.permissions import OWN_STREAMS, allow, arn, grant_write_logs, service_role
@@ -45,17 +46,17 @@ class Network(Construct):
     def grant_interfaces(self, grantee: iam.IGrantable, service: str, group: ec2.ISecurityGroup) -> None:
         """What `service` does with a role to put its containers into the subnets."""
         verbs = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
-        because = "IAM knows no resource for descriptions"
-        allow(grantee, "DescribeNetwork", [f"ec2:Describe{verb}" for verb in verbs], ["*"], because=because)
-        because = "EC2 names interfaces; in which subnets they are made is limited"
+        reason = "IAM has no resource for descriptions"
+        allow(grantee, "DescribeNetwork", [f"ec2:Describe{verb}" for verb in verbs], ["*"], reason=reason)
+        reason = "EC2 names interfaces; in which subnets they are made is limited"
         interfaces = arn(self, "ec2", "network-interface/*")
         subnets = [arn(self, "ec2", f"subnet/{subnet.subnet_id}") for subnet in self.subnets]
         group_arn = arn(self, "ec2", f"security-group/{group.security_group_id}")
         actions = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"]
-        allow(grantee, "MakeInterfaces", actions, [interfaces, *subnets, group_arn], because=because)
+        allow(grantee, "MakeInterfaces", actions, [interfaces, *subnets, group_arn], reason=reason)
         actions = ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterfacePermission"]
         condition = {"StringEquals": {"ec2:AuthorizedService": service}}
-        allow(grantee, "LendInterfaces", actions, [interfaces], condition, because=because)
+        allow(grantee, "LendInterfaces", actions, [interfaces], condition, reason=reason)
 
     def _own(self) -> ec2.IVpc:
         return ec2.Vpc(
@@ -77,7 +78,7 @@ class Network(Construct):
         logs = log_group(self, "Logs", name=names.flow_logs, retention_days=retention_days, key=key)
         role = service_role(self, "LogRole", "vpc-flow-logs.amazonaws.com", "Logs the VPC's connections")
         grant_write_logs(role, logs)
-        allow(role, "FindStreams", ["logs:DescribeLogStreams"], [logs.log_group_arn], because=OWN_STREAMS)
+        allow(role, "FindStreams", ["logs:DescribeLogStreams"], [logs.log_group_arn], reason=OWN_STREAMS)
         flows = ec2.CfnFlowLog(
             self,
             "FlowLog",

@@ -8,7 +8,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from stacks.config import ENDPOINT_STAGES
+from ml_code.contracts import ENDPOINT_STAGES
 from stacks.names import FactoryNames
 from stacks.permissions import arn
 
@@ -16,10 +16,10 @@ _field = events.EventField.from_path
 
 
 class Notifications(Construct):
-    """A topic, and what is said on it: what failed, why, where to look; and that an approval is waited for.
+    """Publishes failures, with reason and link, and waiting approvals on a topic.
 
-    Each failure is told by the event that knows its reason: a build's phase, a training step, an action that is
-    no build. The events of whole executions know none.
+    Each failure has a rule for the event that carries its reason: of a build's phase, of a training step, of an
+    action that is no build. The events of whole executions carry none.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Notifications(Construct):
         )
         if email:
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
-        self._tell_of_builds()
-        self._tell_of_training()
-        self._tell_of_delivery()
-        self._tell_of_alarms(alarm_names)
+        self._add_build_rule()
+        self._add_training_rule()
+        self._add_delivery_rules()
+        self._add_alarm_rule(alarm_names)
 
-    def _tell_of_builds(self) -> None:
+    def _add_build_rule(self) -> None:
         projects = [self._names.build_project, *map(self._names.deploy_project, ENDPOINT_STAGES)]
         self._rule(
             "BuildFailed",
@@ -67,7 +67,7 @@ class Notifications(Construct):
             ],
         )
 
-    def _tell_of_training(self) -> None:
+    def _add_training_rule(self) -> None:
         pipeline_arn = arn(self, "sagemaker", f"pipeline/{self._names.factory}")
         self._rule(
             "TrainingFailed",
@@ -82,7 +82,7 @@ class Notifications(Construct):
             ],
         )
 
-    def _tell_of_delivery(self) -> None:
+    def _add_delivery_rules(self) -> None:
         pipeline_name = self._names.factory
         link = f"{self._console}/codesuite/codepipeline/pipelines/{pipeline_name}/view?region={self._names.region}"
         self._rule(
@@ -115,7 +115,7 @@ class Notifications(Construct):
             ],
         )
 
-    def _tell_of_alarms(self, alarm_names: Sequence[str]) -> None:
+    def _add_alarm_rule(self, alarm_names: Sequence[str]) -> None:
         self._rule(
             "Alarm",
             source="aws.cloudwatch",

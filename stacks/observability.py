@@ -8,18 +8,18 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.alarms import NAMESPACE, alarm, endpoint_metric, metric
-from stacks.config import ENDPOINT_STAGES, FactoryConfig
-from stacks.guards import Guards
-from stacks.names import FactoryNames
+from ml_code.contracts import ENDPOINT_STAGES, METRIC_NAMESPACE, PRODUCTION, Alarm, Metric, Tag
+from stacks.alarms import alarm, endpoint_metric, metric
+from stacks.context import FactoryContext
 from stacks.notifications import Notifications
 from stacks.permissions import arn
+from stacks.rollback_alarms import RollbackAlarms
 
 
 class Observability(Construct):
-    """A dashboard, alarms, messages to people and, if set, a budget.
+    """Shows the factory on a dashboard, raises alarms, sends messages and, if set, watches a budget.
 
-    It knows what it watches by name only, so that it stands before the first delivery starts.
+    It refers to what it watches by name, so that it exists before the first delivery starts.
     """
 
     def __init__(
@@ -27,30 +27,40 @@ class Observability(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
-        key: kms.Key | None,
-        guards: Guards,
+        context: FactoryContext,
+        rollback_alarms: RollbackAlarms,
     ) -> None:
         super().__init__(scope, id)
+        config, names, key = context.config, context.names, context.key
         self._names = names
-        # Failures of the delivery and the training are told by their own events, which know the reason.
+        # Without a message: the events of a failed action or step carry the reason, these metrics do not.
         executions = [
-            alarm(self, names, f"{what}-failed", failures, f"A {thing} failed", above=0)
-            for what, thing, failures in (
-                ("delivery", "delivery", self._delivery("FailedPipelineExecutions")),
-                ("training", "training execution", self._training("ExecutionFailed")),
+            alarm(self, names, what, failures, description, above=0)
+            for what, failures, description in (
+                (
+                    Alarm.DELIVERY_FAILED,
+                    self._delivery("FailedPipelineExecutions"),
+                    "A delivery failed",
+                ),
+                (
+                    Alarm.TRAINING_FAILED,
+                    self._training("ExecutionFailed"),
+                    "A training execution failed",
+                ),
             )
         ]
-        told = [*guards.alarm_names, *([names.alarm("drift")] if config.drift_monitoring else [])]
-        self._dashboard([*executions, *guards.alarms.values()], shows_drift=config.drift_monitoring)
+        notified_alarms = [
+            *rollback_alarms.alarm_names,
+            *([names.alarm(Alarm.DRIFT)] if config.drift_monitoring else []),
+        ]
+        self._dashboard([*executions, *rollback_alarms.alarms.values()], shows_drift=config.drift_monitoring)
         self.notifications = Notifications(
             self,
             "Notifications",
             names=names,
             email=config.notification_email,
             key=key,
-            alarm_names=told,
+            alarm_names=notified_alarms,
         )
         if config.monthly_budget_usd:
             self._budget(config.monthly_budget_usd, self.notifications.topic, key)
@@ -58,7 +68,7 @@ class Observability(Construct):
     def _dashboard(self, own: list[cloudwatch.Alarm], *, shows_drift: bool) -> None:
         alarms: list[cloudwatch.IAlarm] = [*own]
         if shows_drift:
-            alarm_arn = arn(self, "cloudwatch", f"alarm:{self._names.alarm('drift')}")
+            alarm_arn = arn(self, "cloudwatch", f"alarm:{self._names.alarm(Alarm.DRIFT)}")
             alarms.append(cloudwatch.Alarm.from_alarm_arn(self, "DriftAlarm", alarm_arn))
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._names.dashboard)
         dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", width=24, height=3, alarms=alarms))
@@ -84,14 +94,14 @@ class Observability(Construct):
                 _graph(f"{stage}: latency in microseconds", *latencies, width=8),
             )
         if shows_drift:
-            drift = partial(metric, NAMESPACE, EndpointName=self._names.endpoint("production"))
+            drift = partial(metric, METRIC_NAMESPACE, EndpointName=self._names.endpoint(PRODUCTION))
             dashboard.add_widgets(
-                _graph("Drifted features", drift("DriftedFeatures", "Maximum"), width=8),
-                _graph("Largest drift of a feature", drift("LargestDrift", "Maximum"), width=8),
+                _graph("Drifted features", drift(Metric.DRIFTED_FEATURES, "Maximum"), width=8),
+                _graph("Largest drift of a feature", drift(Metric.LARGEST_DRIFT, "Maximum"), width=8),
                 _graph(
                     "Compared rows, unreadable captures",
-                    drift("LiveRows", "Sum"),
-                    drift("UnreadableCaptures", "Sum"),
+                    drift(Metric.LIVE_ROWS, "Sum"),
+                    drift(Metric.UNREADABLE_CAPTURES, "Sum"),
                     width=8,
                 ),
             )
@@ -136,7 +146,7 @@ class Observability(Construct):
                 budget_type="COST",
                 time_unit="MONTHLY",
                 budget_limit=budgets.CfnBudget.SpendProperty(amount=limit_usd, unit="USD"),
-                cost_filters={"TagKeyValue": [f"user:{FactoryNames.tag_key}${self._names.factory}"]},
+                cost_filters={"TagKeyValue": [f"user:{Tag.FACTORY}${self._names.factory}"]},
             ),
             notifications_with_subscribers=[
                 budgets.CfnBudget.NotificationWithSubscribersProperty(

@@ -15,7 +15,9 @@ from stacks.acknowledgements import acknowledge_patterns
 
 JOB_STREAMS = "A stream a job, in log groups that SageMaker shares among all jobs of the account"
 OWN_STREAMS = "The service names the streams of this one group"
-_OBJECTS = "Objects under one prefix, which has one kind of writer; their keys are made at run time"
+_OBJECTS = (
+    "Objects under one prefix, or in one bucket, with one kind of writer; their keys are made at run time"
+)
 
 
 def arn(scope: IConstruct, service: str, path: str) -> str:
@@ -44,15 +46,15 @@ def allow(
     resources: Sequence[str],
     conditions: Mapping[str, Mapping[str, str | list[str]]] | None = None,
     *,
-    because: str | None = None,
+    reason: str | None = None,
 ) -> None:
-    """`because` says why there are patterns: names that no policy can know."""
+    """`reason` says why there are patterns: names that no policy can know."""
     statement = iam.PolicyStatement(
         sid=sid, actions=list(actions), resources=list(resources), conditions=conditions
     )
     grantee.grant_principal.add_to_principal_policy(statement)
-    if because:
-        acknowledge_patterns(cast(IConstruct, grantee.grant_principal), actions, resources, because)
+    if reason:
+        acknowledge_patterns(cast(IConstruct, grantee.grant_principal), actions, resources, reason)
 
 
 def grant_pass_role(grantee: iam.IGrantable, role: iam.IRole, service: str) -> None:
@@ -67,17 +69,19 @@ def grant_list(grantee: iam.IGrantable, sid: str, *buckets: s3.IBucket) -> None:
 
 
 def grant_read(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
+    """Under the prefixes; without any, the whole bucket."""
     actions = ["s3:GetObject", "s3:GetObjectVersion"]
-    objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
-    allow(grantee, sid, actions, objects, because=_OBJECTS)
+    objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes or ("",)]
+    allow(grantee, sid, actions, objects, reason=_OBJECTS)
     if bucket.encryption_key:
         _grant_key(grantee, "DecryptObjects", ["kms:Decrypt"], bucket.encryption_key)
 
 
 def grant_write(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
+    """Under the prefixes; without any, the whole bucket."""
     actions = ["s3:AbortMultipartUpload", "s3:PutObject"]
-    objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
-    allow(grantee, sid, actions, objects, because=_OBJECTS)
+    objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes or ("",)]
+    allow(grantee, sid, actions, objects, reason=_OBJECTS)
     if bucket.encryption_key:
         # The parts of a large upload are read again to join them.
         actions = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -101,14 +105,14 @@ def grant_write_logs(grantee: iam.IGrantable, *log_groups: logs.ILogGroup) -> No
     """For log groups that the stack owns: no CreateLogGroup, or a late line brings a deleted group back."""
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
     streams = [arn(group, "logs", f"log-group:{group.log_group_name}:*") for group in log_groups]
-    allow(grantee, "WriteLogs", actions, streams, because=OWN_STREAMS)
+    allow(grantee, "WriteLogs", actions, streams, reason=OWN_STREAMS)
 
 
 def grant_job_logs(grantee: iam.IGrantable, scope: IConstruct, *group_names: str) -> None:
     """What SageMaker does with a job's role in the log groups that it keeps for all jobs of the account."""
     actions = ["CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents"]
     groups = [arn(scope, "logs", f"log-group:{name}:*") for name in group_names]
-    allow(grantee, "WriteLogs", [f"logs:{action}" for action in actions], groups, because=JOB_STREAMS)
+    allow(grantee, "WriteLogs", [f"logs:{action}" for action in actions], groups, reason=JOB_STREAMS)
 
 
 def grant_image(grantee: iam.IGrantable, scope: IConstruct, image_uri: str) -> None:
@@ -120,8 +124,8 @@ def grant_image(grantee: iam.IGrantable, scope: IConstruct, image_uri: str) -> N
     image = f"arn:{Stack.of(scope).partition}:ecr:{region}:{account}:repository/{repository}"
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     allow(grantee, "PullImage", pull, [image])
-    because = "IAM knows no resource for a registry's token"
-    allow(grantee, "LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"], because=because)
+    reason = "IAM has no resource for a registry's token"
+    allow(grantee, "LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"], reason=reason)
 
 
 def grant_container(
@@ -129,6 +133,6 @@ def grant_container(
 ) -> None:
     """What SageMaker does with the role of a job or model besides its data: pull the image, report metrics."""
     grant_image(grantee, scope, image_uri)
-    because = "IAM knows no resource for metrics; the namespace is a condition"
+    reason = "IAM has no resource for metrics; the namespace is a condition"
     condition = {"StringEquals": {"cloudwatch:namespace": list(metric_namespaces)}}
-    allow(grantee, "PutMetrics", ["cloudwatch:PutMetricData"], ["*"], condition, because=because)
+    allow(grantee, "PutMetrics", ["cloudwatch:PutMetricData"], ["*"], condition, reason=reason)

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.alarms import NAMESPACE, VARIANT
-from stacks.config import FactoryConfig
-from stacks.guards import Guards
-from stacks.network import Network
+from ml_code.contracts import METRIC_NAMESPACE, VARIANT_NAME, Prefix
+from stacks.context import FactoryContext
 from stacks.permissions import allow, arn, grant_volumes, grant_write
-from stacks.storage import CAPTURED
+from stacks.rollback_alarms import RollbackAlarms
 
 _SCALING = "sagemaker.application-autoscaling.amazonaws.com"
 _SCALING_ROLE = f"aws-service-role/{_SCALING}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
@@ -29,15 +26,13 @@ class Realtime:
 
     scope: Construct
     endpoint_name: str
-    config: FactoryConfig
+    context: FactoryContext
     artifact_bucket: s3.IBucket
-    guards: Guards
-    key: kms.IKey | None
-    network: Network | None
+    rollback_alarms: RollbackAlarms
 
     def settings(self) -> Mapping[str, object]:
         """As ml_code/serving/hosting.py reads it."""
-        config, network = self.config, self.network
+        config, network, key = self.context.config, self.context.network, self.context.key
         return {
             "mode": "realtime",
             "instance_type": config.endpoint_instance_type,
@@ -47,12 +42,12 @@ class Realtime:
             "scale_in_cooldown_seconds": config.endpoint_scale_in_cooldown_seconds,
             "scale_out_cooldown_seconds": config.endpoint_scale_out_cooldown_seconds,
             "data_capture_percent": config.data_capture_percent,
-            "data_capture_uri": f"s3://{self.artifact_bucket.bucket_name}/{CAPTURED.rstrip('/')}",
+            "data_capture_uri": f"s3://{self.artifact_bucket.bucket_name}/{Prefix.CAPTURED.rstrip('/')}",
             "rollout": config.rollout,
             "rollout_step_percent": config.rollout_step_percent,
             "rollout_bake_seconds": config.rollout_bake_seconds,
-            "alarms": self.guards.alarm_names,
-            "kms_key": self.key.key_arn if self.key else "",
+            "alarms": self.rollback_alarms.alarm_names,
+            "kms_key": key.key_arn if key else "",
             "subnets": [subnet.subnet_id for subnet in network.subnets] if network else [],
             "security_groups": [network.serving.security_group_id] if network else [],
         }
@@ -60,39 +55,39 @@ class Realtime:
     def grant_host(self, role: iam.IRole) -> None:
         """What SageMaker does with the role of the endpoint itself."""
         self._grant_alarms(role)
-        if self.config.data_capture_percent:
-            grant_write(role, "CaptureData", self.artifact_bucket, CAPTURED)
-        if self.key:
-            grant_volumes(role, self.key)
-        if self.network:
-            self.network.grant_interfaces(role, "sagemaker.amazonaws.com", self.network.serving)
+        if self.context.config.data_capture_percent:
+            grant_write(role, "CaptureData", self.artifact_bucket, Prefix.CAPTURED)
+        if self.context.key:
+            grant_volumes(role, self.context.key)
+        if network := self.context.network:
+            network.grant_interfaces(role, "sagemaker.amazonaws.com", network.serving)
 
     def grant_update(self, grantee: iam.IGrantable) -> None:
         """Watch an update, feed the alarm on quality, and stop and start scaling around it."""
         self._grant_alarms(grantee)
-        because = "IAM knows no resource for metrics; the namespace is a condition"
-        condition = {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}
-        allow(grantee, "PutQuality", ["cloudwatch:PutMetricData"], ["*"], condition, because=because)
-        if self.key:
-            grant_volumes(grantee, self.key)
+        reason = "IAM has no resource for metrics; the namespace is a condition"
+        condition = {"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACE}}
+        allow(grantee, "PutQuality", ["cloudwatch:PutMetricData"], ["*"], condition, reason=reason)
+        if self.context.key:
+            grant_volumes(grantee, self.context.key)
         grant_stop_scaling(grantee, self.scope, self.endpoint_name)
         targets, alarms = _scaling_arns(self.scope, self.endpoint_name)
         actions = [
             f"application-autoscaling:{verb}" for verb in ("PutScalingPolicy", "RegisterScalableTarget")
         ]
-        allow(grantee, "Scale", actions, [targets], _OF_SAGEMAKER, because=_TARGETS)
+        allow(grantee, "Scale", actions, [targets], _OF_SAGEMAKER, reason=_TARGETS)
         endpoint = arn(self.scope, "sagemaker", f"endpoint/{self.endpoint_name}")
         allow(grantee, "ChangeCapacity", ["sagemaker:UpdateEndpointWeightsAndCapacities"], [endpoint])
         actions = ["cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"]
-        allow(grantee, "MakeScalingAlarms", actions, [alarms], because=_ALARMS)
-        # Once in an account, by whoever scales an endpoint first.
+        allow(grantee, "MakeScalingAlarms", actions, [alarms], reason=_ALARMS)
+        # Once in an account: by the first update that scales an endpoint.
         stack = Stack.of(self.scope)
         role = f"arn:{stack.partition}:iam::{stack.account}:role/{_SCALING_ROLE}"
         condition = {"StringEquals": {"iam:AWSServiceName": _SCALING}}
         allow(grantee, "MakeScalingRole", ["iam:CreateServiceLinkedRole"], [role], condition)
 
     def _grant_alarms(self, grantee: iam.IGrantable) -> None:
-        alarms = [alarm.alarm_arn for alarm in self.guards.alarms.values()]
+        alarms = [alarm.alarm_arn for alarm in self.rollback_alarms.alarms.values()]
         allow(grantee, "WatchAlarms", ["cloudwatch:DescribeAlarms"], alarms)
 
 
@@ -100,12 +95,12 @@ def grant_stop_scaling(grantee: iam.IGrantable, scope: Construct, endpoint_name:
     """Also deleting an endpoint does it: SageMaker deregisters its variants with the caller's rights."""
     targets, alarms = _scaling_arns(scope, endpoint_name)
     actions = ["application-autoscaling:DeregisterScalableTarget"]
-    allow(grantee, "StopScaling", actions, [targets], _OF_SAGEMAKER, because=_TARGETS)
-    allow(grantee, "RemoveScalingAlarms", ["cloudwatch:DeleteAlarms"], [alarms], because=_ALARMS)
+    allow(grantee, "StopScaling", actions, [targets], _OF_SAGEMAKER, reason=_TARGETS)
+    allow(grantee, "RemoveScalingAlarms", ["cloudwatch:DeleteAlarms"], [alarms], reason=_ALARMS)
 
 
 def _scaling_arns(scope: Construct, endpoint_name: str) -> tuple[str, str]:
     """Scalable targets, and the alarms of their policies."""
-    alarms = f"alarm:TargetTracking-endpoint/{endpoint_name}/variant/{VARIANT}-*"
+    alarms = f"alarm:TargetTracking-endpoint/{endpoint_name}/variant/{VARIANT_NAME}-*"
     targets = arn(scope, "application-autoscaling", "scalable-target/*")
     return targets, arn(scope, "cloudwatch", alarms)

@@ -3,15 +3,12 @@ from collections.abc import Mapping
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.config import ENDPOINT_STAGES, FactoryConfig
-from stacks.guards import Guards
+from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, Prefix, Variable
+from stacks.context import FactoryContext
 from stacks.logs import log_group
-from stacks.names import FactoryNames
-from stacks.network import Network
 from stacks.permissions import (
     allow,
     arn,
@@ -23,31 +20,28 @@ from stacks.permissions import (
     service_role,
 )
 from stacks.realtime import Realtime, grant_stop_scaling
-from stacks.storage import SERVING
+from stacks.rollback_alarms import RollbackAlarms
 
 # Why policies have patterns.
 _DEPLOYMENTS = "One a deployment, named after its endpoint"
 
 
 class Serving(Construct):
-    """What endpoints need to exist. Deployments make the endpoints themselves: they know the model version."""
+    """Role, log groups and settings of endpoints. Deployments make the endpoints: they have the model version."""
 
     def __init__(
         self,
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         artifact_bucket: s3.IBucket,
         image_uri: str,
-        guards: Guards | None,
-        key: kms.IKey | None,
-        network: Network | None,
+        rollback_alarms: RollbackAlarms | None,
     ) -> None:
         super().__init__(scope, id)
-        self._config = config
-        self._names = names
+        self._config = config = context.config
+        self._names = names = context.names
         self._image_uri = image_uri
         self.role = service_role(self, "Role", "sagemaker.amazonaws.com", "What endpoints' containers may do")
         self.log_groups = {
@@ -56,42 +50,40 @@ class Serving(Construct):
                 f"Logs-{stage}",
                 name=f"/aws/sagemaker/Endpoints/{names.endpoint(stage)}",
                 retention_days=config.log_retention_days,
-                key=key,
+                key=context.key,
             )
             for stage in ENDPOINT_STAGES
         }
         grant_list(self.role, "ListArtifacts", artifact_bucket)
-        grant_read(self.role, "ReadModels", artifact_bucket, SERVING)
+        grant_read(self.role, "ReadModels", artifact_bucket, Prefix.SERVING)
         grant_write_logs(self.role, *self.log_groups.values())
         grant_container(self.role, self, image_uri, "/aws/sagemaker/Endpoints")
         self._realtime = None
-        if guards and config.endpoint_mode == "realtime":
+        if rollback_alarms and config.endpoint_mode == "realtime":
             self._realtime = Realtime(
                 scope=self,
-                endpoint_name=names.endpoint("production"),
-                config=config,
+                endpoint_name=names.endpoint(PRODUCTION),
+                context=context,
                 artifact_bucket=artifact_bucket,
-                guards=guards,
-                key=key,
-                network=network,
+                rollback_alarms=rollback_alarms,
             )
             self._realtime.grant_host(self.role)
 
     def environment(self, stage: str) -> Mapping[str, str]:
-        """What a deployment is told about its endpoint."""
+        """Variables of the build that deploys to the stage."""
         return {
-            "FACTORY_NAME": self._names.factory,
-            "STAGE": stage,
-            "ENDPOINT_NAME": self._names.endpoint(stage),
-            "ENDPOINT_ROLE_ARN": self.role.role_arn,
-            "IMAGE_URI": self._image_uri,
-            "ENDPOINT_SETTINGS": Stack.of(self).to_json_string(self._endpoint_settings(stage)),
-            "TAGS": json.dumps(dict(self._config.tags)),
+            Variable.FACTORY_NAME: self._names.factory,
+            Variable.STAGE: stage,
+            Variable.ENDPOINT_NAME: self._names.endpoint(stage),
+            Variable.ENDPOINT_ROLE_ARN: self.role.role_arn,
+            Variable.IMAGE_URI: self._image_uri,
+            Variable.ENDPOINT_SETTINGS: Stack.of(self).to_json_string(self._endpoint_settings(stage)),
+            Variable.TAGS: json.dumps(dict(self._config.tags)),
         }
 
     def _endpoint_settings(self, stage: str) -> Mapping[str, object]:
         """Staging stays serverless: it waits for the next version at no cost."""
-        if self._realtime and stage == "production":
+        if self._realtime and stage == PRODUCTION:
             return self._realtime.settings()
         return {
             "mode": "serverless",
@@ -108,19 +100,19 @@ class Serving(Construct):
             "DeployModel",
             [f"sagemaker:{verb}Model" for verb in verbs],
             [model],
-            because=_DEPLOYMENTS,
+            reason=_DEPLOYMENTS,
         )
         actions = [f"sagemaker:{verb}EndpointConfig" for verb in verbs]
-        allow(grantee, "DeployConfig", actions, [config], because=_DEPLOYMENTS)
+        allow(grantee, "DeployConfig", actions, [config], reason=_DEPLOYMENTS)
         # SageMaker checks these two against the endpoint and against its configuration.
         actions = ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"]
-        allow(grantee, "DeployEndpoint", actions, [endpoint, config], because=_DEPLOYMENTS)
+        allow(grantee, "DeployEndpoint", actions, [endpoint, config], reason=_DEPLOYMENTS)
         actions = ["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint"]
         allow(grantee, "UseEndpoint", actions, [endpoint])
         resources = [endpoint, config, model]
-        allow(grantee, "TagDeployment", ["sagemaker:AddTags"], resources, because=_DEPLOYMENTS)
+        allow(grantee, "TagDeployment", ["sagemaker:AddTags"], resources, reason=_DEPLOYMENTS)
         grant_pass_role(grantee, self.role, "sagemaker.amazonaws.com")
-        if self._realtime and stage == "production":
+        if self._realtime and stage == PRODUCTION:
             self._realtime.grant_update(grantee)
 
     def grant_remove(self, grantee: iam.IGrantable) -> None:
@@ -129,28 +121,28 @@ class Serving(Construct):
         actions = ["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint"]
         allow(grantee, "RemoveEndpoints", actions, endpoints)
         if self._realtime:
-            grant_stop_scaling(grantee, self, self._names.endpoint("production"))
+            grant_stop_scaling(grantee, self, self._names.endpoint(PRODUCTION))
         actions = ["sagemaker:DeleteEndpointConfig"]
-        allow(grantee, "RemoveConfigs", actions, configs, because=_DEPLOYMENTS)
-        allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models, because=_DEPLOYMENTS)
+        allow(grantee, "RemoveConfigs", actions, configs, reason=_DEPLOYMENTS)
+        allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models, reason=_DEPLOYMENTS)
         resources = [*endpoints, *configs, *models]
-        allow(grantee, "ReadTags", ["sagemaker:ListTags"], resources, because=_DEPLOYMENTS)
+        allow(grantee, "ReadTags", ["sagemaker:ListTags"], resources, reason=_DEPLOYMENTS)
         self._grant_remove_packages(grantee)
-        because = "IAM knows no resource for lists of an account"
+        reason = "IAM has no resource for lists of an account"
         actions = [f"sagemaker:List{kind}" for kind in ("EndpointConfigs", "ModelPackageGroups", "Models")]
-        allow(grantee, "FindDeployments", actions, ["*"], because=because)
+        allow(grantee, "FindDeployments", actions, ["*"], reason=reason)
 
     def _grant_remove_packages(self, grantee: iam.IGrantable) -> None:
-        """Of SageMaker's own registry; the names are of whoever made them, and begin with the factory's."""
-        because = "Groups are named by whoever makes them, packages by SageMaker"
+        """Of SageMaker's own registry, as far as the names begin with the factory's."""
+        reason = "A team's own steps name groups, SageMaker names packages"
         names = (self._names.factory, f"{self._names.factory}-*")
         groups = [arn(self, "sagemaker", f"model-package-group/{name}") for name in names]
         packages = [arn(self, "sagemaker", f"model-package/{name}/*") for name in names]
         actions = [
             f"sagemaker:{verb}" for verb in ("DeleteModelPackageGroup", "ListModelPackages", "ListTags")
         ]
-        allow(grantee, "RemovePackageGroups", actions, groups, because=because)
-        allow(grantee, "RemovePackages", ["sagemaker:DeleteModelPackage"], packages, because=because)
+        allow(grantee, "RemovePackageGroups", actions, groups, reason=reason)
+        allow(grantee, "RemovePackages", ["sagemaker:DeleteModelPackage"], packages, reason=reason)
 
     def _arns(self, stage: str) -> tuple[str, str, str]:
         """Endpoint, endpoint configurations, models. Deployments name the latter two after the first."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from aws_cdk import IgnoreMode, RemovalPolicy
+from aws_cdk import IgnoreMode
 from aws_cdk import aws_codecommit as codecommit
 from aws_cdk import aws_codeconnections as codeconnections
 from aws_cdk import aws_codepipeline as codepipeline
@@ -11,11 +11,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from ml_code.contracts import Stage
 from stacks.config import FactoryConfig
-from stacks.names import FactoryNames
+from stacks.context import FactoryContext
 from stacks.permissions import allow
 
-ACTION_NAME = "Source"
 _PROVIDERS = {"github": "GitHub", "gitlab": "GitLab", "bitbucket": "Bitbucket"}
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}
 _Trigger = codepipeline.CfnPipeline.PipelineTriggerDeclarationProperty
@@ -32,12 +32,11 @@ class SeededRepository(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         project_root: Path,
-        removal_policy: RemovalPolicy,
     ) -> None:
         super().__init__(scope, id)
+        config = context.config
         ignored = (project_root / ".gitignore").read_text().splitlines()
         seed = s3_assets.Asset(
             self, "Seed", path=str(project_root), exclude=[*ignored, ".git"], ignore_mode=IgnoreMode.GIT
@@ -45,11 +44,11 @@ class SeededRepository(Construct):
         self._repository = codecommit.Repository(
             self,
             "Repository",
-            repository_name=names.factory,
-            description=f"The model factory {names.factory}: a push to {config.branch} retrains",
+            repository_name=context.names.factory,
+            description=f"The model factory {context.names.factory}: a push to {config.branch} retrains",
             code=codecommit.Code.from_asset(seed, config.branch),
         )
-        self._repository.apply_removal_policy(removal_policy)
+        self._repository.apply_removal_policy(context.removal_policy)
         self.clone_url = self._repository.repository_clone_url_http
         self.configuration = {
             "RepositoryName": self._repository.repository_name,
@@ -81,9 +80,10 @@ class ConnectedRepository(Construct):
     provider = "CodeStarSourceConnection"
     push_events: events.EventPattern | None = None
 
-    def __init__(self, scope: Construct, id: str, *, config: FactoryConfig, names: FactoryNames) -> None:
+    def __init__(self, scope: Construct, id: str, *, context: FactoryContext) -> None:
         super().__init__(scope, id)
-        self.connection_arn = config.connection_arn or self._connect(config, names)
+        config = context.config
+        self.connection_arn = config.connection_arn or self._connect(context)
         self.clone_url = f"https://{_HOSTS[config.source]}/{config.repository}.git"
         self.configuration = {
             "ConnectionArn": self.connection_arn,
@@ -99,12 +99,12 @@ class ConnectedRepository(Construct):
         actions = ["codeconnections:UseConnection", "codestar-connections:UseConnection"]
         allow(grantee, "FetchSource", actions, [self.connection_arn])
 
-    def _connect(self, config: FactoryConfig, names: FactoryNames) -> str:
+    def _connect(self, context: FactoryContext) -> str:
         connection = codeconnections.CfnConnection(
             self,
             "Connection",
-            connection_name=names.connection,
-            provider_type=_PROVIDERS[config.source],
+            connection_name=context.names.connection,
+            provider_type=_PROVIDERS[context.config.source],
         )
         return connection.attr_connection_arn
 
@@ -124,5 +124,5 @@ def _push_trigger(config: FactoryConfig) -> _Trigger:
     )
     return _Trigger(
         provider_type="CodeStarSourceConnection",
-        git_configuration=pipeline.GitConfigurationProperty(source_action_name=ACTION_NAME, push=[push]),
+        git_configuration=pipeline.GitConfigurationProperty(source_action_name=Stage.SOURCE, push=[push]),
     )

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import cast
 
 from aws_cdk import Duration, RemovalPolicy
@@ -7,87 +8,83 @@ from constructs import Construct
 from stacks.access_logs import AccessLogs
 from stacks.acknowledgements import acknowledge
 from stacks.config import FactoryConfig
+from stacks.context import removal_policy
 from stacks.encryption import customer_key
 from stacks.names import FactoryNames
 
-# Key prefixes. Policies are cut along them, so each has one writer.
-RAW_DATA = "raw/"
-ASSERTIONS = "assertions/"
-CODE = "code/"
-WHEELS = "wheels/"
-RESULTS = "runs/"
-MLFLOW = "mlflow/"
-SERVING = "serving/"
-CAPTURED = "captured/"
-BATCH = "batch/"
-MONITORING = "monitoring/"
-
 
 class Storage(Construct):
-    """The key, if the factory has one of its own, the data bucket and the artifact bucket.
+    """The key, if the factory has one of its own, and the buckets of data, of artifacts and of deliveries.
 
-    CodePipeline adds a prefix of its own name to the latter."""
+    The prefixes of the first two are those of the contracts. Deliveries have a bucket of their own, because
+    CodePipeline puts everything under a prefix that nobody can choose: the name of its pipeline.
+    """
 
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        config: FactoryConfig,
-        names: FactoryNames,
-        removal_policy: RemovalPolicy,
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, config: FactoryConfig, names: FactoryNames) -> None:
         super().__init__(scope, id)
+        self._removal_policy = removal_policy(config)
         self.key = None
         if config.encryption == "customer":
-            self.key = customer_key(self, "Key", names=names, removal_policy=removal_policy)
-        encryption = s3.BucketEncryption.KMS if self.key else s3.BucketEncryption.S3_MANAGED
-        self.data_bucket = s3.Bucket(
-            self,
+            self.key = customer_key(self, "Key", names=names, removal_policy=self._removal_policy)
+        abort = s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))
+        self.data_bucket = self._bucket(
             "Data",
-            bucket_name=names.data_bucket,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=encryption,
-            encryption_key=self.key,
-            bucket_key_enabled=True if self.key else None,
-            enforce_ssl=True,
-            # A model names the hash of its data: a row overwritten by mistake must be recoverable.
-            versioned=True,
-            removal_policy=removal_policy,
-            lifecycle_rules=[
+            names.data_bucket,
+            [
                 s3.LifecycleRule(
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                     noncurrent_version_expiration=Duration.days(90),
                 )
             ],
+            # A model names the hash of its data: a row overwritten by mistake must be recoverable.
+            is_versioned=True,
         )
         if config.trigger_on_new_data:
-            # The L2 property brings a function of CDK's own that puts the configuration.
-            s3_events = s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
-            cast(
-                s3.CfnBucket, self.data_bucket.node.default_child
-            ).notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
-                event_bridge_configuration=s3_events
-            )
-        self.artifact_bucket = s3.Bucket(
+            _send_events(self.data_bucket)
+        self.artifact_bucket = self._bucket("Artifacts", names.artifact_bucket, [abort])
+        # What the actions of one delivery hand on is of no use to another.
+        expire = s3.LifecycleRule(expiration=Duration.days(30))
+        self.delivery_bucket = self._bucket("Deliveries", names.delivery_bucket, [abort, expire])
+        self.buckets = {
+            "data": self.data_bucket,
+            "artifacts": self.artifact_bucket,
+            "deliveries": self.delivery_bucket,
+        }
+        if self._removal_policy == RemovalPolicy.RETAIN:
+            AccessLogs(self, "AccessLogs", names=names, buckets=self.buckets)
+        else:
+            reason = "S3 logs access hours later: a bucket for that is never empty for a complete destroy"
+            for bucket in self.buckets.values():
+                acknowledge(bucket, "AwsSolutions-S1", reason=reason)
+
+    def _bucket(
+        self,
+        id: str,
+        name: str,
+        lifecycle_rules: Sequence[s3.LifecycleRule],
+        *,
+        is_versioned: bool | None = None,
+    ) -> s3.Bucket:
+        return s3.Bucket(
             self,
-            "Artifacts",
-            bucket_name=names.artifact_bucket,
+            id,
+            bucket_name=name,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=encryption,
+            encryption=s3.BucketEncryption.KMS if self.key else s3.BucketEncryption.S3_MANAGED,
             encryption_key=self.key,
             bucket_key_enabled=True if self.key else None,
             enforce_ssl=True,
-            removal_policy=removal_policy,
-            lifecycle_rules=[
-                s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7)),
-                s3.LifecycleRule(prefix=f"{names.factory}/", expiration=Duration.days(30)),
-            ],
+            versioned=is_versioned,
+            removal_policy=self._removal_policy,
+            lifecycle_rules=lifecycle_rules,
         )
-        buckets = {"data": self.data_bucket, "artifacts": self.artifact_bucket}
-        if removal_policy == RemovalPolicy.RETAIN:
-            AccessLogs(self, "AccessLogs", names=names, buckets=buckets)
-        else:
-            because = "S3 logs access hours later: a bucket for that is never empty for a complete destroy"
-            for bucket in buckets.values():
-                acknowledge(bucket, "AwsSolutions-S1", because=because)
+
+
+def _send_events(bucket: s3.Bucket) -> None:
+    """The L2 property brings a function of CDK's own that puts the configuration."""
+    s3_events = s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+    cast(
+        s3.CfnBucket, bucket.node.default_child
+    ).notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+        event_bridge_configuration=s3_events
+    )

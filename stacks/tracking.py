@@ -1,16 +1,13 @@
-from aws_cdk import RemovalPolicies, RemovalPolicy
+from aws_cdk import RemovalPolicies
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.config import FactoryConfig
-from stacks.fargate_mlflow import FargateMlflow
+from ml_code.contracts import Prefix
+from stacks.context import FactoryContext
+from stacks.fargate_mlflow.construct import FargateMlflow
 from stacks.managed_mlflow import MlflowServer, mlflow_app, mlflow_tracking_server
-from stacks.names import FactoryNames
-from stacks.network import Network
 from stacks.permissions import allow, grant_list, grant_read, grant_write, service_role
-from stacks.storage import MLFLOW
 
 
 class Tracking(Construct):
@@ -21,19 +18,16 @@ class Tracking(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         artifact_bucket: s3.IBucket,
-        removal_policy: RemovalPolicy,
-        key: kms.IKey | None,
-        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
+        config, names = context.config, context.names
         self._artifact_bucket = artifact_bucket
         service = "ecs-tasks" if config.mlflow == "fargate" else "sagemaker"
         role = service_role(self, "Role", f"{service}.amazonaws.com", "MLflow's access to its artifacts")
         self._grant_artifacts(role)
-        artifact_store_uri = artifact_bucket.s3_url_for_object(MLFLOW.rstrip("/"))
+        artifact_store_uri = artifact_bucket.s3_url_for_object(Prefix.MLFLOW.rstrip("/"))
         if config.mlflow == "app":
             self._server = mlflow_app(self, names=names, artifact_store_uri=artifact_store_uri, role=role)
         elif config.mlflow == "tracking-server":
@@ -45,22 +39,14 @@ class Tracking(Construct):
                 role=role,
             )
         else:
-            assert network is not None, "the settings ask for a network"
             fargate = FargateMlflow(
-                self,
-                "Fargate",
-                config=config,
-                names=names,
-                network=network,
-                key=key,
-                artifact_store_uri=artifact_store_uri,
-                role=role,
+                self, "Fargate", context=context, artifact_store_uri=artifact_store_uri, role=role
             )
             # Security groups let builds and jobs in: there is nothing for IAM to grant.
             self._server = MlflowServer(tracking_uri=fargate.tracking_uri, grant_call=lambda _: None)
         if config.mlflow != "fargate":
             # A kept server is of no use without its role. What Fargate keeps is a snapshot.
-            RemovalPolicies.of(self).apply(removal_policy)
+            RemovalPolicies.of(self).apply(context.removal_policy)
 
     @property
     def tracking_uri(self) -> str:
@@ -70,13 +56,13 @@ class Tracking(Construct):
         """Call MLflow's API, and read and write artifacts, which clients take from S3 themselves."""
         self._server.grant_call(grantee)
         grant_list(grantee, "ListMlflowArtifacts", self._artifact_bucket)
-        grant_read(grantee, "ReadMlflowArtifacts", self._artifact_bucket, MLFLOW)
-        grant_write(grantee, "WriteMlflowArtifacts", self._artifact_bucket, MLFLOW)
+        grant_read(grantee, "ReadMlflowArtifacts", self._artifact_bucket, Prefix.MLFLOW)
+        grant_write(grantee, "WriteMlflowArtifacts", self._artifact_bucket, Prefix.MLFLOW)
 
     def _grant_artifacts(self, role: iam.IRole) -> None:
         grant_list(role, "ListMlflowArtifacts", self._artifact_bucket)
-        grant_read(role, "ReadMlflowArtifacts", self._artifact_bucket, MLFLOW)
-        grant_write(role, "WriteMlflowArtifacts", self._artifact_bucket, MLFLOW)
-        objects = self._artifact_bucket.arn_for_objects(f"{MLFLOW}*")
-        because = "MLflow names its artifacts"
-        allow(role, "DeleteMlflowArtifacts", ["s3:DeleteObject"], [objects], because=because)
+        grant_read(role, "ReadMlflowArtifacts", self._artifact_bucket, Prefix.MLFLOW)
+        grant_write(role, "WriteMlflowArtifacts", self._artifact_bucket, Prefix.MLFLOW)
+        objects = self._artifact_bucket.arn_for_objects(f"{Prefix.MLFLOW}*")
+        reason = "MLflow names its artifacts"
+        allow(role, "DeleteMlflowArtifacts", ["s3:DeleteObject"], [objects], reason=reason)

@@ -1,16 +1,13 @@
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from ml_code.contracts import JobLogs, Prefix, Tag
 from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
 from ml_code.spec import ModelSpec
-from stacks.config import FactoryConfig
-from stacks.names import FactoryNames
-from stacks.network import Network
+from stacks.context import FactoryContext
 from stacks.permissions import (
     JOB_STREAMS,
     allow,
@@ -24,13 +21,11 @@ from stacks.permissions import (
     grant_write,
     service_role,
 )
-from stacks.storage import CODE, RAW_DATA, RESULTS
+from stacks.storage import Storage
 from stacks.tracking import Tracking
 
 _SAGEMAKER = "sagemaker.amazonaws.com"
-# SageMaker writes every job of an account to these two log groups, so the stack cannot own them.
-PROCESSING_LOGS = "/aws/sagemaker/ProcessingJobs"
-JOB_LOG_GROUPS = (PROCESSING_LOGS, "/aws/sagemaker/TrainingJobs")
+_JOB_LOG_GROUPS = (JobLogs.PROCESSING, JobLogs.TRAINING)
 _JOB_TYPES = {"ProcessingJob": "processing-job", "HyperParameterTuningJob": "hyper-parameter-tuning-job"}
 
 # Why policies have patterns.
@@ -46,57 +41,29 @@ class Training(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         spec: ModelSpec,
         image_uri: str,
-        data_bucket: s3.IBucket,
-        artifact_bucket: s3.IBucket,
+        storage: Storage,
         tracking: Tracking,
-        key: kms.IKey | None,
-        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
-        self._names = names
+        self._names = context.names
         self.job_role = service_role(self, "JobRole", _SAGEMAKER, "What the code inside training jobs may do")
         self.pipeline_role = service_role(self, "PipelineRole", _SAGEMAKER, "Starts the pipeline's jobs")
-        self._allow_jobs(image_uri, data_bucket, artifact_bucket, tracking)
-        self._allow_pipeline(artifact_bucket)
-        self.settings = PipelineSettings(
-            pipeline_name=names.factory,
-            region=names.region,
-            role_arn=self.job_role.role_arn,
-            artifact_bucket=artifact_bucket.bucket_name,
-            mlflow_tracking_uri=tracking.tracking_uri,
-            image_uri=image_uri,
-            preprocess_instance_type=config.preprocess_instance_type,
-            preprocess_instance_count=config.preprocess_instance_count,
-            preprocess_max_runtime_seconds=config.preprocess_max_runtime_seconds,
-            training_instance_type=config.training_instance_type,
-            training_instance_count=config.training_instance_count,
-            training_max_runtime_seconds=config.training_max_runtime_seconds,
-            training_spot=config.training_spot,
-            training_max_wait_seconds=config.training_max_wait_seconds,
-            training_keep_alive_seconds=config.training_keep_alive_seconds,
-            evaluate_instance_type=config.evaluate_instance_type,
-            evaluate_instance_count=config.evaluate_instance_count,
-            evaluate_max_runtime_seconds=config.evaluate_max_runtime_seconds,
-            step_cache_days=config.step_cache_days,
-            kms_key_arn=key.key_arn if key else None,
-            tags={**config.tags, names.tag_key: names.factory},
-            subnet_ids=[subnet.subnet_id for subnet in network.subnets] if network else None,
-            security_group_ids=[network.jobs.security_group_id] if network else None,
-        )
-        if key:
-            grant_volumes(self.job_role, key)
-        if network:
+        self._allow_jobs(image_uri, storage, tracking)
+        self._allow_pipeline(storage)
+        self.settings = _settings(context, self.job_role, image_uri, storage, tracking)
+        if context.key:
+            grant_volumes(self.job_role, context.key)
+        if network := context.network:
             network.grant_interfaces(self.job_role, _SAGEMAKER, network.jobs)
         # A build gets the same settings, so a push that changes no setting writes the same definition.
         self.settings_json = Stack.of(self).to_json_string(self.settings.given())
         self._pipeline = sagemaker.CfnPipeline(
             self,
             "Pipeline",
-            pipeline_name=names.factory,
+            pipeline_name=self._names.factory,
             pipeline_definition={"PipelineDefinitionBody": pipeline_definition(spec, self.settings)},
             role_arn=self.pipeline_role.role_arn,
         )
@@ -124,7 +91,7 @@ class Training(Construct):
                 "sagemaker:StopPipelineExecution",
             ],
             [f"{pipeline}/execution/*"],
-            because=EXECUTIONS,
+            reason=EXECUTIONS,
         )
         allow(
             grantee,
@@ -136,14 +103,14 @@ class Training(Construct):
                 "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
             ],
             [*self._job_arns(), arn(self, "sagemaker", "training-job/*")],
-            because=JOBS,
+            reason=JOBS,
         )
         allow(
             grantee,
             "ReadJobLogs",
             ["logs:DescribeLogStreams", "logs:GetLogEvents"],
             self._log_group_arns(),
-            because=JOB_STREAMS,
+            reason=JOB_STREAMS,
         )
         grant_pass_role(grantee, self.pipeline_role, _SAGEMAKER)
 
@@ -164,29 +131,28 @@ class Training(Construct):
                 "sagemaker:StopPipelineExecution",
             ],
             [f"{pipeline}/execution/*"],
-            because=EXECUTIONS,
+            reason=EXECUTIONS,
         )
         actions = [f"sagemaker:{verb}{job}" for verb in ("Describe", "Stop") for job in _JOB_TYPES]
-        allow(grantee, "StopJobs", actions, self._job_arns(), because=JOBS)
+        allow(grantee, "StopJobs", actions, self._job_arns(), reason=JOBS)
         actions = ["logs:DeleteLogStream", "logs:DescribeLogStreams"]
-        allow(grantee, "DeleteJobLogs", actions, self._log_group_arns(), because=JOB_STREAMS)
+        allow(grantee, "DeleteJobLogs", actions, self._log_group_arns(), reason=JOB_STREAMS)
 
-    def _allow_jobs(
-        self, image_uri: str, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket, tracking: Tracking
-    ) -> None:
+    def _allow_jobs(self, image_uri: str, storage: Storage, tracking: Tracking) -> None:
+        data_bucket, artifact_bucket = storage.data_bucket, storage.artifact_bucket
         grant_list(self.job_role, "ListInputs", data_bucket, artifact_bucket)
-        grant_read(self.job_role, "ReadData", data_bucket, RAW_DATA)
-        grant_read(self.job_role, "ReadCodeAndResults", artifact_bucket, CODE, RESULTS)
-        grant_write(self.job_role, "WriteResults", artifact_bucket, RESULTS)
+        grant_read(self.job_role, "ReadData", data_bucket, Prefix.RAW_DATA)
+        grant_read(self.job_role, "ReadCodeAndResults", artifact_bucket, Prefix.CODE, Prefix.RUNS)
+        grant_write(self.job_role, "WriteResults", artifact_bucket, Prefix.RUNS)
         tracking.grant_read_write(self.job_role)
-        grant_job_logs(self.job_role, self, *JOB_LOG_GROUPS)
-        grant_container(self.job_role, self, image_uri, *JOB_LOG_GROUPS)
+        grant_job_logs(self.job_role, self, *_JOB_LOG_GROUPS)
+        grant_container(self.job_role, self, image_uri, *_JOB_LOG_GROUPS)
 
-    def _allow_pipeline(self, artifact_bucket: s3.IBucket) -> None:
+    def _allow_pipeline(self, storage: Storage) -> None:
         role = self.pipeline_role
         verbs = ("Create", "Describe", "Stop")
         actions = [f"sagemaker:{verb}{job}" for verb in verbs for job in _JOB_TYPES]
-        allow(role, "RunJobs", [*actions, "sagemaker:AddTags"], self._job_arns(), because=JOBS)
+        allow(role, "RunJobs", [*actions, "sagemaker:AddTags"], self._job_arns(), reason=JOBS)
         # The best training job is a property of the tuning step.
         list_trainings = "sagemaker:ListTrainingJobsForHyperParameterTuningJob"
         allow(
@@ -194,10 +160,10 @@ class Training(Construct):
             "RankTrainingJobs",
             [list_trainings],
             [arn(self, "sagemaker", "hyper-parameter-tuning-job/*")],
-            because=JOBS,
+            reason=JOBS,
         )
         # Condition steps read property files, which evaluation writes.
-        grant_read(role, "ReadPropertyFiles", artifact_bucket, RESULTS)
+        grant_read(role, "ReadPropertyFiles", storage.artifact_bucket, Prefix.RUNS)
         grant_pass_role(role, self.job_role, _SAGEMAKER)
 
     def _job_arns(self) -> list[str]:
@@ -209,4 +175,35 @@ class Training(Construct):
         ]
 
     def _log_group_arns(self) -> list[str]:
-        return [arn(self, "logs", f"log-group:{name}:*") for name in JOB_LOG_GROUPS]
+        return [arn(self, "logs", f"log-group:{name}:*") for name in _JOB_LOG_GROUPS]
+
+
+def _settings(
+    context: FactoryContext, job_role: iam.IRole, image_uri: str, storage: Storage, tracking: Tracking
+) -> PipelineSettings:
+    config, names, key, network = context.config, context.names, context.key, context.network
+    return PipelineSettings(
+        pipeline_name=names.factory,
+        region=names.region,
+        role_arn=job_role.role_arn,
+        artifact_bucket=storage.artifact_bucket.bucket_name,
+        mlflow_tracking_uri=tracking.tracking_uri,
+        image_uri=image_uri,
+        preprocess_instance_type=config.preprocess_instance_type,
+        preprocess_instance_count=config.preprocess_instance_count,
+        preprocess_max_runtime_seconds=config.preprocess_max_runtime_seconds,
+        training_instance_type=config.training_instance_type,
+        training_instance_count=config.training_instance_count,
+        training_max_runtime_seconds=config.training_max_runtime_seconds,
+        training_spot=config.training_spot,
+        training_max_wait_seconds=config.training_max_wait_seconds,
+        training_keep_alive_seconds=config.training_keep_alive_seconds,
+        evaluate_instance_type=config.evaluate_instance_type,
+        evaluate_instance_count=config.evaluate_instance_count,
+        evaluate_max_runtime_seconds=config.evaluate_max_runtime_seconds,
+        step_cache_days=config.step_cache_days,
+        kms_key_arn=key.key_arn if key else None,
+        tags={**config.tags, Tag.FACTORY: names.factory},
+        subnet_ids=[subnet.subnet_id for subnet in network.subnets] if network else None,
+        security_group_ids=[network.jobs.security_group_id] if network else None,
+    )

@@ -6,8 +6,9 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
+from ml_code.contracts import DeliveryVariable
 from stacks.config import FactoryConfig
-from stacks.delivery_pipeline import TRIGGER_REASON, DeliveryPipeline
+from stacks.delivery_pipeline import DeliveryPipeline
 from stacks.source import Source
 
 
@@ -35,7 +36,7 @@ class Triggers(Construct):
     def _add(self, rule: events.Rule, reason: str) -> None:
         rule.add_target(targets.CodePipeline(self._target))
         # CodePipeline reads variables from the target's input, which the construct has no argument for.
-        variables = {"variables": [{"name": TRIGGER_REASON, "value": reason}]}
+        variables = {"variables": [{"name": DeliveryVariable.TRIGGER_REASON, "value": reason}]}
         cast(events.CfnRule, rule.node.default_child).add_property_override(
             "Targets.0.Input", json.dumps(variables)
         )

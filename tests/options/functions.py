@@ -1,22 +1,16 @@
-"""Functions of the stack, loaded as Lambda loads them, with their clients stubbed."""
+"""Functions of the stack, with their clients stubbed."""
 
-import importlib.util
+import importlib
 from types import ModuleType
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from tests.stacks.synthesis import PROJECT
 
-
-def load_function(name: str) -> ModuleType:
-    """index.py of the folder stacks/<name>."""
-    spec = importlib.util.spec_from_file_location(name, PROJECT / "stacks" / name / "index.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def load_function(construct: str) -> ModuleType:
+    """The module with the handler of the function that the construct has."""
+    return importlib.import_module(f"stacks.{construct}.function.index")
 
 
 def stub_clients(monkeypatch: pytest.MonkeyPatch, *names: str) -> tuple[Stubber, ...]:

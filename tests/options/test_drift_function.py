@@ -150,7 +150,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
 
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    module = load_function("drift_function")
+    module = load_function("drift")
 
     class Clock(datetime):
         @classmethod

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stacks.config import FactoryConfig, SettingError
+from stacks.config import FactoryConfig
+from stacks.config_settings import SettingError
 from tests.stacks.synthesis import ACCOUNT, REGION, Synthesise, Synthesised
 
 VIA_S3 = {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}}

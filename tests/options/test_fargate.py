@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from stacks.config import FactoryConfig, SettingError
-from stacks.mlflow_server.start import database_uri
+from stacks.config import FactoryConfig
+from stacks.config_settings import SettingError
+from stacks.fargate_mlflow.server.start import database_uri
 from tests.options.test_network import groups, private_subnets
 from tests.stacks.configurations import EXISTING_NETWORK as EXISTING
 from tests.stacks.configurations import MLFLOW_IMAGE

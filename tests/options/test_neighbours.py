@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stacks.config import ENDPOINT_STAGES
+from ml_code.contracts import ENDPOINT_STAGES
 from tests.stacks.configurations import CONFIGURATIONS
 from tests.stacks.synthesis import ACCOUNT, REGION, Synthesise, Synthesised
 from tests.stacks.wildcards import ON_EVERYTHING, items
@@ -29,7 +29,7 @@ def arns(factory: str) -> list[str]:
     regional = f"{REGION}:{ACCOUNT}"
     found = [
         f"arn:aws:s3:::{factory}-{bucket}-{ACCOUNT}-{REGION}{key}"
-        for bucket in ("data", "artifacts")
+        for bucket in ("data", "artifacts", "delivery")
         for key in ("", "/raw/x.csv", f"/{factory}/Source/x", "/serving/x")
     ]
     for stage in ENDPOINT_STAGES:
@@ -84,3 +84,16 @@ def test_no_role_reaches_what_the_other_factory_has(synthesise: Synthesise, owne
     patterns = [pattern for _, statement in statements for pattern in items(statement["Resource"])]
     unreached = [arn for arn in arns(owner) if not any(matches(pattern, arn) for pattern in patterns)]
     assert all(":sns:" in arn or ":lambda:" in arn or "/x" in arn for arn in unreached), unreached
+
+
+def test_a_factory_named_like_a_prefix_keeps_what_lies_under_it(synthesise: Synthesise) -> None:
+    """CodePipeline writes under its pipeline's name: nothing of it may lie, or expire, where MLflow writes."""
+    factory = synthesise(**CONFIGURATIONS["named-mlflow"])
+    store = factory.only("AWS::CodePipeline::Pipeline")["Properties"]["ArtifactStore"]["Location"]
+    mlflow = factory.only("AWS::SageMaker::MlflowApp")["Properties"]["ArtifactStoreUri"]
+    assert mlflow == f"s3://mlflow-artifacts-{ACCOUNT}-{REGION}/mlflow"
+    assert store not in mlflow
+    for bucket in factory.of_type("AWS::S3::Bucket").values():
+        if bucket["Properties"]["BucketName"] in mlflow:
+            rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+            assert not [rule for rule in rules if "ExpirationInDays" in rule]

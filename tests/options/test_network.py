@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from stacks.config import FactoryConfig, SettingError
+from stacks.config import FactoryConfig
+from stacks.config_settings import SettingError
 from tests.options.test_encryption import job_requests
 from tests.stacks.configurations import EXISTING_NETWORK as EXISTING
 from tests.stacks.synthesis import Synthesise, Synthesised

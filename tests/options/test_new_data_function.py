@@ -51,7 +51,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
 
 @pytest.fixture
 def index() -> ModuleType:
-    return load_function("new_data_function")
+    return load_function("new_data")
 
 
 def test_an_object_puts_the_start_off(

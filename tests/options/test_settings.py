@@ -39,7 +39,7 @@ def test_prod_logs_who_touches_its_buckets(synthesise: Synthesise) -> None:
         for bucket in buckets
         if bucket.get("LoggingConfiguration", {}).get("DestinationBucketName") == logs
     }
-    assert prefixes == {"data/", "artifacts/"}
+    assert prefixes == {"data/", "artifacts/", "deliveries/"}
 
 
 def test_every_taggable_resource_bears_the_tags_of_the_settings(synthesise: Synthesise) -> None:

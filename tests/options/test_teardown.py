@@ -9,6 +9,8 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from stacks.teardown.function import deadline
+from stacks.teardown.function.jobs import Jobs
 from tests.options.functions import load_function
 from tests.stacks.synthesis import ACCOUNT
 
@@ -18,12 +20,10 @@ REGION = "us-east-1"
 NAME = "digits"
 BUCKET = "digits-data"
 PROPERTIES = {
-    "FactoryTagKey": "model-factory",
     "FactoryName": NAME,
     "RuleNames": ["push"],
     "ScheduleNames": ["factory-new-data"],
     "DeliveryPipelineName": "not-there-any-more",
-    "FirstBuildStage": "Build",
     "BuildProjectNames": [],
     "SageMakerPipelineNames": ["not-there-any-more"],
     "EndpointNames": ["digits-staging", "digits-production"],
@@ -51,8 +51,8 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         boto3.setup_default_session()
         missing = {"Error": {"Code": "PipelineNotFoundException", "Message": "There is no such pipeline"}}
         answer_instead("codepipeline.DisableStageTransition", lambda request: (400, missing))
-        module = load_function("teardown_function")
-        monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
+        module = load_function("teardown")
+        monkeypatch.setattr(deadline, "POLL_SECONDS", 0.0)
         yield module
 
 
@@ -191,8 +191,8 @@ def test_log_streams_of_the_factorys_jobs_go_and_others_stay(
             logs.create_log_stream(logGroupName=group, logStreamName=name)
     execution = {"PipelineExecutionArn": "x", "PipelineExecutionStatus": "Succeeded"}
     jobs = [("ProcessingJob", "pipelines-x-Evaluate-1"), ("HyperParameterTuningJob", "x-Tune-1")]
-    monkeypatch.setattr(index.Teardown, "executions", lambda self: [execution])
-    monkeypatch.setattr(index.Teardown, "jobs", lambda self, arn: jobs)
+    monkeypatch.setattr(Jobs, "executions", lambda self: [execution])
+    monkeypatch.setattr(Jobs, "jobs_of", lambda self, arn: jobs)
     url, received = answers
     index.handler(event("Delete", url), None)
     assert [answer["Status"] for answer in received] == ["SUCCESS"], received
@@ -227,3 +227,57 @@ def test_model_package_groups_go_by_name_and_tag(
     names = [str(item.get("ModelPackageGroupName", item.get("ModelPackageName"))) for item in deleted]
     assert sorted(names) == sorted([NAME, package, "digits-batch"])
     assert names.index(package) < names.index("digits-batch")
+
+
+def make_transform_job(name: str, factory: str) -> None:
+    source = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://digits-data/batch/"}}}
+    boto3.client("sagemaker").create_transform_job(
+        TransformJobName=name,
+        ModelName=name,
+        TransformInput=source,
+        TransformOutput={"S3OutputPath": "s3://digits-data/batch/"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        Tags=[{"Key": "model-factory", "Value": factory}],
+    )
+    logs = boto3.client("logs")
+    logs.create_log_stream(logGroupName="/aws/sagemaker/TransformJobs", logStreamName=f"{name}/i-0a1b")
+
+
+def test_transform_jobs_of_a_neighbour_run_on_and_keep_their_logs(
+    index: ModuleType, answers: tuple[str, list[dict[str, Any]]]
+) -> None:
+    """The factory digits-batch makes everything under names that begin as the transform jobs of digits do."""
+    logs = boto3.client("logs")
+    logs.create_log_group(logGroupName="/aws/sagemaker/TransformJobs")
+    owners = {"digits-batch-v1-0a1b": NAME, "digits-batch-batch-v1-2c3d": "digits-batch"}
+    for name, owner in owners.items():
+        make_transform_job(name, owner)
+    make_endpoint("digits-batch-staging", "digits-batch")
+    stopped: list[str] = []
+
+    def describe(request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        name = request["TransformJobName"]
+        return 200, {"TransformJobStatus": "Stopped" if name in stopped else "InProgress"}
+
+    def stop(request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        stopped.append(request["TransformJobName"])
+        return 200, {}
+
+    def list_tags(request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        listed.append(request["ResourceArn"].rpartition(":")[2])
+        owner = NAME if listed[-1] == "transform-job/digits-batch-v1-0a1b" else "digits-batch"
+        return 200, {"Tags": [{"Key": "model-factory", "Value": owner}]}
+
+    listed: list[str] = []
+    answer_instead("sagemaker.DescribeTransformJob", describe)
+    answer_instead("sagemaker.StopTransformJob", stop)
+    answer_instead("sagemaker.ListTags", list_tags)
+    url, received = answers
+    index.handler(event("Delete", url), None)
+    assert [answer["Status"] for answer in received] == ["SUCCESS"], received
+    assert stopped == ["digits-batch-v1-0a1b"]
+    streams = logs.describe_log_streams(logGroupName="/aws/sagemaker/TransformJobs")["logStreams"]
+    assert [stream["logStreamName"] for stream in streams] == ["digits-batch-batch-v1-2c3d/i-0a1b"]
+    assert left() == {"digits-batch-staging", "digits-batch-staging-v1"}
+    # Its role may ask for the tags of nothing else.
+    assert {each.partition("/")[0] for each in listed} == {"model", "transform-job"}

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from stacks.config import FactoryConfig, SettingError
+from stacks.config import FactoryConfig
+from stacks.config_settings import SettingError
 from tests.stacks.synthesis import Synthesise, Synthesised
 
 MLFLOW_CLIENTS = {"DeliveryDeployproduction", "DeliveryDeploystaging", "TrainingJob"}

@@ -28,6 +28,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
     "prod": {"stage": "prod"},
     "digits": {"name": "digits"},
+    "named-mlflow": {"name": "mlflow"},
     "digits-eu": {
         "name": "digits-eu",
         "serverless_memory_mb": 4096,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from stacks.config import CONTEXT_KEY, FactoryConfig, SettingError
+from stacks.config import FactoryConfig
+from stacks.config_settings import CONTEXT_KEY, SettingError
 from stacks.names import FactoryNames
 
 PROJECT = Path(__file__).resolve().parents[2]

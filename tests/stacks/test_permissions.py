@@ -2,7 +2,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.stacks.synthesis import ACCOUNT, Synthesised
+from tests.stacks.synthesis import ACCOUNT, REGION, Synthesised
 from tests.stacks.wildcards import (
     ACTIONS,
     ON_EVERYTHING,
@@ -63,6 +63,15 @@ def test_a_deployment_touches_nothing_of_the_other_stage(factory: Synthesised) -
     for stage, other in (("staging", "production"), ("production", "staging")):
         for statement in of_role(factory, f"DeliveryDeploy{stage}"):
             assert not [found for found in items(statement["Resource"]) if f"{factory.name}-{other}" in found]
+
+
+def test_a_deployment_writes_archives_of_its_own_stage_only(factory: Synthesised) -> None:
+    for stage in ("staging", "production"):
+        (publish,) = (
+            each for each in of_role(factory, f"DeliveryDeploy{stage}") if each["Sid"] == "PublishModel"
+        )
+        artifacts = f"arn:aws:s3:::{factory.name}-artifacts-{ACCOUNT}-{REGION}"
+        assert publish["Resource"] == f"{artifacts}/serving/{stage}/*"
 
 
 def test_endpoints_read_models_and_write_nothing_but_logs_and_captures(factory: Synthesised) -> None:

@@ -10,6 +10,7 @@ from tests.stacks.synthesis import ACCOUNT, REGION, Synthesised, environment
 
 ARTIFACTS = f"model-factory-artifacts-{ACCOUNT}-{REGION}"
 DATA = f"model-factory-data-{ACCOUNT}-{REGION}"
+DELIVERIES = f"model-factory-delivery-{ACCOUNT}-{REGION}"
 DEPLOYMENTS = ("staging", "production")
 
 
@@ -46,7 +47,7 @@ def test_resource_types_are_few_and_plain(factory: Synthesised) -> None:
 
 def test_buckets_are_private_encrypted_and_speak_tls_only(factory: Synthesised) -> None:
     buckets = factory.of_type("AWS::S3::Bucket").values()
-    assert len(buckets) >= 2
+    assert len(buckets) >= 3
     for bucket in buckets:
         assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
         assert bucket["Properties"]["BucketEncryption"]
@@ -67,6 +68,17 @@ def test_data_is_versioned(factory: Synthesised) -> None:
         if "-data-" in bucket["Properties"]["BucketName"]
     )
     assert data["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_what_deliveries_hand_on_has_a_bucket_of_its_own_and_goes_after_a_month(factory: Synthesised) -> None:
+    buckets = {
+        bucket["Properties"]["BucketName"]: bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        for bucket in factory.of_type("AWS::S3::Bucket").values()
+    }
+    store = factory.only("AWS::CodePipeline::Pipeline")["Properties"]["ArtifactStore"]
+    assert store["Location"] == DELIVERIES
+    assert {"ExpirationInDays": 30, "Status": "Enabled"} in buckets[DELIVERIES]
+    assert not [rule for name in (ARTIFACTS, DATA) for rule in buckets[name] if "ExpirationInDays" in rule]
 
 
 def test_the_definition_in_the_template_is_the_one_that_a_push_writes(factory: Synthesised) -> None:
@@ -181,7 +193,7 @@ def test_dev_leaves_nothing(factory: Synthesised) -> None:
     assert not factory.is_protected
     assert not [key for key, found in factory.resources.items() if found.get("DeletionPolicy") == "Retain"]
     buckets = factory.only("AWS::CloudFormation::CustomResource")["Properties"]["BucketNames"]
-    assert set(buckets) == {ARTIFACTS, DATA}
+    assert set(buckets) == {ARTIFACTS, DATA, DELIVERIES}
 
 
 def test_the_outputs_name_what_a_person_needs(factory: Synthesised) -> None:

@@ -23,12 +23,14 @@ PATTERNS = {
     "s3:artifacts/wheels/*": "one archive for each content of the requirements",
     "s3:artifacts/runs/*": "one prefix an execution",
     "s3:artifacts/mlflow/*": "MLflow names the artifacts of its runs",
-    "s3:artifacts/serving/*": "one archive a model version",
+    "s3:artifacts/serving/*": "one archive a model version, of every stage; to read only",
+    "s3:artifacts/serving/staging/*": "one archive a model version",
+    "s3:artifacts/serving/production/*": "one archive a model version",
     "s3:artifacts/captured/*": "SageMaker names the files of captured requests",
     "application-autoscaling:scalable-target/*": "Application Auto Scaling gives ids; the service is a condition",
     "cloudwatch:alarm:TargetTracking-endpoint/{factory}-production/variant/AllTraffic-*": "of scaling policies",
     "s3:artifacts/monitoring/*": "one report a window",
-    "s3:artifacts/{factory}/*": "CodePipeline names what its actions hand on",
+    "s3:delivery/*": "CodePipeline names what its actions hand on; teardown empties the bucket",
     "s3:artifacts/*": "teardown empties the bucket",
     "s3:data/batch/*": "whoever scores a file names it",
     "s3:data/raw/*": "whoever brings data names it",
@@ -88,9 +90,10 @@ def patterns(factory: Synthesised) -> set[str]:
 
 
 def _short(resource: str, factory: Synthesised) -> str:
-    for name in ("artifacts", "data"):
+    for name in ("artifacts", "data", "delivery"):
         bucket = f"arn:aws:s3:::{factory.name}-{name}-{ACCOUNT}-{REGION}"
         resource = resource.replace(bucket, f"s3:{name}")
     for service in ("sagemaker", "logs", "ec2", "application-autoscaling", "cloudwatch"):
         resource = resource.replace(f"arn:aws:{service}:{REGION}:{ACCOUNT}:", f"{service}:")
-    return resource.replace(factory.name, "{factory}")
+    # No key has the factory's name in it; a factory may be called like a prefix.
+    return resource if resource.startswith("s3:") else resource.replace(factory.name, "{factory}")

@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -7,15 +6,14 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
-from stacks.config import FactoryConfig
+from ml_code.contracts import Prefix, Variable
+from stacks.context import FactoryContext
 from stacks.delivery_pipeline import DeliveryPipeline
 from stacks.function import own_function
-from stacks.names import FactoryNames
 from stacks.permissions import allow, arn, grant_pass_role, service_role
-from stacks.storage import RAW_DATA, Storage
+from stacks.storage import Storage
 from stacks.training import Training
 
-_CODE = Path(__file__).parent / "new_data_function"
 _SCHEDULER = "scheduler.amazonaws.com"
 # ARRIVED is for the function to fill in; the token is the scheduler's own.
 _START_INPUT = json.dumps({"arrived": "ARRIVED", "token": "<aws.scheduler.execution-id>"})
@@ -35,30 +33,29 @@ class NewData(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         storage: Storage,
         training: Training,
         pipeline: DeliveryPipeline,
     ) -> None:
         super().__init__(scope, id)
+        names = context.names
         self.schedule_name = names.new_data
         self.schedule_arn = arn(self, "scheduler", f"schedule/default/{names.new_data}")
         self._function, self._role = own_function(
             self,
+            context,
             name=names.new_data,
             description="Starts the delivery pipeline once new data has stopped coming",
             role_description="Puts off and makes the start by new data",
-            code=_CODE,
+            package="stacks.new_data.function",
             timeout=Duration.minutes(1),
-            log_retention_days=config.log_retention_days,
-            key=storage.key,
             environment={
-                "SCHEDULE_NAME": self.schedule_name,
-                "START_INPUT": _START_INPUT,
-                "QUIET_SECONDS": str(config.new_data_quiet_seconds),
-                "TRAINING_PIPELINE_NAME": training.pipeline_name,
-                "DELIVERY_PIPELINE_NAME": pipeline.name,
+                Variable.SCHEDULE_NAME: self.schedule_name,
+                Variable.START_INPUT: _START_INPUT,
+                Variable.QUIET_SECONDS: str(context.config.new_data_quiet_seconds),
+                Variable.TRAINING_PIPELINE_NAME: training.pipeline_name,
+                Variable.DELIVERY_PIPELINE_NAME: pipeline.name,
             },
         )
         self._schedule_start()
@@ -73,7 +70,7 @@ class NewData(Construct):
                 detail_type=["Object Created"],
                 detail={
                     "bucket": {"name": [storage.data_bucket.bucket_name]},
-                    "object": {"key": [{"prefix": RAW_DATA}]},
+                    "object": {"key": [{"prefix": Prefix.RAW_DATA}]},
                 },
             ),
             targets=[targets.LambdaFunction(self._function)],

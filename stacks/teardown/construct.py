@@ -1,32 +1,26 @@
-from pathlib import Path
-
 from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.batch import Batch
-from stacks.config import ENDPOINT_STAGES, FactoryConfig
+from ml_code.contracts import ENDPOINT_STAGES, Stage, TeardownProperty
+from stacks.context import FactoryContext
 from stacks.delivery import Delivery
-from stacks.delivery_pipeline import FIRST_BUILD_STAGE
-from stacks.drift import Drift
+from stacks.drift.construct import Drift
 from stacks.function import own_function
-from stacks.names import FactoryNames
-from stacks.network import Network
 from stacks.permissions import allow
 from stacks.serving import Serving
 from stacks.storage import Storage
 from stacks.tracking import Tracking
 from stacks.training import Training
-
-_CODE = Path(__file__).parent / "teardown_function"
+from stacks.transform_jobs import TransformJobs
 
 
 class Teardown(Construct):
-    """Removes on destroy what run-time code made, before CloudFormation deletes what that stands on.
+    """Removes on destroy what run-time code made, before CloudFormation deletes the resources that it uses.
 
     CDK's own `auto_delete_objects` and custom resource provider are left out: they would bring Node functions,
-    with log groups that nobody deletes.
+    with log groups that stay after a destroy.
     """
 
     def __init__(
@@ -34,29 +28,27 @@ class Teardown(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         storage: Storage,
         tracking: Tracking,
         training: Training,
         serving: Serving,
-        batch: Batch,
+        transform_jobs: TransformJobs,
         delivery: Delivery,
         drift: Drift | None,
-        network: Network | None,
     ) -> None:
         super().__init__(scope, id)
+        config, names = context.config, context.names
         function, role = own_function(
             self,
+            context,
             name=names.teardown_function,
             description="Runs first on cdk destroy",
             role_description="Removes what the factory's run-time code made",
-            code=_CODE,
+            package="stacks.teardown.function",
             timeout=Duration.minutes(15),
-            log_retention_days=config.log_retention_days,
-            key=storage.key,
         )
-        buckets = [] if config.keeps_data_on_destroy else [storage.data_bucket, storage.artifact_bucket]
+        buckets = [] if config.keeps_data_on_destroy else [*storage.buckets.values()]
         rules = [*delivery.rules, *(drift.rules if drift else [])]
         if rules:
             allow(role, "DisableTriggers", ["events:DisableRule"], [rule.rule_arn for rule in rules])
@@ -67,7 +59,7 @@ class Teardown(Construct):
             drift.pipeline.grant_stop(role)
             pipelines.append(drift.pipeline.pipeline_name)
         serving.grant_remove(role)
-        batch.grant_remove(role)
+        transform_jobs.grant_remove(role)
         if buckets:
             _allow_empty(role, buckets)
         resource = CustomResource(
@@ -75,22 +67,26 @@ class Teardown(Construct):
             "Resource",
             service_token=function.function_arn,
             properties={
-                "FactoryTagKey": names.tag_key,
-                "FactoryName": names.factory,
-                "RuleNames": [rule.rule_name for rule in rules],
-                "ScheduleNames": [delivery.new_data.schedule_name] if delivery.new_data else [],
-                "DeliveryPipelineName": delivery.pipeline.name,
-                "FirstBuildStage": FIRST_BUILD_STAGE,
-                "BuildProjectNames": [build.project.project_name for build in delivery.builds],
-                "SageMakerPipelineNames": pipelines,
-                "EndpointNames": [names.endpoint(stage) for stage in ENDPOINT_STAGES],
-                "BatchPrefix": batch.prefix,
-                "BucketNames": [bucket.bucket_name for bucket in buckets],
+                TeardownProperty.FACTORY_NAME: names.factory,
+                TeardownProperty.RULE_NAMES: [rule.rule_name for rule in rules],
+                TeardownProperty.SCHEDULE_NAMES: [delivery.new_data.schedule_name]
+                if delivery.new_data
+                else [],
+                TeardownProperty.DELIVERY_PIPELINE_NAME: delivery.pipeline.name,
+                TeardownProperty.BUILD_PROJECT_NAMES: [
+                    build.project.project_name for build in delivery.builds
+                ],
+                TeardownProperty.SAGEMAKER_PIPELINE_NAMES: pipelines,
+                TeardownProperty.ENDPOINT_NAMES: [names.endpoint(stage) for stage in ENDPOINT_STAGES],
+                TeardownProperty.BATCH_PREFIX: transform_jobs.prefix,
+                TeardownProperty.BUCKET_NAMES: [bucket.bucket_name for bucket in buckets],
             },
         )
-        # What depends is deleted first: all that the function needs or cleans still stands when it runs.
-        made = [made for made in (drift, network) if made]
-        resource.node.add_dependency(storage, tracking, training, serving, batch, delivery, function, *made)
+        # What depends is deleted first: all that the function needs or cleans still exists when it runs.
+        made = [made for made in (drift, context.network) if made]
+        resource.node.add_dependency(
+            storage, tracking, training, serving, transform_jobs, delivery, function, *made
+        )
 
 
 def _allow_stop_delivery(role: iam.Role, delivery: Delivery) -> None:
@@ -100,7 +96,7 @@ def _allow_stop_delivery(role: iam.Role, delivery: Delivery) -> None:
     actions = ["codepipeline:ListPipelineExecutions", "codepipeline:StopPipelineExecution"]
     allow(role, "StopDelivery", actions, [pipeline.arn])
     actions = ["codepipeline:DisableStageTransition"]
-    allow(role, "CloseDelivery", actions, [f"{pipeline.arn}/{FIRST_BUILD_STAGE}"])
+    allow(role, "CloseDelivery", actions, [f"{pipeline.arn}/{Stage.BUILD}"])
     actions = ["codebuild:BatchGetBuilds", "codebuild:ListBuildsForProject", "codebuild:StopBuild"]
     allow(role, "StopBuilds", actions, [build.project.project_arn for build in delivery.builds])
 
@@ -110,6 +106,4 @@ def _allow_empty(role: iam.Role, buckets: list[s3.Bucket]) -> None:
     allow(role, "ListVersions", actions, [bucket.bucket_arn for bucket in buckets])
     actions = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"]
     objects = [bucket.arn_for_objects("*") for bucket in buckets]
-    allow(
-        role, "EmptyBuckets", actions, objects, because="A bucket can be deleted only when nothing is in it"
-    )
+    allow(role, "EmptyBuckets", actions, objects, reason="A bucket can be deleted only when nothing is in it")

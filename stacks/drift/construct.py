@@ -1,5 +1,3 @@
-from pathlib import Path
-
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
@@ -7,22 +5,19 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.alarms import NAMESPACE, VARIANT
-from stacks.config import FactoryConfig
+from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, VARIANT_NAME, Alarm, Metric, Prefix, Variable
+from stacks.context import FactoryContext
 from stacks.delivery_pipeline import DeliveryPipeline
-from stacks.drift_pipeline import DriftPipeline
+from stacks.drift.pipeline import DriftPipeline
 from stacks.function import own_function
-from stacks.names import FactoryNames
-from stacks.network import Network
 from stacks.permissions import allow, arn, grant_list, grant_read
-from stacks.storage import CAPTURED, MONITORING, Storage
+from stacks.storage import Storage
 from stacks.tracking import Tracking
 from stacks.training import Training
 
 EVALUATED_WINDOWS, WINDOWS_TO_ALARM = 5, 2
 # Why a policy has a pattern.
 _DEPLOYMENTS = "One a deployment, named after its endpoint"
-_CODE = Path(__file__).parent / "drift_function"
 
 
 class Drift(Construct):
@@ -36,28 +31,25 @@ class Drift(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         storage: Storage,
         tracking: Tracking,
         training: Training,
-        network: Network | None,
         delivery_pipeline: DeliveryPipeline,
     ) -> None:
         super().__init__(scope, id)
+        config, names = context.config, context.names
         self._names = names
         self._storage = storage
-        endpoint = names.endpoint("production")
-        captured, reports = f"{CAPTURED}{endpoint}/{VARIANT}/", f"{MONITORING}{endpoint}/"
+        endpoint = names.endpoint(PRODUCTION)
+        captured, reports = f"{Prefix.CAPTURED}{endpoint}/{VARIANT_NAME}/", f"{Prefix.MONITORING}{endpoint}/"
         self.pipeline = DriftPipeline(
             self,
             "Pipeline",
-            config=config,
-            names=names,
+            context=context,
             storage=storage,
             tracking=tracking,
             training=training,
-            network=network,
             captured_prefix=captured,
             reports_prefix=reports,
         )
@@ -65,27 +57,26 @@ class Drift(Construct):
         alarm = self._alarm(endpoint, window)
         function, role = own_function(
             self,
+            context,
             name=names.monitor,
             description="Compares live inputs with the training data; retrains when they have drifted",
             role_description="Starts comparisons and, by drift, a delivery",
-            code=_CODE,
+            package="stacks.drift.function",
             timeout=Duration.minutes(1),
-            log_retention_days=config.log_retention_days,
-            key=storage.key,
             environment={
-                "ENDPOINT_NAME": endpoint,
-                "ARTIFACT_BUCKET": storage.artifact_bucket.bucket_name,
-                "CAPTURED_PREFIX": captured,
-                "REPORTS_PREFIX": reports,
-                "WINDOW_MINUTES": str(config.drift_window_minutes),
-                "EVALUATED_WINDOWS": str(EVALUATED_WINDOWS),
-                "MONITOR_PIPELINE_NAME": self.pipeline.pipeline_name,
-                "DELIVERY_PIPELINE_NAME": delivery_pipeline.name,
+                Variable.ENDPOINT_NAME: endpoint,
+                Variable.ARTIFACT_BUCKET: storage.artifact_bucket.bucket_name,
+                Variable.CAPTURED_PREFIX: captured,
+                Variable.REPORTS_PREFIX: reports,
+                Variable.WINDOW_MINUTES: str(config.drift_window_minutes),
+                Variable.EVALUATED_WINDOWS: str(EVALUATED_WINDOWS),
+                Variable.MONITOR_PIPELINE_NAME: self.pipeline.pipeline_name,
+                Variable.DELIVERY_PIPELINE_NAME: delivery_pipeline.name,
             },
         )
         self._allow(role, delivery_pipeline)
         # The name instead of the construct: the rule then needs no alarm to be made first.
-        alarms = {"alarmName": [names.alarm("drift")], "state": {"value": ["ALARM"]}}
+        alarms = {"alarmName": [names.alarm(Alarm.DRIFT)], "state": {"value": ["ALARM"]}}
         went_off = events.EventPattern(
             source=["aws.cloudwatch"], detail_type=["CloudWatch Alarm State Change"], detail=alarms
         )
@@ -101,11 +92,11 @@ class Drift(Construct):
         return cloudwatch.Alarm(
             self,
             "Alarm",
-            alarm_name=self._names.alarm("drift"),
+            alarm_name=self._names.alarm(Alarm.DRIFT),
             alarm_description="What the production endpoint is asked differs from the training data",
             metric=cloudwatch.Metric(
-                namespace=NAMESPACE,
-                metric_name="DriftedFeatures",
+                namespace=METRIC_NAMESPACE,
+                metric_name=Metric.DRIFTED_FEATURES,
                 dimensions_map={"EndpointName": endpoint},
                 statistic="Maximum",
                 period=window,
@@ -119,7 +110,7 @@ class Drift(Construct):
         )
 
     def _allow(self, role: iam.Role, delivery_pipeline: DeliveryPipeline) -> None:
-        endpoint = self._names.endpoint("production")
+        endpoint = self._names.endpoint(PRODUCTION)
         allow(
             role,
             "ReadServed",
@@ -127,9 +118,9 @@ class Drift(Construct):
             [arn(self, "sagemaker", f"endpoint/{endpoint}")],
         )
         configs = [arn(self, "sagemaker", f"endpoint-config/{endpoint}-*")]
-        allow(role, "ReadLineage", ["sagemaker:ListTags"], configs, because=_DEPLOYMENTS)
+        allow(role, "ReadLineage", ["sagemaker:ListTags"], configs, reason=_DEPLOYMENTS)
         grant_list(role, "FindCaptures", self._storage.artifact_bucket)
-        grant_read(role, "ReadReports", self._storage.artifact_bucket, MONITORING)
+        grant_read(role, "ReadReports", self._storage.artifact_bucket, Prefix.MONITORING)
         self.pipeline.grant_start(role)
         verbs = ("GetPipelineExecution", "ListPipelineExecutions", "StartPipelineExecution")
         allow(role, "Retrain", [f"codepipeline:{verb}" for verb in verbs], [delivery_pipeline.arn])

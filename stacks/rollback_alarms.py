@@ -1,31 +1,32 @@
 from constructs import Construct
 
-from stacks.alarms import NAMESPACE, alarm, endpoint_metric, metric
-from stacks.config import FactoryConfig
-from stacks.names import FactoryNames
+from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, Alarm, Metric
+from stacks.alarms import alarm, endpoint_metric, metric
+from stacks.context import FactoryContext
 
 
-class Guards(Construct):
-    """Alarms on the production endpoint. Realtime, SageMaker rolls an update back when one goes off.
+class RollbackAlarms(Construct):
+    """Alarms on the production endpoint. On instances, SageMaker rolls an update back when one goes off.
 
-    They know the endpoint by name only, so that they stand before the first delivery starts.
+    They refer to the endpoint by its name, so that they exist before the first delivery starts.
     """
 
-    def __init__(self, scope: Construct, id: str, *, config: FactoryConfig, names: FactoryNames) -> None:
+    def __init__(self, scope: Construct, id: str, *, context: FactoryContext) -> None:
         super().__init__(scope, id)
-        endpoint = names.endpoint("production")
+        config, names = context.config, context.names
+        endpoint = names.endpoint(PRODUCTION)
         self.alarms = {
             what: alarm(self, names, what, watched, description, above=above, minutes=minutes)
             for what, watched, description, above, minutes in (
                 (
-                    "production-errors",
+                    Alarm.PRODUCTION_ERRORS,
                     endpoint_metric(endpoint, "Invocation5XXErrors"),
                     "The production endpoint answers with errors",
                     0,
                     1,
                 ),
                 (
-                    "production-latency",
+                    Alarm.PRODUCTION_LATENCY,
                     # A canary gets one request in ten by default: the slowest tenth would hide it.
                     endpoint_metric(endpoint, "ModelLatency", statistic="p99"),
                     f"The production endpoint answers slowly, one in a hundred after {config.latency_alarm_ms} ms",
@@ -35,12 +36,12 @@ class Guards(Construct):
             )
         }
         if config.endpoint_mode == "realtime":
-            what = "production-quality"
+            what = Alarm.PRODUCTION_QUALITY
             self.alarms[what] = alarm(
                 self,
                 names,
                 what,
-                metric(NAMESPACE, "QualityShortfall", "Maximum", EndpointName=endpoint),
+                metric(METRIC_NAMESPACE, Metric.QUALITY_SHORTFALL, "Maximum", EndpointName=endpoint),
                 "The version that an update brings to production predicts worse than its gate allows",
                 above=0,
             )

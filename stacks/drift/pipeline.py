@@ -4,12 +4,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, JobLogs, Prefix
 from ml_code.pipeline.definition import monitor_definition
 from ml_code.pipeline.settings import MonitorSettings
-from stacks.alarms import NAMESPACE
-from stacks.config import FactoryConfig
-from stacks.names import FactoryNames
-from stacks.network import Network
+from stacks.context import FactoryContext
 from stacks.permissions import (
     allow,
     arn,
@@ -22,9 +20,9 @@ from stacks.permissions import (
     grant_write,
     service_role,
 )
-from stacks.storage import CAPTURED, CODE, MONITORING, Storage
+from stacks.storage import Storage
 from stacks.tracking import Tracking
-from stacks.training import EXECUTIONS, JOBS, PROCESSING_LOGS, Training
+from stacks.training import EXECUTIONS, JOBS, Training
 
 _SAGEMAKER = "sagemaker.amazonaws.com"
 
@@ -37,39 +35,38 @@ class DriftPipeline(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
+        context: FactoryContext,
         storage: Storage,
         tracking: Tracking,
         training: Training,
-        network: Network | None,
         captured_prefix: str,
         reports_prefix: str,
     ) -> None:
         super().__init__(scope, id)
+        config, names = context.config, context.names
         self._arn = arn(self, "sagemaker", f"pipeline/{names.monitor}")
         job_role = service_role(self, "JobRole", _SAGEMAKER, "What the comparison of live inputs may do")
         pipeline_role = service_role(self, "PipelineRole", _SAGEMAKER, "Starts the comparison's job")
         bucket, image_uri = storage.artifact_bucket, training.settings.image_uri
         grant_list(job_role, "ListCaptures", bucket)
-        grant_read(job_role, "ReadCodeAndCaptures", bucket, CODE, CAPTURED)
-        grant_write(job_role, "WriteReports", bucket, MONITORING)
+        grant_read(job_role, "ReadCodeAndCaptures", bucket, Prefix.CODE, Prefix.CAPTURED)
+        grant_write(job_role, "WriteReports", bucket, Prefix.MONITORING)
         tracking.grant_read_write(job_role)
-        grant_job_logs(job_role, self, PROCESSING_LOGS)
-        grant_container(job_role, self, image_uri, PROCESSING_LOGS, NAMESPACE)
-        if storage.key:
-            grant_volumes(job_role, storage.key)
-        if network:
+        grant_job_logs(job_role, self, JobLogs.PROCESSING)
+        grant_container(job_role, self, image_uri, JobLogs.PROCESSING, METRIC_NAMESPACE)
+        if context.key:
+            grant_volumes(job_role, context.key)
+        if network := context.network:
             network.grant_interfaces(job_role, _SAGEMAKER, network.jobs)
         verbs = ("Create", "Describe", "Stop")
         actions = [*(f"sagemaker:{verb}ProcessingJob" for verb in verbs), "sagemaker:AddTags"]
         jobs = [arn(self, "sagemaker", "processing-job/pipelines-*")]
-        allow(pipeline_role, "RunJobs", actions, jobs, because=JOBS)
+        allow(pipeline_role, "RunJobs", actions, jobs, reason=JOBS)
         grant_pass_role(pipeline_role, job_role, _SAGEMAKER)
         definition = monitor_definition(
             replace(training.settings, pipeline_name=names.monitor, role_arn=job_role.role_arn),
             MonitorSettings(
-                endpoint_name=names.endpoint("production"),
+                endpoint_name=names.endpoint(PRODUCTION),
                 captured_uri=bucket.s3_url_for_object(captured_prefix),
                 reports_uri=bucket.s3_url_for_object(reports_prefix),
                 minimum_rows=config.drift_minimum_rows,
@@ -91,11 +88,11 @@ class DriftPipeline(Construct):
         actions = ["sagemaker:ListPipelineExecutions", "sagemaker:StartPipelineExecution"]
         allow(grantee, "StartComparison", actions, [self._arn])
         actions = ["sagemaker:ListPipelineParametersForExecution"]
-        allow(grantee, "ReadWindow", actions, [f"{self._arn}/execution/*"], because=EXECUTIONS)
+        allow(grantee, "ReadWindow", actions, [f"{self._arn}/execution/*"], reason=EXECUTIONS)
 
     def grant_stop(self, grantee: iam.IGrantable) -> None:
         """As `Training.grant_stop`, which has the jobs and their logs."""
         allow(grantee, "ListComparisons", ["sagemaker:ListPipelineExecutions"], [self._arn])
         verbs = ("DescribePipelineExecution", "ListPipelineExecutionSteps", "StopPipelineExecution")
         actions = [f"sagemaker:{verb}" for verb in verbs]
-        allow(grantee, "StopComparisons", actions, [f"{self._arn}/execution/*"], because=EXECUTIONS)
+        allow(grantee, "StopComparisons", actions, [f"{self._arn}/execution/*"], reason=EXECUTIONS)

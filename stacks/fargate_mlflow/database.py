@@ -57,16 +57,16 @@ class MlflowDatabase(Construct):
         acknowledge(
             self._instance,
             "AwsSolutions-RDS11",
-            because="Only the server's security group reaches the database: another port would hide nothing",
+            reason="Only the server's security group reaches the database: another port would hide nothing",
         )
         acknowledge(
             self._instance,
             "AwsSolutions-RDS10",
-            because="Stage prod protects the whole stack and leaves a last snapshot; stage dev leaves nothing",
+            reason="Stage prod protects the whole stack and leaves a last snapshot; stage dev leaves nothing",
         )
         if not is_kept:
-            because = "Stage dev bears that training waits while a zone is out; stage prod has two zones"
-            acknowledge(self._instance, "AwsSolutions-RDS3", because=because)
+            reason = "Stage dev bears that training waits while a zone is out; stage prod has two zones"
+            acknowledge(self._instance, "AwsSolutions-RDS3", reason=reason)
         # A kept instance would keep the network from being deleted; a snapshot keeps what is in it.
         self._instance.apply_removal_policy(RemovalPolicy.SNAPSHOT if is_kept else RemovalPolicy.DESTROY)
 

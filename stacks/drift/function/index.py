@@ -14,7 +14,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-REASON = "drift: "
+from ml_code.contracts import DRIFT_REASON, DeliveryVariable, Parameter, Tag, Variable
+
 SHOWN_FEATURES = 10
 _MAX_REASON_CHARACTERS = 500
 # A file lies under the hour of its first request, and comes when its buffer is full.
@@ -45,14 +46,14 @@ def compare(token: str, now: datetime) -> None:
         return
     tags = {tag["Key"]: tag["Value"] for tag in sagemaker.list_tags(ResourceArn=config_arn)["Tags"]}
     parameters = {
-        "CodeUri": tags["code-uri"],
-        "ModelVersion": tags["model-version"],
-        "RunId": tags["run-id"],
-        "WindowStart": start.isoformat(),
-        "WindowEnd": end.isoformat(),
+        Parameter.CODE_URI: tags[Tag.CODE_URI],
+        Parameter.MODEL_VERSION: tags[Tag.MODEL_VERSION],
+        Parameter.RUN_ID: tags[Tag.RUN_ID],
+        Parameter.WINDOW_START: start.isoformat(),
+        Parameter.WINDOW_END: end.isoformat(),
     }
     started = sagemaker.start_pipeline_execution(
-        PipelineName=os.environ["MONITOR_PIPELINE_NAME"],
+        PipelineName=os.environ[Variable.MONITOR_PIPELINE_NAME],
         PipelineParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
         ClientRequestToken=token,  # an event comes at least once
     )
@@ -60,12 +61,12 @@ def compare(token: str, now: datetime) -> None:
 
 
 def window() -> timedelta:
-    return timedelta(minutes=int(os.environ["WINDOW_MINUTES"]))
+    return timedelta(minutes=int(os.environ[Variable.WINDOW_MINUTES]))
 
 
 def serving_config(sagemaker: Any) -> str | None:
     """The ARN of the configuration in use: unlike an endpoint's, its tags are of one version for ever."""
-    name = os.environ["ENDPOINT_NAME"]
+    name = os.environ[Variable.ENDPOINT_NAME]
     try:
         endpoint = sagemaker.describe_endpoint(EndpointName=name)
     except ClientError as error:
@@ -79,7 +80,7 @@ def serving_config(sagemaker: Any) -> str | None:
 
 def newest_execution(sagemaker: Any) -> dict[str, Any] | None:
     found = sagemaker.list_pipeline_executions(
-        PipelineName=os.environ["MONITOR_PIPELINE_NAME"],
+        PipelineName=os.environ[Variable.MONITOR_PIPELINE_NAME],
         SortBy="CreationTime",
         SortOrder="Descending",
         MaxResults=1,
@@ -91,12 +92,12 @@ def end_of(sagemaker: Any, execution: dict[str, Any]) -> datetime:
     """Where the next window begins: none is left out when a schedule fires late or an execution fails."""
     arn = execution["PipelineExecutionArn"]
     found = sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)["PipelineParameters"]
-    return datetime.fromisoformat({each["Name"]: each["Value"] for each in found}["WindowEnd"])
+    return datetime.fromisoformat({each["Name"]: each["Value"] for each in found}[Parameter.WINDOW_END])
 
 
 def has_captures(start: datetime, end: datetime) -> bool:
     """Whether a file came after `start`, and at `end` at the latest."""
-    bucket, prefix = os.environ["ARTIFACT_BUCKET"], os.environ["CAPTURED_PREFIX"]
+    bucket, prefix = os.environ[Variable.ARTIFACT_BUCKET], os.environ[Variable.CAPTURED_PREFIX]
     pages = boto3.client("s3").get_paginator("list_objects_v2")
     return any(
         start < item["LastModified"] <= end
@@ -114,15 +115,15 @@ def retrain(token: str) -> None:
         print("retraining already:", running)
         return
     started = codepipeline.start_pipeline_execution(
-        name=os.environ["DELIVERY_PIPELINE_NAME"],
-        variables=[{"name": "TriggerReason", "value": reason(drifted(datetime.now(UTC)))}],
+        name=os.environ[Variable.DELIVERY_PIPELINE_NAME],
+        variables=[{"name": DeliveryVariable.TRIGGER_REASON, "value": reason(drifted(datetime.now(UTC)))}],
         clientRequestToken=token,  # an event comes at least once
     )
     print("started", started["pipelineExecutionId"])
 
 
 def running_by_drift(codepipeline: Any) -> str | None:
-    name = os.environ["DELIVERY_PIPELINE_NAME"]
+    name = os.environ[Variable.DELIVERY_PIPELINE_NAME]
     for summary in codepipeline.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]:
         if summary["status"] != "InProgress":
             continue
@@ -130,16 +131,18 @@ def running_by_drift(codepipeline: Any) -> str | None:
             pipelineName=name, pipelineExecutionId=summary["pipelineExecutionId"]
         )["pipelineExecution"]
         for variable in found.get("variables", ()):
-            if variable["name"] == "TriggerReason" and variable["resolvedValue"].startswith(REASON):
+            if variable["name"] == DeliveryVariable.TRIGGER_REASON and variable["resolvedValue"].startswith(
+                DRIFT_REASON
+            ):
                 return str(summary["pipelineExecutionId"])
     return None
 
 
 def drifted(now: datetime) -> list[str]:
     """The features that the reports of the last windows name, the most often named first."""
-    bucket, prefix = os.environ["ARTIFACT_BUCKET"], os.environ["REPORTS_PREFIX"]
+    bucket, prefix = os.environ[Variable.ARTIFACT_BUCKET], os.environ[Variable.REPORTS_PREFIX]
     s3 = boto3.client("s3")
-    windows = int(os.environ["EVALUATED_WINDOWS"])  # that the alarm looks at
+    windows = int(os.environ[Variable.EVALUATED_WINDOWS])  # that the alarm looks at
     since = now - window() * (windows + 1)
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{since:%Y-%m-%dT%H:%M:%SZ}"
@@ -159,4 +162,4 @@ def reason(features: list[str]) -> str:
     """It travels in JSON that CodePipeline fills in as it is, so without what JSON would quote."""
     hidden = len(features) - SHOWN_FEATURES
     text = ", ".join(features[:SHOWN_FEATURES]) + (f" and {hidden} more" if hidden > 0 else "")
-    return (REASON + re.sub(r'[\x00-\x1f"\\]', "?", text))[:_MAX_REASON_CHARACTERS]
+    return (DRIFT_REASON + re.sub(r'[\x00-\x1f"\\]', "?", text))[:_MAX_REASON_CHARACTERS]

@@ -5,19 +5,18 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge
-from stacks.config import FactoryConfig
+from stacks.context import FactoryContext
+from stacks.fargate_mlflow.database import NAME, MlflowDatabase
 from stacks.logs import log_group
-from stacks.mlflow_database import NAME, MlflowDatabase
 from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.permissions import allow, grant_image, grant_write_logs, service_role
 
-_START = Path(__file__).parent / "mlflow_server" / "start.py"
+_START = Path(__file__).parent / "server" / "start.py"
 _PORT = 5000
 _HTTP = ec2.Port.tcp(80)
 # Asks the database: a server whose password was changed under it answers 500, and is replaced by one that
@@ -28,7 +27,7 @@ _HEALTH = "/api/2.0/mlflow/experiments/get?experiment_id=0"
 class FargateMlflow(Construct):
     """MLflow in a container of our own, behind a load balancer that only the private subnets reach.
 
-    It knows no users: who may call it, the security groups decide, and in the VPC it speaks HTTP.
+    It has no users: security groups decide which clients reach it, by HTTP within the VPC.
     """
 
     def __init__(
@@ -36,14 +35,13 @@ class FargateMlflow(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
-        names: FactoryNames,
-        network: Network,
-        key: kms.IKey | None,
+        context: FactoryContext,
         artifact_store_uri: str,
         role: iam.Role,
     ) -> None:
         super().__init__(scope, id)
+        config, names, key, network = context.config, context.names, context.key, context.network
+        assert network is not None, "the settings ask for a network"
         database = MlflowDatabase(
             self, "Database", network=network, key=key, is_kept=config.keeps_data_on_destroy
         )
@@ -95,7 +93,7 @@ class FargateMlflow(Construct):
         acknowledge(
             task,
             "AwsSolutions-ECS2",
-            because="The variables hold addresses; user and password come from Secrets Manager",
+            reason="The variables hold addresses; user and password come from Secrets Manager",
         )
         service = self._service(names, network, task)
         service.node.add_dependency(start_role, role)
@@ -115,7 +113,7 @@ class FargateMlflow(Construct):
         acknowledge(
             cluster,
             "AwsSolutions-ECS4",
-            because="One task, which its health check replaces: the billed metrics of Insights would be unread",
+            reason="One task, which its health check replaces: the billed metrics of Insights would be unread",
         )
         return ecs.FargateService(
             self,
@@ -154,7 +152,7 @@ class FargateMlflow(Construct):
         acknowledge(
             balancer,
             "AwsSolutions-ELB2",
-            because="The server logs each request itself; its clients are the factory's own jobs and builds",
+            reason="The server logs each request itself; its clients are the factory's own jobs and builds",
         )
         listener = balancer.add_listener("Http", port=80, open=False)
         listener.add_targets(

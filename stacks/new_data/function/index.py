@@ -11,6 +11,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from ml_code.contracts import DeliveryVariable, Variable
+
 
 def handler(event: dict[str, Any], context: Any) -> None:
     if event.get("source") == "aws.s3":
@@ -21,9 +23,12 @@ def handler(event: dict[str, Any], context: Any) -> None:
 
 def put_off(event: dict[str, Any]) -> None:
     scheduler = boto3.client("scheduler")
-    schedule = scheduler.get_schedule(Name=os.environ["SCHEDULE_NAME"])
-    target = {**schedule["Target"], "Input": os.environ["START_INPUT"].replace("ARRIVED", event["time"])}
-    time = datetime.now(UTC) + timedelta(seconds=int(os.environ["QUIET_SECONDS"]))
+    schedule = scheduler.get_schedule(Name=os.environ[Variable.SCHEDULE_NAME])
+    target = {
+        **schedule["Target"],
+        "Input": os.environ[Variable.START_INPUT].replace("ARRIVED", event["time"]),
+    }
+    time = datetime.now(UTC) + timedelta(seconds=int(os.environ[Variable.QUIET_SECONDS]))
     print(event["detail"]["object"]["key"], "puts the start off to", time)
     try:
         scheduler.update_schedule(
@@ -42,7 +47,7 @@ def put_off(event: dict[str, Any]) -> None:
 def start(event: dict[str, Any]) -> None:
     """`arrived` has no fractions of a second: a training of the same second may have missed the object."""
     newest = boto3.client("sagemaker").list_pipeline_executions(
-        PipelineName=os.environ["TRAINING_PIPELINE_NAME"],
+        PipelineName=os.environ[Variable.TRAINING_PIPELINE_NAME],
         SortBy="CreationTime",
         SortOrder="Descending",
         MaxResults=1,
@@ -52,8 +57,8 @@ def start(event: dict[str, Any]) -> None:
         print("trained since by", newest[0]["PipelineExecutionArn"])
         return
     started = boto3.client("codepipeline").start_pipeline_execution(
-        name=os.environ["DELIVERY_PIPELINE_NAME"],
-        variables=[{"name": "TriggerReason", "value": "new data"}],
+        name=os.environ[Variable.DELIVERY_PIPELINE_NAME],
+        variables=[{"name": DeliveryVariable.TRIGGER_REASON, "value": "new data"}],
         clientRequestToken=event["token"],  # a schedule fires at least once
     )
     print("started", started["pipelineExecutionId"])

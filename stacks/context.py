@@ -1,0 +1,27 @@
+from dataclasses import dataclass
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_kms as kms
+
+from stacks.config import FactoryConfig
+from stacks.names import FactoryNames
+from stacks.network import Network
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactoryContext:
+    """What every construct of one factory gets."""
+
+    config: FactoryConfig
+    names: FactoryNames
+    key: kms.Key | None
+    network: Network | None
+
+    @property
+    def removal_policy(self) -> RemovalPolicy:
+        return removal_policy(self.config)
+
+
+def removal_policy(config: FactoryConfig) -> RemovalPolicy:
+    """Of what holds data."""
+    return RemovalPolicy.RETAIN if config.keeps_data_on_destroy else RemovalPolicy.DESTROY

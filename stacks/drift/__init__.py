@@ -1,0 +1,1 @@
+"""Compares live inputs with the training data, and retrains when they differ."""

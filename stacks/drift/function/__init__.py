@@ -1,0 +1,1 @@
+"""The function of drift monitoring. It runs in Lambda, without the CDK."""

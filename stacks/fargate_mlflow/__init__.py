@@ -1,0 +1,1 @@
+"""MLflow in a container of the factory's own."""

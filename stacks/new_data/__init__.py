@@ -1,0 +1,1 @@
+"""Starts the delivery pipeline once new data has stopped coming."""

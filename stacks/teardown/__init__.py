@@ -1,0 +1,1 @@
+"""Removes on destroy what run-time code made."""

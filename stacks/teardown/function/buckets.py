@@ -1,0 +1,31 @@
+from typing import Any
+
+import boto3
+
+from ml_code.contracts import TeardownProperty
+from stacks.teardown.function.calls import unless_missing
+from stacks.teardown.function.deadline import Deadline
+
+
+def empty_buckets(names: dict[str, Any], deadline: Deadline) -> None:
+    s3 = boto3.client("s3")
+    for bucket in names[TeardownProperty.BUCKET_NAMES]:
+        unless_missing(_empty, s3=s3, bucket=bucket, deadline=deadline)
+
+
+def _empty(s3: Any, bucket: str, deadline: Deadline) -> None:
+    uploads = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket)
+    for upload in (upload for page in uploads for upload in page.get("Uploads", ())):
+        s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    removed = 0
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        keys = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
+        if not keys:
+            continue
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+        if errors := answer.get("Errors"):
+            raise RuntimeError(f"{bucket}: {len(errors)} objects stay, first {errors[0]}")
+        removed += len(keys)
+        deadline.check(f"objects of {bucket} to be removed")
+    print(bucket, removed, "objects removed")

@@ -1,0 +1,61 @@
+"""Runs first on `cdk destroy`: stops what runs and removes what run-time code made of one factory.
+
+Names come as properties of the custom resource. Nothing is touched that does not bear them; what is found by the
+beginning of its name must carry the factory's tag as well.
+"""
+
+import json
+import urllib.request
+from typing import Any
+
+from stacks.teardown.function.buckets import empty_buckets
+from stacks.teardown.function.deadline import Deadline
+from stacks.teardown.function.deliveries import stop_builds, stop_deliveries, stop_triggers
+from stacks.teardown.function.jobs import Jobs
+from stacks.teardown.function.models import Models
+
+# The function itself has 900 s; the answer to CloudFormation must still go out.
+BUDGET_SECONDS = 840.0
+PHYSICAL_ID = "model-factory-teardown"
+
+
+def handler(event: dict[str, Any], context: Any) -> None:
+    print(event["RequestType"], json.dumps(event.get("ResourceProperties", {})))
+    status, reason = "SUCCESS", ""
+    if event["RequestType"] == "Delete":
+        try:
+            tear_down(event["ResourceProperties"], Deadline(BUDGET_SECONDS))
+        except Exception as error:  # without an answer CloudFormation waits an hour
+            status, reason = "FAILED", f"{type(error).__name__}: {error}"
+            print(reason)
+    respond(event, status, reason)
+
+
+def tear_down(names: dict[str, Any], deadline: Deadline) -> None:
+    """In this order: nothing starts anew, nothing writes any more, then what was written goes."""
+    jobs, models = Jobs(names, deadline), Models(names, deadline)
+    stop_triggers(names)
+    stop_deliveries(names)
+    stop_builds(names, deadline)
+    jobs.stop_executions()
+    models.delete_endpoints()
+    jobs.stop_transform_jobs()
+    models.delete_configs_and_models()
+    models.delete_model_package_groups()
+    empty_buckets(names, deadline)
+    jobs.delete_logs()
+
+
+def respond(event: dict[str, Any], status: str, reason: str) -> None:
+    body = {
+        "Status": status,
+        "Reason": reason[:1000],
+        "PhysicalResourceId": PHYSICAL_ID,
+        **{key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")},
+    }
+    # The signature of the address covers an empty content type.
+    request = urllib.request.Request(  # noqa: S310 (the address is CloudFormation's)
+        event["ResponseURL"], json.dumps(body).encode(), {"Content-Type": ""}, method="PUT"
+    )
+    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+        print(status, response.status)
