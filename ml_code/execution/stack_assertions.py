@@ -27,11 +27,13 @@ INPUTS = (
     "ml_code/pipeline",
     "ml_code/requirements.txt",
     "ml_code/requirements-image.txt",
+    "ml_code/schema.py",
     "ml_code/spec.py",
     "requirements.lock",
     "requirements.txt",
     "requirements-test.txt",
     "stacks",
+    "tests/example_model.yaml",
     "tests/stacks",
 )
 SHOWN_LINES = 40

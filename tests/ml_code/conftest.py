@@ -8,22 +8,22 @@ from ml_code.schema import Column, Schema
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.tracking import model_registry
 
-DIGITS = Path(__file__).with_name("digits.yaml")
+EXAMPLE_MODEL = Path(__file__).parents[1] / "example_model.yaml"
 
 
 @pytest.fixture(scope="session")
 def spec() -> ModelSpec:
-    return load_spec(DIGITS)
+    return load_spec(EXAMPLE_MODEL)
 
 
 @pytest.fixture(scope="session")
 def model_yaml() -> str:
-    return DIGITS.read_text()
+    return EXAMPLE_MODEL.read_text()
 
 
 @pytest.fixture(scope="session")
 def digits(spec: ModelSpec) -> pd.DataFrame:
-    """The rows that digits.yaml describes, as scikit-learn has them."""
+    """The rows that the example model describes, as scikit-learn has them."""
     bunch = load_digits()
     columns = [f"pixel_{row}_{column}" for row in range(8) for column in range(8)]
     return pd.DataFrame(bunch.data, columns=columns).assign(digit=bunch.target)

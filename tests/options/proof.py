@@ -15,7 +15,15 @@ from cfnlint.api import ManualArgs, lint
 from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
 from ml_code.spec import load_spec
-from tests.stacks.synthesis import REGION, Synthesised, cdk_app, environment, read_assembly, without_account
+from tests.stacks.synthesis import (
+    EXAMPLE_MODEL,
+    REGION,
+    Synthesised,
+    cdk_app,
+    environment,
+    read_assembly,
+    without_account,
+)
 
 # Redundant DependsOn: CDK writes one for each resource below a construct that another depends on. Harmless,
 # and CDK's own validation ignores the rule as well.
@@ -79,5 +87,7 @@ def prove(settings: Mapping[str, Any], outdir: str) -> Proof:
         acknowledged=acknowledged,
         covering=covering,
         lint=[f"{match.rule.id} {match.message} {match.path}" for match in matches],
-        pushed_definition=pipeline_definition(load_spec(), PipelineSettings(**pipeline_settings)),
+        pushed_definition=pipeline_definition(
+            load_spec(EXAMPLE_MODEL), PipelineSettings(**pipeline_settings)
+        ),
     )

@@ -13,6 +13,7 @@ from stacks.config import FactoryConfig
 from stacks.model_factory_stack import ModelFactoryStack
 
 PROJECT = Path(__file__).resolve().parents[2]
+EXAMPLE_MODEL = PROJECT / "tests/example_model.yaml"
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
 _POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
@@ -57,7 +58,7 @@ def cdk_app(settings: Mapping[str, Any], outdir: str) -> tuple[App, ModelFactory
     stack = ModelFactoryStack(
         app,
         config=FactoryConfig(**settings),
-        spec=load_spec(),
+        spec=load_spec(EXAMPLE_MODEL),
         project_root=PROJECT,
         account=None,
         region=REGION,

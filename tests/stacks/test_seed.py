@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stacks.synthesis import Synthesised
+from tests.stacks.synthesis import PROJECT, Synthesised
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +29,11 @@ def test_it_has_what_a_push_needs(seed: Path) -> None:
         "codebuild-buildspec.yml",
         "deploy-buildspec.yml",
         "requirements.txt",
-        "models/digits/data/digits.csv",
         ".gitignore",
     ):
         assert (seed / path).is_file(), path
+    tracked = [path.relative_to(PROJECT) for path in (PROJECT / "models").rglob("*") if path.is_file()]
+    assert not [path for path in tracked if not (seed / path).is_file()]
 
 
 def test_it_leaves_out_what_git_ignores_and_git_itself(seed: Path) -> None:

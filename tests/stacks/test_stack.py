@@ -6,7 +6,7 @@ import pytest
 from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
 from ml_code.spec import load_spec
-from tests.stacks.synthesis import ACCOUNT, REGION, Synthesised, environment
+from tests.stacks.synthesis import ACCOUNT, EXAMPLE_MODEL, REGION, Synthesised, environment
 
 ARTIFACTS = f"model-factory-artifacts-{ACCOUNT}-{REGION}"
 DATA = f"model-factory-data-{ACCOUNT}-{REGION}"
@@ -87,7 +87,7 @@ def test_the_definition_in_the_template_is_the_one_that_a_push_writes(factory: S
         **json.loads(environment(factory, "model-factory-build")["PIPELINE_SETTINGS"])
     )
     body = pipeline["PipelineDefinition"]["PipelineDefinitionBody"]
-    assert body == pipeline_definition(load_spec(), settings)
+    assert body == pipeline_definition(load_spec(EXAMPLE_MODEL), settings)
     assert settings.pipeline_name == pipeline["PipelineName"]
 
 

@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from ml_code.drift import compare_window as window_module
 from ml_code.drift.compare_window import captured_files, main
 from ml_code.drift.report import Window
-from ml_code.spec import ModelSpec, load_spec
+from ml_code.spec import ModelSpec
 from ml_code.tracking import model_registry, runs
 from tests.ml_code.drift.captures import captured
 
@@ -186,6 +186,6 @@ def test_a_version_without_a_training_sample_is_named(run: Run) -> None:
         run()
 
 
-def test_the_code_s_own_schema_fits_the_sample(rows: pd.DataFrame) -> None:
-    assert list(rows.columns) == load_spec().request_schema().names
+def test_the_model_s_schema_fits_the_rows(rows: pd.DataFrame, spec: ModelSpec) -> None:
+    assert list(rows.columns) == spec.request_schema().names
     assert np.isfinite(rows.to_numpy()).all()

@@ -26,7 +26,7 @@ from ml_code.verification.report_html import LINEAGE, write_page
 from ml_code.verification.report_link import report_url, write_link
 from ml_code.verification.test_rows import LabelledRows
 
-SPEC = load_spec(Path(__file__).parents[1] / "digits.yaml")
+SPEC = load_spec(Path(__file__).parents[2] / "example_model.yaml")
 PIXELS = SPEC.request_schema().names
 TARGET = SPEC.target.name
 
