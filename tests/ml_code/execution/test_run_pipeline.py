@@ -26,6 +26,15 @@ from tests.ml_code.execution.stubs import (
 )
 
 
+@pytest.fixture(autouse=True)
+def _project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model_yaml: str) -> None:
+    """The working directory is a project with one model and its sample data."""
+    (tmp_path / "models/digits/data").mkdir(parents=True)
+    (tmp_path / "models/digits/model.yaml").write_text(model_yaml)
+    (tmp_path / "models/digits/data/digits.csv").write_text("digit\n1\n")
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def stubs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stubs]:
     monkeypatch.setattr(run_pipeline, "pipeline_definition", lambda spec, settings: DEFINITION)
