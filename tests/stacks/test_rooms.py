@@ -24,7 +24,8 @@ def imported(path: Path) -> Iterator[str]:
 
 def files(pattern: str) -> list[Path]:
     found = sorted(PROJECT.glob(pattern))
-    assert found, f"no file matches {pattern}"
+    # The local AWS is a distribution of its own: a repository that a factory was seeded into has none.
+    assert found or pattern.startswith("localaws/"), f"no file matches {pattern}"
     return found
 
 
@@ -54,7 +55,7 @@ def test_a_room_imports_only_what_it_may(pattern: str, allowed: tuple[str, ...])
     [
         ("ml_code/**/*.py", ("aws_cdk", "constructs", "stacks", "localaws", "operations")),
         ("ml_code/pipeline*.py", ("datetime", "random", "subprocess", "time", "uuid")),
-        ("localaws/**/*.py", ("aws_cdk", "ml_code", "stacks", "operations")),
+        ("localaws/src/**/*.py", ("aws_cdk", "ml_code", "stacks", "operations")),
         ("stacks/*.py", ("os", "subprocess", "datetime", "time")),
         ("operations/**/*.py", ("localaws",)),
     ],

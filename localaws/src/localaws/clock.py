@@ -15,3 +15,6 @@ class Clock:
     def seconds(self, aws_seconds: float) -> float:
         """Real seconds for a time that AWS would wait."""
         return aws_seconds * self.minute_seconds / MINUTE
+
+
+REAL = Clock()

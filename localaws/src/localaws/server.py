@@ -6,6 +6,8 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
 from localaws.account import ACCOUNT_ID, Account, Credentials
-from localaws.clock import Clock
+from localaws.clock import REAL, Clock
 from localaws.gateway import Gateway
 from localaws.processes import ProcessTable
 from localaws.services import install
@@ -47,32 +49,49 @@ def main() -> None:
 
 def serve(state_dir: Path, port: int, region: str, clock: Clock) -> None:
     """Answers requests until SIGTERM or SIGINT; then ends everything that it started."""
-    os.environ["MOTO_PORT"] = str(port)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with running(state_dir, port, region, clock) as account:
+        _write_state(account)
+        LOG.info("listening on %s", account.endpoint_url)
+        stop.wait()
+    LOG.info("stopped")
+
+
+@contextmanager
+def running(
+    state_dir: Path, port: int = 0, region: str = "us-east-1", clock: Clock = REAL, user: str = ADMINISTRATOR
+) -> Iterator[Account]:
+    """A local AWS in this process, on a free port unless one is given.
+
+    moto keeps its users per process: a second local AWS beside the first needs another `user`.
+    """
     account = Account(
         state_dir=state_dir,
         port=port,
         region=region,
-        administrator=create_administrator(),
+        administrator=create_administrator(user),
         processes=ProcessTable(),
         clock=clock,
     )
     gateway = Gateway(account)
     server = make_server(HOST, port, gateway, threaded=True, request_handler=RequestHandler)
+    account.port = server.server_port
+    os.environ["MOTO_PORT"] = str(account.port)
     install(account, gateway)
-    _write_state(account)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
-    LOG.info("listening on %s", account.endpoint_url)
+    listener = threading.Thread(target=server.serve_forever, name="listener", daemon=True)
+    listener.start()
     try:
-        server.serve_forever()
+        yield account
     finally:
+        server.shutdown()
         for service in account.services.values():
             service.close()
         account.processes.close()
-        LOG.info("stopped")
 
 
-def create_administrator(name: str = ADMINISTRATOR) -> Credentials:
+def create_administrator(name: str) -> Credentials:
     iam = iam_backends[ACCOUNT_ID]["aws"]
     iam.create_user("us-east-1", name)
     iam.attach_user_policy("arn:aws:iam::aws:policy/AdministratorAccess", name)

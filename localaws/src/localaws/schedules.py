@@ -3,9 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from localaws.clock import Clock
-
-REAL = Clock()
+from localaws.clock import REAL, Clock
 
 _UNITS = {"minute": "minutes", "hour": "hours", "day": "days"}
 _FIELDS = {

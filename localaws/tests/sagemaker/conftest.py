@@ -167,7 +167,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
         state_dir=tmp_path_factory.mktemp("state"),
         port=port,
         region="us-east-1",
-        administrator=create_administrator(),
+        administrator=create_administrator("sagemaker-administrator"),
         processes=ProcessTable(),
         clock=Clock(minute_seconds=1.0),
     )
