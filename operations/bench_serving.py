@@ -29,7 +29,7 @@ from ml_code.run_pipeline import SAMPLE_DATA
 from ml_code.spec import load_spec
 from operations.factory import PROJECT, OperationError, run
 
-SERVER = PROJECT / "localaws/src/localaws/sagemaker/serving_container.py"
+SERVER = PROJECT / "localaws/src/localaws/services/sagemaker/endpoints/serving_container.py"
 SECONDS = 3.0  # a measurement
 TURNS = 3
 START_TIMEOUT_SECONDS = 120.0

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from localaws.account import Account
+from localaws.core.account import Account
 from localaws.server import running
 
 

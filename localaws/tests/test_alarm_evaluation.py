@@ -2,7 +2,7 @@
 
 import pytest
 
-from localaws.alarm_evaluation import Rule, evaluate
+from localaws.services.cloudwatch.alarm_evaluation import Rule, evaluate
 
 STAYS = "stays"
 UNKNOWN = "INSUFFICIENT_DATA"

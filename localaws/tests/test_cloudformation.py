@@ -9,15 +9,15 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.account import Account
-from localaws.cloudformation_template import (
+from localaws.core.account import Account
+from localaws.core.service import ServiceError
+from localaws.services.cloudformation.template import (
     Resolver,
     in_dependency_order,
     read_template,
     references,
     resolve_parameters,
 )
-from localaws.service import ServiceError
 
 VALUES = {"AWS::Region": "us-east-1", "Name": "digits", "List": ["a", "b"]}
 

@@ -11,10 +11,10 @@ import urllib3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localaws.account import Account, Credentials
-from localaws.cloudformation_types import LogGroup
-from localaws.network import require_interfaces
-from localaws.service import ServiceError
+from localaws.core.account import Account, Credentials
+from localaws.core.resource_helpers import LogGroup
+from localaws.core.service import ServiceError
+from localaws.services.ec2.permissions import require_interfaces
 
 MakeRole = Callable[..., tuple[str, Credentials]]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from localaws.permissions import permissions
-from localaws.policies import Decision, Request, decide
-from localaws.service import ServiceError
-from localaws.wire import Operation
+from localaws.core.service import ServiceError
+from localaws.gateway.permissions import permissions
+from localaws.gateway.wire import Operation
+from localaws.services.iam.policies import Decision, Request, decide
 
 OBJECT = "arn:aws:s3:::data/raw/digits.csv"
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from localaws.account import Account
-from localaws.notifications import target_input
-from localaws.service import ServiceError
+from localaws.core.account import Account
+from localaws.core.service import ServiceError
+from localaws.services.sns.publishing import target_input
 
 EVENT = {
     "time": "2026-11-24T12:00:00Z",

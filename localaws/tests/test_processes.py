@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from localaws.processes import ProcessTable
+from localaws.runtime.processes import ProcessTable
 
 PARENT = """
 import sys, time

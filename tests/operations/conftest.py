@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 if TYPE_CHECKING:
-    from localaws.account import Account
+    from localaws.core.account import Account
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 from operations.audit import belongs_to, left_of
 
 if TYPE_CHECKING:
-    from localaws.account import Account
+    from localaws.core.account import Account
 
 
 @pytest.mark.parametrize(

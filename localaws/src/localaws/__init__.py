@@ -1,1 +1,1 @@
-"""A local AWS: moto, plus the parts of a model factory that moto only pretends."""
+"""A local AWS: moto, and real parts where moto only pretends."""

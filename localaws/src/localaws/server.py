@@ -18,11 +18,11 @@ from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
-from localaws.account import ACCOUNT_ID, Account, Credentials
-from localaws.clock import REAL, Clock
-from localaws.gateway import Gateway
-from localaws.processes import ProcessTable
-from localaws.services import install
+from localaws.core.account import ACCOUNT_ID, Account, Credentials
+from localaws.core.clock import REAL, Clock
+from localaws.gateway.gateway import Gateway
+from localaws.registry import install
+from localaws.runtime.processes import ProcessTable
 
 LOG = logging.getLogger("localaws")
 HOST = "127.0.0.1"

@@ -11,16 +11,16 @@ import pytest
 from moto.iam.models import iam_backends
 from werkzeug.serving import make_server
 
-from localaws import events
-from localaws.account import ACCOUNT_ID, Account, Credentials
-from localaws.codebuild import CodeBuild
-from localaws.codecommit import CodeCommit
-from localaws.codeconnections import CodeConnections
-from localaws.codepipeline import CodePipeline
-from localaws.gateway import Gateway
-from localaws.git_http import GitApplication
-from localaws.processes import ProcessTable
+from localaws.core.account import ACCOUNT_ID, Account, Credentials
+from localaws.gateway.gateway import Gateway
+from localaws.runtime.processes import ProcessTable
 from localaws.server import RequestHandler
+from localaws.services.codebuild.service import CodeBuild
+from localaws.services.codecommit.git_http import GitApplication
+from localaws.services.codecommit.service import CodeCommit
+from localaws.services.codeconnections.service import CodeConnections
+from localaws.services.codepipeline.service import CodePipeline
+from localaws.services.events import service as events
 
 Json = dict[str, Any]
 ARTIFACT_BUCKET = "delivery-artifacts"

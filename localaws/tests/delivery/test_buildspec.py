@@ -1,6 +1,12 @@
 import pytest
 
-from localaws.buildspec import Artifact, BuildspecError, following_phase, parse_buildspec, select_files
+from localaws.services.codebuild.buildspec import (
+    Artifact,
+    BuildspecError,
+    following_phase,
+    parse_buildspec,
+    select_files,
+)
 
 
 def artifact(*files: str, base: str = "", exclude: tuple[str, ...] = (), discard: bool = False) -> Artifact:

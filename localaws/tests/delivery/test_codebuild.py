@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from localaws.account import Account
-from localaws.codebuild import ProjectResource
+from localaws.core.account import Account
+from localaws.services.codebuild.service import ProjectResource
 
 Json = dict[str, Any]
 Run = Callable[..., Json]
@@ -145,7 +145,7 @@ def test_build_has_its_roles_credentials_and_nothing_of_the_server(
 
 
 def test_timeout_ends_the_build_and_its_processes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("localaws.codebuild.SECONDS_PER_MINUTE", 0.2)
+    monkeypatch.setattr("localaws.services.codebuild.service.SECONDS_PER_MINUTE", 0.2)
     build = run("version: 0.2\nphases: {build: {commands: [sleep 30]}}\n", timeoutInMinutesOverride=5)
     assert build["buildStatus"] == "TIMED_OUT"
     assert phases(build)["BUILD"] == "TIMED_OUT"

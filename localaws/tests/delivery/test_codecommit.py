@@ -10,9 +10,9 @@ from urllib.parse import quote
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.account import Account, Credentials
-from localaws.codecommit import RepositoryResource
-from localaws.git_credential import git_configuration, git_password
+from localaws.core.account import Account, Credentials
+from localaws.services.codecommit.git_credential import git_configuration, git_password
+from localaws.services.codecommit.service import RepositoryResource
 
 Json = dict[str, Any]
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.account import Account
-from localaws.archives import pack
-from localaws.git_credential import git_configuration
-from localaws.git_triggers import GitTriggers
+from localaws.core.account import Account
+from localaws.runtime.archives import pack
+from localaws.services.codecommit.git_credential import git_configuration
+from localaws.services.codepipeline.git_triggers import GitTriggers
 
 Json = dict[str, Any]
 Wait = Callable[..., Any]

@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from localaws.environments import machine_environment, overlay_environment
+from localaws.runtime.environments import machine_environment, overlay_environment
 
 
 def run(directory: Path, environment: dict[str, str], *command: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localaws.account import Account
+from localaws.core.account import Account
 
 Json = dict[str, Any]
 RULE = "on-push"
@@ -28,7 +28,7 @@ class Pipelines:
 def pipelines(account: Account, monkeypatch: pytest.MonkeyPatch) -> Pipelines:
     pipelines = Pipelines()
     monkeypatch.setitem(account.services, "codepipeline", pipelines)
-    monkeypatch.setattr("localaws.events.CodePipeline", Pipelines)
+    monkeypatch.setattr("localaws.services.events.service.CodePipeline", Pipelines)
     return pipelines
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from localaws.git_triggers import fits, touched
+from localaws.services.codepipeline.git_triggers import fits, touched
 
 
 @pytest.mark.parametrize(

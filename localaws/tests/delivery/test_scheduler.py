@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from localaws.account import Account
-from localaws.scheduler import ScheduleResource, fire_due
-from localaws.service import ServiceError
+from localaws.core.account import Account
+from localaws.core.service import ServiceError
+from localaws.services.scheduler.service import ScheduleResource, fire_due
 
 NAME = "start-later"
 OFF = {"Mode": "OFF"}
@@ -22,7 +22,7 @@ def invoked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     def invoke(account: Account, arn: str, event: str, *, principal: str) -> None:
         calls.append(json.loads(event))
 
-    monkeypatch.setattr("localaws.lambda_functions.invoke_for_service", invoke)
+    monkeypatch.setattr("localaws.services.awslambda.service.invoke_for_service", invoke)
     return calls
 
 

@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from localaws.clock import Clock
-from localaws.schedules import is_due
+from localaws.core.clock import Clock
+from localaws.services.events.schedules import is_due
 
 MONDAY = datetime(2026, 11, 23, 3, 0, 7, tzinfo=UTC)
 

@@ -16,14 +16,15 @@ import pytest
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
-from localaws import autoscaling, cloudwatch
-from localaws.account import Account, Credentials
-from localaws.clock import Clock
-from localaws.gateway import Gateway
-from localaws.processes import ProcessTable
-from localaws.sagemaker.runtime import SageMakerRuntime
-from localaws.sagemaker.service import SageMaker
+from localaws.core.account import Account, Credentials
+from localaws.core.clock import Clock
+from localaws.gateway.gateway import Gateway
+from localaws.runtime.processes import ProcessTable
 from localaws.server import create_administrator
+from localaws.services.application_autoscaling import service as autoscaling
+from localaws.services.cloudwatch import service as cloudwatch
+from localaws.services.sagemaker.endpoints.runtime import SageMakerRuntime
+from localaws.services.sagemaker.service import SageMaker
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 BUCKET = "data-for-jobs"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from localaws.sagemaker.definition import (
+from localaws.services.sagemaker.pipelines.definition import (
     DefinitionError,
     Scope,
     bind_parameters,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.sagemaker.mlflow_tracking_server import iam_action
-from localaws.sagemaker.resources import RESOURCES
-from localaws.service import ServiceError
+from localaws.core.service import ServiceError
+from localaws.services.sagemaker.mlflow.tracking_server import iam_action
+from localaws.services.sagemaker.resources import RESOURCES
 
 TYPES = {resource.type: resource for resource in RESOURCES}
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.sagemaker.search_space import random_combinations
+from localaws.services.sagemaker.jobs.search_space import random_combinations
 
 BUCKET = "data-for-jobs"
 TRAIN = """

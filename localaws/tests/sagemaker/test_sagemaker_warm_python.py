@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from localaws.environments import overlay_environment
-from localaws.processes import ProcessTable
-from localaws.sagemaker.warm_python import WarmPython
+from localaws.runtime.environments import overlay_environment
+from localaws.runtime.processes import ProcessTable
+from localaws.runtime.warm_python import WarmPython
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only")
 Run = Callable[..., tuple[int, list[str]]]

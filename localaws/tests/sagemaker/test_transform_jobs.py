@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.sagemaker.transform_data import RecordTooLarge, assemble, batches
+from localaws.services.sagemaker.jobs.transform_data import RecordTooLarge, assemble, batches
 
 from .conftest import BUCKET
 

@@ -1,0 +1,401 @@
+"""CodeBuild: projects, and the builds that build.py runs."""
+
+import re
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from moto.logs.models import logs_backends
+
+from localaws.core.account import ACCOUNT_ID
+from localaws.core.property_case import to_api
+from localaws.core.resource import Properties, Resource
+from localaws.core.service import Caller, Json, Service, ServiceError, service_model, validate_request
+from localaws.services.codebuild.build import BuildFailure, BuildRun, BuildWork, S3Object
+from localaws.services.iam.authorization import authorize, find_principal
+from localaws.services.logs.writer import LogWriter
+
+if TYPE_CHECKING:
+    from localaws.core.account import Account, Credentials
+
+SOURCE_TYPES = ("CODEPIPELINE", "S3", "NO_SOURCE")
+SECONDS_PER_MINUTE = 60.0
+_PATIENCE_SECONDS = 10.0  # for the end of a stopped build, but not for an AWS call of it that hangs
+ARTIFACT_TYPES = ("CODEPIPELINE", "NO_ARTIFACTS")
+# Set to anything that has an effect, these would change what a build does: refused by name.
+_UNSUPPORTED = (
+    "secondarySources",
+    "secondaryArtifacts",
+    "fileSystemLocations",
+    "buildBatchConfig",
+    "autoRetryLimit",
+)
+_UNSUPPORTED_ENVIRONMENT = ("privilegedMode", "certificate", "registryCredential", "fleet", "dockerServer")
+
+
+class CodeBuild(Service):
+    name = "codebuild"
+
+    def __init__(self, account: "Account") -> None:
+        super().__init__(account)
+        self._projects: dict[str, Json] = {}
+        self._builds: dict[str, BuildRun] = {}
+        self._numbers: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._request = threading.local()
+
+    def call(self, operation: str, request: Json, caller: Caller) -> Json:
+        self._request.initiator = caller.arn.split(":", 5)[5].partition("/")[2]
+        return super().call(operation, request, caller)
+
+    def create_project(self, request: Json) -> Json:
+        name = request["name"]
+        if name in self._projects:
+            raise ServiceError(
+                "ResourceAlreadyExistsException", f"Project already exists: {self._arn('project', name)}"
+            )
+        now = datetime.now(UTC)
+        project = {
+            **_defaults(self.account, name),
+            **request,
+            "arn": self._arn("project", name),
+            "created": now,
+            "lastModified": now,
+        }
+        _refuse_unsupported(project)
+        self._projects[name] = project
+        return {"project": project}
+
+    def update_project(self, request: Json) -> Json:
+        changed = {**self._project(request["name"]), **request, "lastModified": datetime.now(UTC)}
+        _refuse_unsupported(changed)
+        self._projects[request["name"]] = changed
+        return {"project": changed}
+
+    def delete_project(self, request: Json) -> Json:
+        """Stops the builds of the project that still run, and waits for their end."""
+        self._projects.pop(request["name"], None)
+        self._stop_and_wait(
+            [run for run in self._builds.values() if run.record["projectName"] == request["name"]]
+        )
+        return {}
+
+    def batch_get_projects(self, request: Json) -> Json:
+        names = [name.rpartition("/")[2] for name in request["names"]]
+        return {
+            "projects": [self._projects[name] for name in names if name in self._projects],
+            "projectsNotFound": [name for name in names if name not in self._projects],
+        }
+
+    def list_projects(self, request: Json) -> Json:
+        names = sorted(self._projects, reverse=request.get("sortOrder") == "DESCENDING")
+        return {"projects": names}
+
+    def start_build(self, request: Json) -> Json:
+        project = self._project(request["projectName"])
+        source = {**project["source"]}
+        overrides = {
+            "type": "sourceTypeOverride",
+            "location": "sourceLocationOverride",
+            "buildspec": "buildspecOverride",
+        }
+        supported = {
+            "projectName",
+            "sourceVersion",
+            "environmentVariablesOverride",
+            "timeoutInMinutesOverride",
+            *overrides.values(),
+        }
+        strange = sorted(set(request) - supported)
+        if strange:
+            raise ServiceError(
+                "InvalidInputException", f"The local AWS does not support {', '.join(strange)} of StartBuild."
+            )
+        source.update({member: request[name] for member, name in overrides.items() if name in request})
+        if source["type"] == "CODEPIPELINE":
+            raise ServiceError(
+                "InvalidInputException",
+                f"The source of project {project['name']} is CODEPIPELINE: only CodePipeline can start it,"
+                " or give sourceTypeOverride and sourceLocationOverride.",
+            )
+        work = BuildWork()
+        if source["type"] == "S3":
+            bucket, _, key = source["location"].removeprefix("arn:aws:s3:::").partition("/")
+            work = BuildWork(sources={"primary": S3Object(bucket, key)})
+        run = self._start(
+            project,
+            work,
+            source=source,
+            variables=request.get("environmentVariablesOverride", []),
+            initiator=self._request.initiator,
+            versions={"sourceVersion": request["sourceVersion"]} if "sourceVersion" in request else {},
+            timeout_minutes=request.get("timeoutInMinutesOverride") or project["timeoutInMinutes"],
+        )
+        return {"build": run.record}
+
+    def start_for_pipeline(
+        self,
+        project_name: str,
+        work: BuildWork,
+        *,
+        pipeline: str,
+        variables: list[Json],
+        revision: str | None,
+    ) -> BuildRun:
+        """What CodePipeline does instead of StartBuild."""
+        project = self._project(project_name)
+        if project["source"]["type"] != "CODEPIPELINE":
+            raise ServiceError(
+                "InvalidInputException",
+                f"The source of project {project_name} must be CODEPIPELINE, it is {project['source']['type']}",
+            )
+        versions = {"sourceVersion": next(iter(work.sources.values())).arn} if work.sources else {}
+        if revision is not None:
+            versions["resolvedSourceVersion"] = revision
+        return self._start(
+            project,
+            work,
+            source=project["source"],
+            variables=variables,
+            initiator=f"codepipeline/{pipeline}",
+            versions=versions,
+            timeout_minutes=project["timeoutInMinutes"],
+        )
+
+    def batch_get_builds(self, request: Json) -> Json:
+        ids = [identifier.rpartition(":build/")[2] for identifier in request["ids"]]
+        return {
+            "builds": [self._builds[identifier].record for identifier in ids if identifier in self._builds],
+            "buildsNotFound": [identifier for identifier in ids if identifier not in self._builds],
+        }
+
+    def list_builds(self, request: Json) -> Json:
+        ids = list(self._builds)
+        return {"ids": ids if request.get("sortOrder") == "ASCENDING" else ids[::-1]}
+
+    def list_builds_for_project(self, request: Json) -> Json:
+        self._project(request["projectName"])
+        prefix = f"{request['projectName']}:"
+        return {
+            "ids": [
+                identifier for identifier in self.list_builds(request)["ids"] if identifier.startswith(prefix)
+            ]
+        }
+
+    def stop_build(self, request: Json) -> Json:
+        run = self._builds.get(request["id"].rpartition(":build/")[2])
+        if run is None:
+            raise ServiceError("ResourceNotFoundException", f"Build not found: {request['id']}")
+        run.stop()
+        return {"build": run.record}
+
+    def close(self) -> None:
+        self._stop_and_wait(list(self._builds.values()))
+
+    def _start(
+        self,
+        project: Json,
+        work: BuildWork,
+        *,
+        source: Json,
+        variables: list[Json],
+        initiator: str,
+        versions: dict[str, str],
+        timeout_minutes: int,
+    ) -> BuildRun:
+        name, uuid = project["name"], str(uuid4())
+        with self._lock:
+            number = self._numbers[name] = self._numbers.get(name, 0) + 1
+        overridden = {variable["name"] for variable in variables}
+        kept = [
+            item
+            for item in project["environment"].get("environmentVariables", [])
+            if item["name"] not in overridden
+        ]
+        now = datetime.now(UTC)
+        group, stream = _log_names(project, uuid)
+        record = {
+            "id": f"{name}:{uuid}",
+            "arn": self._arn("build", f"{name}:{uuid}"),
+            "projectName": name,
+            "buildNumber": number,
+            "startTime": now,
+            "currentPhase": "SUBMITTED",
+            "buildStatus": "IN_PROGRESS",
+            "buildComplete": False,
+            "phases": [
+                {
+                    "phaseType": "SUBMITTED",
+                    "phaseStatus": "SUCCEEDED",
+                    "startTime": now,
+                    "endTime": now,
+                    "durationInSeconds": 0,
+                }
+            ],
+            "source": source,
+            "artifacts": {"location": ""},
+            "environment": {**project["environment"], "environmentVariables": [*kept, *variables]},
+            "serviceRole": project["serviceRole"],
+            "logs": {
+                "groupName": group,
+                "streamName": stream,
+                "deepLink": _console_link(self.account.region, group, stream),
+                "cloudWatchLogs": {"status": "ENABLED"},
+            },
+            "timeoutInMinutes": timeout_minutes,
+            "queuedTimeoutInMinutes": project["queuedTimeoutInMinutes"],
+            "initiator": initiator,
+            "encryptionKey": project["encryptionKey"],
+            **({"vpcConfig": project["vpcConfig"]} if project.get("vpcConfig") else {}),
+            **versions,
+        }
+        run = BuildRun(
+            self.account,
+            record,
+            work,
+            open_log=lambda credentials: self._open_log(record, credentials),
+            timeout_seconds=timeout_minutes * SECONDS_PER_MINUTE,
+        )
+        self._builds[record["id"]] = run
+        run.start()
+        return run
+
+    def _open_log(self, record: Json, credentials: "Credentials") -> LogWriter:
+        """The log is written by the local AWS, but only where the service role might."""
+        group, stream = record["logs"]["groupName"], record["logs"]["streamName"]
+        principal = find_principal(credentials.access_key_id, credentials.session_token)
+        assert principal is not None, "the service role has just been assumed"
+        try:
+            if group not in logs_backends[ACCOUNT_ID][self.account.region].groups:
+                authorize(principal, "logs:CreateLogGroup", self.account.arn("logs", f"log-group:{group}"))
+            for verb in ("CreateLogStream", "PutLogEvents"):
+                resource = self.account.arn("logs", f"log-group:{group}:log-stream:{stream}")
+                authorize(principal, f"logs:{verb}", resource)
+        except ServiceError as error:
+            raise BuildFailure(
+                "ACCESS_DENIED",
+                f"Service role {record['serviceRole']} does not allow AWS CodeBuild to create Amazon CloudWatch Logs"
+                f" log streams for build {record['arn']}. Error message: {error.message}",
+            ) from error
+        return LogWriter(self.account, group, stream)
+
+    def _project(self, name: str) -> Json:
+        name = name.rpartition("/")[2]
+        if name not in self._projects:
+            raise ServiceError(
+                "ResourceNotFoundException", f"Project cannot be found: {self._arn('project', name)}"
+            )
+        return self._projects[name]
+
+    def _arn(self, kind: str, name: str) -> str:
+        return self.account.arn("codebuild", f"{kind}/{name}")
+
+    def _stop_and_wait(self, runs: list[BuildRun]) -> None:
+        for run in runs:
+            run.stop()
+        for run in runs:
+            run.ended.wait(_PATIENCE_SECONDS)
+
+
+def _defaults(account: "Account", name: str) -> Json:
+    return {
+        "timeoutInMinutes": 60,
+        "queuedTimeoutInMinutes": 480,
+        "encryptionKey": f"arn:aws:kms:{account.region}:{ACCOUNT_ID}:alias/aws/s3",
+        "cache": {"type": "NO_CACHE"},
+        "badge": {"badgeEnabled": False},
+        "tags": [],
+    }
+
+
+def _log_names(project: Json, uuid: str) -> tuple[str, str]:
+    configured = project.get("logsConfig", {}).get("cloudWatchLogs", {})
+    prefix = configured.get("streamName")
+    return (
+        configured.get("groupName") or f"/aws/codebuild/{project['name']}",
+        f"{prefix}/{uuid}" if prefix else uuid,
+    )
+
+
+def _refuse_unsupported(project: Json) -> None:
+    """Raises InvalidInputException that names what the local AWS would have to ignore."""
+    asked = [member for member in _UNSUPPORTED if project.get(member)]
+    asked += [
+        f"environment.{member}" for member in _UNSUPPORTED_ENVIRONMENT if project["environment"].get(member)
+    ]
+    if project["source"]["type"] not in SOURCE_TYPES:
+        asked.append(f"source.type {project['source']['type']} (only {', '.join(SOURCE_TYPES)})")
+    if project["artifacts"]["type"] not in ARTIFACT_TYPES:
+        asked.append(f"artifacts.type {project['artifacts']['type']} (only {', '.join(ARTIFACT_TYPES)})")
+    if project["cache"]["type"] != "NO_CACHE":
+        asked.append(f"cache.type {project['cache']['type']} (only NO_CACHE)")
+    if not project["environment"]["type"].startswith("LINUX"):
+        asked.append(f"environment.type {project['environment']['type']}")
+    logs = project.get("logsConfig", {})
+    if logs.get("s3Logs", {}).get("status") == "ENABLED":
+        asked.append("logsConfig.s3Logs")
+    if logs.get("cloudWatchLogs", {}).get("status") == "DISABLED":
+        asked.append("logsConfig.cloudWatchLogs DISABLED")
+    if asked:
+        raise ServiceError(
+            "InvalidInputException",
+            f"The local AWS does not support, of a CodeBuild project: {', '.join(asked)}",
+        )
+    for variable in project["environment"].get("environmentVariables", []):
+        if not re.fullmatch(r"[A-Za-z_]\w*", variable["name"]):
+            raise ServiceError(
+                "InvalidInputException", f"Invalid environment variable name {variable['name']!r}"
+            )
+
+
+class ProjectResource:
+    type = "AWS::CodeBuild::Project"
+
+    def create(self, account: "Account", logical_id: str, properties: Properties) -> str:
+        request = _request({"Name": logical_id, **properties})
+        validate_request("codebuild", "CreateProject", request)
+        _service(account).create_project(request)
+        return str(request["name"])
+
+    def attributes(self, account: "Account", physical_id: str) -> dict[str, str]:
+        return {"Arn": account.arn("codebuild", f"project/{physical_id}")}
+
+    def update(self, account: "Account", physical_id: str, properties: Properties, old: Properties) -> str:
+        if properties.get("Name") != old.get("Name"):
+            return self.create(account, str(properties.get("Name", physical_id)), properties)
+        _service(account).update_project({**_request(properties), "name": physical_id})
+        return physical_id
+
+    def delete(self, account: "Account", physical_id: str, properties: Properties) -> None:
+        _service(account).delete_project({"name": physical_id})
+
+
+def _request(properties: Properties) -> Json:
+    """CreateProject's request; "Visibility" PRIVATE is CloudFormation's own word for the default."""
+    known = {**properties}
+    if known.pop("Visibility", "PRIVATE") != "PRIVATE":
+        raise ValueError("The local AWS does not support public builds.")
+    if known.pop("Triggers", None):
+        raise ValueError("The local AWS does not support Triggers of AWS::CodeBuild::Project.")
+    shape = service_model("codebuild").operation_model("CreateProject").input_shape
+    assert shape is not None
+    request: Json = to_api(known, shape, ProjectResource.type)
+    return request
+
+
+def _service(account: "Account") -> CodeBuild:
+    service: Any = account.services["codebuild"]
+    assert isinstance(service, CodeBuild)
+    return service
+
+
+RESOURCES: list[Resource] = [ProjectResource()]
+
+
+def _console_link(region: str, group: str, stream: str) -> str:
+    group, stream = (part.replace("/", "$252F") for part in (group, stream))
+    return (
+        f"https://console.aws.amazon.com/cloudwatch/home?region={region}"
+        f"#logsV2:log-groups/log-group/{group}/log-events/{stream}"
+    )

@@ -1,0 +1,137 @@
+"""CodeConnections: connections to GitHub, GitLab and Bitbucket.
+
+On AWS a person completes a connection in the console. Here `python -m localaws connect` does, and says which folder
+of git repositories stands for the provider.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from localaws.core.account import ACCOUNT_ID
+from localaws.core.resource import Properties, Resource
+from localaws.core.resource_helpers import require_known
+from localaws.core.service import Json, Service, ServiceError, validate_request
+
+if TYPE_CHECKING:
+    from localaws.core.account import Account
+
+
+class CodeConnections(Service):
+    name = "codeconnections"
+
+    def __init__(self, account: "Account") -> None:
+        super().__init__(account)
+        self._connections: dict[str, Json] = {}
+        self._tags: dict[str, list[Json]] = {}
+        self._folders: dict[str, Path] = {}
+
+    def create_connection(self, request: Json) -> Json:
+        name = request["ConnectionName"]
+        if any(connection["ConnectionName"] == name for connection in self._connections.values()):
+            raise ServiceError("InvalidInputException", f"A connection with the name {name} already exists")
+        if "ProviderType" not in request:
+            raise ServiceError(
+                "InvalidInputException", "The local AWS supports connections by ProviderType only"
+            )
+        arn = self.account.arn("codeconnections", f"connection/{uuid4()}")
+        self._connections[arn] = {
+            "ConnectionArn": arn,
+            "ConnectionName": name,
+            "ProviderType": request["ProviderType"],
+            "OwnerAccountId": ACCOUNT_ID,
+            "ConnectionStatus": "PENDING",
+        }
+        self._tags[arn] = request.get("Tags", [])
+        return {"ConnectionArn": arn, "Tags": self._tags[arn]}
+
+    def get_connection(self, request: Json) -> Json:
+        return {"Connection": self._connection(request["ConnectionArn"])}
+
+    def list_connections(self, request: Json) -> Json:
+        return {"Connections": list(self._connections.values())}
+
+    def delete_connection(self, request: Json) -> Json:
+        self._connection(request["ConnectionArn"])
+        del self._connections[request["ConnectionArn"]], self._tags[request["ConnectionArn"]]
+        self._folders.pop(request["ConnectionArn"], None)
+        return {}
+
+    def list_tags_for_resource(self, request: Json) -> Json:
+        self._connection(request["ResourceArn"])
+        return {"Tags": self._tags[request["ResourceArn"]]}
+
+    def tag_resource(self, request: Json) -> Json:
+        keys = {tag["Key"] for tag in request["Tags"]}
+        kept = [tag for tag in self.list_tags_for_resource(request)["Tags"] if tag["Key"] not in keys]
+        self._tags[request["ResourceArn"]] = [*kept, *request["Tags"]]
+        return {}
+
+    def untag_resource(self, request: Json) -> Json:
+        tags = self.list_tags_for_resource(request)["Tags"]
+        self._tags[request["ResourceArn"]] = [tag for tag in tags if tag["Key"] not in request["TagKeys"]]
+        return {}
+
+    def complete(self, name: str, folder: Path) -> str:
+        """What a person does in the console; returns the ARN of the connection of that name."""
+        named = [each for each in self._connections.values() if each["ConnectionName"] == name]
+        if not named:
+            known = ", ".join(sorted(each["ConnectionName"] for each in self._connections.values())) or "none"
+            raise ServiceError(
+                "ResourceNotFoundException", f"There is no connection {name}; there is {known}."
+            )
+        named[0]["ConnectionStatus"] = "AVAILABLE"
+        arn = str(named[0]["ConnectionArn"])
+        self._folders[arn] = folder
+        return arn
+
+    def find_repository(self, configuration: Mapping[str, str]) -> Path | None:
+        """The git directory that a source action means; None while it cannot be reached."""
+        folder = self._folders.get(configuration["ConnectionArn"])
+        if folder is None:
+            return None
+        path = folder / configuration["FullRepositoryId"]
+        candidates = (path / ".git", path, path.with_name(f"{path.name}.git"))
+        return next((found for found in candidates if (found / "HEAD").is_file()), None)
+
+    def _connection(self, arn: str) -> Json:
+        if arn not in self._connections:
+            raise ServiceError("ResourceNotFoundException", f"Connection {arn} does not exist")
+        return self._connections[arn]
+
+
+class ConnectionResource:
+    type = "AWS::CodeConnections::Connection"
+
+    def create(self, account: "Account", logical_id: str, properties: Properties) -> str:
+        require_known(self.type, properties, {"ConnectionName", "ProviderType", "Tags"})
+        validate_request("codeconnections", "CreateConnection", properties)
+        return str(_service(account).create_connection(properties)["ConnectionArn"])
+
+    def attributes(self, account: "Account", physical_id: str) -> dict[str, str]:
+        connection = _service(account).get_connection({"ConnectionArn": physical_id})["Connection"]
+        return {name: connection[name] for name in ("ConnectionArn", "ConnectionStatus", "OwnerAccountId")}
+
+    def update(self, account: "Account", physical_id: str, properties: Properties, old: Properties) -> str:
+        if any(properties.get(key) != old.get(key) for key in ("ConnectionName", "ProviderType")):
+            return self.create(account, physical_id, properties)
+        service = _service(account)
+        keys = [tag["Key"] for tag in old.get("Tags", [])]
+        service.untag_resource({"ResourceArn": physical_id, "TagKeys": keys})
+        service.tag_resource({"ResourceArn": physical_id, "Tags": properties.get("Tags", [])})
+        return physical_id
+
+    def delete(self, account: "Account", physical_id: str, properties: Properties) -> None:
+        service = _service(account)
+        if any(each["ConnectionArn"] == physical_id for each in service.list_connections({})["Connections"]):
+            service.delete_connection({"ConnectionArn": physical_id})
+
+
+def _service(account: "Account") -> CodeConnections:
+    service = account.services["codeconnections"]
+    assert isinstance(service, CodeConnections)
+    return service
+
+
+RESOURCES: list[Resource] = [ConnectionResource()]

@@ -1,0 +1,414 @@
+"""Hyperparameter tuning jobs: real training jobs, side by side."""
+
+import hashlib
+import itertools
+import logging
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from localaws.core.constraints import check_constraints
+from localaws.core.listing import now, page, pick
+from localaws.core.service import Json, ServiceError, validate_request
+from localaws.services.sagemaker.jobs.job import JobKind, JobTable, refuse_members, refuse_values
+from localaws.services.sagemaker.jobs.search_space import check_ranges, grid_combinations, random_combinations
+from localaws.services.sagemaker.jobs.toolkit import TUNING_METRIC
+from localaws.services.sagemaker.jobs.training import TrainingJob, check
+
+if TYPE_CHECKING:
+    from localaws.services.sagemaker.service import SageMaker
+
+LOG = logging.getLogger("localaws.sagemaker")
+KIND = JobKind("hyper-parameter-tuning-job", "HyperParameterTuningJob", "")
+FAILURES_BEFORE_END = 5  # with no success at all
+MEMBERS = {"HyperParameterTuningJobName", "HyperParameterTuningJobConfig", "TrainingJobDefinition", "Tags"}
+CONFIG_MEMBERS = {
+    "Strategy",
+    "HyperParameterTuningJobObjective",
+    "ResourceLimits",
+    "ParameterRanges",
+    "TrainingJobEarlyStoppingType",
+    "RandomSeed",
+}
+DEFINITION_MEMBERS = {
+    "DefinitionName",
+    "StaticHyperParameters",
+    "AlgorithmSpecification",
+    "RoleArn",
+    "InputDataConfig",
+    "OutputDataConfig",
+    "ResourceConfig",
+    "StoppingCondition",
+    "EnableNetworkIsolation",
+    "VpcConfig",
+    "EnableInterContainerTrafficEncryption",
+    "EnableManagedSpotTraining",
+    "CheckpointConfig",
+    "Environment",
+}
+# What a training job takes over from the tuning job's definition as it is.
+COPIED_MEMBERS = DEFINITION_MEMBERS - {"DefinitionName", "StaticHyperParameters"}
+
+
+class TuningJob:
+    """One tuning job; `description` changes under `lock` only."""
+
+    def __init__(self, sagemaker: "SageMaker", request: Json) -> None:
+        self._sagemaker = sagemaker
+        self.request = request
+        self.name: str = request["HyperParameterTuningJobName"]
+        self.arn = sagemaker.account.arn("sagemaker", f"{KIND.resource}/{self.name}")
+        self.finished = threading.Event()
+        self.lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._config: Json = request["HyperParameterTuningJobConfig"]
+        self._definition: Json = request["TrainingJobDefinition"]
+        self._children: list[tuple[TrainingJob, dict[str, str]]] = []
+        self._ended = 0
+        self._succeeded = 0
+        self.description: Json = {
+            **{key: value for key, value in request.items() if key != "Tags"},
+            "HyperParameterTuningJobArn": self.arn,
+            "HyperParameterTuningJobStatus": "InProgress",
+            "CreationTime": now(),
+            "LastModifiedTime": now(),
+        }
+
+    @property
+    def status(self) -> str:
+        value: str = self.description["HyperParameterTuningJobStatus"]
+        return value
+
+    def describe(self) -> Json:
+        summaries = self.summaries()
+        with self.lock:
+            description = dict(self.description)
+        description |= _counters(summaries)
+        if best := self._best(summaries):
+            description["BestTrainingJob"] = best
+        return description
+
+    def summaries(self) -> list[Json]:
+        """One HyperParameterTrainingJobSummary per training job, in the order of their creation."""
+        with self.lock:
+            children = list(self._children)
+        return [self._summary(job, tuned) for job, tuned in children]
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name=self.name, daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        with self.lock:
+            if self.status == "InProgress":
+                self.description["HyperParameterTuningJobStatus"] = "Stopping"
+            children = list(self._children)
+        for job, _ in children:
+            if not job.finished.is_set():
+                job.stop()
+
+    def _run(self) -> None:
+        status, reason = "Failed", ""
+        try:
+            self._search()
+            if self._stopping.is_set():
+                status = "Stopped"
+            elif self._succeeded:
+                status = "Completed"
+            else:
+                reason = (
+                    f"No training job succeeded after {self._ended} attempts. Please take a look at the "
+                    "training job failures to get more details."
+                )
+        except Exception as error:  # a fault of the local AWS: shown, and the job still ends
+            LOG.exception("a fault of the local AWS itself")
+            reason = f"InternalServerError: {error!r}"
+        with self.lock:
+            self.description |= {
+                "HyperParameterTuningJobStatus": status,
+                "HyperParameterTuningEndTime": now(),
+                "LastModifiedTime": now(),
+                **({"FailureReason": reason} if reason else {}),
+            }
+        self._sagemaker.job_ended(self)
+        self.finished.set()
+
+    def _search(self) -> None:
+        limits = self._config["ResourceLimits"]
+        combinations = self._combinations()
+        if "MaxNumberOfTrainingJobs" in limits:
+            combinations = itertools.islice(combinations, limits["MaxNumberOfTrainingJobs"])
+        tasks = enumerate(combinations, start=1)
+        turn = threading.Lock()
+
+        def work() -> None:
+            while not self._stopping.is_set() and not self._hopeless():
+                with turn:
+                    task = next(tasks, None)
+                if task is None:
+                    return
+                self._try(*task)
+
+        workers = [
+            threading.Thread(target=work, daemon=True) for _ in range(limits["MaxParallelTrainingJobs"])
+        ]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+    def _combinations(self) -> Iterator[dict[str, str]]:
+        ranges = self._config.get("ParameterRanges", {})
+        if self._config["Strategy"] == "Grid":
+            return grid_combinations(ranges)
+        return random_combinations(ranges, self._config.get("RandomSeed"))
+
+    def _hopeless(self) -> bool:
+        return not self._succeeded and self._ended >= FAILURES_BEFORE_END
+
+    def _try(self, number: int, tuned: dict[str, str]) -> None:
+        request = self._training_request(number, tuned)
+        job = self._sagemaker.training.launch(request, tuning_job_arn=self.arn)
+        with self.lock:
+            self._children.append((job, tuned))
+        if self._stopping.is_set():
+            job.stop()
+        job.finished.wait()
+        with self.lock:
+            self._ended += 1
+            self._succeeded += job.status == "Completed" and job.metric(self._metric_name) is not None
+
+    def _training_request(self, number: int, tuned: dict[str, str]) -> Json:
+        return training_request(self.name, self._definition, number, tuned, metric=self._metric_name)
+
+    @property
+    def _metric_name(self) -> str:
+        name: str = self._config["HyperParameterTuningJobObjective"]["MetricName"]
+        return name
+
+    def _summary(self, job: TrainingJob, tuned: dict[str, str]) -> Json:
+        described = job.describe()
+        summary = pick(
+            described,
+            "TrainingJobName",
+            "TrainingJobArn",
+            "CreationTime",
+            "TrainingStartTime",
+            "TrainingEndTime",
+            "TrainingJobStatus",
+            "FailureReason",
+        )
+        summary |= {"TunedHyperParameters": tuned, "ObjectiveStatus": "Pending"}
+        if "DefinitionName" in self._definition:
+            summary["TrainingJobDefinitionName"] = self._definition["DefinitionName"]
+        value = job.metric(self._metric_name)
+        if value is not None:
+            summary["FinalHyperParameterTuningJobObjectiveMetric"] = {
+                "Type": self._config["HyperParameterTuningJobObjective"]["Type"],
+                "MetricName": self._metric_name,
+                "Value": value,
+            }
+        if job.finished.is_set():
+            good = value is not None and summary["TrainingJobStatus"] == "Completed"
+            summary["ObjectiveStatus"] = "Succeeded" if good else "Failed"
+        return summary
+
+    def _best(self, summaries: list[Json]) -> Json | None:
+        return best_summary(
+            summaries, maximize=self._config["HyperParameterTuningJobObjective"]["Type"] == "Maximize"
+        )
+
+
+def training_request(
+    tuning_job: str, definition: Json, number: int, tuned: dict[str, str], *, metric: str
+) -> Json:
+    """The CreateTrainingJob request of one try."""
+    digest = hashlib.sha256(f"{tuning_job}{number}{sorted(tuned.items())}".encode()).hexdigest()[:8]
+    specification = {
+        key: value for key, value in definition["AlgorithmSpecification"].items() if key != "AlgorithmName"
+    }
+    return {
+        **{key: definition[key] for key in COPIED_MEMBERS if key in definition},
+        "AlgorithmSpecification": specification,
+        "TrainingJobName": f"{tuning_job}-{number:03d}-{digest}",
+        "HyperParameters": {
+            TUNING_METRIC: metric,
+            **definition.get("StaticHyperParameters", {}),
+            **tuned,
+        },
+    }
+
+
+def best_summary(summaries: list[Json], *, maximize: bool) -> Json | None:
+    measured = [item for item in summaries if item["ObjectiveStatus"] == "Succeeded"]
+    if not measured:
+        return None
+
+    def value(item: Json) -> float:
+        number: float = item["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
+        return number
+
+    return max(measured, key=value) if maximize else min(measured, key=value)
+
+
+class Tuning:
+    """The operations."""
+
+    def __init__(self, sagemaker: "SageMaker") -> None:
+        self._sagemaker = sagemaker
+        self.table = JobTable(KIND)
+
+    def create_hyper_parameter_tuning_job(self, request: Json) -> Json:
+        _check(request)
+        # Tuning jobs accept a warm pool's period and forget it (aws-controllers-k8s/sagemaker-controller#176).
+        request["TrainingJobDefinition"]["ResourceConfig"].pop("KeepAlivePeriodInSeconds", None)
+        job = TuningJob(self._sagemaker, request)
+        self.table.add(job)
+        self._sagemaker.tags.set(job.arn, request.get("Tags", []))
+        job.start()
+        return {"HyperParameterTuningJobArn": job.arn}
+
+    def describe_hyper_parameter_tuning_job(self, request: Json) -> Json:
+        return self.job(request).describe()
+
+    def stop_hyper_parameter_tuning_job(self, request: Json) -> Json:
+        self.job(request).stop()
+        return {}
+
+    def list_hyper_parameter_tuning_jobs(self, request: Json) -> Json:
+        summaries = []
+        for job in self.table.all():
+            described = job.describe()
+            summary = pick(
+                described,
+                "HyperParameterTuningJobName",
+                "HyperParameterTuningJobArn",
+                "HyperParameterTuningJobStatus",
+                "CreationTime",
+                "HyperParameterTuningEndTime",
+                "LastModifiedTime",
+                "TrainingJobStatusCounters",
+                "ObjectiveStatusCounters",
+            )
+            config = described["HyperParameterTuningJobConfig"]
+            summaries.append(summary | pick(config, "Strategy", "ResourceLimits"))
+        return self.table.page(request, summaries)
+
+    def list_training_jobs_for_hyper_parameter_tuning_job(self, request: Json) -> Json:
+        job = self.job(request)
+        summaries = job.summaries()
+        if request.get("SortBy") == "FinalObjectiveMetricValue":
+            key = "FinalHyperParameterTuningJobObjectiveMetric"
+            summaries = [item | {"_value": item[key]["Value"]} for item in summaries if key in item]
+            response = page(
+                {**request, "SortBy": ""},
+                summaries,
+                member="TrainingJobSummaries",
+                created="_value",
+                descending=False,
+            )
+            for item in response["TrainingJobSummaries"]:
+                del item["_value"]
+            return response
+        return page(
+            request,
+            summaries,
+            member="TrainingJobSummaries",
+            name="TrainingJobName",
+            status="TrainingJobStatus",
+            descending=False,
+        )
+
+    def job(self, request: Json) -> TuningJob:
+        name = request["HyperParameterTuningJobName"]
+        try:
+            job: TuningJob = self.table.get(name)
+        except ServiceError as error:
+            raise ServiceError(
+                "ResourceNotFound", f"Amazon SageMaker can't find a tuning job named {name}."
+            ) from error
+        return job
+
+
+def _check(request: Json) -> None:
+    refuse_members(request, MEMBERS, "CreateHyperParameterTuningJob")
+    config = request["HyperParameterTuningJobConfig"]
+    refuse_members(config, CONFIG_MEMBERS, "HyperParameterTuningJobConfig")
+    refuse_values(
+        {
+            "Strategy": (config["Strategy"], ("Random", "Grid")),
+            "TrainingJobEarlyStoppingType": (config.get("TrainingJobEarlyStoppingType"), ("Off",)),
+        }
+    )
+    definition = request.get("TrainingJobDefinition")
+    if definition is None or "HyperParameterTuningJobObjective" not in config:
+        raise ServiceError(
+            "ValidationException",
+            "TrainingJobDefinition and HyperParameterTuningJobConfig.HyperParameterTuningJobObjective "
+            "must be given.",
+        )
+    refuse_members(definition, DEFINITION_MEMBERS, "TrainingJobDefinition")
+    _check_ranges(config, definition)
+    metric = config["HyperParameterTuningJobObjective"]["MetricName"]
+    example = training_request(request["HyperParameterTuningJobName"], definition, 1, {}, metric=metric)
+    validate_request("sagemaker", "CreateTrainingJob", example)
+    check_constraints("sagemaker", "CreateTrainingJob", example)
+    check(example)
+    defined = [item["Name"] for item in definition["AlgorithmSpecification"].get("MetricDefinitions", [])]
+    if metric not in defined:
+        raise ServiceError(
+            "ValidationException",
+            f"Objective metric {metric!r} is not among the MetricDefinitions of the algorithm: {defined}.",
+        )
+
+
+def _check_ranges(config: Json, definition: Json) -> None:
+    ranges = config.get("ParameterRanges", {})
+    refuse_members(
+        ranges,
+        {"IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges"},
+        "ParameterRanges",
+    )
+    check_ranges(ranges)
+    names = [item["Name"] for items in ranges.values() for item in items]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    static = sorted(set(names) & definition.get("StaticHyperParameters", {}).keys())
+    if twice or static:
+        raise ServiceError(
+            "ValidationException",
+            f"Hyperparameters must not be given twice, in ranges and StaticHyperParameters: {twice + static}.",
+        )
+    limits = config["ResourceLimits"]
+    if config["Strategy"] == "Grid":
+        if ranges.get("IntegerParameterRanges") or ranges.get("ContinuousParameterRanges"):
+            raise ServiceError(
+                "ValidationException", "Strategy Grid supports CategoricalParameterRanges only."
+            )
+        size = sum(1 for _ in grid_combinations(ranges))
+        if limits.get("MaxNumberOfTrainingJobs", size) != size:
+            raise ServiceError(
+                "ValidationException",
+                f"MaxNumberOfTrainingJobs must be the size of the grid, {size}, or not given; "
+                f"got {limits['MaxNumberOfTrainingJobs']}.",
+            )
+    elif "MaxNumberOfTrainingJobs" not in limits:
+        raise ServiceError("ValidationException", "Strategy Random needs MaxNumberOfTrainingJobs.")
+
+
+def _counters(summaries: list[Json]) -> Json:
+    statuses = [item["TrainingJobStatus"] for item in summaries]
+    objectives = [item["ObjectiveStatus"] for item in summaries]
+    return {
+        "TrainingJobStatusCounters": {
+            "Completed": statuses.count("Completed"),
+            "InProgress": statuses.count("InProgress") + statuses.count("Stopping"),
+            "RetryableError": 0,
+            "NonRetryableError": statuses.count("Failed"),
+            "Stopped": statuses.count("Stopped"),
+        },
+        "ObjectiveStatusCounters": {
+            "Succeeded": objectives.count("Succeeded"),
+            "Pending": objectives.count("Pending"),
+            "Failed": objectives.count("Failed"),
+        },
+    }
