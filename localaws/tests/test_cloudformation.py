@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.core.account import Account
-from localaws.core.service import ServiceError
+from localaws.core.errors import ServiceError
 from localaws.services.cloudformation.template import (
     Resolver,
     in_dependency_order,

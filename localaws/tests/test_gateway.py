@@ -11,10 +11,12 @@ import urllib3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localaws.core.account import Account, Credentials
-from localaws.core.resource_helpers import LogGroup
-from localaws.core.service import ServiceError
-from localaws.services.ec2.permissions import require_interfaces
+from localaws.core.account import Account
+from localaws.core.errors import ServiceError
+from localaws.core.identity import Credentials
+from localaws.services.ec2.interfaces import require_interfaces
+from localaws.services.iam.authorization import assume_role
+from localaws.services.logs.resources import LogGroup
 
 MakeRole = Callable[..., tuple[str, Credentials]]
 
@@ -39,7 +41,7 @@ def make_role(local_aws: Account) -> MakeRole:
         if statements:
             document = {"Version": "2012-10-17", "Statement": statements}
             iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(document))
-        return arn, local_aws.assume_role(arn, principal="codebuild.amazonaws.com", session_name="build-1")
+        return arn, assume_role(local_aws, arn, principal="codebuild.amazonaws.com", session_name="build-1")
 
     return make
 
@@ -162,9 +164,9 @@ def test_only_who_is_trusted_may_assume_a_role(local_aws: Account, make_role: Ma
     sts = local_aws.client("sts")
     assert refusal(lambda: sts.assume_role(RoleArn=role, RoleSessionName="someone"))[0] == "AccessDenied"
     with pytest.raises(ServiceError, match=r"lambda\.amazonaws\.com"):
-        local_aws.assume_role(role, principal="lambda.amazonaws.com", session_name="s")
+        assume_role(local_aws, role, principal="lambda.amazonaws.com", session_name="s")
     with pytest.raises(ServiceError, match="no such role"):
-        local_aws.assume_role(f"{role}x", principal="codebuild.amazonaws.com", session_name="s")
+        assume_role(local_aws, f"{role}x", principal="codebuild.amazonaws.com", session_name="s")
 
 
 def test_what_is_not_supported_never_falls_through_to_moto(local_aws: Account) -> None:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from localaws.core.service import ServiceError
+from localaws.core.account import Account
+from localaws.core.errors import ServiceError
+from localaws.core.permission import Operation
 from localaws.gateway.permissions import permissions
-from localaws.gateway.wire import Operation
+from localaws.registry import PERMISSIONS
 from localaws.services.iam.policies import Decision, Request, decide
 
 OBJECT = "arn:aws:s3:::data/raw/digits.csv"
@@ -164,7 +166,11 @@ ROLE = "arn:aws:iam::123456789012:role/execution"
     ],
 )
 def test_permissions_of_operations(
-    service: str, operation: str, parameters: dict[str, Any], expected: list[tuple[str, str]]
+    local_aws: Account,
+    service: str,
+    operation: str,
+    parameters: dict[str, Any],
+    expected: list[tuple[str, str]],
 ) -> None:
-    needed = permissions("us-east-1", Operation(service, operation, parameters, "json"))
+    needed = permissions(local_aws, PERMISSIONS[service], Operation(service, operation, parameters, "json"))
     assert [(permission.action, permission.resource) for permission in needed] == expected

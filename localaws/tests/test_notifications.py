@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from localaws.core.account import Account
-from localaws.core.service import ServiceError
+from localaws.core.errors import ServiceError
 from localaws.services.sns.publishing import target_input
 
 EVENT = {

@@ -12,7 +12,7 @@ from localaws.runtime.processes import ProcessTable
 PARENT = """
 import sys, time
 from pathlib import Path
-from localaws.processes import ProcessTable
+from localaws.runtime.processes import ProcessTable
 child = ["sh", "-c", "sleep 600 & sleep 600"]
 process = ProcessTable().start(child, environment={"PATH": sys.argv[1]}, directory=Path("/"), on_line=print)
 print(process.pid, flush=True)

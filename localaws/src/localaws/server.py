@@ -18,8 +18,9 @@ from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
-from localaws.core.account import ACCOUNT_ID, Account, Credentials
+from localaws.core.account import Account
 from localaws.core.clock import REAL, Clock
+from localaws.core.identity import ACCOUNT_ID, Credentials
 from localaws.gateway.gateway import Gateway
 from localaws.registry import install
 from localaws.runtime.processes import ProcessTable

@@ -1,26 +1,15 @@
 """A local AWS with the delivery services, in this process, behind its real gateway."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.iam.models import iam_backends
-from werkzeug.serving import make_server
 
-from localaws.core.account import ACCOUNT_ID, Account, Credentials
-from localaws.gateway.gateway import Gateway
-from localaws.runtime.processes import ProcessTable
-from localaws.server import RequestHandler
-from localaws.services.codebuild.service import CodeBuild
-from localaws.services.codecommit.git_http import GitApplication
-from localaws.services.codecommit.service import CodeCommit
-from localaws.services.codeconnections.service import CodeConnections
-from localaws.services.codepipeline.service import CodePipeline
-from localaws.services.events import service as events
+from localaws.core.account import Account
+from localaws.server import running
 
 Json = dict[str, Any]
 ARTIFACT_BUCKET = "delivery-artifacts"
@@ -28,40 +17,9 @@ ARTIFACT_BUCKET = "delivery-artifacts"
 
 @pytest.fixture(scope="session")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    account = Account(
-        state_dir=tmp_path_factory.mktemp("state"),
-        port=0,
-        region="us-east-1",
-        administrator=_administrator(),
-        processes=ProcessTable(),
-    )
-    gateway = Gateway(account)
-    gateway.routes["/v1/repos/"] = GitApplication(account)
-    server = make_server("127.0.0.1", 0, gateway, threaded=True, request_handler=RequestHandler)
-    account.port = server.server_port
-    account.services.update(
-        codecommit=CodeCommit(account),
-        codebuild=CodeBuild(account),
-        codepipeline=CodePipeline(account),
-        codeconnections=CodeConnections(account),
-    )
-    events.listen(account)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    account.client("s3").create_bucket(Bucket=ARTIFACT_BUCKET)
-    yield account
-    for service in account.services.values():
-        service.close()
-    server.shutdown()
-    account.processes.close()
-
-
-def _administrator() -> Credentials:
-    iam = iam_backends[ACCOUNT_ID]["aws"]
-    name = "delivery-administrator"
-    iam.create_user("us-east-1", name)
-    iam.attach_user_policy("arn:aws:iam::aws:policy/AdministratorAccess", name)
-    key = iam.create_access_key(name)
-    return Credentials(key.access_key_id, key.secret_access_key)
+    with running(tmp_path_factory.mktemp("state"), user="delivery-administrator") as account:
+        account.client("s3").create_bucket(Bucket=ARTIFACT_BUCKET)
+        yield account
 
 
 @pytest.fixture

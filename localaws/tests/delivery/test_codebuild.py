@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from localaws.core.account import Account
-from localaws.services.codebuild.service import ProjectResource
+from localaws.services.codebuild.resources import ProjectResource
 
 Json = dict[str, Any]
 Run = Callable[..., Json]

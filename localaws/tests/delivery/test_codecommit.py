@@ -10,9 +10,11 @@ from urllib.parse import quote
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.core.account import Account, Credentials
+from localaws.core.account import Account
+from localaws.core.identity import Credentials
 from localaws.services.codecommit.git_credential import git_configuration, git_password
-from localaws.services.codecommit.service import RepositoryResource
+from localaws.services.codecommit.resources import RepositoryResource
+from localaws.services.iam.authorization import assume_role
 
 Json = dict[str, Any]
 
@@ -181,7 +183,7 @@ def test_a_role_that_may_only_pull_cannot_push(
     account: Account, seeded: str, tmp_path: Path, make_role: Callable[..., str]
 ) -> None:
     role = make_role("codebuild.amazonaws.com", "codecommit:GitPull")
-    credentials = account.assume_role(role, principal="codebuild.amazonaws.com", session_name="pull")
+    credentials = assume_role(account, role, principal="codebuild.amazonaws.com", session_name="pull")
     git(tmp_path, "clone", "-q", url(account, seeded, credentials), "work")
     work = tmp_path / "work"
     git(work, "commit", "-q", "--allow-empty", "-m", "change")

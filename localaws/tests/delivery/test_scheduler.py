@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from localaws.core.account import Account
-from localaws.core.service import ServiceError
-from localaws.services.scheduler.service import ScheduleResource, fire_due
+from localaws.core.errors import ServiceError
+from localaws.services.scheduler.resources import ScheduleResource
+from localaws.services.scheduler.service import fire_due
 
 NAME = "start-later"
 OFF = {"Mode": "OFF"}

@@ -2,10 +2,7 @@
 
 import io
 import json
-import os
-import socket
 import tarfile
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,27 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.moto_server.werkzeug_app import MotoRequestHandler
-from werkzeug.serving import make_server
 
-from localaws.core.account import Account, Credentials
+from localaws.core.account import Account
 from localaws.core.clock import Clock
-from localaws.gateway.gateway import Gateway
-from localaws.runtime.processes import ProcessTable
-from localaws.server import create_administrator
-from localaws.services.application_autoscaling import service as autoscaling
-from localaws.services.cloudwatch import service as cloudwatch
-from localaws.services.sagemaker.endpoints.runtime import SageMakerRuntime
+from localaws.core.identity import Credentials
+from localaws.server import running
+from localaws.services.iam.authorization import assume_role
 from localaws.services.sagemaker.service import SageMaker
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 BUCKET = "data-for-jobs"
 WAIT_SECONDS = 60
-
-
-class QuietHandler(MotoRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        pass
 
 
 @dataclass
@@ -160,35 +147,12 @@ class Local:
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    os.environ["MOTO_PORT"] = str(port)
-    account = Account(
-        state_dir=tmp_path_factory.mktemp("state"),
-        port=port,
-        region="us-east-1",
-        administrator=create_administrator("sagemaker-administrator"),
-        processes=ProcessTable(),
-        clock=Clock(minute_seconds=1.0),
-    )
-    gateway = Gateway(account)
-    server = make_server("127.0.0.1", port, gateway, threaded=True, request_handler=QuietHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sagemaker = SageMaker(account)
-    account.services |= {
-        "sagemaker": sagemaker,
-        "sagemaker-runtime": SageMakerRuntime(account, sagemaker),
-    }
-    cloudwatch.install(account, gateway)
-    autoscaling.install(gateway)
-    role = create_role(account, "jobs", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
-    credentials = account.assume_role(role, principal="sagemaker.amazonaws.com", session_name="test")
-    account.client("s3").create_bucket(Bucket=BUCKET)
-    yield Local(account, sagemaker, role, credentials)
-    sagemaker.close()
-    account.processes.close()
-    server.shutdown()
+    state_dir, clock = tmp_path_factory.mktemp("state"), Clock(minute_seconds=1.0)
+    with running(state_dir, clock=clock, user="sagemaker-administrator") as account:
+        role = create_role(account, "jobs", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+        credentials = assume_role(account, role, principal="sagemaker.amazonaws.com", session_name="test")
+        account.client("s3").create_bucket(Bucket=BUCKET)
+        yield Local(account, account.services["sagemaker"], role, credentials)
 
 
 @pytest.fixture

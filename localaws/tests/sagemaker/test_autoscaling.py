@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localaws.services.iam.authorization import assume_role
+
 from .test_sagemaker_endpoints import configuration, deploy, settle
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -113,8 +115,11 @@ def test_the_callers_rights_decide(local: Any, endpoint: str, make_role: Any) ->
     delete = {"Effect": "Allow", "Action": "sagemaker:DeleteEndpoint", "Resource": "*"}
 
     def client(service: str, *statements: dict[str, Any]) -> Any:
-        credentials = local.account.assume_role(
-            make_role(list(statements)), principal="sagemaker.amazonaws.com", session_name="test"
+        credentials = assume_role(
+            local.account,
+            make_role(list(statements)),
+            principal="sagemaker.amazonaws.com",
+            session_name="test",
         )
         return local.client(service, credentials)
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localaws.services.iam.authorization import assume_role
+
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 INFERENCE = """
 import json, os, pathlib
@@ -154,7 +156,7 @@ def test_a_volume_key_asks_for_a_grant(local: Any, make_role: Any) -> None:
         EndpointConfigName=f"{config}-key", ProductionVariants=variants, KmsKeyId=key
     )
     role = make_role([{"Effect": "Allow", "Action": "sagemaker:*", "Resource": "*"}])
-    credentials = local.account.assume_role(role, principal="sagemaker.amazonaws.com", session_name="test")
+    credentials = assume_role(local.account, role, principal="sagemaker.amazonaws.com", session_name="test")
     with pytest.raises(ClientError, match=f"perform: kms:CreateGrant on resource: {key}"):
         local.client("sagemaker", credentials).create_endpoint(
             EndpointName=config, EndpointConfigName=f"{config}-key"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.core.service import ServiceError
+from localaws.core.errors import ServiceError
 from localaws.services.sagemaker.mlflow.tracking_server import iam_action
 from localaws.services.sagemaker.resources import RESOURCES
 

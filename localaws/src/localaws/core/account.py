@@ -11,25 +11,12 @@ from botocore.config import Config
 from botocore.loaders import create_loader
 
 from localaws.core.clock import Clock
+from localaws.core.errors import Json
+from localaws.core.identity import ACCOUNT_ID, Credentials
 from localaws.core.metrics import MetricStore
-from localaws.core.service import Json, Service
 from localaws.runtime.processes import ProcessTable
 
-ACCOUNT_ID = "123456789012"
 _LOADER = create_loader()
-
-
-@dataclass(frozen=True)
-class Credentials:
-    access_key_id: str
-    secret_access_key: str
-    session_token: str | None = None
-
-    def environment(self) -> dict[str, str]:
-        variables = {"AWS_ACCESS_KEY_ID": self.access_key_id, "AWS_SECRET_ACCESS_KEY": self.secret_access_key}
-        if self.session_token:
-            variables["AWS_SESSION_TOKEN"] = self.session_token
-        return variables
 
 
 @dataclass
@@ -43,7 +30,8 @@ class Account:
     processes: ProcessTable
     clock: Clock = field(default_factory=Clock)
     metrics: MetricStore = field(default_factory=MetricStore)
-    services: dict[str, Service] = field(default_factory=dict)
+    # By botocore's name; each is a Service (core/service.py), which knows the account.
+    services: dict[str, Any] = field(default_factory=dict)
     # Called with every event put on the default bus: EventBridge rules with our own targets listen here.
     event_listeners: list[Callable[[Json], None]] = field(default_factory=list)
 
@@ -71,16 +59,6 @@ class Account:
         return session.client(
             service_name, endpoint_url=self.endpoint_url, config=Config(retries={"max_attempts": 1})
         )
-
-    def assume_role(self, role_arn: str, *, principal: str, session_name: str) -> Credentials:
-        """Credentials of a role for a service principal ("codebuild.amazonaws.com").
-
-        Raises ServiceError("AccessDenied") when the role does not exist or its trust policy does not name
-        the principal.
-        """
-        from localaws.services.iam.authorization import assume_role_for_service
-
-        return assume_role_for_service(self, role_arn, principal, session_name)
 
     def environment(self, credentials: Credentials) -> dict[str, str]:
         """The variables by which any AWS tool in a job or build reaches this local AWS with those credentials."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
-from localaws.core.service import Json, ServiceError, service_model
+from localaws.core.errors import Json, ServiceError
+from localaws.core.service import service_model
 
 MISMATCH = "failed to satisfy constraint"
 

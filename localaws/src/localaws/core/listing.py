@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.utils import parse_to_aware_datetime
 
-from localaws.core.service import Json, ServiceError
+from localaws.core.errors import Json, ServiceError
 
 DEFAULT_PAGE_SIZE = 100
 

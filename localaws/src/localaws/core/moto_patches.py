@@ -1,17 +1,16 @@
 """The one place where moto's inside is changed, each with its reason."""
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.iam.access_control import PermissionResult
 from moto.s3 import notifications
 from moto.s3.models import FakeBucket
 
-if TYPE_CHECKING:
-    from localaws.core.account import Account
+from localaws.core.account import Account
 
 # Whose request moto is answering.
-ACCOUNT: ContextVar["Account"] = ContextVar("account")
+ACCOUNT: ContextVar[Account] = ContextVar("account")
 
 
 def apply() -> None:

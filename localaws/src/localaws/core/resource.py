@@ -7,12 +7,10 @@ where true is meant, so convert where the API is strict.
 An exception in a method fails the resource with the exception's text as the reason, and the stack rolls back.
 """
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from localaws.core.service import ServiceError
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
+from localaws.core.account import Account
+from localaws.core.errors import ServiceError
 
 Properties = dict[str, Any]
 
@@ -22,21 +20,21 @@ class Resource(Protocol):
 
     type: str  # "AWS::SageMaker::Pipeline"
 
-    def create(self, account: "Account", logical_id: str, properties: Properties) -> str:
+    def create(self, account: Account, logical_id: str, properties: Properties) -> str:
         """The physical id of the new resource; raises when it exists already.
 
         `logical_id` arrives as "<stack name>-<logical id>": the usual prefix of a name that the template
         does not give.
         """
 
-    def attributes(self, account: "Account", physical_id: str) -> dict[str, str]:
+    def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
         """All values of Fn::GetAtt, dotted names as they are written in a template."""
 
-    def update(self, account: "Account", physical_id: str, properties: Properties, old: Properties) -> str:
+    def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
         """Called only when the properties differ. A new physical id means replacement: `delete` follows later
         for the old one, with the old properties."""
 
-    def delete(self, account: "Account", physical_id: str, properties: Properties) -> None:
+    def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
         """Removes the resource; one that is gone already is not an error."""
 
 

@@ -4,9 +4,8 @@ Requests and responses have the shapes of the public API (botocore's models): a 
 refuse for its shape is refused here, and so is an operation that is not implemented, with its name.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 import botocore.session
 from botocore import xform_name
@@ -14,35 +13,9 @@ from botocore.exceptions import ParamValidationError
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
-if TYPE_CHECKING:
-    from localaws.core.account import Account
-
-Json = dict[str, Any]
-
-# What moto would answer with a pretence: an error unless a service of ours stands in.
-NEVER_MOTO = frozenset(
-    {"sagemaker", "sagemaker-runtime", "sagemaker-metrics", "codebuild", "codepipeline", "codecommit"}
-    | {"codeconnections", "codestar-connections"}
-)
-
-
-class ServiceError(Exception):
-    """An error as the service answers it: `code` is the API's error code, `details` its further members."""
-
-    def __init__(self, code: str, message: str, status: int = 400, details: Json | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.status = status
-        self.details = details or {}
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who signed the request: a user's or an assumed role's ARN, and the access key."""
-
-    arn: str
-    access_key_id: str
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import Caller
 
 
 @lru_cache
@@ -66,7 +39,7 @@ class Service:
 
     name: ClassVar[str]  # botocore's service name
 
-    def __init__(self, account: "Account") -> None:
+    def __init__(self, account: Account) -> None:
         self.account = account
 
     def call(self, operation: str, request: Json, caller: Caller) -> Json:

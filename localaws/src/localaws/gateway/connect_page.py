@@ -4,22 +4,20 @@ import hmac
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from localaws.core.service import Json, ServiceError
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
 from localaws.services.codeconnections.service import CodeConnections
 from localaws.services.codepipeline.git_triggers import GitTriggers
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
 
 
 class ConnectPage:
     path = "/_localaws/connect"
 
-    def __init__(self, account: "Account", triggers: GitTriggers) -> None:
+    def __init__(self, account: Account, triggers: GitTriggers) -> None:
         self._account = account
         self._triggers = triggers
 

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from typing import Any
 
@@ -12,33 +12,42 @@ from werkzeug.wrappers import Response
 
 from localaws.core import moto_patches
 from localaws.core.account import Account
-from localaws.core.service import NEVER_MOTO, Json, ServiceError
+from localaws.core.errors import Json, ServiceError
+from localaws.core.permission import Operation, ServicePermissions
 from localaws.gateway import wire
 from localaws.gateway.permissions import require_permissions
 from localaws.gateway.signature import Signature, read_signature, signature_matches
 from localaws.services.iam.authorization import Principal, find_principal
-from localaws.services.sagemaker.mlflow.proxy import PREFIX as MLFLOW_PREFIX
-from localaws.services.sagemaker.mlflow.proxy import MlflowProxy
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Route = Callable[[Environ, StartResponse], Iterable[bytes]]
 
+SignedRoute = Callable[[Principal, Environ, bytes], Route]
+
 LOG = logging.getLogger("localaws.gateway")
+NO_PERMISSIONS = ServicePermissions()
+# Which moto would answer with a pretence, and no service of ours stands in.
+NOT_MOTO = frozenset({"sagemaker-metrics", "codestar-connections"})
 
 
 class Gateway:
-    """A WSGI application; `routes` are paths that are no AWS API and care for their own authentication."""
+    """A WSGI application.
+
+    Paths that are no AWS API are `routes`, which care for their own authentication, and `signed_routes`, which get
+    the caller.
+    """
 
     def __init__(self, account: Account) -> None:
         moto_patches.apply()
         self._account = account
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._mlflow = MlflowProxy(account)
-        # Answered here although the service is moto's, and shown to us before moto answers.
-        self.operations: dict[tuple[str, str], Callable[[Account, Json], Json]] = {}
+        self.permissions: Mapping[str, ServicePermissions] = {}
+        # By service and operation: answered here although the service is moto's, and shown before moto answers.
+        self.operations: Mapping[str, Mapping[str, Callable[[Account, Json], Json]]] = {}
         self.observers: dict[tuple[str, str], Callable[[Account, Json], None]] = {}
         self.routes: dict[str, Route] = {"/_localaws/health": _health}
+        self.signed_routes: dict[str, SignedRoute] = {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
@@ -66,11 +75,13 @@ class Gateway:
             protocol = wire.protocol_of(service, environ.get("CONTENT_TYPE"))
             principal = authenticate(signature, environ, body)
             what = f"{service}:{environ['REQUEST_METHOD']} {path} by {principal.arn}"
-            if path.startswith(f"{MLFLOW_PREFIX}/"):
-                return what, self._mlflow.answer(principal, environ, body)
+            for prefix, answer in self.signed_routes.items():
+                if path.startswith(prefix):
+                    return what, answer(principal, environ, body)
             operation = wire.read_operation(service, environ, body)
             what = f"{service}:{operation.name} by {principal.arn}"
-            require_permissions(self._account, principal, operation)
+            rules = self.permissions.get(service, NO_PERMISSIONS)
+            require_permissions(self._account, rules, principal, operation)
             return what, self._dispatch(operation, principal, environ, body)
         except ServiceError as error:
             LOG.info("%s: %s: %s", what, error.code, error.message)
@@ -81,22 +92,21 @@ class Gateway:
             return what, wire.failure(ServiceError("InternalFailure", text, 500), service, protocol)
 
     def _dispatch(
-        self, operation: wire.Operation, principal: Principal, environ: Environ, body: bytes
+        self, operation: Operation, principal: Principal, environ: Environ, body: bytes
     ) -> Route:
         own = self._account.services.get(operation.service)
         if own is not None:
             return wire.success(operation, own.call(operation.name, operation.parameters, principal.caller))
-        if operation.service in NEVER_MOTO:
+        if operation.service in NOT_MOTO:
             raise ServiceError(
                 "UnsupportedOperation",
                 f"The local AWS does not support {operation.service}:{operation.name}.",
                 501,
             )
-        key = (operation.service, operation.name)
-        if key in self.operations:
-            return wire.success(operation, self.operations[key](self._account, operation.parameters))
-        if key in self.observers:
-            self.observers[key](self._account, operation.parameters)
+        if answer := self.operations.get(operation.service, {}).get(operation.name):
+            return wire.success(operation, answer(self._account, operation.parameters))
+        if observe := self.observers.get((operation.service, operation.name)):
+            observe(self._account, operation.parameters)
         environ["wsgi.input"] = BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
         environ.pop("HTTP_TRANSFER_ENCODING", None)

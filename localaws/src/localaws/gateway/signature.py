@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from botocore.utils import normalize_url_path
 
-from localaws.core.service import ServiceError
+from localaws.core.errors import ServiceError
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 Environ = Mapping[str, Any]  # WSGI's

@@ -1,7 +1,6 @@
 """From an HTTP request to an operation with its parameters, and from a response or error back to HTTP."""
 
 import json
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 from uuid import uuid4
@@ -16,7 +15,8 @@ from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from localaws.core.service import Json, ServiceError
+from localaws.core.errors import Json, ServiceError
+from localaws.core.permission import Operation
 
 SERVICE_OF_SIGNING_NAME = {
     "monitoring": "cloudwatch",
@@ -29,14 +29,6 @@ SERVICE_OF_SIGNING_NAME = {
     "sagemaker-mlflow": "sagemaker",
 }
 KNOWN_SERVICES = frozenset(botocore.loaders.Loader().list_available_services("service-2"))
-
-
-@dataclass(frozen=True)
-class Operation:
-    service: str  # botocore's name
-    name: str
-    parameters: Json
-    protocol: str
 
 
 def service_of(signing_name: str, path: str, target: str) -> str:

@@ -16,28 +16,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import TimeoutExpired
-from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import LambdaFunction, lambda_backends
 
-from localaws.core.account import ACCOUNT_ID
-from localaws.core.resource import Properties, Resource
-from localaws.core.resource_helpers import client, generated_name, ignore_missing, require_known
-from localaws.core.service import Json, ServiceError
-from localaws.services.cloudformation.template import validation_error
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import ACCOUNT_ID
+from localaws.services.awslambda.log_groups import LOG_GROUPS
+from localaws.services.iam.authorization import assume_role
 from localaws.services.iam.policies import Decision, Request, decide
 from localaws.services.logs.writer import LogWriter
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
 
 LOG = logging.getLogger("localaws.lambda")
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 LOG_TAIL_BYTES = 4096
-# moto forgets a function's LoggingConfig.
-_LOG_GROUPS: dict[str, str] = {}
 # A burst of events waits for its turn, as it does where a function's concurrency is used up.
 _ASYNCHRONOUS = threading.BoundedSemaphore(4)
 
@@ -53,7 +47,7 @@ class Invocation:
         return str(json.loads(self.payload).get("errorMessage", self.payload)) if self.error else ""
 
 
-def find_function(account: "Account", name_or_arn: str) -> LambdaFunction:
+def find_function(account: Account, name_or_arn: str) -> LambdaFunction:
     name = name_or_arn.split(":function:")[-1].split(":")[0]
     backend = lambda_backends[ACCOUNT_ID][account.region]
     try:
@@ -67,7 +61,7 @@ def find_function(account: "Account", name_or_arn: str) -> LambdaFunction:
     return function
 
 
-def invoke(account: "Account", name_or_arn: str, event: str) -> Invocation:
+def invoke(account: Account, name_or_arn: str, event: str) -> Invocation:
     """Runs the function to its end, or to its timeout."""
     function = find_function(account, name_or_arn)
     if function.package_type != "Zip" or not str(function.run_time).startswith("python"):
@@ -83,9 +77,9 @@ def invoke(account: "Account", name_or_arn: str, event: str) -> Invocation:
         return _run(account, function, event, Path(directory))
 
 
-def _run(account: "Account", function: LambdaFunction, event: str, directory: Path) -> Invocation:
+def _run(account: Account, function: LambdaFunction, event: str, directory: Path) -> Invocation:
     request_id = str(uuid4())
-    group = _LOG_GROUPS.get(function.function_name, function.logs_group_name)
+    group = LOG_GROUPS.get(function.function_name, function.logs_group_name)
     stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid4().hex}"
     writer = LogWriter(account, group, stream)
     lines: list[str] = []
@@ -98,8 +92,8 @@ def _run(account: "Account", function: LambdaFunction, event: str, directory: Pa
     with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as archive:
         archive.extractall(code)
     (directory / "event.json").write_text(event)
-    credentials = account.assume_role(
-        function.role, principal="lambda.amazonaws.com", session_name=function.function_name
+    credentials = assume_role(
+        account, function.role, principal="lambda.amazonaws.com", session_name=function.function_name
     )
     environment = {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
@@ -158,14 +152,14 @@ def _run(account: "Account", function: LambdaFunction, event: str, directory: Pa
     return Invocation(json.dumps(outcome["payload"]), outcome["error"], "\n".join(lines))
 
 
-def _directory(account: "Account") -> Path:
+def _directory(account: Account) -> Path:
     directory = account.state_dir / "lambda"
     directory.mkdir(parents=True, exist_ok=True)
     return directory
 
 
 def invoke_for_service(
-    account: "Account", arn: str, event: str, *, principal: str, source_arn: str | None = None
+    account: Account, arn: str, event: str, *, principal: str, source_arn: str | None = None
 ) -> None:
     """Invokes a function asynchronously for another service.
 
@@ -187,7 +181,7 @@ def invoke_for_service(
     threading.Thread(target=_invoke_unwatched, args=(account, arn, event), daemon=True).start()
 
 
-def answer_invoke(account: "Account", request: Json) -> Json:
+def answer_invoke(account: Account, request: Json) -> Json:
     """The operation Invoke of the API."""
     name = request["FunctionName"]
     payload = request.get("Payload") or b"{}"
@@ -208,7 +202,10 @@ def answer_invoke(account: "Account", request: Json) -> Json:
     return answer
 
 
-def _invoke_unwatched(account: "Account", name: str, event: str) -> None:
+OPERATIONS = {"Invoke": answer_invoke}
+
+
+def _invoke_unwatched(account: Account, name: str, event: str) -> None:
     try:
         with _ASYNCHRONOUS:
             invocation = invoke(account, name, event)
@@ -217,112 +214,3 @@ def _invoke_unwatched(account: "Account", name: str, event: str) -> None:
         return
     if invocation.error:
         LOG.error("asynchronous invocation of %s: %s", name, invocation.error_message)
-
-
-class FunctionResource:
-    type = "AWS::Lambda::Function"
-    CODE = ("Code",)
-    CONFIGURATION = ("Description", "Handler", "Role", "Runtime", "Environment")
-    KNOWN = frozenset(
-        {
-            *CODE,
-            *CONFIGURATION,
-            "Timeout",
-            "MemorySize",
-            "FunctionName",
-            "Tags",
-            "LoggingConfig",
-            "Architectures",
-        }
-        | {"ReservedConcurrentExecutions", "TracingConfig"}
-    )
-
-    def create(self, account: "Account", logical_id: str, properties: Properties) -> str:
-        require_known(self.type, properties, set(self.KNOWN))
-        name = properties.get("FunctionName") or generated_name(logical_id, limit=64)
-        optional: Properties = {}
-        if "Tags" in properties:
-            optional["Tags"] = {tag["Key"]: tag["Value"] for tag in properties["Tags"]}
-        client(account, "lambda").create_function(
-            FunctionName=name, Code=_code(properties["Code"]), **_configuration(properties), **optional
-        )
-        self._set_log_group(name, properties)
-        return str(name)
-
-    def attributes(self, account: "Account", physical_id: str) -> dict[str, str]:
-        return {"Arn": account.arn("lambda", f"function:{physical_id}")}
-
-    def update(self, account: "Account", physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("FunctionName") != old.get("FunctionName"):
-            return self.create(account, physical_id, properties)
-        require_known(self.type, properties, set(self.KNOWN))
-        functions = client(account, "lambda")
-        if properties["Code"] != old["Code"]:
-            functions.update_function_code(FunctionName=physical_id, **_code(properties["Code"]))
-        functions.update_function_configuration(FunctionName=physical_id, **_configuration(properties))
-        self._set_log_group(physical_id, properties)
-        return physical_id
-
-    def delete(self, account: "Account", physical_id: str, properties: Properties) -> None:
-        functions = client(account, "lambda")
-        ignore_missing(
-            lambda: functions.delete_function(FunctionName=physical_id), "ResourceNotFoundException"
-        )
-        _LOG_GROUPS.pop(physical_id, None)
-
-    def _set_log_group(self, name: str, properties: Properties) -> None:
-        _LOG_GROUPS.pop(name, None)
-        group = properties.get("LoggingConfig", {}).get("LogGroup")
-        if group:
-            _LOG_GROUPS[name] = group
-
-
-class PermissionResource:
-    """Who may invoke a function: kept by moto, told in GetPolicy."""
-
-    type = "AWS::Lambda::Permission"
-
-    def create(self, account: "Account", logical_id: str, properties: Properties) -> str:
-        require_known(
-            self.type, properties, {"FunctionName", "Action", "Principal", "SourceArn", "SourceAccount"}
-        )
-        statement = generated_name(logical_id, limit=100)
-        client(account, "lambda").add_permission(StatementId=statement, **properties)
-        return statement
-
-    def attributes(self, account: "Account", physical_id: str) -> dict[str, str]:
-        return {"Id": physical_id}
-
-    def update(self, account: "Account", physical_id: str, properties: Properties, old: Properties) -> str:
-        return self.create(account, physical_id.rpartition("-")[0], properties)
-
-    def delete(self, account: "Account", physical_id: str, properties: Properties) -> None:
-        functions = client(account, "lambda")
-        ignore_missing(
-            lambda: functions.remove_permission(
-                FunctionName=properties["FunctionName"], StatementId=physical_id
-            ),
-            "ResourceNotFoundException",
-        )
-
-
-RESOURCES: list[Resource] = [FunctionResource(), PermissionResource()]
-
-
-def _code(code: Properties) -> Properties:
-    if "ZipFile" in code:  # source text in a template, bytes in the API
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            archive.writestr("index.py", code["ZipFile"])
-        return {"ZipFile": buffer.getvalue()}
-    if "ImageUri" in code:
-        raise validation_error("The local AWS does not support functions made of images (Code.ImageUri).")
-    return {key: code[key] for key in ("S3Bucket", "S3Key", "S3ObjectVersion") if key in code}
-
-
-def _configuration(properties: Properties) -> Properties:
-    configuration: Any = {key: properties[key] for key in FunctionResource.CONFIGURATION if key in properties}
-    for key in ("Timeout", "MemorySize"):
-        if key in properties:
-            configuration[key] = int(properties[key])
-    return dict(configuration)

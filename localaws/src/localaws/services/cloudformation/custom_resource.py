@@ -5,17 +5,15 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from werkzeug.wrappers import Request, Response
 
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
 from localaws.core.resource import CreationFailed, Properties
-from localaws.core.service import Json, ServiceError
 from localaws.services.awslambda.service import Invocation, invoke
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
 
 RESPONSE_PREFIX = "/_localaws/cloudformation-response/"
 # A function may leave the answer to something else that it started; not for ever.
@@ -45,7 +43,7 @@ class CustomResource:
         self._stack_id = stack_id
         self._logical_id = logical_id
 
-    def create(self, account: "Account", logical_id: str, properties: Properties) -> str:
+    def create(self, account: Account, logical_id: str, properties: Properties) -> str:
         default = f"{logical_id}-{uuid4().hex[:12].upper()}"
         answer = self._request(account, "Create", properties, {})
         physical_id = str(answer.get("PhysicalResourceId") or default)
@@ -54,29 +52,29 @@ class CustomResource:
         self._keep(answer)
         return physical_id
 
-    def attributes(self, account: "Account", physical_id: str) -> dict[str, str]:
+    def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
         return dict(_DATA.get((self._stack_id, self._logical_id), {}))
 
-    def update(self, account: "Account", physical_id: str, properties: Properties, old: Properties) -> str:
+    def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
         extra = {"PhysicalResourceId": physical_id, "OldResourceProperties": _as_strings(old)}
         answer = self._succeed(account, "Update", properties, extra)
         self._keep(answer)
         return str(answer.get("PhysicalResourceId") or physical_id)
 
-    def delete(self, account: "Account", physical_id: str, properties: Properties) -> None:
+    def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
         self._succeed(account, "Delete", properties, {"PhysicalResourceId": physical_id})
         _DATA.pop((self._stack_id, self._logical_id), None)
 
     def _keep(self, answer: Json) -> None:
         _DATA[(self._stack_id, self._logical_id)] = answer.get("Data") or {}
 
-    def _succeed(self, account: "Account", kind: str, properties: Properties, extra: Json) -> Json:
+    def _succeed(self, account: Account, kind: str, properties: Properties, extra: Json) -> Json:
         answer = self._request(account, kind, properties, extra)
         if answer["Status"] != "SUCCESS":
             raise ServiceError("GeneralServiceException", _reason(answer))
         return answer
 
-    def _request(self, account: "Account", kind: str, properties: Properties, extra: Json) -> Json:
+    def _request(self, account: Account, kind: str, properties: Properties, extra: Json) -> Json:
         function = str(properties["ServiceToken"])
         if ":lambda:" not in function:
             raise ServiceError(
@@ -102,7 +100,7 @@ class CustomResource:
             del _ANSWERS[token]
 
 
-def _wait(account: "Account", function: str, event: Json, answers: "SimpleQueue[Json]") -> Json:
+def _wait(account: Account, function: str, event: Json, answers: SimpleQueue[Json]) -> Json:
     """The first answer; what the function returns does not count."""
     ended: list[Invocation | ServiceError] = []
     done = threading.Event()

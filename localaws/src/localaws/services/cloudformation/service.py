@@ -5,17 +5,16 @@ import logging
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError, validation_error
 from localaws.core.resource_helpers import client
-from localaws.core.service import Json, Service, ServiceError
+from localaws.core.service import Service
 from localaws.services.cloudformation.stack import Deployment, Stack, delete_stack
-from localaws.services.cloudformation.template import read_template, validation_error
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
+from localaws.services.cloudformation.template import read_template
 
 LOG = logging.getLogger("localaws.cloudformation")
 NO_CHANGES = (
@@ -47,7 +46,7 @@ class ChangeSet:
 class CloudFormation(Service):
     name: ClassVar[str] = "cloudformation"
 
-    def __init__(self, account: "Account") -> None:
+    def __init__(self, account: Account) -> None:
         super().__init__(account)
         self._stacks: list[Stack] = []
         self._change_sets: list[ChangeSet] = []

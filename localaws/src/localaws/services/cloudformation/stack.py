@@ -5,12 +5,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
-from localaws.core.account import ACCOUNT_ID
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError, validation_error
+from localaws.core.identity import ACCOUNT_ID
 from localaws.core.resource import RESOURCE_TYPES, CreationFailed, Properties, Resource
-from localaws.core.service import Json, ServiceError
 from localaws.services.cloudformation.custom_resource import CustomResource, is_custom
 from localaws.services.cloudformation.template import (
     Resolver,
@@ -20,11 +21,7 @@ from localaws.services.cloudformation.template import (
     read_template,
     references,
     resolve_parameters,
-    validation_error,
 )
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
 
 KEEP = ("Retain", "RetainExceptOnCreate")
 LOG = logging.getLogger("localaws.cloudformation")
@@ -126,7 +123,7 @@ class Deployment:
 
     def __init__(
         self,
-        account: "Account",
+        account: Account,
         stack: Stack,
         template_text: str,
         parameters: dict[str, str],
@@ -382,7 +379,7 @@ class Deployment:
         }
 
 
-def delete_stack(account: "Account", stack: Stack, retain: list[str]) -> None:
+def delete_stack(account: Account, stack: Stack, retain: list[str]) -> None:
     """Deletes in reverse order of dependency; what another resource that failed depends on stays."""
     blocked: set[str] = set()
     failed: list[str] = []
@@ -413,7 +410,7 @@ def delete_stack(account: "Account", stack: Stack, retain: list[str]) -> None:
 
 
 def delete_resource(
-    account: "Account",
+    account: Account,
     stack: Stack,
     resource: StackResource,
     *,

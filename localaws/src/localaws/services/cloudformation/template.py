@@ -10,15 +10,11 @@ from typing import Any
 
 import yaml
 
-from localaws.core.service import Json, ServiceError
+from localaws.core.errors import Json, validation_error
 
 Template = dict[str, Any]
 _NO_VALUE = object()
 _SUBSTITUTION = re.compile(r"\$\{([^}]*)\}")
-
-
-def validation_error(message: str) -> ServiceError:
-    return ServiceError("ValidationError", message)
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]

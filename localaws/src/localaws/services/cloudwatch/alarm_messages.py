@@ -4,18 +4,15 @@ import json
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from moto.cloudwatch.models import Alarm
 
-from localaws.core.account import ACCOUNT_ID
-from localaws.core.service import Json, ServiceError
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import ACCOUNT_ID
 from localaws.services.awslambda import service as lambda_functions
 from localaws.services.sns.publishing import publish
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
 
 LOG = logging.getLogger("localaws.alarms")
 
@@ -49,7 +46,7 @@ def timestamp(seconds: float) -> str:
     return text.removesuffix("+00:00") + "+0000"
 
 
-def publish_change(account: "Account", alarm: Alarm, before: State) -> None:
+def publish_change(account: Account, alarm: Alarm, before: State) -> None:
     account.publish_event(
         source="aws.cloudwatch",
         detail_type="CloudWatch Alarm State Change",
@@ -58,7 +55,7 @@ def publish_change(account: "Account", alarm: Alarm, before: State) -> None:
     )
 
 
-def run_actions(account: "Account", alarm: Alarm, before: State) -> None:
+def run_actions(account: Account, alarm: Alarm, before: State) -> None:
     """An action that fails is logged, as CloudWatch notes it in the alarm's history."""
     actions = {
         "ALARM": alarm.alarm_actions,
@@ -104,7 +101,7 @@ def _detail(alarm: Alarm, before: State) -> Json:
     }
 
 
-def _message(account: "Account", alarm: Alarm, before: State) -> Json:
+def _message(account: Account, alarm: Alarm, before: State) -> Json:
     return {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,
@@ -134,7 +131,7 @@ def _message(account: "Account", alarm: Alarm, before: State) -> Json:
     }
 
 
-def _function_event(account: "Account", alarm: Alarm, before: State) -> Json:
+def _function_event(account: Account, alarm: Alarm, before: State) -> Json:
     detail = _detail(alarm, before)
     return {
         "source": "aws.cloudwatch",

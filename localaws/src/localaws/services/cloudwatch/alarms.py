@@ -8,19 +8,16 @@ import json
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
 
 from moto.cloudwatch.models import Alarm, cloudwatch_backends
 
-from localaws.core.account import ACCOUNT_ID
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import ACCOUNT_ID
 from localaws.core.metrics import is_percentile, metric
-from localaws.core.service import Json, ServiceError
+from localaws.core.validation import refuse_members
 from localaws.services.cloudwatch import alarm_messages
 from localaws.services.cloudwatch.alarm_evaluation import OPERATORS, TREATMENTS, Rule, evaluate
-from localaws.services.sagemaker.jobs.job import refuse_members
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
 
 LOG = logging.getLogger("localaws.alarms")
 MINUTE = 60
@@ -43,7 +40,7 @@ MEMBERS = {
 }
 
 
-def put_metric_alarm(account: "Account", request: Json) -> Json:
+def put_metric_alarm(account: Account, request: Json) -> Json:
     _check(request)
     backend = cloudwatch_backends[ACCOUNT_ID][account.region]
     before = backend.alarms.get(request["AlarmName"])
@@ -77,11 +74,11 @@ def put_metric_alarm(account: "Account", request: Json) -> Json:
     return {}
 
 
-def refuse_composite(account: "Account", request: Json) -> Json:
+def refuse_composite(account: Account, request: Json) -> Json:
     raise ServiceError("ValidationError", "The local AWS does not support composite alarms.")
 
 
-def set_alarm_state(account: "Account", request: Json) -> Json:
+def set_alarm_state(account: Account, request: Json) -> Json:
     alarm = cloudwatch_backends[ACCOUNT_ID][account.region].alarms.get(request["AlarmName"])
     if alarm is None:
         raise ServiceError("ResourceNotFound", f"The alarm {request['AlarmName']} does not exist.", 404)
@@ -93,11 +90,11 @@ def set_alarm_state(account: "Account", request: Json) -> Json:
     return {}
 
 
-def listen(account: "Account") -> None:
+def listen(account: Account) -> None:
     threading.Thread(target=_watch_clock, args=(account,), name="alarms", daemon=True).start()
 
 
-def _watch_clock(account: "Account") -> None:
+def _watch_clock(account: Account) -> None:
     step = account.clock.seconds(TEN_SECONDS)
     number = int(time.time() / step) + 1  # of ten AWS's seconds, since the epoch
     while True:
@@ -113,7 +110,7 @@ def _watch_clock(account: "Account") -> None:
         number = max(number + 1, int(time.time() / step))
 
 
-def evaluate_alarm(account: "Account", alarm: Alarm, now: float) -> None:
+def evaluate_alarm(account: Account, alarm: Alarm, now: float) -> None:
     """Looks at the periods that end at `now`."""
     rule = Rule(
         threshold=alarm.threshold,
@@ -145,7 +142,7 @@ def evaluate_alarm(account: "Account", alarm: Alarm, now: float) -> None:
     _change(account, alarm, verdict.state, verdict.reason, json.dumps(data))
 
 
-def _change(account: "Account", alarm: Alarm, state: str, reason: str, reason_data: str) -> None:
+def _change(account: Account, alarm: Alarm, state: str, reason: str, reason_data: str) -> None:
     """Actions and events follow only when the state is another than before."""
     before = alarm_messages.State.of(alarm)
     alarm.update_state(reason, reason_data, state)

@@ -2,35 +2,18 @@
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
 from localaws.core.metrics import STATISTICS, Metric, Summary, is_percentile, metric
-from localaws.core.service import Json, ServiceError
+from localaws.core.validation import refuse_members
 from localaws.services.cloudwatch import alarms
-from localaws.services.sagemaker.jobs.job import refuse_members
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
-    from localaws.gateway.gateway import Gateway
 
 MAX_DATAPOINTS = 1440
 
 
-def install(account: "Account", gateway: "Gateway") -> None:
-    """Answers the operations, and evaluates alarms from now on."""
-    gateway.operations |= {
-        ("cloudwatch", "PutMetricData"): put_metric_data,
-        ("cloudwatch", "GetMetricStatistics"): get_metric_statistics,
-        ("cloudwatch", "GetMetricData"): get_metric_data,
-        ("cloudwatch", "ListMetrics"): list_metrics,
-        ("cloudwatch", "PutMetricAlarm"): alarms.put_metric_alarm,
-        ("cloudwatch", "PutCompositeAlarm"): alarms.refuse_composite,
-        ("cloudwatch", "SetAlarmState"): alarms.set_alarm_state,
-    }
-    alarms.listen(account)
-
-
-def put_metric_data(account: "Account", request: Json) -> Json:
+def put_metric_data(account: Account, request: Json) -> Json:
     refuse_members(request, {"Namespace", "MetricData"}, "PutMetricData")
     if str(request["Namespace"]).startswith("AWS/"):
         raise _invalid('The value AWS/ for parameter Namespace is invalid: "AWS/" is reserved.')
@@ -40,7 +23,7 @@ def put_metric_data(account: "Account", request: Json) -> Json:
     return {}
 
 
-def get_metric_statistics(account: "Account", request: Json) -> Json:
+def get_metric_statistics(account: Account, request: Json) -> Json:
     refuse_members(request, _STATISTICS_MEMBERS, "GetMetricStatistics")
     period = int(request["Period"])
     plain, extended = request.get("Statistics", []), request.get("ExtendedStatistics", [])
@@ -70,7 +53,7 @@ def get_metric_statistics(account: "Account", request: Json) -> Json:
     return {"Label": request["MetricName"], "Datapoints": datapoints}
 
 
-def get_metric_data(account: "Account", request: Json) -> Json:
+def get_metric_data(account: Account, request: Json) -> Json:
     refuse_members(request, {"MetricDataQueries", "StartTime", "EndTime", "ScanBy"}, "GetMetricData")
     start, end = _range(request)
     results = []
@@ -96,7 +79,7 @@ def get_metric_data(account: "Account", request: Json) -> Json:
     return {"MetricDataResults": results}
 
 
-def list_metrics(account: "Account", request: Json) -> Json:
+def list_metrics(account: Account, request: Json) -> Json:
     refuse_members(request, {"Namespace", "MetricName", "Dimensions"}, "ListMetrics")
     found = [
         {"Namespace": key.namespace, "MetricName": key.name, "Dimensions": _dimensions(key)}
@@ -173,4 +156,14 @@ _SUPPORTED = f"{', '.join(STATISTICS)} and percentiles such as p90"
 _STATISTICS_MEMBERS = {
     *("Namespace", "MetricName", "Dimensions", "StartTime", "EndTime"),
     *("Period", "Statistics", "ExtendedStatistics"),
+}
+
+OPERATIONS = {
+    "PutMetricData": put_metric_data,
+    "GetMetricStatistics": get_metric_statistics,
+    "GetMetricData": get_metric_data,
+    "ListMetrics": list_metrics,
+    "PutMetricAlarm": alarms.put_metric_alarm,
+    "PutCompositeAlarm": alarms.refuse_composite,
+    "SetAlarmState": alarms.set_alarm_state,
 }

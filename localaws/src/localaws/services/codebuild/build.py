@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from localaws.core.service import Json, ServiceError
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import Credentials
 from localaws.runtime.archives import pack, unpack
 from localaws.runtime.environments import overlay_environment
 from localaws.services.codebuild.buildspec import (
@@ -29,10 +31,8 @@ from localaws.services.codebuild.buildspec import (
 )
 from localaws.services.codebuild.environment import MissingValue, VariableSources
 from localaws.services.codebuild.shell import BuildShell, Deadline, Interrupted
-from localaws.services.ec2.permissions import require_interfaces
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account, Credentials
+from localaws.services.ec2.interfaces import require_interfaces
+from localaws.services.iam.authorization import assume_role
 
 LOG = logging.getLogger("localaws.codebuild")
 _RUNTIMES = ("python", "nodejs")  # what the environment of the local AWS has
@@ -76,11 +76,11 @@ class BuildRun:
 
     def __init__(
         self,
-        account: "Account",
+        account: Account,
         record: Json,
         work: BuildWork,
         *,
-        open_log: "Callable[[Credentials], BuildLog]",
+        open_log: Callable[[Credentials], BuildLog],
         timeout_seconds: float,
     ) -> None:
         self.record = record
@@ -123,7 +123,8 @@ class BuildRun:
         with self._phase("QUEUED"):
             pass
         with self._phase("PROVISIONING"):
-            credentials = self._account.assume_role(
+            credentials = assume_role(
+                self._account,
                 self.record["serviceRole"],
                 principal="codebuild.amazonaws.com",
                 session_name=f"AWSCodeBuild-{self._folder.name}",
@@ -157,7 +158,7 @@ class BuildRun:
         finally:
             shell.close()
 
-    def _run_phases(self, spec: Buildspec, shell: BuildShell, credentials: "Credentials") -> bool:
+    def _run_phases(self, spec: Buildspec, shell: BuildShell, credentials: Credentials) -> bool:
         succeeded = True
         name = PHASES[0]
         while name in PHASES:
@@ -196,7 +197,7 @@ class BuildRun:
                 )
         return None
 
-    def _download(self, credentials: "Credentials") -> dict[str, str]:
+    def _download(self, credentials: Credentials) -> dict[str, str]:
         """Fetches the sources; returns the variables that say where they are."""
         self._say("Waiting for DOWNLOAD_SOURCE")
         variables = {"CODEBUILD_SRC_DIR": str(self._source_directory)}
@@ -208,7 +209,7 @@ class BuildRun:
             unpack(s3.get_object(Bucket=source.bucket, Key=source.key)["Body"].read(), folder)
         return variables
 
-    def _buildspec(self, credentials: "Credentials") -> Buildspec:
+    def _buildspec(self, credentials: Credentials) -> Buildspec:
         self._say(f"CODEBUILD_SRC_DIR={self._source_directory}")
         text = self.record["source"].get("buildspec") or "buildspec.yml"
         if text.startswith("arn:aws:s3:::"):
@@ -224,7 +225,7 @@ class BuildRun:
         return parse_buildspec(path.read_text())
 
     def _environment(
-        self, credentials: "Credentials", spec: Buildspec, directories: Mapping[str, str]
+        self, credentials: Credentials, spec: Buildspec, directories: Mapping[str, str]
     ) -> dict[str, str]:
         self._say("Processing environment variables")
         home = self._folder / "home"
@@ -269,7 +270,7 @@ class BuildRun:
             if name in variables and name not in hidden and not name.startswith("AWS_")
         ]
 
-    def _upload(self, spec: Buildspec, credentials: "Credentials") -> None:
+    def _upload(self, spec: Buildspec, credentials: Credentials) -> None:
         s3: Any = self._account.client("s3", credentials) if self._work.outputs else None
         for number, (name, target) in enumerate(self._work.outputs.items()):
             artifact = (

@@ -5,14 +5,13 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from localaws.core.service import Json
+from localaws.core.account import Account
+from localaws.core.errors import Json
+from localaws.core.identity import Credentials
 from localaws.runtime.environments import machine_environment
 from localaws.services.codebuild.buildspec import Buildspec, BuildspecError
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account, Credentials
 
 
 class MissingValue(Exception):
@@ -22,7 +21,7 @@ class MissingValue(Exception):
 class VariableSources:
     """Looks variables up with the service role; `secrets` collects what no log of the build may show."""
 
-    def __init__(self, account: "Account", credentials: "Credentials") -> None:
+    def __init__(self, account: Account, credentials: Credentials) -> None:
         self.secrets: list[str] = []
         self._account = account
         self._credentials = credentials

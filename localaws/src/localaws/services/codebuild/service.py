@@ -3,21 +3,17 @@
 import re
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from moto.logs.models import logs_backends
 
-from localaws.core.account import ACCOUNT_ID
-from localaws.core.property_case import to_api
-from localaws.core.resource import Properties, Resource
-from localaws.core.service import Caller, Json, Service, ServiceError, service_model, validate_request
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import ACCOUNT_ID, Caller, Credentials
+from localaws.core.service import Service
 from localaws.services.codebuild.build import BuildFailure, BuildRun, BuildWork, S3Object
 from localaws.services.iam.authorization import authorize, find_principal
 from localaws.services.logs.writer import LogWriter
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account, Credentials
 
 SOURCE_TYPES = ("CODEPIPELINE", "S3", "NO_SOURCE")
 SECONDS_PER_MINUTE = 60.0
@@ -37,7 +33,7 @@ _UNSUPPORTED_ENVIRONMENT = ("privilegedMode", "certificate", "registryCredential
 class CodeBuild(Service):
     name = "codebuild"
 
-    def __init__(self, account: "Account") -> None:
+    def __init__(self, account: Account) -> None:
         super().__init__(account)
         self._projects: dict[str, Json] = {}
         self._builds: dict[str, BuildRun] = {}
@@ -261,7 +257,7 @@ class CodeBuild(Service):
         run.start()
         return run
 
-    def _open_log(self, record: Json, credentials: "Credentials") -> LogWriter:
+    def _open_log(self, record: Json, credentials: Credentials) -> LogWriter:
         """The log is written by the local AWS, but only where the service role might."""
         group, stream = record["logs"]["groupName"], record["logs"]["streamName"]
         principal = find_principal(credentials.access_key_id, credentials.session_token)
@@ -298,7 +294,7 @@ class CodeBuild(Service):
             run.ended.wait(_PATIENCE_SECONDS)
 
 
-def _defaults(account: "Account", name: str) -> Json:
+def _defaults(account: Account, name: str) -> Json:
     return {
         "timeoutInMinutes": 60,
         "queuedTimeoutInMinutes": 480,
@@ -347,50 +343,6 @@ def _refuse_unsupported(project: Json) -> None:
             raise ServiceError(
                 "InvalidInputException", f"Invalid environment variable name {variable['name']!r}"
             )
-
-
-class ProjectResource:
-    type = "AWS::CodeBuild::Project"
-
-    def create(self, account: "Account", logical_id: str, properties: Properties) -> str:
-        request = _request({"Name": logical_id, **properties})
-        validate_request("codebuild", "CreateProject", request)
-        _service(account).create_project(request)
-        return str(request["name"])
-
-    def attributes(self, account: "Account", physical_id: str) -> dict[str, str]:
-        return {"Arn": account.arn("codebuild", f"project/{physical_id}")}
-
-    def update(self, account: "Account", physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("Name") != old.get("Name"):
-            return self.create(account, str(properties.get("Name", physical_id)), properties)
-        _service(account).update_project({**_request(properties), "name": physical_id})
-        return physical_id
-
-    def delete(self, account: "Account", physical_id: str, properties: Properties) -> None:
-        _service(account).delete_project({"name": physical_id})
-
-
-def _request(properties: Properties) -> Json:
-    """CreateProject's request; "Visibility" PRIVATE is CloudFormation's own word for the default."""
-    known = {**properties}
-    if known.pop("Visibility", "PRIVATE") != "PRIVATE":
-        raise ValueError("The local AWS does not support public builds.")
-    if known.pop("Triggers", None):
-        raise ValueError("The local AWS does not support Triggers of AWS::CodeBuild::Project.")
-    shape = service_model("codebuild").operation_model("CreateProject").input_shape
-    assert shape is not None
-    request: Json = to_api(known, shape, ProjectResource.type)
-    return request
-
-
-def _service(account: "Account") -> CodeBuild:
-    service: Any = account.services["codebuild"]
-    assert isinstance(service, CodeBuild)
-    return service
-
-
-RESOURCES: list[Resource] = [ProjectResource()]
 
 
 def _console_link(region: str, group: str, stream: str) -> str:

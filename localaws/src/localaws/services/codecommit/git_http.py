@@ -7,16 +7,14 @@ import re
 import subprocess
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from localaws.core.service import ServiceError
+from localaws.core.account import Account
+from localaws.core.errors import ServiceError
 from localaws.services.codecommit.git import git_environment, references
 from localaws.services.codecommit.git_credential import git_password
 from localaws.services.codecommit.service import CodeCommit
 from localaws.services.iam.authorization import Principal, authorize, find_principal
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -28,7 +26,7 @@ _SIGNATURE_LIFETIME = timedelta(minutes=15)
 class GitApplication:
     """A WSGI application for the path /v1/repos/<name>: clone, fetch, push."""
 
-    def __init__(self, account: "Account") -> None:
+    def __init__(self, account: Account) -> None:
         self._account = account
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -7,21 +7,19 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
-from localaws.core.service import Json, ServiceError
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import Credentials
 from localaws.services.codebuild.build import BuildRun, BuildWork, S3Object
 from localaws.services.codebuild.service import CodeBuild
 from localaws.services.codecommit.git import git, git_bytes
 from localaws.services.codecommit.service import CodeCommit
 from localaws.services.codeconnections.service import CodeConnections
 from localaws.services.iam.authorization import authorize, find_principal
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account, Credentials
 
 _POLL_SECONDS = 0.1
 _APPROVAL_TIMEOUT = timedelta(days=7)
@@ -44,12 +42,12 @@ class Abandoned(Exception):
 class ActionRun:
     """One action under way. `execution` and `result` are parts of its record in the API's shape."""
 
-    account: "Account"
+    account: Account
     pipeline: str
     stage: str
     declaration: Json
     configuration: Mapping[str, str]  # resolved
-    credentials: "Credentials"
+    credentials: Credentials
     bucket: str
     inputs: Mapping[str, S3Object]
     revision: str | None  # of the source that the execution works on; for a source action, the one asked for

@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from localaws.core.account import Credentials
-from localaws.core.service import Json, ServiceError
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import Credentials
 from localaws.services.codebuild.build import S3Object
 from localaws.services.codepipeline.actions import (
     Abandoned,
@@ -28,9 +28,7 @@ from localaws.services.codepipeline.actions import (
     wait_for_approval,
 )
 from localaws.services.codepipeline.structure import UnresolvedVariable, action_groups, resolve
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
+from localaws.services.iam.authorization import assume_role
 
 LOG = logging.getLogger("localaws.codepipeline")
 _PATIENCE_SECONDS = 10.0
@@ -42,7 +40,7 @@ class Lane:
 
     name: str
     holder: "Execution | None" = None
-    waiting: "list[Execution]" = field(default_factory=list)
+    waiting: list["Execution"] = field(default_factory=list)
     transition: Json = field(default_factory=lambda: {"enabled": True})
     latest: "Execution | None" = None
     latest_status: str = ""
@@ -59,7 +57,7 @@ class Lane:
 class Track:
     """The stages of one pipeline with the executions in them. `changed` guards all of it."""
 
-    def __init__(self, account: "Account", declaration: Json) -> None:
+    def __init__(self, account: Account, declaration: Json) -> None:
         self.account = account
         self.declaration = declaration
         self.changed = threading.Condition(threading.RLock())
@@ -368,8 +366,11 @@ class Execution:
 
     def _credentials(self, action: Json) -> Credentials:
         """Of the pipeline's role, or of the action's own, which the pipeline's role must be allowed to assume."""
-        service_role = self._account.assume_role(
-            self._declaration["roleArn"], principal="codepipeline.amazonaws.com", session_name=self.id
+        service_role = assume_role(
+            self._account,
+            self._declaration["roleArn"],
+            principal="codepipeline.amazonaws.com",
+            session_name=self.id,
         )
         if "roleArn" not in action:
             return service_role

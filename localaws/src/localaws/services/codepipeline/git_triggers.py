@@ -8,15 +8,12 @@ import re
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from localaws.core.service import Json
+from localaws.core.account import Account
+from localaws.core.errors import Json
 from localaws.services.codecommit.git import git, references
 from localaws.services.codeconnections.service import CodeConnections
 from localaws.services.codepipeline.service import CodePipeline
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
 
 LOG = logging.getLogger("localaws.codepipeline")
 _LOOK_SECONDS = 1.0
@@ -25,7 +22,7 @@ References = dict[str, str]
 
 
 class GitTriggers:
-    def __init__(self, account: "Account") -> None:
+    def __init__(self, account: Account) -> None:
         self._account = account
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, Path], References] = {}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from localaws.core.service import Json, ServiceError
+from localaws.core.errors import Json, ServiceError
 
 PROVIDERS = {
     ("Source", "CodeCommit"): {"RepositoryName", "BranchName"},

@@ -9,21 +9,19 @@ import json
 import logging
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from moto.events.models import EventPattern, Rule, events_backends
 
-from localaws.core.account import ACCOUNT_ID
-from localaws.core.service import Json, ServiceError
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import ACCOUNT_ID
 from localaws.services.awslambda import service as lambda_functions
 from localaws.services.codepipeline.service import CodePipeline
 from localaws.services.events.schedules import is_due
-from localaws.services.iam.authorization import authorize, find_principal
+from localaws.services.iam.authorization import assume_role, authorize, find_principal
 from localaws.services.sns.publishing import publish, target_input
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
 
 LOG = logging.getLogger("localaws.events")
 _PRINCIPAL = "events.amazonaws.com"
@@ -31,13 +29,13 @@ _TICK_SECONDS = 5.0
 _SHORTEST_TICK_SECONDS = 0.2
 
 
-def listen(account: "Account") -> None:
+def listen(account: Account) -> None:
     """From now on events and the clock reach the rules of the account's default bus."""
     account.event_listeners.append(lambda event: deliver(account, event))
     threading.Thread(target=_watch_clock, args=(account,), name="schedules", daemon=True).start()
 
 
-def deliver(account: "Account", event: Json) -> None:
+def deliver(account: Account, event: Json) -> None:
     """Starts the targets of every enabled rule that the event matches; what fails is logged, as on AWS."""
     complete = {"id": str(uuid4()), "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **event}
     for rule in _enabled_rules(account):
@@ -52,7 +50,7 @@ def matches(rule: Rule, event: Json) -> bool:
     return bool(pattern.get_pattern()) and pattern.matches_event(message)
 
 
-def run_schedules(account: "Account", fired: dict[str, datetime], now: datetime) -> None:
+def run_schedules(account: Account, fired: dict[str, datetime], now: datetime) -> None:
     """Starts what is due; `fired` keeps, by rule ARN, when each rule fired last or was seen first."""
     for rule in _enabled_rules(account):
         if not rule.scheduled_expression:
@@ -68,14 +66,14 @@ def run_schedules(account: "Account", fired: dict[str, datetime], now: datetime)
             _invoke_targets(account, rule, _scheduled_event(account, rule, now))
 
 
-def _watch_clock(account: "Account") -> None:
+def _watch_clock(account: Account) -> None:
     fired: dict[str, datetime] = {}
     pause = threading.Event()
     while not pause.wait(max(account.clock.seconds(_TICK_SECONDS), _SHORTEST_TICK_SECONDS)):
         run_schedules(account, fired, datetime.now(UTC))
 
 
-def _scheduled_event(account: "Account", rule: Rule, now: datetime) -> Json:
+def _scheduled_event(account: Account, rule: Rule, now: datetime) -> Json:
     return {
         "version": "0",
         "id": str(uuid4()),
@@ -89,7 +87,7 @@ def _scheduled_event(account: "Account", rule: Rule, now: datetime) -> Json:
     }
 
 
-def _invoke_targets(account: "Account", rule: Rule, event: Json) -> None:
+def _invoke_targets(account: Account, rule: Rule, event: Json) -> None:
     for target in rule.targets:
         try:
             _invoke(account, rule, target, event)
@@ -97,7 +95,7 @@ def _invoke_targets(account: "Account", rule: Rule, event: Json) -> None:
             LOG.error("FailedInvocation of %s by rule %s: %s", target["Arn"], rule.name, error.message)
 
 
-def _invoke(account: "Account", rule: Rule, target: Json, event: Json) -> None:
+def _invoke(account: Account, rule: Rule, target: Json, event: Json) -> None:
     service = target["Arn"].split(":", 5)[2]
     if service not in _TARGETS:
         raise ServiceError(
@@ -110,7 +108,7 @@ def _invoke(account: "Account", rule: Rule, target: Json, event: Json) -> None:
     _TARGETS[service](account, rule, target, event)
 
 
-def _invoke_function(account: "Account", rule: Rule, target: Json, event: Json) -> None:
+def _invoke_function(account: Account, rule: Rule, target: Json, event: Json) -> None:
     lambda_functions.invoke_for_service(
         account,
         target["Arn"],
@@ -120,11 +118,11 @@ def _invoke_function(account: "Account", rule: Rule, target: Json, event: Json) 
     )
 
 
-def _start_pipeline(account: "Account", rule: Rule, target: Json, event: Json) -> None:
+def _start_pipeline(account: Account, rule: Rule, target: Json, event: Json) -> None:
     name = target["Arn"].split(":", 5)[5]
     if "RoleArn" not in target:
         raise ServiceError("ValidationException", "RoleArn is required for a target of CodePipeline")
-    credentials = account.assume_role(target["RoleArn"], principal=_PRINCIPAL, session_name=rule.name)
+    credentials = assume_role(account, target["RoleArn"], principal=_PRINCIPAL, session_name=rule.name)
     principal = find_principal(credentials.access_key_id, credentials.session_token)
     assert principal is not None, "its role has just been assumed"
     authorize(principal, "codepipeline:StartPipelineExecution", target["Arn"])
@@ -137,7 +135,7 @@ def _start_pipeline(account: "Account", rule: Rule, target: Json, event: Json) -
     LOG.info("rule %s started execution %s of %s", rule.name, execution, name)
 
 
-def _publish(account: "Account", rule: Rule, target: Json, event: Json) -> None:
+def _publish(account: Account, rule: Rule, target: Json, event: Json) -> None:
     publish(account, target["Arn"], target_input(target, event), service=_PRINCIPAL)
 
 
@@ -145,6 +143,18 @@ _TARGETS = {"codepipeline": _start_pipeline, "lambda": _invoke_function, "sns": 
 _TARGET_MEMBERS = {"Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer"}
 
 
-def _enabled_rules(account: "Account") -> list[Rule]:
+def _enabled_rules(account: Account) -> list[Rule]:
     buses = events_backends[ACCOUNT_ID][account.region].event_buses
     return [rule for rule in list(buses["default"].rules.values()) if rule.state == "ENABLED"]
+
+
+def publish_entries(account: Account, request: Json) -> None:
+    """Shows the events of a PutEvents request to the rules whose targets are our own."""
+    for entry in request["Entries"]:
+        if entry.get("EventBusName", "default").rpartition("/")[2] == "default":
+            account.publish_event(
+                source=entry["Source"],
+                detail_type=entry["DetailType"],
+                detail=json.loads(entry["Detail"]),
+                resources=entry.get("Resources", []),
+            )

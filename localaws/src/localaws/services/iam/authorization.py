@@ -9,19 +9,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.iam.models import IAMBackend, Role, User, iam_backends
-from moto.s3.models import s3_backends
 from moto.sts.models import AssumedRole, sts_backends
 
-from localaws.core.account import ACCOUNT_ID
-from localaws.core.service import Caller, ServiceError
+from localaws.core.account import Account
+from localaws.core.errors import ServiceError
+from localaws.core.identity import ACCOUNT_ID, Caller, Credentials
 from localaws.services.iam.policies import Decision, Request, decide
-from localaws.services.kms.permissions import key_policy
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account, Credentials
+from localaws.services.iam.resource_policies import key_policy, resource_policies
 
 ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 
@@ -81,12 +78,12 @@ def authorize(
         action, resource, {**_global_context(principal), **(context or {})}, principals=principal.names()
     )
     identity = decide(_identity_policies(principal.identity), request)
-    by_resource = decide(_resource_policies(resource), request)
+    by_resource = decide(resource_policies(resource), request)
     # A key is the only resource whose own policy must let in even its account.
     delegates = by_resource is Decision.ALLOWED
     if by_resource is Decision.ALLOWED:
         # Naming the account only delegates to its identity policies; naming the caller grants.
-        by_resource = decide(_resource_policies(resource), replace(request, principals=principal.own_names()))
+        by_resource = decide(resource_policies(resource), replace(request, principals=principal.own_names()))
     if Decision.DENIED in (identity, by_resource):
         kind = "an identity-based policy" if identity is Decision.DENIED else "a resource-based policy"
         raise _denied(principal, action, resource, f"with an explicit deny in {kind}")
@@ -126,11 +123,12 @@ def _trusts(role: Role, names: frozenset[str], context: Mapping[str, list[str]])
     return decide([role.assume_role_policy_document], request) is Decision.ALLOWED
 
 
-def assume_role_for_service(
-    account: "Account", role_arn: str, principal: str, session_name: str
-) -> "Credentials":
-    from localaws.core.account import Credentials
+def assume_role(account: Account, role_arn: str, *, principal: str, session_name: str) -> Credentials:
+    """Credentials of a role for a service principal ("codebuild.amazonaws.com").
 
+    Raises ServiceError("AccessDenied") when the role does not exist or its trust policy does not name
+    the principal.
+    """
     require_trust(role_arn, principal)
     session = sts_backends[ACCOUNT_ID]["aws"].assume_role(
         region_name=account.region,
@@ -188,17 +186,6 @@ def _default_version(policy: Any) -> str:
 def _boundary(principal: Principal) -> str | None:
     boundary = getattr(principal.identity, "permissions_boundary_arn", None)
     return _default_version(_iam().get_policy(boundary)) if boundary else None
-
-
-def _resource_policies(resource: str) -> Iterator[str]:
-    if resource.startswith("arn:aws:kms:") and (policy := key_policy(resource)):
-        yield policy
-    if not resource.startswith("arn:aws:s3:::"):
-        return
-    name = resource.removeprefix("arn:aws:s3:::").partition("/")[0]
-    bucket = s3_backends[ACCOUNT_ID]["aws"].buckets.get(name)
-    if bucket is not None and bucket.policy:
-        yield bucket.policy.decode() if isinstance(bucket.policy, bytes) else str(bucket.policy)
 
 
 def _global_context(principal: Principal) -> dict[str, list[str]]:

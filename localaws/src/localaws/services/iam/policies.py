@@ -14,7 +14,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from localaws.core.service import ServiceError
+from localaws.core.errors import ServiceError
 
 Context = Mapping[str, Sequence[str]]  # condition keys in lower case
 

@@ -1,13 +1,11 @@
 """The CloudFormation types of KMS."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from localaws.core.account import Account
+from localaws.core.errors import validation_error
 from localaws.core.resource import Properties, Resource
 from localaws.core.resource_helpers import as_boolean, client, ignore_missing, policy_text, require_known
-from localaws.services.cloudformation.template import validation_error
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
 
 
 class Key:
@@ -16,7 +14,7 @@ class Key:
         *("KeyPolicy", "Description", "Enabled", "EnableKeyRotation", "PendingWindowInDays", "Tags"),
     }
 
-    def create(self, account: "Account", logical_id: str, properties: Properties) -> str:
+    def create(self, account: Account, logical_id: str, properties: Properties) -> str:
         require_known(self.type, properties, self.KNOWN)
         kms = client(account, "kms")
         tags = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in properties.get("Tags", [])]
@@ -28,10 +26,10 @@ class Key:
         self._set_rotation(account, key["KeyId"], properties)
         return str(key["KeyId"])
 
-    def attributes(self, account: "Account", physical_id: str) -> dict[str, str]:
+    def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
         return {"Arn": account.arn("kms", f"key/{physical_id}"), "KeyId": physical_id}
 
-    def update(self, account: "Account", physical_id: str, properties: Properties, old: Properties) -> str:
+    def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
         require_known(self.type, properties, self.KNOWN)
         kms = client(account, "kms")
         kms.put_key_policy(
@@ -41,7 +39,7 @@ class Key:
         self._set_rotation(account, physical_id, properties)
         return physical_id
 
-    def delete(self, account: "Account", physical_id: str, properties: Properties) -> None:
+    def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
         days = int(properties.get("PendingWindowInDays", 30))
         kms = client(account, "kms")
         ignore_missing(
@@ -49,7 +47,7 @@ class Key:
             "NotFoundException",
         )
 
-    def _set_rotation(self, account: "Account", key_id: str, properties: Properties) -> None:
+    def _set_rotation(self, account: Account, key_id: str, properties: Properties) -> None:
         kms = client(account, "kms")
         if not as_boolean(properties.get("Enabled", True)):
             raise validation_error(f"The local AWS does not support a disabled {self.type}.")
@@ -62,17 +60,17 @@ class Key:
 class Alias:
     type = "AWS::KMS::Alias"
 
-    def create(self, account: "Account", logical_id: str, properties: Properties) -> str:
+    def create(self, account: Account, logical_id: str, properties: Properties) -> str:
         require_known(self.type, properties, {"AliasName", "TargetKeyId"})
         client(account, "kms").create_alias(
             AliasName=properties["AliasName"], TargetKeyId=_key_id(properties["TargetKeyId"])
         )
         return str(properties["AliasName"])
 
-    def attributes(self, account: "Account", physical_id: str) -> dict[str, str]:
+    def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
         return {}
 
-    def update(self, account: "Account", physical_id: str, properties: Properties, old: Properties) -> str:
+    def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
         if properties["AliasName"] != old["AliasName"]:
             return self.create(account, "", properties)
         client(account, "kms").update_alias(
@@ -80,7 +78,7 @@ class Alias:
         )
         return physical_id
 
-    def delete(self, account: "Account", physical_id: str, properties: Properties) -> None:
+    def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
         kms = client(account, "kms")
         ignore_missing(lambda: kms.delete_alias(AliasName=physical_id), "NotFoundException")
 

@@ -2,14 +2,11 @@
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
 from moto.logs.models import logs_backends
 
-from localaws.core.account import ACCOUNT_ID
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
+from localaws.core.account import Account
+from localaws.core.identity import ACCOUNT_ID
 
 _LOCK = threading.Lock()  # moto's log streams are not made for several threads
 
@@ -17,7 +14,7 @@ _LOCK = threading.Lock()  # moto's log streams are not made for several threads
 class LogWriter:
     """Appends to one log stream; group and stream are created when they are missing, as the services do."""
 
-    def __init__(self, account: "Account", group: str, stream: str) -> None:
+    def __init__(self, account: Account, group: str, stream: str) -> None:
         self._backend = logs_backends[ACCOUNT_ID][account.region]
         self._group = group
         self._stream = stream

@@ -5,10 +5,11 @@ from urllib.parse import unquote
 
 from moto.s3.models import s3_backends
 
-from localaws.core.account import ACCOUNT_ID
-from localaws.core.service import Json
-
-Needed = tuple[str, str, dict[str, list[str]]]  # action, resource, condition keys
+from localaws.core.account import Account
+from localaws.core.errors import Json
+from localaws.core.identity import ACCOUNT_ID
+from localaws.core.permission import Operation, Permission, ServicePermissions
+from localaws.services.kms.key_use import object_key_permissions
 
 OBJECT_ACTIONS = {
     "GetObject": "GetObject",
@@ -54,7 +55,18 @@ BUCKET_ACTIONS = {
 }
 
 
-def s3_permissions(operation: str, parameters: Json) -> Iterator[Needed]:
+def _all_of(account: Account, operation: Operation) -> Iterator[Permission]:
+    name, parameters = operation.name, operation.parameters
+    for action, resource, context in _own(name, parameters):
+        yield Permission(f"s3:{action}", resource, context)
+    yield from object_key_permissions(account.region, name, parameters)
+    if _is_missing_object(name, parameters):
+        # S3 says whether an object exists only to who may list the bucket: 403 instead of 404.
+        yield Permission("s3:ListBucket", f"arn:aws:s3:::{parameters['Bucket']}")
+
+
+def _own(operation: str, parameters: Json) -> Iterator[tuple[str, str, dict[str, list[str]]]]:
+    """Action, resource and condition keys of what the operation needs in S3 itself."""
     bucket = f"arn:aws:s3:::{parameters.get('Bucket', '')}"
     if operation == "ListBuckets":
         yield "ListAllMyBuckets", "*", {}
@@ -82,7 +94,7 @@ def s3_permissions(operation: str, parameters: Json) -> Iterator[Needed]:
         yield BUCKET_ACTIONS.get(operation, operation), bucket, context
 
 
-def is_missing_object(operation: str, parameters: Json) -> bool:
+def _is_missing_object(operation: str, parameters: Json) -> bool:
     """Whether an object is read that does not exist, in a bucket that does."""
     if operation not in ("GetObject", "HeadObject"):
         return False
@@ -98,3 +110,6 @@ def _object_context(parameters: Json) -> dict[str, list[str]]:
         "StorageClass": "s3:x-amz-storage-class",
     }
     return {key: [str(parameters[member])] for member, key in members.items() if member in parameters}
+
+
+PERMISSIONS = ServicePermissions(all_of=_all_of)

@@ -2,7 +2,7 @@
 
 import re
 
-from localaws.core.service import ServiceError
+from localaws.core.errors import ServiceError
 
 SCIKIT_LEARN_TAG = "1.9-0-cpu-py3"
 SCIKIT_LEARN = re.compile(

@@ -1,28 +1,25 @@
 """The SageMaker API: each group of operations stands in a module of its own."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from botocore import xform_name
 
+from localaws.core.account import Account
 from localaws.core.constraints import check_constraints
-from localaws.core.service import Caller, Json, Service, ServiceError, service_model, validate_request
-from localaws.runtime.warm_python import WarmPython
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import Caller
+from localaws.core.service import Service, service_model, validate_request
 from localaws.services.sagemaker.endpoints.model_packages import ModelPackageGroups
 from localaws.services.sagemaker.endpoints.models import EndpointConfigs, Models
 from localaws.services.sagemaker.endpoints.service import Endpoints
-from localaws.services.sagemaker.jobs.container import Host
 from localaws.services.sagemaker.jobs.processing import Processing
-from localaws.services.sagemaker.jobs.requirements import MetRequirements
 from localaws.services.sagemaker.jobs.training import Training
 from localaws.services.sagemaker.jobs.transform import Transform
 from localaws.services.sagemaker.jobs.tuning import Tuning
 from localaws.services.sagemaker.mlflow.app import EmptyDatabase, MlflowApps
 from localaws.services.sagemaker.mlflow.tracking_server import MlflowTrackingServers
 from localaws.services.sagemaker.pipelines.service import Pipelines
-from localaws.services.sagemaker.tags import Tags
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
+from localaws.services.sagemaker.shared import Shared
 
 __all__ = ["SageMaker"]
 
@@ -32,25 +29,23 @@ class SageMaker(Service):
 
     name: ClassVar[str] = "sagemaker"
 
-    def __init__(self, account: "Account") -> None:
+    def __init__(self, account: Account) -> None:
         super().__init__(account)
-        warm_python = WarmPython(account.processes, account.state_dir / "cache" / "warm-python")
-        self.host = Host(account, warm_python, MetRequirements())
-        self.tags = Tags()
-        self.pipelines = Pipelines(self)
-        self.processing = Processing(self)
-        self.training = Training(self)
-        self.tuning = Tuning(self)
-        self.transform = Transform(self)
-        self.models = Models(self)
-        self.model_package_groups = ModelPackageGroups(self)
-        self.endpoint_configs = EndpointConfigs(self)
-        self.endpoints = Endpoints(self)
+        self.shared = shared = Shared(account)
+        self.processing = Processing(shared)
+        self.training = Training(shared)
+        self.tuning = Tuning(shared, self.training)
+        self.models = Models(shared)
+        self.transform = Transform(shared, self.models)
+        self.pipelines = Pipelines(shared, self.wait_for_job)
+        self.model_package_groups = ModelPackageGroups(shared)
+        self.endpoint_configs = EndpointConfigs(shared, self.models)
+        self.endpoints = Endpoints(shared, self.models, self.endpoint_configs)
         database = EmptyDatabase(account)
-        self.mlflow_apps = MlflowApps(self, database)
-        self.mlflow_tracking_servers = MlflowTrackingServers(self, database)
+        self.mlflow_apps = MlflowApps(shared, database)
+        self.mlflow_tracking_servers = MlflowTrackingServers(shared, database)
         self._groups = (
-            self.tags,
+            shared.tags,
             self.pipelines,
             self.processing,
             self.training,
@@ -88,31 +83,11 @@ class SageMaker(Service):
         group = tables.get(resource, self.tuning)
         group.table.get(name).finished.wait()
 
-    def job_ended(self, job: Any) -> None:
-        """Tells EventBridge of it."""
-        described = job.describe()
-        kind = next(key.removesuffix("Status") for key in described if key.endswith("JobStatus"))
-        words = {
-            "ProcessingJob": "Processing Job",
-            "TrainingJob": "Training Job",
-            "TransformJob": "Transform Job",
-        }
-        self.account.publish_event(
-            source="aws.sagemaker",
-            detail_type=f"SageMaker {words.get(kind, 'HyperParameter Tuning Job')} State Change",
-            detail={
-                f"{kind}Name": job.name,
-                f"{kind}Arn": job.arn,
-                f"{kind}Status": described[f"{kind}Status"],
-            },
-            resources=[job.arn],
-        )
-
     def close(self) -> None:
         self.endpoints.close()
         self.mlflow_apps.close()
         self.mlflow_tracking_servers.close()
-        self.host.warm_python.close()
+        self.shared.host.warm_python.close()
 
     def _method(self, operation: str) -> Any:
         name = xform_name(operation)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from localaws.core.service import Json, ServiceError
+from localaws.core.errors import Json, ServiceError
 
 
 class Tags:

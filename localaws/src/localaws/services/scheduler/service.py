@@ -8,42 +8,35 @@ import json
 import logging
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
 from moto.scheduler.models import Schedule, scheduler_backends
 
-from localaws.core.account import ACCOUNT_ID
+from localaws.core.account import Account
 from localaws.core.clock import Clock
-from localaws.core.property_case import to_api
-from localaws.core.resource import Properties, Resource
-from localaws.core.resource_helpers import client, generated_name, ignore_missing, require_known
-from localaws.core.service import Json, ServiceError, service_model
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import ACCOUNT_ID
 from localaws.services.awslambda import service as lambda_functions
-from localaws.services.cloudformation.template import validation_error
 from localaws.services.events.schedules import at_time, is_due
-from localaws.services.iam.authorization import authorize, find_principal
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
+from localaws.services.iam.authorization import assume_role, authorize, find_principal
 
 LOG = logging.getLogger("localaws.scheduler")
 _PRINCIPAL = "scheduler.amazonaws.com"
 _TICK_SECONDS = 1.0
 
 
-def listen(account: "Account") -> None:
+def listen(account: Account) -> None:
     threading.Thread(target=_watch_clock, args=(account,), name="scheduler", daemon=True).start()
 
 
-def _watch_clock(account: "Account") -> None:
+def _watch_clock(account: Account) -> None:
     seen: dict[tuple[str, str], datetime] = {}
     pause = threading.Event()
     while not pause.wait(_TICK_SECONDS):
         fire_due(account, seen, datetime.now(UTC))
 
 
-def fire_due(account: "Account", seen: dict[tuple[str, str], datetime], now: datetime) -> None:
+def fire_due(account: Account, seen: dict[tuple[str, str], datetime], now: datetime) -> None:
     """`seen` keeps, by schedule and expression, when it fired last or was seen first."""
     groups = scheduler_backends[ACCOUNT_ID][account.region].schedule_groups
     for schedule in [each for group in list(groups.values()) for each in list(group.schedules.values())]:
@@ -74,11 +67,11 @@ def _is_due(schedule: Schedule, last: datetime | None, now: datetime, clock: Clo
     return is_due(schedule.schedule_expression, last=last or now, now=now, clock=clock)
 
 
-def _invoke(account: "Account", schedule: Schedule) -> None:
+def _invoke(account: Account, schedule: Schedule) -> None:
     target: Json = schedule.target
-    _check_target(target)
-    credentials = account.assume_role(
-        target["RoleArn"], principal=_PRINCIPAL, session_name=f"schedule-{schedule.name}"
+    check_target(target)
+    credentials = assume_role(
+        account, target["RoleArn"], principal=_PRINCIPAL, session_name=f"schedule-{schedule.name}"
     )
     principal = find_principal(credentials.access_key_id, credentials.session_token)
     assert principal is not None, "its role has just been assumed"
@@ -95,51 +88,10 @@ def _invoke(account: "Account", schedule: Schedule) -> None:
     lambda_functions.invoke_for_service(account, target["Arn"], event, principal=_PRINCIPAL)
 
 
-def _check_target(target: Json) -> None:
+def check_target(target: Json) -> None:
     if target["Arn"].split(":")[2] != "lambda" or ":function:" not in target["Arn"]:
         raise ServiceError(
             "ValidationException",
             f"The local AWS supports schedules with a Lambda function as their target only, not {target['Arn']}",
         )
     json.loads(target.get("Input", "{}"))
-
-
-class ScheduleResource:
-    type = "AWS::Scheduler::Schedule"
-    KNOWN: ClassVar[set[str]] = {
-        *("Name", "Description", "ScheduleExpression", "State", "FlexibleTimeWindow", "Target"),
-    }
-
-    def create(self, account: "Account", logical_id: str, properties: Properties) -> str:
-        name = properties.get("Name") or generated_name(logical_id, limit=64)
-        client(account, "scheduler").create_schedule(**self._request(name, properties))
-        return str(name)
-
-    def attributes(self, account: "Account", physical_id: str) -> dict[str, str]:
-        return {"Arn": account.arn("scheduler", f"schedule/default/{physical_id}")}
-
-    def update(self, account: "Account", physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("Name") != old.get("Name"):
-            return self.create(account, physical_id, properties)
-        client(account, "scheduler").update_schedule(**self._request(physical_id, properties))
-        return physical_id
-
-    def delete(self, account: "Account", physical_id: str, properties: Properties) -> None:
-        scheduler = client(account, "scheduler")
-        ignore_missing(lambda: scheduler.delete_schedule(Name=physical_id), "ResourceNotFoundException")
-
-    def _request(self, name: str, properties: Properties) -> Any:
-        require_known(self.type, properties, self.KNOWN)
-        shape = service_model("scheduler").operation_model("CreateSchedule").input_shape
-        assert shape is not None
-        request = to_api({**properties, "Name": name}, shape, self.type)
-        if request["FlexibleTimeWindow"] != {"Mode": "OFF"}:
-            raise validation_error("The local AWS supports FlexibleTimeWindow with Mode OFF only.")
-        _check_target(request["Target"])
-        if at_time(request["ScheduleExpression"]) is None:
-            now = datetime.now(UTC)
-            is_due(request["ScheduleExpression"], last=now, now=now)  # refuses what it cannot read
-        return request
-
-
-RESOURCES: list[Resource] = [ScheduleResource()]

@@ -5,23 +5,21 @@ topic's own policy. The topics and their subscriptions are moto's.
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.sns.models import sns_backends
 
-from localaws.core.account import ACCOUNT_ID
-from localaws.core.service import Json, ServiceError
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import ACCOUNT_ID
 from localaws.services.iam.policies import Decision, Request, decide
-from localaws.services.kms.permissions import require_use_by_service
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
+from localaws.services.kms.key_use import require_use_by_service
 
 _PLACEHOLDER = re.compile(r"<([\w.-]+)>")
 
 
 def publish(
-    account: "Account",
+    account: Account,
     topic_arn: str,
     message: str,
     *,

@@ -10,16 +10,14 @@ import random
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localaws.core.service import Json
+from localaws.core.account import Account
+from localaws.core.errors import Json
+from localaws.core.identity import Credentials
 from localaws.services.sagemaker.jobs.storage import split_uri
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account, Credentials
 
 LOG = logging.getLogger("localaws.sagemaker")
 DELIVERY_SECONDS = 60.0  # of AWS: "a couple of minutes" at most
@@ -32,8 +30,8 @@ class DataCapture:
 
     def __init__(
         self,
-        account: "Account",
-        credentials: "Credentials",
+        account: Account,
+        credentials: Credentials,
         config: Json,
         *,
         endpoint: str,

@@ -6,16 +6,13 @@ No request is lost: the variant that leaves answers what it has before it ends.
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
 
+from localaws.core.account import Account
 from localaws.core.listing import now, pick
 from localaws.services.sagemaker.endpoints.deployment_config import Rollout
 from localaws.services.sagemaker.endpoints.endpoint import Endpoint, Pending
 from localaws.services.sagemaker.endpoints.rollback_alarms import RollbackAlarms
 from localaws.services.sagemaker.endpoints.variant import LaunchFailed, Variant
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
 
 LOG = logging.getLogger("localaws.sagemaker")
 WATCH_INTERVAL_SECONDS = 0.1
@@ -30,7 +27,7 @@ class Deployment:
 
     def __init__(
         self,
-        account: "Account",
+        account: Account,
         endpoint: Endpoint,
         variant: Variant,
         rollout: Rollout,

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from math import ceil
 
-from localaws.core.service import Json, ServiceError
-from localaws.services.sagemaker.jobs.job import refuse_members
+from localaws.core.errors import Json, ServiceError
+from localaws.core.validation import refuse_members
 
 DEFAULT_TIMEOUT_SECONDS = 28_800  # the longest allowed
 

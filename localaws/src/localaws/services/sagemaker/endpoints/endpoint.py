@@ -5,8 +5,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from localaws.core.errors import Json
 from localaws.core.listing import now
-from localaws.core.service import Json
 from localaws.services.sagemaker.endpoints import data_capture
 from localaws.services.sagemaker.endpoints.variant import Variant
 

@@ -1,19 +1,15 @@
 """Groups of SageMaker's own model registry, which are made and deleted; packages in them are not supported."""
 
-from typing import TYPE_CHECKING
-
+from localaws.core.errors import Json, ServiceError
 from localaws.core.listing import now, page, pick
-from localaws.core.service import Json, ServiceError
-
-if TYPE_CHECKING:
-    from localaws.services.sagemaker.service import SageMaker
+from localaws.services.sagemaker.shared import Shared
 
 
 class ModelPackageGroups:
     """The operations on model package groups."""
 
-    def __init__(self, sagemaker: "SageMaker") -> None:
-        self._sagemaker = sagemaker
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
         self._groups: dict[str, Json] = {}
 
     def create_model_package_group(self, request: Json) -> Json:
@@ -27,7 +23,7 @@ class ModelPackageGroups:
             "CreationTime": now(),
             "ModelPackageGroupStatus": "Completed",
         }
-        self._sagemaker.tags.set(arn, request.get("Tags", []))
+        self._shared.tags.set(arn, request.get("Tags", []))
         return {"ModelPackageGroupArn": arn}
 
     def describe_model_package_group(self, request: Json) -> Json:
@@ -36,7 +32,7 @@ class ModelPackageGroups:
     def delete_model_package_group(self, request: Json) -> Json:
         group = self._get(request["ModelPackageGroupName"])
         del self._groups[group["ModelPackageGroupName"]]
-        self._sagemaker.tags.forget(group["ModelPackageGroupArn"])
+        self._shared.tags.forget(group["ModelPackageGroupArn"])
         return {}
 
     def list_model_package_groups(self, request: Json) -> Json:
@@ -64,4 +60,4 @@ class ModelPackageGroups:
         return group
 
     def _arn(self, name: str) -> str:
-        return self._sagemaker.account.arn("sagemaker", f"model-package-group/{name}")
+        return self._shared.account.arn("sagemaker", f"model-package-group/{name}")

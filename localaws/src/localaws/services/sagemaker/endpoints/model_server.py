@@ -5,20 +5,18 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localaws.core.service import Json, ServiceError
-from localaws.services.ec2 import permissions as network
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import Credentials
+from localaws.services.ec2.interfaces import require_interfaces
+from localaws.services.iam.authorization import assume_role
 from localaws.services.sagemaker.endpoints import serving_container
 from localaws.services.sagemaker.endpoints.loopback import HOST, answers, free_port
 from localaws.services.sagemaker.jobs.container import Container, Host, RunningProcess
 from localaws.services.sagemaker.jobs.storage import download_file, unpack
-
-if TYPE_CHECKING:
-    from localaws.core.account import Credentials
 
 PING_INTERVAL_SECONDS = 0.05
 PING_TIMEOUT_SECONDS = 2.0
@@ -48,17 +46,20 @@ class ModelServer:
         self._port = free_port()
         self._pool = urllib3.HTTPConnectionPool(HOST, self._port, maxsize=POOLED_CONNECTIONS, retries=False)
 
-    def assume_role(self) -> "Credentials":
+    def assume_role(self) -> Credentials:
         """The execution role's, which may attach interfaces when the model has a VPC; raises NotServing."""
         try:
-            credentials = self._account.assume_role(
-                self._model["ExecutionRoleArn"], principal="sagemaker.amazonaws.com", session_name="SageMaker"
+            credentials = assume_role(
+                self._account,
+                self._model["ExecutionRoleArn"],
+                principal="sagemaker.amazonaws.com",
+                session_name="SageMaker",
             )
         except ServiceError as error:
             raise NotServing(f"Could not assume the execution role of the model: {error}") from error
         if vpc := self._model.get("VpcConfig"):
             try:
-                network.require_interfaces(
+                require_interfaces(
                     self._account,
                     credentials,
                     vpc["Subnets"],
@@ -71,7 +72,7 @@ class ModelServer:
 
     def start(
         self,
-        credentials: "Credentials",
+        credentials: Credentials,
         *,
         environment: Mapping[str, str],
         on_line: Callable[[str], None],
@@ -112,7 +113,7 @@ class ModelServer:
         if self._container is not None:
             self._container.remove()
 
-    def _download(self, container: Container, credentials: "Credentials", uri: str) -> None:
+    def _download(self, container: Container, credentials: Credentials, uri: str) -> None:
         if not uri:
             return
         archive = container.directory / "model.tar.gz"

@@ -1,14 +1,10 @@
 """Models and endpoint configurations: what an endpoint is made of."""
 
-from typing import TYPE_CHECKING
-
+from localaws.core.errors import Json, ServiceError
 from localaws.core.listing import now, page, pick
-from localaws.core.service import Json, ServiceError
+from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.sagemaker.images import check_image
-from localaws.services.sagemaker.jobs.job import refuse_members, refuse_values
-
-if TYPE_CHECKING:
-    from localaws.services.sagemaker.service import SageMaker
+from localaws.services.sagemaker.shared import Shared
 
 MODEL_MEMBERS = {
     *("ModelName", "PrimaryContainer", "ExecutionRoleArn", "Tags", "EnableNetworkIsolation", "VpcConfig"),
@@ -36,8 +32,8 @@ SERVERLESS_MEMORY_MB = tuple(range(1024, 6145, 1024))
 class Models:
     """The operations on models."""
 
-    def __init__(self, sagemaker: "SageMaker") -> None:
-        self._sagemaker = sagemaker
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
         self._models: dict[str, Json] = {}
 
     def create_model(self, request: Json) -> Json:
@@ -48,7 +44,7 @@ class Models:
             raise ServiceError("ValidationException", f'Cannot create already existing model "{arn}".')
         described = {key: value for key, value in request.items() if key != "Tags"}
         self._models[name] = {**described, "ModelArn": arn, "CreationTime": now()}
-        self._sagemaker.tags.set(arn, request.get("Tags", []))
+        self._shared.tags.set(arn, request.get("Tags", []))
         return {"ModelArn": arn}
 
     def describe_model(self, request: Json) -> Json:
@@ -57,7 +53,7 @@ class Models:
     def delete_model(self, request: Json) -> Json:
         model = self.get(request["ModelName"])
         del self._models[model["ModelName"]]
-        self._sagemaker.tags.forget(model["ModelArn"])
+        self._shared.tags.forget(model["ModelArn"])
         return {}
 
     def list_models(self, request: Json) -> Json:
@@ -73,14 +69,15 @@ class Models:
         return model
 
     def _arn(self, name: str) -> str:
-        return self._sagemaker.account.arn("sagemaker", f"model/{name}")
+        return self._shared.account.arn("sagemaker", f"model/{name}")
 
 
 class EndpointConfigs:
     """The operations on endpoint configurations."""
 
-    def __init__(self, sagemaker: "SageMaker") -> None:
-        self._sagemaker = sagemaker
+    def __init__(self, shared: Shared, models: Models) -> None:
+        self._shared = shared
+        self._models = models
         self._configs: dict[str, Json] = {}
 
     def create_endpoint_config(self, request: Json) -> Json:
@@ -93,7 +90,7 @@ class EndpointConfigs:
             )
         described = {key: value for key, value in request.items() if key != "Tags"}
         self._configs[name] = {**described, "EndpointConfigArn": arn, "CreationTime": now()}
-        self._sagemaker.tags.set(arn, request.get("Tags", []))
+        self._shared.tags.set(arn, request.get("Tags", []))
         return {"EndpointConfigArn": arn}
 
     def describe_endpoint_config(self, request: Json) -> Json:
@@ -102,7 +99,7 @@ class EndpointConfigs:
     def delete_endpoint_config(self, request: Json) -> Json:
         config = self.get(request["EndpointConfigName"])
         del self._configs[config["EndpointConfigName"]]
-        self._sagemaker.tags.forget(config["EndpointConfigArn"])
+        self._shared.tags.forget(config["EndpointConfigArn"])
         return {}
 
     def list_endpoint_configs(self, request: Json) -> Json:
@@ -116,7 +113,7 @@ class EndpointConfigs:
         if key is None or key.startswith("arn:"):
             return key
         kind = "" if key.startswith("alias/") else "key/"
-        return self._sagemaker.account.arn("kms", f"{kind}{key}")
+        return self._shared.account.arn("kms", f"{kind}{key}")
 
     def get(self, name: str) -> Json:
         config = self._configs.get(name)
@@ -127,7 +124,7 @@ class EndpointConfigs:
         return config
 
     def _arn(self, name: str) -> str:
-        return self._sagemaker.account.arn("sagemaker", f"endpoint-config/{name}")
+        return self._shared.account.arn("sagemaker", f"endpoint-config/{name}")
 
     def _check(self, request: Json) -> None:
         refuse_members(request, CONFIG_MEMBERS, "CreateEndpointConfig")
@@ -140,7 +137,7 @@ class EndpointConfigs:
         refuse_members(variant, VARIANT_MEMBERS, "ProductionVariants")
         if "ModelName" not in variant:
             raise ServiceError("ValidationException", "ModelName of a production variant must be given.")
-        model = self._sagemaker.models.get(variant["ModelName"])
+        model = self._models.get(variant["ModelName"])
         serverless = variant.get("ServerlessConfig")
         by_instance = "InstanceType" in variant and "InitialInstanceCount" in variant
         if (serverless is None) != by_instance:

@@ -4,20 +4,16 @@ AWS asks for cloudwatch:DescribeAlarms of "your IAM execution role":
 https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
 """
 
-from typing import TYPE_CHECKING
-
 from moto.cloudwatch.models import cloudwatch_backends
 
-from localaws.core.account import ACCOUNT_ID
-from localaws.core.service import ServiceError
-from localaws.services.iam.authorization import Principal, authorize, find_principal
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
+from localaws.core.account import Account
+from localaws.core.errors import ServiceError
+from localaws.core.identity import ACCOUNT_ID
+from localaws.services.iam.authorization import Principal, assume_role, authorize, find_principal
 
 
 class RollbackAlarms:
-    def __init__(self, account: "Account", role_arn: str, names: list[str]) -> None:
+    def __init__(self, account: Account, role_arn: str, names: list[str]) -> None:
         self._account = account
         self._role_arn = role_arn
         self._names = names
@@ -45,8 +41,8 @@ class RollbackAlarms:
 
     def _execution_role(self) -> Principal:
         try:
-            credentials = self._account.assume_role(
-                self._role_arn, principal="sagemaker.amazonaws.com", session_name="SageMaker"
+            credentials = assume_role(
+                self._account, self._role_arn, principal="sagemaker.amazonaws.com", session_name="SageMaker"
             )
         except ServiceError as error:
             raise _invalid(f"The execution role cannot be assumed: {error}") from error

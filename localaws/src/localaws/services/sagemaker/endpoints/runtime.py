@@ -1,18 +1,17 @@
 """SageMaker Runtime: InvokeEndpoint."""
 
 import time
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import urllib3
 
-from localaws.core.account import ACCOUNT_ID
-from localaws.core.service import Json, Service, ServiceError
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import ACCOUNT_ID
+from localaws.core.service import Service
+from localaws.core.validation import refuse_members
 from localaws.services.sagemaker.endpoints.variant import Retired, Variant
-from localaws.services.sagemaker.jobs.job import refuse_members
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
-    from localaws.services.sagemaker.service import SageMaker
+from localaws.services.sagemaker.service import SageMaker
 
 MEGABYTE = 1024 * 1024
 SERVERLESS_PAYLOAD_LIMIT_BYTES = 4 * MEGABYTE
@@ -32,7 +31,7 @@ MEMBERS = {
 class SageMakerRuntime(Service):
     name: ClassVar[str] = "sagemaker-runtime"
 
-    def __init__(self, account: "Account", sagemaker: "SageMaker") -> None:
+    def __init__(self, account: Account, sagemaker: SageMaker) -> None:
         super().__init__(account)
         self._sagemaker = sagemaker
 

@@ -1,20 +1,18 @@
 """Endpoints: created, updated without a gap, deleted."""
 
 import threading
-from typing import TYPE_CHECKING
 
+from localaws.core.errors import Json, ServiceError
 from localaws.core.listing import now, page, pick
-from localaws.core.service import Json, ServiceError
-from localaws.services.application_autoscaling import service as autoscaling
+from localaws.core.validation import refuse_members
 from localaws.services.sagemaker.endpoints.deployment import Deployment
 from localaws.services.sagemaker.endpoints.deployment_config import read_rollout
 from localaws.services.sagemaker.endpoints.endpoint import Endpoint
+from localaws.services.sagemaker.endpoints.models import EndpointConfigs, Models
 from localaws.services.sagemaker.endpoints.rollback_alarms import RollbackAlarms
+from localaws.services.sagemaker.endpoints.scalable_targets import deregister_endpoint, scalable_variants
 from localaws.services.sagemaker.endpoints.variant import Variant
-from localaws.services.sagemaker.jobs.job import refuse_members
-
-if TYPE_CHECKING:
-    from localaws.services.sagemaker.service import SageMaker
+from localaws.services.sagemaker.shared import Shared
 
 CREATE_MEMBERS = {"EndpointName", "EndpointConfigName", "DeploymentConfig", "Tags"}
 UPDATE_MEMBERS = {
@@ -30,8 +28,10 @@ IN_PROGRESS = ("Creating", "Updating", "Deleting")
 class Endpoints:
     """The operations."""
 
-    def __init__(self, sagemaker: "SageMaker") -> None:
-        self._sagemaker = sagemaker
+    def __init__(self, shared: Shared, models: Models, configs: EndpointConfigs) -> None:
+        self._shared = shared
+        self._models = models
+        self._configs = configs
         self._lock = threading.Lock()
         self._endpoints: dict[str, Endpoint] = {}
 
@@ -48,7 +48,7 @@ class Endpoints:
                 raise ServiceError("ValidationException", f'Cannot create already existing endpoint "{arn}".')
             endpoint = self._endpoints[name] = Endpoint(name, arn, request["EndpointConfigName"])
         endpoint.deployment_config = config
-        self._sagemaker.tags.set(arn, request.get("Tags", []))
+        self._shared.tags.set(arn, request.get("Tags", []))
         self._deployment(endpoint, variant, None).start()
         return {"EndpointArn": arn}
 
@@ -86,8 +86,8 @@ class Endpoints:
             variant.close()
         with self._lock:
             self._endpoints.pop(endpoint.name, None)
-        autoscaling.deregister_endpoint(self._sagemaker.account.region, endpoint.name)
-        self._sagemaker.tags.forget(endpoint.description["EndpointArn"])
+        deregister_endpoint(self._shared.account.region, endpoint.name)
+        self._shared.tags.forget(endpoint.description["EndpointArn"])
         return {}
 
     def describe_endpoint(self, request: Json) -> Json:
@@ -115,12 +115,12 @@ class Endpoints:
                 variant.close()
 
     def _variant(self, endpoint: str, config_name: str) -> Variant:
-        config = self._sagemaker.endpoint_configs.get(config_name)
-        model = self._sagemaker.models.get(config["ProductionVariants"][0]["ModelName"])
-        return Variant(self._sagemaker.host, endpoint=endpoint, config=config, model=model)
+        config = self._configs.get(config_name)
+        model = self._models.get(config["ProductionVariants"][0]["ModelName"])
+        return Variant(self._shared.host, endpoint=endpoint, config=config, model=model)
 
     def _deployment(self, endpoint: Endpoint, variant: Variant, config: Json | None) -> Deployment:
-        account = self._sagemaker.account
+        account = self._shared.account
         rollout = read_rollout(config, variant.instance_count)
         alarms = RollbackAlarms(account, variant.role_arn, rollout.alarms)
         alarms.check()
@@ -128,7 +128,7 @@ class Endpoints:
 
     def _check_scalable_targets(self, endpoint: str, before: Variant, after: Variant) -> None:
         """https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html"""
-        registered = autoscaling.scalable_variants(self._sagemaker.account.region, endpoint)
+        registered = scalable_variants(self._shared.account.region, endpoint)
         if before.name in registered and (before.name, before.instance_type) != (
             after.name,
             after.instance_type,
@@ -140,7 +140,7 @@ class Endpoints:
             )
 
     def _arn(self, name: str) -> str:
-        return self._sagemaker.account.arn("sagemaker", f"endpoint/{name}")
+        return self._shared.account.arn("sagemaker", f"endpoint/{name}")
 
 
 def _deployment_config(request: Json, endpoint: Endpoint) -> Json | None:

@@ -5,8 +5,8 @@ import uuid
 
 import urllib3
 
+from localaws.core.errors import Json, ServiceError
 from localaws.core.listing import now
-from localaws.core.service import Json, ServiceError
 from localaws.services.logs.writer import LogWriter
 from localaws.services.sagemaker.endpoints import data_capture
 from localaws.services.sagemaker.endpoints.data_capture import DataCapture

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from localaws.core.service import Json
+from localaws.core.errors import Json
 from localaws.services.sagemaker.jobs.storage import NoObjects, download_prefix, upload_file
 
 DEFAULT_PATH = "/opt/ml/checkpoints"

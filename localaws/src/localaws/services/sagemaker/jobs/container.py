@@ -11,15 +11,13 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from localaws.core.service import ServiceError
+from localaws.core.account import Account
+from localaws.core.errors import ServiceError
 from localaws.runtime.environments import machine_environment, overlay_environment
 from localaws.runtime.warm_python import WarmPython
 from localaws.services.sagemaker.jobs.requirements import MetRequirements
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
 
 ROOT = "/opt/ml"
 _ROOT_PATTERN = re.compile(r"/opt/ml(?![A-Za-z0-9_-])")
@@ -52,7 +50,7 @@ class RunningProcess(Protocol):
 class Host:
     """What all containers of this machine share."""
 
-    account: "Account"
+    account: Account
     warm_python: WarmPython
     met_requirements: MetRequirements
 

@@ -7,21 +7,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import Credentials
 from localaws.core.listing import now, page
-from localaws.core.service import Json, ServiceError
-from localaws.services.ec2 import permissions as network
-from localaws.services.kms import permissions as kms
+from localaws.services.ec2.interfaces import require_interfaces
+from localaws.services.iam.authorization import assume_role
+from localaws.services.kms.key_use import require_volume_key
 from localaws.services.logs.writer import LogWriter
 from localaws.services.sagemaker.jobs.container import CommandNotFound, Container, Host, RunningProcess, wait
+from localaws.services.sagemaker.jobs.request import job_network, volume_key
 from localaws.services.sagemaker.jobs.storage import NoObjects, download_prefix
-
-if TYPE_CHECKING:
-    from localaws.core.account import Credentials
-    from localaws.services.sagemaker.service import SageMaker
+from localaws.services.sagemaker.shared import Shared
 
 LOG = logging.getLogger("localaws.sagemaker")
 ENDED = ("Completed", "Failed", "Stopped")
@@ -97,7 +97,7 @@ class Job(ABC):
             threading.Thread(target=process.terminate, args=(STOP_GRACE_SECONDS,), daemon=True).start()
 
     @abstractmethod
-    def _work(self, container: Container, credentials: "Credentials") -> None:
+    def _work(self, container: Container, credentials: Credentials) -> None:
         """Everything between start and end; raises JobFailed or JobStopped."""
 
     def _change(self, **members: Any) -> None:
@@ -108,13 +108,13 @@ class Job(ABC):
         status, reason = "Completed", ""
         container: Container | None = None
         try:
-            credentials = self._account.assume_role(
-                self.role_arn, principal="sagemaker.amazonaws.com", session_name="SageMaker"
+            credentials = assume_role(
+                self._account, self.role_arn, principal="sagemaker.amazonaws.com", session_name="SageMaker"
             )
-            if key := kms.volume_key(self.request):
-                kms.require_volume_key(credentials, key)
-            if vpc := network.job_network(self.request):
-                network.require_interfaces(
+            if key := volume_key(self.request):
+                require_volume_key(credentials, key)
+            if vpc := job_network(self.request):
+                require_interfaces(
                     self._account,
                     credentials,
                     vpc["Subnets"],
@@ -228,31 +228,12 @@ class JobTable:
         with self._lock:
             return list(self._jobs.values())
 
-    def launch(self, sagemaker: "SageMaker", job: Job) -> None:
+    def launch(self, shared: Shared, job: Job) -> None:
         self.add(job)
-        sagemaker.tags.set(job.arn, job.request.get("Tags", []))
-        job.start(sagemaker.job_ended)
+        shared.tags.set(job.arn, job.request.get("Tags", []))
+        job.start(shared.job_ended)
 
     def page(self, request: Json, summaries: Sequence[Json]) -> Json:
         """One page of a List response."""
         kind = self._kind.api_name
         return page(request, summaries, member=f"{kind}Summaries", name=f"{kind}Name", status=f"{kind}Status")
-
-
-def refuse_members(request: Json, allowed: set[str], operation: str) -> None:
-    """Refuses by name what the operation has and the local AWS does not support."""
-    unsupported = sorted(request.keys() - allowed)
-    if unsupported:
-        raise ServiceError(
-            "ValidationException", f"The local AWS does not support {', '.join(unsupported)} of {operation}."
-        )
-
-
-def refuse_values(values: dict[str, tuple[Any, Sequence[Any]]]) -> None:
-    """Refuses by name each member whose value is given and is none of those that are supported."""
-    for member, (value, supported) in values.items():
-        if value is not None and value not in supported:
-            choices = ", ".join(map(str, supported))
-            raise ServiceError(
-                "ValidationException", f"The local AWS supports {member} {choices}; got {value!r}."
-            )

@@ -3,27 +3,17 @@
 import json
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
 
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import Credentials
 from localaws.core.listing import now, pick
-from localaws.core.service import Json, ServiceError
-from localaws.services.kms.permissions import output_encryption
+from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.sagemaker.images import check_image
 from localaws.services.sagemaker.jobs.container import Container
-from localaws.services.sagemaker.jobs.job import (
-    MESSAGE_LIMIT,
-    Job,
-    JobFailed,
-    JobKind,
-    JobTable,
-    refuse_members,
-    refuse_values,
-)
+from localaws.services.sagemaker.jobs.job import MESSAGE_LIMIT, Job, JobFailed, JobKind, JobTable
+from localaws.services.sagemaker.jobs.request import output_encryption
 from localaws.services.sagemaker.jobs.storage import upload_directory
-
-if TYPE_CHECKING:
-    from localaws.core.account import Credentials
-    from localaws.services.sagemaker.service import SageMaker
+from localaws.services.sagemaker.shared import Shared
 
 KIND = JobKind("processing-job", "ProcessingJob", "/aws/sagemaker/ProcessingJobs")
 MEMBERS = {
@@ -47,7 +37,7 @@ DEFAULT_MAX_RUNTIME_SECONDS = 86_400
 class ProcessingJob(Job):
     kind = KIND
 
-    def _work(self, container: Container, credentials: "Credentials") -> None:
+    def _work(self, container: Container, credentials: Credentials) -> None:
         s3 = self._account.client("s3", credentials)
         self._write_configuration(container)
         for item in self.request.get("ProcessingInputs", []):
@@ -65,7 +55,7 @@ class ProcessingJob(Job):
         if code:
             raise JobFailed("AlgorithmError: See job logs for more information")
 
-    def _run_container(self, container: Container, credentials: "Credentials") -> int:
+    def _run_container(self, container: Container, credentials: Credentials) -> int:
         application = self.request["AppSpecification"]
         command = [*application["ContainerEntrypoint"], *application.get("ContainerArguments", [])]
         limit = self.request.get("StoppingCondition", {}).get(
@@ -108,14 +98,14 @@ class ProcessingJob(Job):
 class Processing:
     """The operations."""
 
-    def __init__(self, sagemaker: "SageMaker") -> None:
-        self._sagemaker = sagemaker
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
         self.table = JobTable(KIND)
 
     def create_processing_job(self, request: Json) -> Json:
         _check(request)
-        job = ProcessingJob(self._sagemaker.host, request)
-        self.table.launch(self._sagemaker, job)
+        job = ProcessingJob(self._shared.host, request)
+        self.table.launch(self._shared, job)
         return {"ProcessingJobArn": job.arn}
 
     def describe_processing_job(self, request: Json) -> Json:

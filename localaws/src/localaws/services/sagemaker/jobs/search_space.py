@@ -5,7 +5,7 @@ import math
 import random
 from collections.abc import Iterator
 
-from localaws.core.service import Json, ServiceError
+from localaws.core.errors import Json, ServiceError
 
 NAN_FREE_TRIES = 50  # draws before a repeated combination is accepted: a small space may be used up
 

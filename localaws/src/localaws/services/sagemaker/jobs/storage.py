@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from localaws.core.service import Json
+from localaws.core.errors import Json
 
 
 class NoObjects(Exception):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from localaws.core.service import Json
+from localaws.core.errors import Json
 
 PREFIX = "sagemaker_"
 TUNING_METRIC = "_tuning_objective_metric"

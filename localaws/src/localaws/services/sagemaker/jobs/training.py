@@ -7,29 +7,20 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import Credentials
 from localaws.core.listing import now, pick
-from localaws.core.service import Json, ServiceError
-from localaws.services.kms.permissions import output_encryption
+from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.sagemaker.images import check_image
 from localaws.services.sagemaker.jobs import toolkit
 from localaws.services.sagemaker.jobs.checkpoints import DEFAULT_PATH, synchronised
 from localaws.services.sagemaker.jobs.container import Container, Host
-from localaws.services.sagemaker.jobs.job import (
-    Job,
-    JobFailed,
-    JobKind,
-    JobStopped,
-    JobTable,
-    refuse_members,
-    refuse_values,
-)
+from localaws.services.sagemaker.jobs.job import Job, JobFailed, JobKind, JobStopped, JobTable
+from localaws.services.sagemaker.jobs.request import output_encryption
 from localaws.services.sagemaker.jobs.storage import download_file, pack, unpack, upload_file
-
-if TYPE_CHECKING:
-    from localaws.core.account import Credentials
-    from localaws.services.sagemaker.service import SageMaker
+from localaws.services.sagemaker.shared import Shared
 
 KIND = JobKind("training-job", "TrainingJob", "/aws/sagemaker/TrainingJobs")
 DEFAULT_MAX_RUNTIME_SECONDS = 86_400
@@ -79,7 +70,7 @@ class TrainingJob(Job):
         found = self._metrics.values.get(name)
         return None if found is None else found["Value"]
 
-    def _work(self, container: Container, credentials: "Credentials") -> None:
+    def _work(self, container: Container, credentials: Credentials) -> None:
         s3 = self._account.client("s3", credentials)
         self._enter("Downloading", "Downloading input data")
         self._lay_out(container, s3)
@@ -146,7 +137,7 @@ class TrainingJob(Job):
         }
 
     def _train(
-        self, container: Container, credentials: "Credentials", s3: Any, write: Callable[[str], None]
+        self, container: Container, credentials: Credentials, s3: Any, write: Callable[[str], None]
     ) -> None:
         specification = self.request["AlgorithmSpecification"]
         environment = container.environment(
@@ -298,8 +289,8 @@ class MetricWatch:
 class Training:
     """The operations."""
 
-    def __init__(self, sagemaker: "SageMaker") -> None:
-        self._sagemaker = sagemaker
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
         self.table = JobTable(KIND)
 
     def create_training_job(self, request: Json) -> Json:
@@ -309,8 +300,8 @@ class Training:
     def launch(self, request: Json, *, tuning_job_arn: str = "") -> TrainingJob:
         """Starts a job; tuning jobs start theirs here as well."""
         check(request)
-        job = TrainingJob(self._sagemaker.host, request, tuning_job_arn=tuning_job_arn)
-        self.table.launch(self._sagemaker, job)
+        job = TrainingJob(self._shared.host, request, tuning_job_arn=tuning_job_arn)
+        self.table.launch(self._shared, job)
         return job
 
     def describe_training_job(self, request: Json) -> Json:

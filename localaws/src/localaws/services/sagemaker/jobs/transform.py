@@ -4,32 +4,24 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import urllib3
 from botocore.exceptions import ClientError
 
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import Credentials
 from localaws.core.listing import now, pick
-from localaws.core.service import Json, ServiceError
-from localaws.services.kms.permissions import output_encryption
+from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.logs.writer import LogWriter
 from localaws.services.sagemaker.endpoints.model_server import ModelServer, NotServing, PingFailed
+from localaws.services.sagemaker.endpoints.models import Models
 from localaws.services.sagemaker.jobs.container import Container, Host
-from localaws.services.sagemaker.jobs.job import (
-    Job,
-    JobFailed,
-    JobKind,
-    JobStopped,
-    JobTable,
-    refuse_members,
-    refuse_values,
-)
+from localaws.services.sagemaker.jobs.job import Job, JobFailed, JobKind, JobStopped, JobTable
+from localaws.services.sagemaker.jobs.request import output_encryption
 from localaws.services.sagemaker.jobs.storage import list_prefix, split_uri
 from localaws.services.sagemaker.jobs.transform_data import MEGABYTE, RecordTooLarge, assemble, batches
-
-if TYPE_CHECKING:
-    from localaws.core.account import Credentials
-    from localaws.services.sagemaker.service import SageMaker
+from localaws.services.sagemaker.shared import Shared
 
 KIND = JobKind("transform-job", "TransformJob", "/aws/sagemaker/TransformJobs")
 MEMBERS = {
@@ -57,7 +49,7 @@ class TransformJob(Job):
         self._model = model
         self._instance = f"i-{uuid.uuid4().hex[:17]}"
 
-    def _work(self, container: Container, credentials: "Credentials") -> None:
+    def _work(self, container: Container, credentials: Credentials) -> None:
         request = self.request
         server = ModelServer(self._host, self._model, container.directory / "server", self._stopping)
         log = LogWriter(self._account, KIND.log_group, f"{self.name}/{self._instance}")
@@ -177,15 +169,16 @@ class TransformJob(Job):
 class Transform:
     """The operations."""
 
-    def __init__(self, sagemaker: "SageMaker") -> None:
-        self._sagemaker = sagemaker
+    def __init__(self, shared: Shared, models: Models) -> None:
+        self._shared = shared
+        self._models = models
         self.table = JobTable(KIND)
 
     def create_transform_job(self, request: Json) -> Json:
         _check(request)
-        model = self._sagemaker.models.get(request["ModelName"])
-        job = TransformJob(self._sagemaker.host, request, model)
-        self.table.launch(self._sagemaker, job)
+        model = self._models.get(request["ModelName"])
+        job = TransformJob(self._shared.host, request, model)
+        self.table.launch(self._shared, job)
         return {"TransformJobArn": job.arn}
 
     def describe_transform_job(self, request: Json) -> Json:

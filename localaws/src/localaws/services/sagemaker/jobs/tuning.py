@@ -5,18 +5,17 @@ import itertools
 import logging
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from localaws.core.constraints import check_constraints
+from localaws.core.errors import Json, ServiceError
 from localaws.core.listing import now, page, pick
-from localaws.core.service import Json, ServiceError, validate_request
-from localaws.services.sagemaker.jobs.job import JobKind, JobTable, refuse_members, refuse_values
+from localaws.core.service import validate_request
+from localaws.core.validation import refuse_members, refuse_values
+from localaws.services.sagemaker.jobs.job import JobKind, JobTable
 from localaws.services.sagemaker.jobs.search_space import check_ranges, grid_combinations, random_combinations
 from localaws.services.sagemaker.jobs.toolkit import TUNING_METRIC
-from localaws.services.sagemaker.jobs.training import TrainingJob, check
-
-if TYPE_CHECKING:
-    from localaws.services.sagemaker.service import SageMaker
+from localaws.services.sagemaker.jobs.training import Training, TrainingJob, check
+from localaws.services.sagemaker.shared import Shared
 
 LOG = logging.getLogger("localaws.sagemaker")
 KIND = JobKind("hyper-parameter-tuning-job", "HyperParameterTuningJob", "")
@@ -53,11 +52,12 @@ COPIED_MEMBERS = DEFINITION_MEMBERS - {"DefinitionName", "StaticHyperParameters"
 class TuningJob:
     """One tuning job; `description` changes under `lock` only."""
 
-    def __init__(self, sagemaker: "SageMaker", request: Json) -> None:
-        self._sagemaker = sagemaker
+    def __init__(self, shared: Shared, training: Training, request: Json) -> None:
+        self._shared = shared
+        self._training = training
         self.request = request
         self.name: str = request["HyperParameterTuningJobName"]
-        self.arn = sagemaker.account.arn("sagemaker", f"{KIND.resource}/{self.name}")
+        self.arn = shared.account.arn("sagemaker", f"{KIND.resource}/{self.name}")
         self.finished = threading.Event()
         self.lock = threading.Lock()
         self._stopping = threading.Event()
@@ -130,7 +130,7 @@ class TuningJob:
                 "LastModifiedTime": now(),
                 **({"FailureReason": reason} if reason else {}),
             }
-        self._sagemaker.job_ended(self)
+        self._shared.job_ended(self)
         self.finished.set()
 
     def _search(self) -> None:
@@ -168,7 +168,7 @@ class TuningJob:
 
     def _try(self, number: int, tuned: dict[str, str]) -> None:
         request = self._training_request(number, tuned)
-        job = self._sagemaker.training.launch(request, tuning_job_arn=self.arn)
+        job = self._training.launch(request, tuning_job_arn=self.arn)
         with self.lock:
             self._children.append((job, tuned))
         if self._stopping.is_set():
@@ -254,17 +254,18 @@ def best_summary(summaries: list[Json], *, maximize: bool) -> Json | None:
 class Tuning:
     """The operations."""
 
-    def __init__(self, sagemaker: "SageMaker") -> None:
-        self._sagemaker = sagemaker
+    def __init__(self, shared: Shared, training: Training) -> None:
+        self._shared = shared
+        self._training = training
         self.table = JobTable(KIND)
 
     def create_hyper_parameter_tuning_job(self, request: Json) -> Json:
         _check(request)
         # Tuning jobs accept a warm pool's period and forget it (aws-controllers-k8s/sagemaker-controller#176).
         request["TrainingJobDefinition"]["ResourceConfig"].pop("KeepAlivePeriodInSeconds", None)
-        job = TuningJob(self._sagemaker, request)
+        job = TuningJob(self._shared, self._training, request)
         self.table.add(job)
-        self._sagemaker.tags.set(job.arn, request.get("Tags", []))
+        self._shared.tags.set(job.arn, request.get("Tags", []))
         job.start()
         return {"HyperParameterTuningJobArn": job.arn}
 

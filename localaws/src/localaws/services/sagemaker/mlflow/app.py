@@ -7,18 +7,16 @@ import threading
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from localaws.core.account import Account
+from localaws.core.errors import Json, ServiceError
 from localaws.core.listing import now, page, pick
-from localaws.core.service import Json, ServiceError
+from localaws.core.validation import refuse_members
 from localaws.runtime.processes import Process
+from localaws.services.iam.authorization import assume_role
 from localaws.services.sagemaker.endpoints.loopback import HOST, answers, free_port
-from localaws.services.sagemaker.jobs.job import refuse_members
 from localaws.services.sagemaker.names import random_text
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account
-    from localaws.services.sagemaker.service import SageMaker
+from localaws.services.sagemaker.shared import Shared
 
 LOG = logging.getLogger("localaws.sagemaker")
 STARTUP_SECONDS = 120.0
@@ -44,7 +42,7 @@ _initialize_tables(create_sqlalchemy_engine_with_retry(sys.argv[1]))
 class EmptyDatabase:
     """An MLflow database with all migrations and no row, made once in the background."""
 
-    def __init__(self, account: "Account") -> None:
+    def __init__(self, account: Account) -> None:
         self._account = account
         self._path = account.state_dir / "cache" / f"mlflow-{version('mlflow')}.db"
         self._made = threading.Event()
@@ -86,7 +84,7 @@ class EmptyDatabase:
 class MlflowServer:
     """One app or tracking server; its process starts in the background."""
 
-    def __init__(self, account: "Account", arn: str, description: Json, database: EmptyDatabase) -> None:
+    def __init__(self, account: Account, arn: str, description: Json, database: EmptyDatabase) -> None:
         self._account = account
         self._database = database
         self.arn = arn
@@ -102,8 +100,11 @@ class MlflowServer:
             "CreationTime": now(),
             "LastModifiedTime": now(),
         }
-        self._credentials = account.assume_role(
-            description["RoleArn"], principal="sagemaker.amazonaws.com", session_name="SageMaker-mlflow"
+        self._credentials = assume_role(
+            account,
+            description["RoleArn"],
+            principal="sagemaker.amazonaws.com",
+            session_name="SageMaker-mlflow",
         )
         threading.Thread(target=self._run, name=self.arn, daemon=True).start()
 
@@ -172,8 +173,8 @@ class MlflowServer:
 class MlflowApps:
     """The operations."""
 
-    def __init__(self, sagemaker: "SageMaker", database: EmptyDatabase) -> None:
-        self._sagemaker = sagemaker
+    def __init__(self, shared: Shared, database: EmptyDatabase) -> None:
+        self._shared = shared
         self._database = database
         self._apps: dict[str, MlflowServer] = {}
 
@@ -181,7 +182,7 @@ class MlflowApps:
         refuse_members(request, CREATE_MEMBERS, "CreateMlflowApp")
         if any(app.description["Name"] == request["Name"] for app in self._apps.values()):
             raise ServiceError("ConflictException", f"An MLflow app named {request['Name']} already exists.")
-        account = self._sagemaker.account
+        account = self._shared.account
         arn = account.arn("sagemaker", f"mlflow-app/app-{random_text(12, ID_ALPHABET)}")
         description = {
             "AccountDefaultStatus": "DISABLED",
@@ -191,7 +192,7 @@ class MlflowApps:
         }
         app = MlflowServer(account, arn, description, self._database)
         self._apps[app.arn] = app
-        self._sagemaker.tags.set(app.arn, request.get("Tags", []))
+        self._shared.tags.set(app.arn, request.get("Tags", []))
         return {"Arn": app.arn}
 
     def describe_mlflow_app(self, request: Json) -> Json:
@@ -206,7 +207,7 @@ class MlflowApps:
         app = self._app(request["Arn"])
         del self._apps[app.arn]
         app.close()
-        self._sagemaker.tags.forget(app.arn)
+        self._shared.tags.forget(app.arn)
         return {"Arn": app.arn}
 
     def create_presigned_mlflow_app_url(self, request: Json) -> Json:

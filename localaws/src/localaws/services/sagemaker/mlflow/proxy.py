@@ -7,7 +7,7 @@ import urllib3
 from werkzeug.wrappers import Response
 
 from localaws.core.account import Account
-from localaws.core.service import ServiceError
+from localaws.core.errors import ServiceError
 from localaws.services.iam.authorization import Principal, authorize
 from localaws.services.sagemaker.mlflow.tracking_server import iam_action
 

@@ -3,15 +3,12 @@
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING
 
+from localaws.core.errors import Json, ServiceError
 from localaws.core.listing import page, pick
-from localaws.core.service import Json, ServiceError
-from localaws.services.sagemaker.jobs.job import refuse_members
+from localaws.core.validation import refuse_members
 from localaws.services.sagemaker.mlflow.app import EmptyDatabase, MlflowServer
-
-if TYPE_CHECKING:
-    from localaws.services.sagemaker.service import SageMaker
+from localaws.services.sagemaker.shared import Shared
 
 CREATE_MEMBERS = {
     *(
@@ -34,8 +31,8 @@ RENAMED = {
 class MlflowTrackingServers:
     """The operations."""
 
-    def __init__(self, sagemaker: "SageMaker", database: EmptyDatabase) -> None:
-        self._sagemaker = sagemaker
+    def __init__(self, shared: Shared, database: EmptyDatabase) -> None:
+        self._shared = shared
         self._database = database
         self._servers: dict[str, MlflowServer] = {}
 
@@ -48,7 +45,7 @@ class MlflowTrackingServers:
         name = request["TrackingServerName"]
         if name in self._servers:
             raise ServiceError("ConflictException", f"An MLflow tracking server named {name} already exists.")
-        account = self._sagemaker.account
+        account = self._shared.account
         arn = account.arn("sagemaker", f"mlflow-tracking-server/{name}")
         description = {
             "TrackingServerSize": "Small",
@@ -57,7 +54,7 @@ class MlflowTrackingServers:
             "IsActive": "Active",
         }
         self._servers[name] = MlflowServer(account, arn, description, self._database)
-        self._sagemaker.tags.set(arn, request.get("Tags", []))
+        self._shared.tags.set(arn, request.get("Tags", []))
         return {"TrackingServerArn": arn}
 
     def describe_mlflow_tracking_server(self, request: Json) -> Json:
@@ -86,7 +83,7 @@ class MlflowTrackingServers:
         server = self._server(request["TrackingServerName"])
         del self._servers[request["TrackingServerName"]]
         server.close()
-        self._sagemaker.tags.forget(server.arn)
+        self._shared.tags.forget(server.arn)
         return {"TrackingServerArn": server.arn}
 
     def create_presigned_mlflow_tracking_server_url(self, request: Json) -> Json:

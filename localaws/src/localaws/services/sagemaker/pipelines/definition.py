@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from localaws.core.service import Json
+from localaws.core.errors import Json
 
 STEP_TYPES = ("Processing", "Training", "Tuning", "Condition", "Fail")
 PARAMETER_TYPES: dict[str, type] = {"String": str, "Integer": int, "Float": float, "Boolean": bool}

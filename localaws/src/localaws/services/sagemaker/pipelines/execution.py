@@ -6,14 +6,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localaws.core.account import Credentials
 from localaws.core.constraints import check_constraints
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import Credentials
 from localaws.core.listing import now
-from localaws.core.service import Json, ServiceError, validate_request
+from localaws.core.service import validate_request
+from localaws.services.iam.authorization import assume_role
 from localaws.services.sagemaker.jobs.storage import split_uri
 from localaws.services.sagemaker.names import LOWER_ALPHANUMERIC, random_text, step_job_name
 from localaws.services.sagemaker.pipelines.definition import (
@@ -24,9 +26,7 @@ from localaws.services.sagemaker.pipelines.definition import (
     evaluate,
     holds,
 )
-
-if TYPE_CHECKING:
-    from localaws.services.sagemaker.service import SageMaker
+from localaws.services.sagemaker.shared import Shared
 
 LOG = logging.getLogger("localaws.sagemaker")
 FAILED = "Step failure: One or multiple steps failed."
@@ -102,17 +102,21 @@ class Execution:
 
     def __init__(
         self,
-        sagemaker: "SageMaker",
+        shared: Shared,
         *,
         pipeline: Json,
         definition: Definition,
         request: Json,
         parameters: dict[str, Any],
         on_change: Callable[["Execution", str], None],
+        find_cached: Callable[["Execution", StepRun], tuple["Execution", StepRun] | None],
+        wait_for_job: Callable[[str], None],
     ) -> None:
-        self._sagemaker = sagemaker
+        self._shared = shared
         self._definition = definition
         self._on_change = on_change
+        self._find_cached = find_cached
+        self._wait_for_job = wait_for_job
         self.id = random_text(12, LOWER_ALPHANUMERIC)
         self.arn = f"{pipeline['PipelineArn']}/execution/{self.id}"
         self.pipeline = pipeline  # as it was when the execution started
@@ -253,7 +257,7 @@ class Execution:
         status, reason = "Succeeded", ""
         with self.changed:
             run.status = "Executing"
-        self._sagemaker.pipelines.publish_step(self, run, "Starting")
+        self._publish_step(run, "Starting")
         try:
             self._work(run)
         except StepStopped:
@@ -269,9 +273,32 @@ class Execution:
             before = run.status
             run.status, run.end_time = status, now()
             run.failure_reason = reason or run.failure_reason
-        self._sagemaker.pipelines.publish_step(self, run, before)
+        self._publish_step(run, before)
         with self.changed:
             self.changed.notify_all()
+
+    def _publish_step(self, run: StepRun, before: str) -> None:
+        """Tells EventBridge that a step has another status."""
+        detail = {
+            "metadata": {key[0].lower() + key[1:]: value for key, value in run.metadata.items()},
+            "stepStartTime": run.start_time.isoformat(),
+            "stepName": run.step.name,
+            "stepType": run.step.type,
+            "previousStepStatus": before,
+            "currentStepStatus": run.status,
+            "pipelineArn": self.pipeline["PipelineArn"],
+            "pipelineExecutionArn": self.arn,
+        }
+        if run.end_time is not None:
+            detail["stepEndTime"] = run.end_time.isoformat()
+        if run.status == "Failed":
+            detail["failureReason"] = run.failure_reason
+        self._shared.account.publish_event(
+            source="aws.sagemaker",
+            detail_type="SageMaker Model Building Pipeline Execution Step Status Change",
+            detail=detail,
+            resources=[self.pipeline["PipelineArn"], self.arn],
+        )
 
     def _work(self, run: StepRun) -> None:
         step = run.step
@@ -293,7 +320,7 @@ class Execution:
         arguments: Json = evaluate(run.step.arguments, self._scope)
         arguments.pop(f"{job.operation}Name", None)  # a pipeline names its jobs itself
         run.arguments = arguments
-        if run.step.expire_after is not None and (hit := self._sagemaker.pipelines.cached(self, run)):
+        if run.step.expire_after is not None and (hit := self._find_cached(self, run)):
             source, earlier = hit
             with self.changed:
                 run.cache_source = earlier.cache_source or source.arn
@@ -305,7 +332,7 @@ class Execution:
             run.job_name = name
             run.metadata = {job.metadata: {"Arn": arn}}
             self.changed.notify_all()  # a stop may have waited for the job's name
-        self._sagemaker.wait_for_job(arn)
+        self._wait_for_job(arn)
         described: Json = self._invoke(job, f"describe_{job.boto_name}", **{f"{job.operation}Name": name})
         status = described[f"{job.operation}Status"]
         if status == "Stopped":
@@ -362,10 +389,11 @@ class Execution:
 
     def _client(self, service: str) -> Any:
         """With the pipeline's role, so that its policies decide what a step may do."""
-        return self._sagemaker.account.client(service, self._credentials())
+        return self._shared.account.client(service, self._credentials())
 
     def _credentials(self) -> Credentials:
-        return self._sagemaker.account.assume_role(
+        return assume_role(
+            self._shared.account,
             self.pipeline["RoleArn"],
             principal="sagemaker.amazonaws.com",
             session_name=f"SageMaker-pipelines-{self.id}",

@@ -2,11 +2,12 @@
 
 import json
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
+from localaws.core.errors import Json, ServiceError
 from localaws.core.listing import now, page, pick
-from localaws.core.service import Json, ServiceError
-from localaws.services.sagemaker.jobs.job import refuse_members
+from localaws.core.validation import refuse_members
 from localaws.services.sagemaker.pipelines.definition import (
     Definition,
     DefinitionError,
@@ -14,9 +15,7 @@ from localaws.services.sagemaker.pipelines.definition import (
     parse,
 )
 from localaws.services.sagemaker.pipelines.execution import Execution, StepRun
-
-if TYPE_CHECKING:
-    from localaws.services.sagemaker.service import SageMaker
+from localaws.services.sagemaker.shared import Shared
 
 CREATE_MEMBERS = {
     "PipelineName",
@@ -42,8 +41,9 @@ START_MEMBERS = {
 class Pipelines:
     """The operations; a pipeline is its DescribePipeline response."""
 
-    def __init__(self, sagemaker: "SageMaker") -> None:
-        self._sagemaker = sagemaker
+    def __init__(self, shared: Shared, wait_for_job: Callable[[str], None]) -> None:
+        self._shared = shared
+        self._wait_for_job = wait_for_job
         self._lock = threading.RLock()
         self._pipelines: dict[str, Json] = {}
         self._executions: dict[str, Execution] = {}
@@ -72,7 +72,7 @@ class Pipelines:
                 "LastModifiedTime": now(),
             }
             self._tokens[token] = arn
-        self._sagemaker.tags.set(arn, request.get("Tags", []))
+        self._shared.tags.set(arn, request.get("Tags", []))
         return {"PipelineArn": arn}
 
     def update_pipeline(self, request: Json) -> Json:
@@ -103,7 +103,7 @@ class Pipelines:
             del self._pipelines[pipeline["PipelineName"]]
             for run in self._of(arn):
                 del self._executions[run.arn]
-        self._sagemaker.tags.forget(arn)
+        self._shared.tags.forget(arn)
         return {"PipelineArn": arn}
 
     def list_pipelines(self, request: Json) -> Json:
@@ -129,12 +129,14 @@ class Pipelines:
             parameters = _bound(definition, request.get("PipelineParameters", []))
             self._pipelines[pipeline["PipelineName"]] = {**pipeline, "LastRunTime": now()}
             execution = Execution(
-                self._sagemaker,
+                self._shared,
                 pipeline=pipeline,
                 definition=definition,
                 request=request,
                 parameters=parameters,
                 on_change=self._publish,
+                find_cached=self.cached,
+                wait_for_job=self._wait_for_job,
             )
             self._executions[execution.arn] = execution
             self._tokens[token] = execution.arn
@@ -218,7 +220,7 @@ class Pipelines:
         return [item for item in self._executions.values() if item.pipeline["PipelineArn"] == pipeline_arn]
 
     def _arn(self, name: str) -> str:
-        return self._sagemaker.account.arn("sagemaker", f"pipeline/{name}")
+        return self._shared.account.arn("sagemaker", f"pipeline/{name}")
 
     def _pipeline(self, name_or_arn: str) -> Json:
         name = name_or_arn.rpartition("/")[2]
@@ -226,29 +228,6 @@ class Pipelines:
         if pipeline is None:
             raise ServiceError("ResourceNotFound", f"Pipeline '{self._arn(name)}' does not exist.")
         return pipeline
-
-    def publish_step(self, execution: Execution, run: StepRun, before: str) -> None:
-        """Tells EventBridge that a step has another status."""
-        detail = {
-            "metadata": {key[0].lower() + key[1:]: value for key, value in run.metadata.items()},
-            "stepStartTime": run.start_time.isoformat(),
-            "stepName": run.step.name,
-            "stepType": run.step.type,
-            "previousStepStatus": before,
-            "currentStepStatus": run.status,
-            "pipelineArn": execution.pipeline["PipelineArn"],
-            "pipelineExecutionArn": execution.arn,
-        }
-        if run.end_time is not None:
-            detail["stepEndTime"] = run.end_time.isoformat()
-        if run.status == "Failed":
-            detail["failureReason"] = run.failure_reason
-        self._sagemaker.account.publish_event(
-            source="aws.sagemaker",
-            detail_type="SageMaker Model Building Pipeline Execution Step Status Change",
-            detail=detail,
-            resources=[execution.pipeline["PipelineArn"], execution.arn],
-        )
 
     def _publish(self, execution: Execution, before: str) -> None:
         described = execution.description
@@ -262,7 +241,7 @@ class Pipelines:
         }
         if before:
             detail["previousPipelineExecutionStatus"] = before
-        self._sagemaker.account.publish_event(
+        self._shared.account.publish_event(
             source="aws.sagemaker",
             detail_type="SageMaker Model Building Pipeline Execution Status Change",
             detail=detail,

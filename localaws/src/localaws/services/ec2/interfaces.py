@@ -1,25 +1,15 @@
 """What services ask for before they put a container into a VPC: that its parts exist, and the role's permission."""
 
-from typing import TYPE_CHECKING
-
 from moto.ec2.models import ec2_backends
 
-from localaws.core.account import ACCOUNT_ID
-from localaws.core.service import Json, ServiceError
+from localaws.core.account import Account
+from localaws.core.errors import ServiceError
+from localaws.core.identity import ACCOUNT_ID, Credentials
 from localaws.services.iam.authorization import authorize, find_principal
-
-if TYPE_CHECKING:
-    from localaws.core.account import Account, Credentials
-
-
-def job_network(request: Json) -> Json | None:
-    """VpcConfig of a processing or training job."""
-    found: Json | None = request.get("NetworkConfig", {}).get("VpcConfig") or request.get("VpcConfig")
-    return found
 
 
 def require_interfaces(
-    account: "Account", credentials: "Credentials", subnets: list[str], groups: list[str], service: str
+    account: Account, credentials: Credentials, subnets: list[str], groups: list[str], service: str
 ) -> None:
     """Raises ServiceError unless a role may let the service attach interfaces there."""
     ec2 = ec2_backends[ACCOUNT_ID][account.region]
