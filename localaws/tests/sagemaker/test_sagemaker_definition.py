@@ -6,15 +6,8 @@ from typing import Any
 
 import pytest
 
-from localaws.services.sagemaker.pipelines.definition import (
-    DefinitionError,
-    Scope,
-    bind_parameters,
-    duration,
-    evaluate,
-    holds,
-    parse,
-)
+from localaws.services.sagemaker.pipelines.definition import bind_parameters, duration, parse
+from localaws.services.sagemaker.pipelines.expressions import DefinitionError, Scope, evaluate, holds
 
 PROPERTIES: dict[str, Any] = {
     "Train": {

@@ -91,9 +91,7 @@ class Gateway:
             text = f"{type(error).__name__}: {error}"
             return what, wire.failure(ServiceError("InternalFailure", text, 500), service, protocol)
 
-    def _dispatch(
-        self, operation: Operation, principal: Principal, environ: Environ, body: bytes
-    ) -> Route:
+    def _dispatch(self, operation: Operation, principal: Principal, environ: Environ, body: bytes) -> Route:
         own = self._account.services.get(operation.service)
         if own is not None:
             return wire.success(operation, own.call(operation.name, operation.parameters, principal.caller))

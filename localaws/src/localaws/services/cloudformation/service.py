@@ -1,4 +1,7 @@
-"""CloudFormation's API: stacks, change sets, events. Executions run in the background, as on AWS."""
+"""CloudFormation's API: stacks, change sets, events (over 300 lines: the operations of one API).
+
+Executions run in the background, as on AWS.
+"""
 
 import json
 import logging
@@ -13,7 +16,10 @@ from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError, validation_error
 from localaws.core.resource_helpers import client
 from localaws.core.service import Service
-from localaws.services.cloudformation.stack import Deployment, Stack, delete_stack
+from localaws.services.cloudformation.deletion import delete_stack
+from localaws.services.cloudformation.deployment import Deployment
+from localaws.services.cloudformation.descriptions import describe, describe_resource, parameter_list
+from localaws.services.cloudformation.stack import Stack
 from localaws.services.cloudformation.template import read_template
 
 LOG = logging.getLogger("localaws.cloudformation")
@@ -106,7 +112,7 @@ class CloudFormation(Service):
             "StackId": change_set.stack.id,
             "StackName": change_set.stack.name,
             "Description": change_set.description,
-            "Parameters": _parameter_list(change_set.parameters),
+            "Parameters": parameter_list(change_set.parameters),
             "CreationTime": change_set.created,
             "ExecutionStatus": change_set.execution_status,
             "Status": change_set.status,
@@ -212,8 +218,8 @@ class CloudFormation(Service):
 
     def describe_stacks(self, request: Json) -> Json:
         if "StackName" in request:
-            return {"Stacks": [_describe(self._stack(request["StackName"]))]}
-        return {"Stacks": [_describe(stack) for stack in self.stacks()]}
+            return {"Stacks": [describe(self._stack(request["StackName"]))]}
+        return {"Stacks": [describe(stack) for stack in self.stacks()]}
 
     def list_stacks(self, request: Json) -> Json:
         wanted = request.get("StackStatusFilter")
@@ -242,7 +248,7 @@ class CloudFormation(Service):
         wanted = request.get("LogicalResourceId")
         return {
             "StackResources": [
-                _describe_resource(stack, name, "Timestamp")
+                describe_resource(stack, name, "Timestamp")
                 for name in list(stack.resources)
                 if wanted in (None, name)
             ]
@@ -253,13 +259,11 @@ class CloudFormation(Service):
         name = request["LogicalResourceId"]
         if name not in stack.resources:
             raise validation_error(f"Resource {name} does not exist for stack {stack.name}")
-        return {"StackResourceDetail": _describe_resource(stack, name, "LastUpdatedTimestamp")}
+        return {"StackResourceDetail": describe_resource(stack, name, "LastUpdatedTimestamp")}
 
     def list_stack_resources(self, request: Json) -> Json:
         stack = self._stack(request["StackName"])
-        resources = [
-            _describe_resource(stack, name, "LastUpdatedTimestamp") for name in list(stack.resources)
-        ]
+        resources = [describe_resource(stack, name, "LastUpdatedTimestamp") for name in list(stack.resources)]
         return {"StackResourceSummaries": resources}
 
     def get_template(self, request: Json) -> Json:
@@ -419,45 +423,3 @@ def _parameters(request: Json, stack: Stack) -> dict[str, str]:
             continue
         parameters[key] = parameter["ParameterValue"]
     return parameters
-
-
-def _parameter_list(parameters: Json) -> list[Json]:
-    return [
-        {"ParameterKey": key, "ParameterValue": ",".join(value) if isinstance(value, list) else str(value)}
-        for key, value in parameters.items()
-    ]
-
-
-def _describe(stack: Stack) -> Json:
-    return {
-        "StackId": stack.id,
-        "StackName": stack.name,
-        "Description": stack.template.get("Description"),
-        "Parameters": _parameter_list(stack.parameters),
-        "CreationTime": stack.created,
-        "LastUpdatedTime": stack.updated,
-        "DeletionTime": stack.deleted,
-        "StackStatus": stack.status,
-        "StackStatusReason": stack.status_reason,
-        "DisableRollback": stack.disable_rollback,
-        "Capabilities": stack.capabilities,
-        "Outputs": stack.outputs,
-        "RoleARN": stack.role_arn,
-        "Tags": stack.tags,
-        "EnableTerminationProtection": stack.termination_protection,
-        "NotificationARNs": [],
-    }
-
-
-def _describe_resource(stack: Stack, logical_id: str, time_member: str) -> Json:
-    resource = stack.resources[logical_id]
-    return {
-        "StackId": stack.id,
-        "StackName": stack.name,
-        "LogicalResourceId": logical_id,
-        "PhysicalResourceId": resource.physical_id,
-        "ResourceType": resource.type,
-        time_member: resource.updated,
-        "ResourceStatus": resource.status,
-        "ResourceStatusReason": resource.reason,
-    }

@@ -1,4 +1,4 @@
-"""One build: its phases from SUBMITTED to COMPLETED, run for real in processes of its own."""
+"""One build, run for real in processes of its own (over 300 lines: its phases from SUBMITTED to COMPLETED)."""
 
 import logging
 import re
@@ -7,10 +7,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -31,44 +30,12 @@ from localaws.services.codebuild.buildspec import (
 )
 from localaws.services.codebuild.environment import MissingValue, VariableSources
 from localaws.services.codebuild.shell import BuildShell, Deadline, Interrupted
+from localaws.services.codebuild.work import BuildFailure, BuildLog, BuildWork
 from localaws.services.ec2.interfaces import require_interfaces
 from localaws.services.iam.authorization import assume_role
 
 LOG = logging.getLogger("localaws.codebuild")
 _RUNTIMES = ("python", "nodejs")  # what the environment of the local AWS has
-
-
-@dataclass(frozen=True)
-class S3Object:
-    bucket: str
-    key: str
-
-    @property
-    def arn(self) -> str:
-        return f"arn:aws:s3:::{self.bucket}/{self.key}"
-
-
-@dataclass(frozen=True)
-class BuildWork:
-    """Archives of the source by artifact name, the primary one first, and where the outputs go by name."""
-
-    sources: Mapping[str, S3Object] = field(default_factory=dict)
-    outputs: Mapping[str, S3Object] = field(default_factory=dict)
-
-
-class BuildLog(Protocol):
-    def write(self, message: str) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class BuildFailure(Exception):
-    """A phase failed; `code` is the status code of its context."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 class BuildRun:

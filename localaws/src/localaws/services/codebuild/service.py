@@ -1,6 +1,5 @@
 """CodeBuild: projects, and the builds that build.py runs."""
 
-import re
 import threading
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -11,23 +10,14 @@ from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import ACCOUNT_ID, Caller, Credentials
 from localaws.core.service import Service
-from localaws.services.codebuild.build import BuildFailure, BuildRun, BuildWork, S3Object
+from localaws.services.codebuild.build import BuildRun
+from localaws.services.codebuild.project import console_link, log_names, project_defaults, refuse_unsupported
+from localaws.services.codebuild.work import BuildFailure, BuildWork, S3Object
 from localaws.services.iam.authorization import authorize, find_principal
 from localaws.services.logs.writer import LogWriter
 
-SOURCE_TYPES = ("CODEPIPELINE", "S3", "NO_SOURCE")
 SECONDS_PER_MINUTE = 60.0
 _PATIENCE_SECONDS = 10.0  # for the end of a stopped build, but not for an AWS call of it that hangs
-ARTIFACT_TYPES = ("CODEPIPELINE", "NO_ARTIFACTS")
-# Set to anything that has an effect, these would change what a build does: refused by name.
-_UNSUPPORTED = (
-    "secondarySources",
-    "secondaryArtifacts",
-    "fileSystemLocations",
-    "buildBatchConfig",
-    "autoRetryLimit",
-)
-_UNSUPPORTED_ENVIRONMENT = ("privilegedMode", "certificate", "registryCredential", "fleet", "dockerServer")
 
 
 class CodeBuild(Service):
@@ -53,19 +43,19 @@ class CodeBuild(Service):
             )
         now = datetime.now(UTC)
         project = {
-            **_defaults(self.account, name),
+            **project_defaults(self.account, name),
             **request,
             "arn": self._arn("project", name),
             "created": now,
             "lastModified": now,
         }
-        _refuse_unsupported(project)
+        refuse_unsupported(project)
         self._projects[name] = project
         return {"project": project}
 
     def update_project(self, request: Json) -> Json:
         changed = {**self._project(request["name"]), **request, "lastModified": datetime.now(UTC)}
-        _refuse_unsupported(changed)
+        refuse_unsupported(changed)
         self._projects[request["name"]] = changed
         return {"project": changed}
 
@@ -210,7 +200,7 @@ class CodeBuild(Service):
             if item["name"] not in overridden
         ]
         now = datetime.now(UTC)
-        group, stream = _log_names(project, uuid)
+        group, stream = log_names(project, uuid)
         record = {
             "id": f"{name}:{uuid}",
             "arn": self._arn("build", f"{name}:{uuid}"),
@@ -236,7 +226,7 @@ class CodeBuild(Service):
             "logs": {
                 "groupName": group,
                 "streamName": stream,
-                "deepLink": _console_link(self.account.region, group, stream),
+                "deepLink": console_link(self.account.region, group, stream),
                 "cloudWatchLogs": {"status": "ENABLED"},
             },
             "timeoutInMinutes": timeout_minutes,
@@ -292,62 +282,3 @@ class CodeBuild(Service):
             run.stop()
         for run in runs:
             run.ended.wait(_PATIENCE_SECONDS)
-
-
-def _defaults(account: Account, name: str) -> Json:
-    return {
-        "timeoutInMinutes": 60,
-        "queuedTimeoutInMinutes": 480,
-        "encryptionKey": f"arn:aws:kms:{account.region}:{ACCOUNT_ID}:alias/aws/s3",
-        "cache": {"type": "NO_CACHE"},
-        "badge": {"badgeEnabled": False},
-        "tags": [],
-    }
-
-
-def _log_names(project: Json, uuid: str) -> tuple[str, str]:
-    configured = project.get("logsConfig", {}).get("cloudWatchLogs", {})
-    prefix = configured.get("streamName")
-    return (
-        configured.get("groupName") or f"/aws/codebuild/{project['name']}",
-        f"{prefix}/{uuid}" if prefix else uuid,
-    )
-
-
-def _refuse_unsupported(project: Json) -> None:
-    """Raises InvalidInputException that names what the local AWS would have to ignore."""
-    asked = [member for member in _UNSUPPORTED if project.get(member)]
-    asked += [
-        f"environment.{member}" for member in _UNSUPPORTED_ENVIRONMENT if project["environment"].get(member)
-    ]
-    if project["source"]["type"] not in SOURCE_TYPES:
-        asked.append(f"source.type {project['source']['type']} (only {', '.join(SOURCE_TYPES)})")
-    if project["artifacts"]["type"] not in ARTIFACT_TYPES:
-        asked.append(f"artifacts.type {project['artifacts']['type']} (only {', '.join(ARTIFACT_TYPES)})")
-    if project["cache"]["type"] != "NO_CACHE":
-        asked.append(f"cache.type {project['cache']['type']} (only NO_CACHE)")
-    if not project["environment"]["type"].startswith("LINUX"):
-        asked.append(f"environment.type {project['environment']['type']}")
-    logs = project.get("logsConfig", {})
-    if logs.get("s3Logs", {}).get("status") == "ENABLED":
-        asked.append("logsConfig.s3Logs")
-    if logs.get("cloudWatchLogs", {}).get("status") == "DISABLED":
-        asked.append("logsConfig.cloudWatchLogs DISABLED")
-    if asked:
-        raise ServiceError(
-            "InvalidInputException",
-            f"The local AWS does not support, of a CodeBuild project: {', '.join(asked)}",
-        )
-    for variable in project["environment"].get("environmentVariables", []):
-        if not re.fullmatch(r"[A-Za-z_]\w*", variable["name"]):
-            raise ServiceError(
-                "InvalidInputException", f"Invalid environment variable name {variable['name']!r}"
-            )
-
-
-def _console_link(region: str, group: str, stream: str) -> str:
-    group, stream = (part.replace("/", "$252F") for part in (group, stream))
-    return (
-        f"https://console.aws.amazon.com/cloudwatch/home?region={region}"
-        f"#logsV2:log-groups/log-group/{group}/log-events/{stream}"
-    )

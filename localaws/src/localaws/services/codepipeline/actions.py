@@ -1,81 +1,18 @@
 """What the actions of a pipeline do: fetch a commit, run a build, wait for an approval."""
 
 import json
-import secrets
 import subprocess
-import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from datetime import UTC, datetime
 
 from botocore.exceptions import ClientError
 
-from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
-from localaws.core.identity import Credentials
-from localaws.services.codebuild.build import BuildRun, BuildWork, S3Object
 from localaws.services.codebuild.service import CodeBuild
+from localaws.services.codebuild.work import BuildWork, S3Object
 from localaws.services.codecommit.git import git, git_bytes
 from localaws.services.codecommit.service import CodeCommit
 from localaws.services.codeconnections.service import CodeConnections
-from localaws.services.iam.authorization import authorize, find_principal
-
-_POLL_SECONDS = 0.1
-_APPROVAL_TIMEOUT = timedelta(days=7)
-
-
-class ActionFailure(Exception):
-    """An action failed; `code` and `message` are its errorDetails."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-class Abandoned(Exception):
-    """The execution was stopped without waiting for its actions."""
-
-
-@dataclass
-class ActionRun:
-    """One action under way. `execution` and `result` are parts of its record in the API's shape."""
-
-    account: Account
-    pipeline: str
-    stage: str
-    declaration: Json
-    configuration: Mapping[str, str]  # resolved
-    credentials: Credentials
-    bucket: str
-    inputs: Mapping[str, S3Object]
-    revision: str | None  # of the source that the execution works on; for a source action, the one asked for
-    abandoned: Callable[[], bool]
-    record: Json
-    variables: dict[str, str] = field(default_factory=dict)
-    source_revision: Json | None = None
-    build: BuildRun | None = None
-
-    def output(self, name: str) -> S3Object:
-        """Where an output artifact goes: AWS, too, cuts the names."""
-        return S3Object(self.bucket, f"{self.pipeline[:20]}/{name[:10]}/{secrets.token_hex(4)[:7]}")
-
-    def outputs(self) -> dict[str, S3Object]:
-        return {
-            artifact["name"]: self.output(artifact["name"])
-            for artifact in self.declaration.get("outputArtifacts", [])
-        }
-
-    def require(self, action: str, resource: str) -> None:
-        """Raises ServiceError unless the role of the action allows it."""
-        principal = find_principal(self.credentials.access_key_id, self.credentials.session_token)
-        assert principal is not None, "the role of an action has just been assumed"
-        authorize(principal, action, resource)
-
-    def external(self, **members: str) -> None:
-        """externalExecutionId=…, externalExecutionSummary=…, externalExecutionUrl=…"""
-        self.record["output"]["executionResult"].update(members)
+from localaws.services.codepipeline.action_run import POLL_SECONDS, Abandoned, ActionFailure, ActionRun
 
 
 def fetch_commit(run: ActionRun) -> dict[str, S3Object]:
@@ -205,7 +142,7 @@ def run_build(run: ActionRun) -> dict[str, S3Object]:
         externalExecutionUrl=f"https://console.aws.amazon.com/codebuild/home?region={run.account.region}#/builds/"
         f"{identifier}/view/new",
     )
-    while not build.ended.wait(_POLL_SECONDS):
+    while not build.ended.wait(POLL_SECONDS):
         if run.abandoned():
             raise Abandoned
     record = build.record
@@ -227,63 +164,6 @@ def _failed_phase(build: Json) -> str:
                 f". Phase: {phase['phaseType']}, Code: {context['statusCode']}, Message: {context['message']}"
             )
     return ""
-
-
-@dataclass
-class Approval:
-    """What a person decides on; `answer` is called once, by PutApprovalResult."""
-
-    token: str = field(default_factory=lambda: str(uuid4()))
-    answered: threading.Event = field(default_factory=threading.Event)
-    approved: bool = False
-    summary: str = ""
-    by: str = ""
-
-    def answer(self, *, approved: bool, summary: str, by: str) -> None:
-        self.approved, self.summary, self.by = approved, summary, by
-        self.answered.set()
-
-
-def wait_for_approval(run: ActionRun, approval: Approval) -> dict[str, S3Object]:
-    minutes = run.declaration.get("timeoutInMinutes")
-    expires = datetime.now(UTC) + (timedelta(minutes=minutes) if minutes else _APPROVAL_TIMEOUT)
-    if "NotificationArn" in run.configuration:
-        _notify(run, approval, expires)
-    while not approval.answered.wait(_POLL_SECONDS):
-        if run.abandoned():
-            raise Abandoned
-        if datetime.now(UTC) > expires:
-            raise ActionFailure("JobFailed", "The approval action timed out: nobody approved or rejected it.")
-    run.record["updatedBy"] = approval.by
-    run.external(externalExecutionSummary=approval.summary)
-    if not approval.approved:
-        raise ActionFailure("JobFailed", f"Rejected by {approval.by}. {approval.summary}".strip())
-    return {}
-
-
-def _notify(run: ActionRun, approval: Approval, expires: datetime) -> None:
-    names = {"ExternalEntityLink": "externalEntityLink", "CustomData": "customData"}
-    message = {
-        "region": run.account.region,
-        "approval": {
-            "pipelineName": run.pipeline,
-            "stageName": run.stage,
-            "actionName": run.declaration["name"],
-            "token": approval.token,
-            "expires": f"{expires:%Y-%m-%dT%H:%MZ}",
-            **{name: run.configuration[key] for key, name in names.items() if key in run.configuration},
-        },
-    }
-    try:
-        run.account.client("sns", run.credentials).publish(
-            TopicArn=run.configuration["NotificationArn"],
-            Subject=f"APPROVAL NEEDED: AWS CodePipeline {run.pipeline} for action {run.declaration['name']}"[
-                :100
-            ],
-            Message=json.dumps(message),
-        )
-    except ClientError as error:
-        raise ActionFailure("PermissionError", str(error)) from error
 
 
 def _put(run: ActionRun, target: S3Object, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""How executions move through the stages of a pipeline.
+"""How executions move through the stages of a pipeline (over 300 lines: lanes, tracks and executions know each other).
 
 A stage is locked by the one execution that is in it. Others wait in front of it: in mode SUPERSEDED one at most,
 for a newer one takes the place of an older one that waits; in mode QUEUED all of them, in their order.
@@ -16,17 +16,10 @@ from uuid import uuid4
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Credentials
-from localaws.services.codebuild.build import S3Object
-from localaws.services.codepipeline.actions import (
-    Abandoned,
-    ActionFailure,
-    ActionRun,
-    Approval,
-    fetch_by_connection,
-    fetch_commit,
-    run_build,
-    wait_for_approval,
-)
+from localaws.services.codebuild.work import S3Object
+from localaws.services.codepipeline.action_run import Abandoned, ActionFailure, ActionRun
+from localaws.services.codepipeline.actions import fetch_by_connection, fetch_commit, run_build
+from localaws.services.codepipeline.approval import Approval, wait_for_approval
 from localaws.services.codepipeline.structure import UnresolvedVariable, action_groups, resolve
 from localaws.services.iam.authorization import assume_role
 

@@ -1,4 +1,4 @@
-"""CodePipeline: the delivery pipeline, its executions and approvals."""
+"""CodePipeline: the delivery pipeline, its executions and approvals (over 300 lines: the operations of one API)."""
 
 import json
 import threading
@@ -11,6 +11,7 @@ from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Caller
 from localaws.core.service import Service, validate_request
 from localaws.services.codepipeline.execution import Execution, Lane, Track
+from localaws.services.codepipeline.state import stage_state
 from localaws.services.codepipeline.structure import check_structure, pipeline_variables
 
 _SUMMARY_KEYS = (
@@ -214,7 +215,7 @@ class CodePipeline(Service):
                 "pipelineName": request["name"],
                 "pipelineVersion": track.declaration["version"],
                 "stageStates": [
-                    _stage_state(track.lanes[stage["name"]], stage) for stage in track.declaration["stages"]
+                    stage_state(track.lanes[stage["name"]], stage) for stage in track.declaration["stages"]
                 ],
                 "created": self._metadata[request["name"]]["created"],
                 "updated": self._metadata[request["name"]]["updated"],
@@ -350,64 +351,6 @@ class CodePipeline(Service):
 
     def _arn(self, name: str) -> str:
         return self.account.arn("codepipeline", name)
-
-
-def _stage_state(lane: Lane, stage: Json) -> Json:
-    inbound = [
-        {"pipelineExecutionId": execution.id, "status": execution.status, "type": "STANDARD"}
-        for execution in lane.waiting
-    ]
-    state: Json = {
-        "stageName": lane.name,
-        "inboundExecutions": inbound,
-        "inboundTransitionState": lane.transition,
-        "actionStates": [_action_state(lane, action["name"]) for action in stage["actions"]],
-    }
-    if inbound:
-        state["inboundExecution"] = inbound[0]
-    if lane.latest is not None:
-        status = (
-            "Stopping" if lane.holder is not None and lane.holder.status == "Stopping" else lane.latest_status
-        )
-        state["latestExecution"] = {
-            "pipelineExecutionId": lane.latest.id,
-            "status": status,
-            "type": "STANDARD",
-        }
-    return state
-
-
-def _action_state(lane: Lane, name: str) -> Json:
-    state: Json = {"actionName": name}
-    record = lane.actions.get(name)
-    if record is None:
-        return state
-    result = record["output"]["executionResult"]
-    latest = {
-        "actionExecutionId": record["actionExecutionId"],
-        "status": record["status"],
-        "lastStatusChange": record["lastUpdateTime"],
-    }
-    names = {
-        "externalExecutionId": "externalExecutionId",
-        "externalExecutionUrl": "externalExecutionUrl",
-        "externalExecutionSummary": "summary",
-        "errorDetails": "errorDetails",
-    }
-    latest.update({member: result[key] for key, member in names.items() if key in result})
-    if "updatedBy" in record:
-        latest["lastUpdatedBy"] = record["updatedBy"]
-    if name in lane.approvals:
-        latest["token"] = lane.approvals[name].token
-    if record["input"]["actionTypeId"]["category"] == "Source" and "externalExecutionId" in result:
-        state["currentRevision"] = {
-            "revisionId": result["externalExecutionId"],
-            "revisionChangeId": result["externalExecutionId"],
-            "created": record["lastUpdateTime"],
-        }
-        state["revisionUrl"] = result["externalExecutionUrl"]
-    state["latestExecution"] = latest
-    return state
 
 
 def _page(member: str, items: list[Json], request: Json) -> Json:

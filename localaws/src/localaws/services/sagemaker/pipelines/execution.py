@@ -1,11 +1,12 @@
-"""One execution of a pipeline: steps in the order of their dependencies, side by side where they have none."""
+"""One execution of a pipeline (over 300 lines: its steps under one lock).
+
+Steps run in the order of their dependencies, side by side where they have none.
+"""
 
 import json
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,83 +19,14 @@ from localaws.core.service import validate_request
 from localaws.services.iam.authorization import assume_role
 from localaws.services.sagemaker.jobs.storage import split_uri
 from localaws.services.sagemaker.names import LOWER_ALPHANUMERIC, random_text, step_job_name
-from localaws.services.sagemaker.pipelines.definition import (
-    Definition,
-    DefinitionError,
-    Scope,
-    Step,
-    evaluate,
-    holds,
-)
+from localaws.services.sagemaker.pipelines.definition import Definition, Step
+from localaws.services.sagemaker.pipelines.expressions import DefinitionError, Scope, evaluate, holds
+from localaws.services.sagemaker.pipelines.steps import STEP_JOBS, StepFailed, StepJob, StepRun, StepStopped
 from localaws.services.sagemaker.shared import Shared
 
 LOG = logging.getLogger("localaws.sagemaker")
 FAILED = "Step failure: One or multiple steps failed."
 ENDED = ("Succeeded", "Failed", "Stopped")
-
-
-@dataclass(frozen=True)
-class StepJob:
-    """How the API names the job of one step type."""
-
-    operation: str  # "ProcessingJob" in CreateProcessingJob, create_processing_job
-    boto_name: str
-    metadata: str  # in ListPipelineExecutionSteps
-    name_limit: int
-    name_prefix: str = "pipelines-"
-
-
-STEP_JOBS = {
-    "Processing": StepJob("ProcessingJob", "processing_job", "ProcessingJob", 63),
-    "Training": StepJob("TrainingJob", "training_job", "TrainingJob", 63),
-    "Tuning": StepJob(
-        "HyperParameterTuningJob", "hyper_parameter_tuning_job", "TuningJob", 32, name_prefix=""
-    ),
-}
-
-
-@dataclass
-class StepRun:
-    """What happened to one step so far; an entry of ListPipelineExecutionSteps is made of it."""
-
-    step: Step
-    status: str = "Starting"
-    start_time: datetime = field(default_factory=now)
-    end_time: datetime | None = None
-    failure_reason: str = ""
-    metadata: Json = field(default_factory=dict)
-    cache_source: str = ""  # ARN of the execution whose result is used again
-    outcome: bool | None = None  # of a condition
-    job_name: str = ""
-    properties: Json = field(default_factory=dict)
-    arguments: Json = field(default_factory=dict)
-
-    def entry(self) -> Json:
-        optional = {
-            "EndTime": self.end_time,
-            "FailureReason": self.failure_reason,
-            "StepDisplayName": self.step.display_name,
-            "StepDescription": self.step.description,
-            "Metadata": self.metadata,
-            "CacheHitResult": {"SourcePipelineExecutionArn": self.cache_source}
-            if self.cache_source
-            else None,
-        }
-        return {
-            "StepName": self.step.name,
-            "StartTime": self.start_time,
-            "StepStatus": self.status,
-            "AttemptCount": 1,
-            **{name: value for name, value in optional.items() if value},
-        }
-
-
-class StepFailed(Exception):
-    """Ends a step; the text is its FailureReason."""
-
-
-class StepStopped(Exception):
-    """The step's job was stopped."""
 
 
 class Execution:

@@ -8,13 +8,10 @@ from typing import Any
 from localaws.core.errors import Json, ServiceError
 from localaws.core.listing import now, page, pick
 from localaws.core.validation import refuse_members
-from localaws.services.sagemaker.pipelines.definition import (
-    Definition,
-    DefinitionError,
-    bind_parameters,
-    parse,
-)
-from localaws.services.sagemaker.pipelines.execution import Execution, StepRun
+from localaws.services.sagemaker.pipelines.definition import Definition, bind_parameters, parse
+from localaws.services.sagemaker.pipelines.execution import Execution
+from localaws.services.sagemaker.pipelines.expressions import DefinitionError
+from localaws.services.sagemaker.pipelines.steps import StepRun
 from localaws.services.sagemaker.shared import Shared
 
 CREATE_MEMBERS = {
