@@ -1,6 +1,7 @@
 """A local AWS in this process, with the services that it has in the server."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,3 +13,17 @@ from localaws.server import running
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with running(tmp_path_factory.mktemp("localaws"), user="core-administrator") as account:
         yield account
+
+
+WAIT_SECONDS = 60
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool]], None]:
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, "not within the time"
+            time.sleep(0.05)
+
+    return wait

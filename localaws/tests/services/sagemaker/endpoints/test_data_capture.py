@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from .conftest import BUCKET
-from .test_sagemaker_endpoints import configuration, deploy, settle
+from tests.services.sagemaker.conftest import BUCKET
+from tests.services.sagemaker.endpoints.serving import configuration, deploy, settle
 
 Wait = Callable[[Callable[[], bool]], None]
 

@@ -1,16 +1,22 @@
 """UpdateEndpoint with a DeploymentConfig: traffic by weight, alarms, rollback, what is refused."""
 
-import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from .test_sagemaker_endpoints import configuration, create_config, deploy, settle
+from tests.services.sagemaker.endpoints.serving import (
+    answer,
+    asking,
+    canary,
+    configuration,
+    create_config,
+    deploy,
+    guarded,
+    settle,
+)
 
 Wait = Callable[[Callable[[], bool]], None]
 ALARM = "guard-alarm"
@@ -191,26 +197,6 @@ def test_refusals(local: Any, wait_until: Wait, alarm: str, make_role: Any) -> N
     local.client().delete_endpoint(EndpointName=endpoint)
 
 
-def canary(
-    alarm: str, *, percent: int = 50, wait: int = 0, last: int = 0, timeout: int = 28_800
-) -> dict[str, Any]:
-    routing = {"Type": "CANARY", "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": percent}}
-    return guarded(alarm, routing, wait=wait, last=last, timeout=timeout)
-
-
-def guarded(
-    alarm: str, routing: dict[str, Any], *, wait: int, last: int = 0, timeout: int = 28_800
-) -> dict[str, Any]:
-    return {
-        "BlueGreenUpdatePolicy": {
-            "TrafficRoutingConfiguration": {**routing, "WaitIntervalInSeconds": wait},
-            "TerminationWaitInSeconds": last,
-            "MaximumExecutionTimeoutInSeconds": timeout,
-        },
-        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
-    }
-
-
 def blind_model(local: Any, model: str, make_role: Any) -> str:
     """A copy of the model whose role may do all but look at alarms."""
     described = local.client().describe_model(ModelName=model)
@@ -224,38 +210,3 @@ def blind_model(local: Any, model: str, make_role: Any) -> str:
 
 def set_alarm(local: Any, state: str) -> None:
     local.client("cloudwatch").set_alarm_state(AlarmName=ALARM, StateValue=state, StateReason="a test")
-
-
-def answer(runtime: Any, endpoint: str) -> str:
-    body = runtime.invoke_endpoint(EndpointName=endpoint, Body=b"1", ContentType="text/csv")["Body"]
-    model: str = json.loads(body.read())["model"]
-    return model
-
-
-@contextmanager
-def asking(local: Any, endpoint: str, *, model_may_fail: bool = False) -> Iterator[list[str]]:
-    """Asks the endpoint all the time; yields what answered so far.
-
-    A failed request fails the test, unless it is the model's own failure and that is expected.
-    """
-    seen: list[str] = []
-    failures: list[Exception] = []
-    done = threading.Event()
-
-    def ask() -> None:
-        runtime = local.client("sagemaker-runtime")
-        while not done.wait(0.005):
-            try:
-                seen.append(answer(runtime, endpoint))
-            except ClientError as error:
-                if not model_may_fail or "server error (500) from primary" not in str(error):
-                    failures.append(error)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        done.set()
-        thread.join()
-    assert failures == []

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from .test_guarded_updates import answer, asking, canary
-from .test_sagemaker_endpoints import configuration, deploy, settle
+from tests.services.sagemaker.endpoints.serving import answer, asking, canary, configuration, deploy, settle
 
 Wait = Callable[[Callable[[], bool]], None]
 BROKEN = """

@@ -3,33 +3,15 @@
 import json
 import threading
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from localaws.services.iam.authorization import assume_role
+from tests.services.sagemaker.endpoints.serving import Wait, configuration, create_config, deploy, settle
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
-INFERENCE = """
-import json, os, pathlib
-from werkzeug.wrappers import Response
-
-def model_fn(model_dir):
-    return json.loads(pathlib.Path(model_dir, "model.json").read_text())
-
-def transform_fn(model, content, content_type, accept):
-    if content == "raise":
-        raise ValueError("cannot read this")
-    if content == "bad":
-        return Response("rows must be numbers", status=400, mimetype="text/plain")
-    print("asked for", content)
-    if isinstance(content, bytes):
-        content = content.decode()
-    body = {"model": model, "content": content, "type": content_type, "accept": accept}
-    return json.dumps(body), "application/json"
-"""
 PARTS = """
 def model_fn(model_dir):
     class Model:
@@ -37,7 +19,6 @@ def model_fn(model_dir):
             return rows * 2
     return Model()
 """
-Wait = Callable[[Callable[[], bool]], None]
 
 
 def test_invoke(local: Any, wait_until: Wait) -> None:
@@ -161,44 +142,3 @@ def test_a_volume_key_asks_for_a_grant(local: Any, make_role: Any) -> None:
         local.client("sagemaker", credentials).create_endpoint(
             EndpointName=config, EndpointConfigName=f"{config}-key"
         )
-
-
-def configuration(local: Any, word: str, *, inference: str = INFERENCE, serverless: bool = True) -> str:
-    """A model that answers with the word, and an endpoint configuration for it; its name."""
-    name = f"{word}-{uuid.uuid4().hex[:8]}"
-    archive = local.archive(
-        f"{name}/model.tar.gz", {"model.json": json.dumps(word), "code/inference.py": inference}
-    )
-    local.create_model(name, archive)
-    create_config(local, name, name, serverless=serverless)
-    return name
-
-
-def create_config(local: Any, name: str, model: str, *, serverless: bool = True) -> None:
-    size: dict[str, Any] = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-    if serverless:
-        size = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}}
-    local.client().create_endpoint_config(
-        EndpointConfigName=name,
-        ProductionVariants=[{"VariantName": "AllTraffic", "ModelName": model, **size}],
-    )
-
-
-def deploy(local: Any, wait_until: Wait, config: str) -> str:
-    name = f"endpoint-{uuid.uuid4().hex[:8]}"
-    local.client().create_endpoint(EndpointName=name, EndpointConfigName=config)
-    described = settle(local, wait_until, name)
-    assert described["EndpointStatus"] == "InService", described
-    return name
-
-
-def settle(local: Any, wait_until: Wait, name: str) -> dict[str, Any]:
-    """The description once the endpoint is neither Creating nor Updating."""
-    sagemaker = local.client()
-    wait_until(
-        lambda: (
-            sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] not in ("Creating", "Updating")
-        )
-    )
-    described: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
-    return described

@@ -49,7 +49,7 @@ def test_close_ends_what_is_left(tmp_path: Path) -> None:
 
 
 def test_no_child_survives_a_killed_parent() -> None:
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, os.environ["PATH"]], stdout=subprocess.PIPE, text=True, cwd=root
     )

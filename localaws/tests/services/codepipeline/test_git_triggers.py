@@ -12,14 +12,14 @@ from localaws.services.codepipeline.git_triggers import fits, touched
     ("includes", "excludes", "paths", "expected"),
     [
         ([], [], ["README.md"], True),
-        (["ml_code/**"], [], ["ml_code/steps/train.py"], True),
-        (["ml_code/**"], [], ["docs/ml_code/a.md", "ml_code.md"], False),
-        (["ml_code/*"], [], ["ml_code/steps/train.py"], False),
+        (["training/**"], [], ["training/steps/train.py"], True),
+        (["training/**"], [], ["docs/training/a.md", "training.md"], False),
+        (["training/*"], [], ["training/steps/train.py"], False),
         (["**/*.py"], [], ["app.py"], True),
         (["data?.csv"], [], ["data/.csv"], False),
         ([], ["docs/**", "**/README.md"], ["docs/a.md", "README.md"], False),
         ([], ["docs/**"], ["docs/a.md", "app.py"], True),
-        (["ml_code/**"], ["**/*.md"], ["ml_code/notes.md", "app.py"], False),
+        (["training/**"], ["**/*.md"], ["training/notes.md", "app.py"], False),
         (["a+b/**"], [], ["aab/x"], False),
     ],
 )

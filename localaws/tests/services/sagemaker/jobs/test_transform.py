@@ -10,8 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.services.sagemaker.jobs.transform_data import RecordTooLarge, assemble, batches
-
-from .conftest import BUCKET
+from tests.services.sagemaker.conftest import BUCKET
 
 MODEL = """
 import os

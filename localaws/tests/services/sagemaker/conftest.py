@@ -20,7 +20,6 @@ from localaws.services.sagemaker.service import SageMaker
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 BUCKET = "data-for-jobs"
-WAIT_SECONDS = 60
 
 
 @dataclass
@@ -177,19 +176,6 @@ def create_role(account: Account, name: str, statements: list[dict[str, Any]]) -
     policy = {"Version": "2012-10-17", "Statement": statements}
     iam.put_role_policy(RoleName=name, PolicyName="policy", PolicyDocument=json.dumps(policy))
     return arn
-
-
-@pytest.fixture
-def wait_until() -> Callable[[Callable[[], bool]], None]:
-    def wait(condition: Callable[[], bool]) -> None:
-        import time
-
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not condition():
-            assert time.monotonic() < deadline, "not within the time"
-            time.sleep(0.05)
-
-    return wait
 
 
 __all__ = ["IMAGE", "Local", "Path"]

@@ -51,7 +51,7 @@ def test_a_pipeline_is_a_resource(local: Any) -> None:
         "PipelineName": "from-a-stack",
         "PipelineDefinition": {"PipelineDefinitionBody": json.dumps(definition)},
         "RoleArn": local.role,
-        "Tags": [{"Key": "model-factory", "Value": "x"}],
+        "Tags": [{"Key": "project", "Value": "x"}],
     }
     name = resource.create(local.account, "Stack-Pipeline", properties)
     assert name == "from-a-stack"

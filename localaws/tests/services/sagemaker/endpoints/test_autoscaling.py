@@ -7,8 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.services.iam.authorization import assume_role
-
-from .test_sagemaker_endpoints import configuration, deploy, settle
+from tests.services.sagemaker.endpoints.serving import configuration, deploy, settle
 
 Wait = Callable[[Callable[[], bool]], None]
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"

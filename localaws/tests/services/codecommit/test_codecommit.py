@@ -56,7 +56,7 @@ def seeded(account: Account, tmp_path: Path) -> Iterator[str]:
         content.writestr("README.md", "hello\n")
         content.writestr(".gitignore", "ignored.txt\n")
         content.writestr("ignored.txt", "yet it is in the archive\n")
-        content.writestr("ml_code/train.py", "print()\n")
+        content.writestr("training/train.py", "print()\n")
     s3 = account.client("s3")
     s3.create_bucket(Bucket="seeds")
     s3.upload_file(str(archive), "seeds", "seed.zip")
@@ -64,7 +64,7 @@ def seeded(account: Account, tmp_path: Path) -> Iterator[str]:
     properties = {
         "RepositoryName": "seeded",
         "Code": {"BranchName": "trunk", "S3": {"Bucket": "seeds", "Key": "seed.zip"}},
-        "Tags": [{"Key": "model-factory", "Value": "seeded"}],
+        "Tags": [{"Key": "project", "Value": "seeded"}],
     }
     physical_id = resource.create(account, "stack-Repository", properties)
     assert resource.attributes(account, physical_id)["Arn"] == account.arn("codecommit", "seeded")
@@ -80,10 +80,10 @@ def test_seed_is_one_commit_with_every_file_of_the_archive(account: Account, see
     assert commit["parents"] == []
     folder = client.get_folder(repositoryName=seeded, folderPath="/")
     assert {file["absolutePath"] for file in folder["files"]} == {"README.md", ".gitignore", "ignored.txt"}
-    assert [folder["absolutePath"] for folder in folder["subFolders"]] == ["ml_code"]
+    assert [folder["absolutePath"] for folder in folder["subFolders"]] == ["training"]
     assert client.get_file(repositoryName=seeded, filePath="README.md")["fileContent"] == b"hello\n"
     arn = account.arn("codecommit", seeded)
-    assert client.list_tags_for_resource(resourceArn=arn)["tags"] == {"model-factory": "seeded"}
+    assert client.list_tags_for_resource(resourceArn=arn)["tags"] == {"project": "seeded"}
 
 
 def test_seed_with_an_empty_file_is_refused_as_by_codecommit(account: Account, tmp_path: Path) -> None:
