@@ -16,6 +16,18 @@ def now() -> datetime:
 
 
 def page(
+    member: str, items: Sequence[Json], request: Json, *, marker: str = "NextToken", size: str = "MaxResults"
+) -> Json:
+    """One page of a List response; `marker` and `size` are the members by which the API pages."""
+    start = _offset(request.get(marker), marker)
+    end = start + int(request.get(size, DEFAULT_PAGE_SIZE))
+    response: Json = {member: list(items[start:end])}
+    if end < len(items):
+        response[marker] = str(end)
+    return response
+
+
+def sorted_page(
     request: Json,
     summaries: Sequence[Json],
     *,
@@ -25,19 +37,14 @@ def page(
     created: str = "CreationTime",
     descending: bool = True,
 ) -> Json:
-    """One page of a List response; `name`, `status` and `created` are the summary's members for the filters."""
+    """One page of what the filters leave; `name`, `status` and `created` are the summary's members for them."""
     kept = [summary for summary in summaries if _matches(request, summary, name, status, created)]
     key = {"Name": name, "Status": status}.get(request.get("SortBy", ""), created)
     order = request.get("SortOrder")
     kept.sort(
         key=lambda summary: summary[key], reverse=descending if order is None else order == "Descending"
     )
-    start = _offset(request.get("NextToken"))
-    end = start + int(request.get("MaxResults", DEFAULT_PAGE_SIZE))
-    response: Json = {member: kept[start:end]}
-    if end < len(kept):
-        response["NextToken"] = str(end)
-    return response
+    return page(member, kept, request)
 
 
 def pick(description: Json, *names: str) -> Json:
@@ -62,9 +69,11 @@ def _time(value: Any) -> datetime:
     return parsed
 
 
-def _offset(token: str | None) -> int:
+def _offset(token: str | None, name: str) -> int:
     if token is None:
         return 0
     if not token.isdigit():
-        raise ServiceError("ValidationException", f"Invalid NextToken: {token!r}")
+        raise ServiceError(
+            "ValidationException", f"{name} must be one that a former page gave, got {token!r}."
+        )
     return int(token)

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, unquote
 
-from botocore.utils import normalize_url_path
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from localaws.core.errors import ServiceError
 
@@ -91,39 +93,44 @@ def _refuse_expired(timestamp: str, expires_seconds: str) -> None:
         raise ServiceError("AccessDenied", "Request has expired", 403)
 
 
+class _AsSigned:
+    """Takes the headers and the payload's hash that the client signed, where botocore would choose its own."""
+
+    def headers_to_sign(self, request: AWSRequest) -> Any:
+        return request.headers
+
+    def payload(self, request: AWSRequest) -> str:
+        return str(request.context["payload"])
+
+
+class _Signer(_AsSigned, SigV4Auth):  # type: ignore[misc]
+    pass
+
+
+class _S3Signer(_AsSigned, S3SigV4Auth):  # type: ignore[misc]
+    """S3 signs the path as it is sent; every other service encodes it once more."""
+
+
 def signature_matches(signature: Signature, secret_access_key: str, environ: Environ, body: bytes) -> bool:
-    scope = f"{signature.date}/{signature.region}/{signature.signing_name}/aws4_request"
-    canonical = hashlib.sha256(_canonical_request(signature, environ, body).encode()).hexdigest()
-    text = f"{ALGORITHM}\n{signature.timestamp}\n{scope}\n{canonical}"
-    key = f"AWS4{secret_access_key}".encode()
-    for part in (signature.date, signature.region, signature.signing_name, "aws4_request", text):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return hmac.compare_digest(key.hex(), signature.signature)
-
-
-def _canonical_request(signature: Signature, environ: Environ, body: bytes) -> str:
-    raw_path, _, raw_query = str(environ["RAW_URI"]).partition("?")
-    # S3 signs the path as it is sent; every other service encodes it once more.
-    path = raw_path if signature.signing_name == "s3" else quote(normalize_url_path(raw_path), safe="/~")
-    pairs = sorted(part.partition("=")[::2] for part in raw_query.split("&") if part)
-    query = "&".join(f"{name}={value}" for name, value in pairs if name != "X-Amz-Signature")
-    headers = "".join(f"{name}:{_header(environ, name)}\n" for name in signature.signed_headers)
-    return "\n".join(
-        [
-            environ["REQUEST_METHOD"],
-            path or "/",
-            query,
-            headers,
-            ";".join(signature.signed_headers),
-            _payload_hash(signature, environ, body),
-        ]
+    path, _, raw_query = str(environ["RAW_URI"]).partition("?")
+    query = "&".join(part for part in raw_query.split("&") if not part.startswith("X-Amz-Signature="))
+    request = AWSRequest(
+        method=environ["REQUEST_METHOD"],
+        url=f"http://{environ['HTTP_HOST']}{path}?{query}",
+        headers={name: _header(environ, name) for name in signature.signed_headers},
     )
+    request.context["timestamp"] = signature.timestamp
+    request.context["payload"] = _payload_hash(signature, environ, body)
+    kind = _S3Signer if signature.signing_name == "s3" else _Signer
+    credentials = Credentials(signature.access_key_id, secret_access_key)
+    signer = kind(credentials, signature.signing_name, signature.region)
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    return hmac.compare_digest(signer.signature(text, request), signature.signature)
 
 
 def _header(environ: Environ, name: str) -> str:
     key = name.upper().replace("-", "_")
-    value = environ.get(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}", "")
-    return " ".join(str(value).split())
+    return str(environ.get(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}", ""))
 
 
 def _payload_hash(signature: Signature, environ: Environ, body: bytes) -> str:

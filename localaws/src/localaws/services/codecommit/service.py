@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 from shutil import rmtree
 from uuid import uuid4
 
+from moto.utilities.tagging_service import TaggingService
+
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import ACCOUNT_ID
@@ -22,7 +24,7 @@ class CodeCommit(Service):
     def __init__(self, account: Account) -> None:
         super().__init__(account)
         self._metadata: dict[str, Json] = {}
-        self._tags: dict[str, dict[str, str]] = {}
+        self._tags = TaggingService()  # by the repository's name
         self._locks: dict[str, threading.Lock] = {}
 
     def create_repository(self, request: Json) -> Json:
@@ -40,7 +42,7 @@ class CodeCommit(Service):
             "cloneUrlHttp": f"{self.account.endpoint_url}/v1/repos/{name}",
             "Arn": self.account.arn("codecommit", name),
         }
-        self._tags[name] = dict(request.get("tags", {}))
+        self._tag(name, request.get("tags", {}))
         self._locks[name] = threading.Lock()
         create_bare(self.path(name), "main")
         return {"repositoryMetadata": self._metadata[name]}
@@ -70,7 +72,8 @@ class CodeCommit(Service):
         if metadata is None:
             return {}
         rmtree(self.path(request["repositoryName"]))
-        for table in (self._metadata, self._tags, self._locks):
+        self._tags.delete_all_tags_for_resource(request["repositoryName"])
+        for table in (self._metadata, self._locks):
             table.pop(request["repositoryName"])
         return {"repositoryId": metadata["repositoryId"]}
 
@@ -191,17 +194,15 @@ class CodeCommit(Service):
         }
 
     def tag_resource(self, request: Json) -> Json:
-        self._tags_of(request["resourceArn"]).update(request["tags"])
+        self._tag(self._tagged(request), request["tags"])
         return {}
 
     def untag_resource(self, request: Json) -> Json:
-        tags = self._tags_of(request["resourceArn"])
-        for key in request["tagKeys"]:
-            tags.pop(key, None)
+        self._tags.untag_resource_using_names(self._tagged(request), request["tagKeys"])
         return {}
 
     def list_tags_for_resource(self, request: Json) -> Json:
-        return {"tags": self._tags_of(request["resourceArn"])}
+        return {"tags": self._tags.get_tag_dict_for_resource(self._tagged(request))}
 
     def path(self, name: str) -> Path:
         """The bare repository; raises RepositoryDoesNotExistException."""
@@ -248,8 +249,12 @@ class CodeCommit(Service):
             raise ServiceError("RepositoryDoesNotExistException", f"{name} does not exist")
         return self._metadata[name]
 
-    def _tags_of(self, arn: str) -> dict[str, str]:
-        return self._tags[self._repository(arn.rpartition(":")[2])["repositoryName"]]
+    def _tag(self, name: str, tags: dict[str, str]) -> None:
+        self._tags.tag_resource(name, [{"Key": key, "Value": value} for key, value in tags.items()])
+
+    def _tagged(self, request: Json) -> str:
+        """The name of the repository that a request on tags means."""
+        return str(self._repository(request["resourceArn"].rpartition(":")[2])["repositoryName"])
 
     def _commit(self, request: Json) -> str:
         """The commit that `commitSpecifier` (an id, a branch, a tag; default HEAD) means."""

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
+from moto.utilities.tagging_service import TaggingService
+
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import ACCOUNT_ID
@@ -20,7 +22,7 @@ class CodeConnections(Service):
     def __init__(self, account: Account) -> None:
         super().__init__(account)
         self._connections: dict[str, Json] = {}
-        self._tags: dict[str, list[Json]] = {}
+        self._tags = TaggingService()
         self._folders: dict[str, Path] = {}
 
     def create_connection(self, request: Json) -> Json:
@@ -39,8 +41,8 @@ class CodeConnections(Service):
             "OwnerAccountId": ACCOUNT_ID,
             "ConnectionStatus": "PENDING",
         }
-        self._tags[arn] = request.get("Tags", [])
-        return {"ConnectionArn": arn, "Tags": self._tags[arn]}
+        self._tags.tag_resource(arn, request.get("Tags", []))
+        return {"ConnectionArn": arn, **self._tags.list_tags_for_resource(arn)}
 
     def get_connection(self, request: Json) -> Json:
         return {"Connection": self._connection(request["ConnectionArn"])}
@@ -50,23 +52,23 @@ class CodeConnections(Service):
 
     def delete_connection(self, request: Json) -> Json:
         self._connection(request["ConnectionArn"])
-        del self._connections[request["ConnectionArn"]], self._tags[request["ConnectionArn"]]
+        del self._connections[request["ConnectionArn"]]
+        self._tags.delete_all_tags_for_resource(request["ConnectionArn"])
         self._folders.pop(request["ConnectionArn"], None)
         return {}
 
     def list_tags_for_resource(self, request: Json) -> Json:
         self._connection(request["ResourceArn"])
-        return {"Tags": self._tags[request["ResourceArn"]]}
+        return self._tags.list_tags_for_resource(request["ResourceArn"])
 
     def tag_resource(self, request: Json) -> Json:
-        keys = {tag["Key"] for tag in request["Tags"]}
-        kept = [tag for tag in self.list_tags_for_resource(request)["Tags"] if tag["Key"] not in keys]
-        self._tags[request["ResourceArn"]] = [*kept, *request["Tags"]]
+        self._connection(request["ResourceArn"])
+        self._tags.tag_resource(request["ResourceArn"], request["Tags"])
         return {}
 
     def untag_resource(self, request: Json) -> Json:
-        tags = self.list_tags_for_resource(request)["Tags"]
-        self._tags[request["ResourceArn"]] = [tag for tag in tags if tag["Key"] not in request["TagKeys"]]
+        self._connection(request["ResourceArn"])
+        self._tags.untag_resource_using_names(request["ResourceArn"], request["TagKeys"])
         return {}
 
     def complete(self, name: str, folder: Path) -> str:

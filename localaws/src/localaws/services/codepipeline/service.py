@@ -6,9 +6,12 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from moto.utilities.tagging_service import TaggingService
+
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Caller
+from localaws.core.listing import page
 from localaws.core.service import Service, validate_request
 from localaws.services.codepipeline.execution import Execution, Lane, Track
 from localaws.services.codepipeline.state import stage_state
@@ -47,7 +50,7 @@ class CodePipeline(Service):
         super().__init__(account)
         self._tracks: dict[str, Track] = {}
         self._metadata: dict[str, Json] = {}
-        self._tags: dict[str, dict[str, str]] = {}
+        self._tags = TaggingService("tags", "key", "value")  # by the pipeline's name
         self._request = threading.local()
         # The execution of each pipeline's client request token.
         self._started: dict[tuple[str, str], str] = {}
@@ -68,7 +71,7 @@ class CodePipeline(Service):
         check_structure(declaration)
         now = datetime.now(UTC)
         self._metadata[name] = {"pipelineArn": self._arn(name), "created": now, "updated": now}
-        self._tags[name] = {tag["key"]: tag["value"] for tag in request.get("tags", [])}
+        self._tags.tag_resource(name, request.get("tags", []))
         self._tracks[name] = Track(self.account, declaration)
         self._start(name, {"triggerType": "CreatePipeline", "triggerDetail": self._caller})
         return {"pipeline": declaration, "tags": request.get("tags", [])}
@@ -96,7 +99,7 @@ class CodePipeline(Service):
         track = self._tracks.pop(request["name"], None)
         if track is not None:
             self._metadata.pop(request["name"])
-            self._tags.pop(request["name"])
+            self._tags.delete_all_tags_for_resource(request["name"])
             track.abandon_all()
         return {}
 
@@ -192,7 +195,7 @@ class CodePipeline(Service):
             {key: execution.record[key] for key in _SUMMARY_KEYS if key in execution.record}
             for execution in executions
         ]
-        return _page("pipelineExecutionSummaries", summaries, request)
+        return page("pipelineExecutionSummaries", summaries, request, marker="nextToken", size="maxResults")
 
     def list_action_executions(self, request: Json) -> Json:
         wanted = request.get("filter", {})
@@ -206,7 +209,7 @@ class CodePipeline(Service):
             for action in execution.actions
         ]
         details.sort(key=lambda action: action["startTime"], reverse=True)
-        return _page("actionExecutionDetails", details, request)
+        return page("actionExecutionDetails", details, request, marker="nextToken", size="maxResults")
 
     def get_pipeline_state(self, request: Json) -> Json:
         track = self._track(request["name"])
@@ -255,15 +258,14 @@ class CodePipeline(Service):
         return {}
 
     def list_tags_for_resource(self, request: Json) -> Json:
-        return {"tags": [{"key": key, "value": value} for key, value in self._tags_of(request).items()]}
+        return self._tags.list_tags_for_resource(self._tagged(request))
 
     def tag_resource(self, request: Json) -> Json:
-        self._tags_of(request).update({tag["key"]: tag["value"] for tag in request["tags"]})
+        self._tags.tag_resource(self._tagged(request), request["tags"])
         return {}
 
     def untag_resource(self, request: Json) -> Json:
-        for key in request["tagKeys"]:
-            self._tags_of(request).pop(key, None)
+        self._tags.untag_resource_using_names(self._tagged(request), request["tagKeys"])
         return {}
 
     def close(self) -> None:
@@ -344,19 +346,11 @@ class CodePipeline(Service):
             )
         return executions[identifier]
 
-    def _tags_of(self, request: Json) -> dict[str, str]:
-        name = request["resourceArn"].rpartition(":")[2]
+    def _tagged(self, request: Json) -> str:
+        """The name of the pipeline that a request on tags means."""
+        name: str = request["resourceArn"].rpartition(":")[2]
         self._track(name)
-        return self._tags[name]
+        return name
 
     def _arn(self, name: str) -> str:
         return self.account.arn("codepipeline", name)
-
-
-def _page(member: str, items: list[Json], request: Json) -> Json:
-    first = int(request.get("nextToken", 0))
-    last = first + request.get("maxResults", 100)
-    page: Json = {member: items[first:last]}
-    if last < len(items):
-        page["nextToken"] = str(last)
-    return page

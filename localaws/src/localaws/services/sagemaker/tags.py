@@ -1,7 +1,8 @@
 """Tags of everything that SageMaker made."""
 
 import threading
-from collections.abc import Callable
+
+from moto.utilities.tagging_service import TaggingService
 
 from localaws.core.errors import Json, ServiceError
 
@@ -11,37 +12,34 @@ class Tags:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tags: dict[str, dict[str, str]] = {}
+        self._tags = TaggingService()
 
     def set(self, arn: str, tags: list[Json]) -> None:
         with self._lock:
-            self._tags[arn] = {item["Key"]: item["Value"] for item in tags}
+            self._tags.delete_all_tags_for_resource(arn)
+            self._tags.tag_resource(arn, tags)
 
     def forget(self, arn: str) -> None:
         with self._lock:
-            self._tags.pop(arn, None)
+            self._tags.delete_all_tags_for_resource(arn)
 
     def add_tags(self, request: Json) -> Json:
-        return self._change(
-            request["ResourceArn"],
-            lambda tags: tags.update({item["Key"]: item["Value"] for item in request["Tags"]}),
-        )
+        with self._lock:
+            self._require(request["ResourceArn"])
+            self._tags.tag_resource(request["ResourceArn"], request["Tags"])
+            return self._tags.list_tags_for_resource(request["ResourceArn"])
 
     def delete_tags(self, request: Json) -> Json:
-        def remove(tags: dict[str, str]) -> None:
-            for key in request["TagKeys"]:
-                tags.pop(key, None)
-
-        self._change(request["ResourceArn"], remove)
-        return {}
+        with self._lock:
+            self._require(request["ResourceArn"])
+            self._tags.untag_resource_using_names(request["ResourceArn"], request["TagKeys"])
+            return {}
 
     def list_tags(self, request: Json) -> Json:
-        return self._change(request["ResourceArn"], lambda tags: None)
-
-    def _change(self, arn: str, change: Callable[[dict[str, str]], object]) -> Json:
         with self._lock:
-            tags = self._tags.get(arn)
-            if tags is None:
-                raise ServiceError("ResourceNotFound", f"Resource {arn} does not exist.")
-            change(tags)
-            return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+            self._require(request["ResourceArn"])
+            return self._tags.list_tags_for_resource(request["ResourceArn"])
+
+    def _require(self, arn: str) -> None:
+        if not self._tags.has_tags(arn):
+            raise ServiceError("ResourceNotFound", f"Resource {arn} does not exist.")

@@ -1,7 +1,7 @@
 """Groups of SageMaker's own model registry, which are made and deleted; packages in them are not supported."""
 
 from localaws.core.errors import Json, ServiceError
-from localaws.core.listing import now, page, pick
+from localaws.core.listing import now, pick, sorted_page
 from localaws.services.sagemaker.shared import Shared
 
 
@@ -44,7 +44,9 @@ class ModelPackageGroups:
             "ModelPackageGroupStatus",
         )
         summaries = [pick(group, *members) for group in list(self._groups.values())]
-        return page(request, summaries, member="ModelPackageGroupSummaryList", name="ModelPackageGroupName")
+        return sorted_page(
+            request, summaries, member="ModelPackageGroupSummaryList", name="ModelPackageGroupName"
+        )
 
     def list_model_packages(self, request: Json) -> Json:
         """None: nothing here makes one."""

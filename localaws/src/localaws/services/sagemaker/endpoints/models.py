@@ -1,7 +1,7 @@
 """Models and endpoint configurations: what an endpoint is made of."""
 
 from localaws.core.errors import Json, ServiceError
-from localaws.core.listing import now, page, pick
+from localaws.core.listing import now, pick, sorted_page
 from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.sagemaker.images import check_image
 from localaws.services.sagemaker.shared import Shared
@@ -60,7 +60,7 @@ class Models:
         summaries = [
             pick(item, "ModelName", "ModelArn", "CreationTime") for item in list(self._models.values())
         ]
-        return page(request, summaries, member="Models", name="ModelName")
+        return sorted_page(request, summaries, member="Models", name="ModelName")
 
     def get(self, name: str) -> Json:
         model = self._models.get(name)
@@ -105,7 +105,7 @@ class EndpointConfigs:
     def list_endpoint_configs(self, request: Json) -> Json:
         members = ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
         summaries = [pick(item, *members) for item in list(self._configs.values())]
-        return page(request, summaries, member="EndpointConfigs", name="EndpointConfigName")
+        return sorted_page(request, summaries, member="EndpointConfigs", name="EndpointConfigName")
 
     def volume_key(self, name: str) -> str | None:
         """The ARN of the key of a configuration; None without one, or without such a configuration."""

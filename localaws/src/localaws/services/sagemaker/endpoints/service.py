@@ -3,7 +3,7 @@
 import threading
 
 from localaws.core.errors import Json, ServiceError
-from localaws.core.listing import now, page, pick
+from localaws.core.listing import now, pick, sorted_page
 from localaws.core.validation import refuse_members
 from localaws.services.sagemaker.endpoints.deployment import Deployment
 from localaws.services.sagemaker.endpoints.deployment_config import read_rollout
@@ -96,7 +96,9 @@ class Endpoints:
     def list_endpoints(self, request: Json) -> Json:
         members = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
         summaries = [pick(item.describe(), *members) for item in list(self._endpoints.values())]
-        return page(request, summaries, member="Endpoints", name="EndpointName", status="EndpointStatus")
+        return sorted_page(
+            request, summaries, member="Endpoints", name="EndpointName", status="EndpointStatus"
+        )
 
     def get(self, name: str) -> Endpoint:
         endpoint = self._endpoints.get(name)

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Credentials
-from localaws.core.listing import now, page
+from localaws.core.listing import now, sorted_page
 from localaws.services.ec2.interfaces import require_interfaces
 from localaws.services.iam.authorization import assume_role
 from localaws.services.kms.key_use import require_volume_key
@@ -236,4 +236,6 @@ class JobTable:
     def page(self, request: Json, summaries: Sequence[Json]) -> Json:
         """One page of a List response."""
         kind = self._kind.api_name
-        return page(request, summaries, member=f"{kind}Summaries", name=f"{kind}Name", status=f"{kind}Status")
+        return sorted_page(
+            request, summaries, member=f"{kind}Summaries", name=f"{kind}Name", status=f"{kind}Status"
+        )

@@ -2,7 +2,7 @@
 
 from localaws.core.constraints import check_constraints
 from localaws.core.errors import Json, ServiceError
-from localaws.core.listing import page, pick
+from localaws.core.listing import pick, sorted_page
 from localaws.core.service import validate_request
 from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.sagemaker.jobs.job import JobTable
@@ -72,7 +72,7 @@ class Tuning:
         if request.get("SortBy") == "FinalObjectiveMetricValue":
             key = "FinalHyperParameterTuningJobObjectiveMetric"
             summaries = [item | {"_value": item[key]["Value"]} for item in summaries if key in item]
-            response = page(
+            response = sorted_page(
                 {**request, "SortBy": ""},
                 summaries,
                 member="TrainingJobSummaries",
@@ -82,7 +82,7 @@ class Tuning:
             for item in response["TrainingJobSummaries"]:
                 del item["_value"]
             return response
-        return page(
+        return sorted_page(
             request,
             summaries,
             member="TrainingJobSummaries",

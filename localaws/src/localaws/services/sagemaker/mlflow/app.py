@@ -10,7 +10,7 @@ from pathlib import Path
 
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
-from localaws.core.listing import now, page, pick
+from localaws.core.listing import now, pick, sorted_page
 from localaws.core.validation import refuse_members
 from localaws.runtime.processes import Process
 from localaws.services.iam.authorization import assume_role
@@ -201,7 +201,7 @@ class MlflowApps:
     def list_mlflow_apps(self, request: Json) -> Json:
         members = ("Arn", "Name", "Status", "CreationTime", "LastModifiedTime", "MlflowVersion")
         summaries = [pick(app.description, *members) for app in list(self._apps.values())]
-        return page(request, summaries, member="Summaries", name="Name", status="Status")
+        return sorted_page(request, summaries, member="Summaries", name="Name", status="Status")
 
     def delete_mlflow_app(self, request: Json) -> Json:
         app = self._app(request["Arn"])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from localaws.core.errors import Json, ServiceError
-from localaws.core.listing import page, pick
+from localaws.core.listing import pick, sorted_page
 from localaws.core.validation import refuse_members
 from localaws.services.sagemaker.mlflow.app import EmptyDatabase, MlflowServer
 from localaws.services.sagemaker.shared import Shared
@@ -71,7 +71,7 @@ class MlflowTrackingServers:
             }
             for server in list(self._servers.values())
         ]
-        return page(
+        return sorted_page(
             request,
             summaries,
             member="TrackingServerSummaries",

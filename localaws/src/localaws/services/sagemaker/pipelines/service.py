@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from localaws.core.errors import Json, ServiceError
-from localaws.core.listing import now, page, pick
+from localaws.core.listing import now, pick, sorted_page
 from localaws.core.validation import refuse_members
 from localaws.services.sagemaker.pipelines.definition import Definition, bind_parameters, parse
 from localaws.services.sagemaker.pipelines.execution import Execution
@@ -114,7 +114,7 @@ class Pipelines:
             if "LastRunTime" in pipeline:
                 summary["LastExecutionTime"] = pipeline["LastRunTime"]
             summaries.append(summary)
-        return page(request, summaries, member="PipelineSummaries", name="PipelineName")
+        return sorted_page(request, summaries, member="PipelineSummaries", name="PipelineName")
 
     def start_pipeline_execution(self, request: Json) -> Json:
         refuse_members(request, START_MEMBERS, "StartPipelineExecution")
@@ -178,13 +178,13 @@ class Pipelines:
             if "FailureReason" in described:
                 summary["PipelineExecutionFailureReason"] = described["FailureReason"]
             summaries.append(summary)
-        return page(request, summaries, member="PipelineExecutionSummaries", created="StartTime")
+        return sorted_page(request, summaries, member="PipelineExecutionSummaries", created="StartTime")
 
     def list_pipeline_execution_steps(self, request: Json) -> Json:
         if "PipelineExecutionArn" not in request:
             raise ServiceError("ValidationException", "PipelineExecutionArn must be given.")
         entries = self.execution(request).entries()
-        return page(request, entries, member="PipelineExecutionSteps", created="StartTime")
+        return sorted_page(request, entries, member="PipelineExecutionSteps", created="StartTime")
 
     def list_pipeline_parameters_for_execution(self, request: Json) -> Json:
         return {"PipelineParameters": self.execution(request).given_parameters}
