@@ -101,7 +101,7 @@ unit-others:
 	@$(BIN)/python -m pytest tests/stacks tests/ml_code tests/operations
 
 unit-localaws:
-	@cd localaws && $(BIN)/python -m pytest
+	@cd localaws && $(BIN)/python -m pytest -n 2 --dist loadfile
 
 e2e: install
 	@$(BIN)/python -m pytest tests/e2e/test_factory.py

@@ -1,6 +1,7 @@
 """Who may import whom: the rooms of docs/architecture.md."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,12 @@ def test_a_room_imports_only_what_it_may(pattern: str, allowed: tuple[str, ...])
 def test_a_room_stays_out_of_others(pattern: str, forbidden: tuple[str, ...]) -> None:
     for path in files(pattern):
         assert not [name for name in imported(path) if within(name, forbidden)], path
+
+
+def test_every_file_that_the_assumptions_name_exists() -> None:
+    named = re.findall(r"\| `([^`]+)` \|$", (PROJECT / "docs/local-aws.md").read_text(), re.MULTILINE)
+    assert named
+    assert [name for name in named if not (PROJECT / name).exists()] == []
 
 
 def test_no_package_shadows_an_installed_one() -> None:

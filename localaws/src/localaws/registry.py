@@ -57,7 +57,7 @@ from localaws.services.s3 import permissions as s3_permissions
 from localaws.services.s3 import resources as s3_resources
 from localaws.services.sagemaker import permissions as sagemaker_permissions
 from localaws.services.sagemaker import resources as sagemaker_resources
-from localaws.services.sagemaker.endpoints.runtime import SageMakerRuntime
+from localaws.services.sagemaker.endpoints.invocations import SageMakerRuntime
 from localaws.services.sagemaker.mlflow.proxy import PREFIX as MLFLOW_PREFIX
 from localaws.services.sagemaker.mlflow.proxy import MlflowProxy
 from localaws.services.sagemaker.service import SageMaker

@@ -1,6 +1,6 @@
 """CloudFormation resource types that our own services implement.
 
-A service module exposes `RESOURCES: list[Resource]`, one object per type; `localaws/services.py` registers them.
+A service's `resources.py` has `RESOURCES: list[Resource]`, one object per type; `registry.py` registers them.
 Properties arrive with every Ref, GetAtt, Join, Sub … resolved, in CloudFormation's own casing ("RoleArn").
 Every value has the JSON type that the template gave it: CloudFormation allows "5" where 5 is meant and "true"
 where true is meant, so convert where the API is strict.

@@ -9,9 +9,7 @@ from uuid import uuid4
 from localaws.core.errors import Json, ServiceError
 from localaws.core.resource import RESOURCE_TYPES, Properties, Resource
 from localaws.services.cloudformation.custom_resource import CustomResource, is_custom
-from localaws.services.cloudformation.template import (
-    Template,
-)
+from localaws.services.cloudformation.template import Template
 
 KEEP = ("Retain", "RetainExceptOnCreate")
 LOG = logging.getLogger("localaws.cloudformation")

@@ -1,4 +1,4 @@
-"""CodeBuild: projects, and the builds that build.py runs."""
+"""CodeBuild: projects, and their builds."""
 
 import threading
 from datetime import UTC, datetime

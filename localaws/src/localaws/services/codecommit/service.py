@@ -1,4 +1,4 @@
-"""CodeCommit: the repository whose pushes start the delivery pipeline; its git front is git_http.py."""
+"""CodeCommit: the repository whose pushes start the delivery pipeline; git_http.py answers git."""
 
 import subprocess
 import threading
