@@ -38,14 +38,18 @@ env: ## shell exports for the local AWS: eval "$$(make env)"
 	@echo 'export PATH="$(BIN):$(CURDIR)/node_modules/.bin:$$PATH"'
 
 status: ## the local AWS, and the factory in the account that the shell points to
+ifdef LOCALAWS
 	@$(BIN)/python -m localaws status
+endif
 	@$(BIN)/python -m operations.status
 
 logs: ## follow the local AWS's own log
 	@$(BIN)/python -m localaws logs -f
 
 down: ## stop the local AWS and all that it started
+ifdef LOCALAWS
 	@$(BIN)/python -m localaws down
+endif
 
 synth: install ## write the CloudFormation template to cdk.out
 	@$(CDK) synth --quiet --no-notices

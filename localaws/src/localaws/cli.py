@@ -158,10 +158,10 @@ def _wait_until_ready(process: subprocess.Popen[bytes], state_dir: Path) -> Serv
 
 
 def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            listener.bind(("127.0.0.1", port))
         except OSError as error:
             raise UserError(
                 f"port {port} is used by another program; choose another one: python -m localaws up --port PORT."
