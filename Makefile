@@ -9,19 +9,21 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := 1
 INSTALLED := $(VENV)/.installed
 CDK_FLAGS := --require-approval never --no-notices
+# The local AWS is a distribution of its own, and a repository that a factory was seeded into has none.
+LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test test-all lint unit unit-options unit-others e2e e2e-more bench bench-serving bench-synth snapshot clean
+.PHONY: help install demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(INSTALLED) ## make the virtual environment and the CDK CLI (in this folder only)
 
-$(INSTALLED): requirements.lock requirements.txt requirements-test.txt requirements-dev.txt ml_code/requirements.txt ml_code/requirements-image.txt package.json
+$(INSTALLED): requirements.lock requirements.txt requirements-test.txt requirements-dev.txt ml_code/requirements.txt ml_code/requirements-image.txt package.json $(LOCALAWS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %s: make PYTHON=python3.12 ..." % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt $(if $(LOCALAWS),-e ./localaws) -c requirements.lock
 	npm install --silent --no-audit --no-fund --no-package-lock
 	@touch $@
 
@@ -36,14 +38,18 @@ env: ## shell exports for the local AWS: eval "$$(make env)"
 	@echo 'export PATH="$(BIN):$(CURDIR)/node_modules/.bin:$$PATH"'
 
 status: ## the local AWS, and the factory in the account that the shell points to
+ifdef LOCALAWS
 	@$(BIN)/python -m localaws status
+endif
 	@$(BIN)/python -m operations.status
 
 logs: ## follow the local AWS's own log
 	@$(BIN)/python -m localaws logs -f
 
 down: ## stop the local AWS and all that it started
+ifdef LOCALAWS
 	@$(BIN)/python -m localaws down
+endif
 
 synth: install ## write the CloudFormation template to cdk.out
 	@$(CDK) synth --quiet --no-notices
@@ -84,16 +90,22 @@ lint: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+ifdef LOCALAWS
+	@cd localaws && $(BIN)/mypy
+endif
 
 # Side by side: the options compute, the others mostly wait.
 unit: install
-	@$(MAKE) --no-print-directory -j2 unit-options unit-others
+	@$(MAKE) --no-print-directory -j2 unit-options unit-others $(if $(LOCALAWS),unit-localaws)
 
 unit-options:
 	@$(BIN)/python -m pytest tests/options
 
 unit-others:
-	@$(BIN)/python -m pytest tests/stacks tests/ml_code tests/localaws tests/operations
+	@$(BIN)/python -m pytest tests/model tests/project tests/stacks tests/ml_code tests/operations
+
+unit-localaws:
+	@cd localaws && $(BIN)/python -m pytest -n 2 --dist loadfile
 
 e2e: install
 	@$(BIN)/python -m pytest tests/e2e/test_factory.py

@@ -38,8 +38,10 @@ class SeededRepository(Construct):
         super().__init__(scope, id)
         config = context.config
         ignored = (project_root / ".gitignore").read_text().splitlines()
+        # The local AWS is nothing that a factory on AWS needs.
+        left_out = [*ignored, ".git", "/localaws/"]
         seed = s3_assets.Asset(
-            self, "Seed", path=str(project_root), exclude=[*ignored, ".git"], ignore_mode=IgnoreMode.GIT
+            self, "Seed", path=str(project_root), exclude=left_out, ignore_mode=IgnoreMode.GIT
         )
         self._repository = codecommit.Repository(
             self,

@@ -24,7 +24,7 @@ from ml_code.spec import load_spec, sample_data
 from operations.benchmarks.http_load import Case, Speed, Started, load, middle, server, speed
 from operations.factory import PROJECT, run
 
-SERVER = PROJECT / "localaws/sagemaker/serving_container.py"
+SERVER = PROJECT / "localaws/src/localaws/services/sagemaker/endpoints/serving_container.py"
 SECONDS = 3.0  # a measurement
 TURNS = 3
 JSON, CSV = "application/json", "text/csv"

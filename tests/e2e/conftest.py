@@ -140,6 +140,7 @@ def clone(directory: Path) -> Path:
 @contextmanager
 def running(directory: Path, *, minute_seconds: float | None = None) -> Iterator[Workspace]:
     """A clone with a local AWS of its own, up, with nothing deployed; this process is pointed to it meanwhile."""
+    pytest.importorskip("localaws.cli", reason="the local AWS is a distribution of its own")
     workspace = Workspace(clone(directory), free_port(), minute_seconds)
     before = dict(os.environ)
     os.environ["PATH"] = os.pathsep.join(

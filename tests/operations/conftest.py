@@ -1,18 +1,24 @@
-"""A local AWS that the shell, so to say, points to."""
+"""A local AWS in this process that the shell, so to say, points to."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 
-from localaws.account import Account
-from tests.localaws.conftest import local_aws
+if TYPE_CHECKING:
+    from localaws.core.account import Account
 
-__all__ = ["local_aws"]
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Account]":
+    server = pytest.importorskip("localaws.server", reason="the local AWS is a distribution of its own")
+    with server.running(tmp_path_factory.mktemp("localaws")) as account:
+        yield account
 
 
 @pytest.fixture
-def account(local_aws: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def account(local_aws: "Account", monkeypatch: pytest.MonkeyPatch) -> "Iterator[Account]":
     for name, value in local_aws.environment(local_aws.administrator).items():
         monkeypatch.setenv(name, value)
     boto3.setup_default_session()

@@ -1,11 +1,14 @@
 import json
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 
-from localaws.account import ACCOUNT_ID, Account
 from operations.audit import belongs_to, left_of
+
+if TYPE_CHECKING:
+    from localaws.core.account import Account
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,7 @@ def stack(factory: str) -> dict[str, object]:
 
 
 @pytest.fixture
-def factories(account: Account) -> Iterator[list[str]]:
+def factories(account: "Account") -> Iterator[list[str]]:
     cloudformation = boto3.client("cloudformation")
     names = ["digits", "digits-eu"]
     for name in names:
@@ -79,7 +82,7 @@ def delete(name: str) -> None:
 
 
 def expected(factory: str) -> set[str]:
-    topic = f"arn:aws:sns:us-east-1:{ACCOUNT_ID}:{factory}-told"
+    topic = f"arn:aws:sns:us-east-1:123456789012:{factory}-told"
     return {
         f"log group /aws/x/{factory}-build",
         f"topic {topic}",
@@ -90,7 +93,7 @@ def expected(factory: str) -> set[str]:
     }
 
 
-def test_each_factory_is_listed_without_its_neighbour(account: Account, factories: list[str]) -> None:
+def test_each_factory_is_listed_without_its_neighbour(account: "Account", factories: list[str]) -> None:
     for name in factories:
         assert set(left_of(name)) == expected(name)
     delete("digits")
@@ -98,7 +101,7 @@ def test_each_factory_is_listed_without_its_neighbour(account: Account, factorie
     assert set(left_of("digits-eu")) == expected("digits-eu")
 
 
-def test_what_has_a_name_of_awss_own_is_found_by_its_tag(account: Account) -> None:
+def test_what_has_a_name_of_awss_own_is_found_by_its_tag(account: "Account") -> None:
     tags = [{"Key": "model-factory", "Value": "letters"}]
     ec2 = boto3.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": tags}])[
@@ -114,7 +117,7 @@ def test_what_has_a_name_of_awss_own_is_found_by_its_tag(account: Account) -> No
     assert left_of("letters") == []
 
 
-def test_what_is_deleted_and_still_listed_by_its_tag_is_not_left(account: Account) -> None:
+def test_what_is_deleted_and_still_listed_by_its_tag_is_not_left(account: "Account") -> None:
     tags = [{"Key": "model-factory", "Value": "signs"}]
     ec2 = boto3.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]

@@ -41,5 +41,9 @@ def test_it_leaves_out_what_git_ignores_and_git_itself(seed: Path) -> None:
     assert not names & {".git", ".venv", "node_modules", "cdk.out", "__pycache__", ".localaws", ".mypy_cache"}
 
 
+def test_it_leaves_out_the_local_aws(seed: Path) -> None:
+    assert not (seed / "localaws").exists()
+
+
 def test_it_is_small_enough_for_codecommit(seed: Path) -> None:
     assert sum(path.stat().st_size for path in contents(seed)) < 20 * 1024**2

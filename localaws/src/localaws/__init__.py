@@ -1,0 +1,1 @@
+"""A local AWS: moto, and real parts where moto only pretends."""

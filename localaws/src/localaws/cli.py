@@ -1,0 +1,278 @@
+"""`python -m localaws up|env|status|logs|connect|down`."""
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from localaws.services.codecommit.git_credential import git_configuration
+
+START_TIMEOUT_SECONDS = 60.0
+STOP_TIMEOUT_SECONDS = 30.0
+
+
+class UserError(Exception):
+    """Something that the person at the terminal can put right."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server as it described itself in its state folder."""
+
+    pid: int
+    port: int
+    region: str
+    access_key_id: str
+    secret_access_key: str
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
+            "SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT": f"{self.endpoint_url}/mlflow",
+            **git_configuration(self.endpoint_url, os.environ),
+        }
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    try:
+        arguments.run(arguments)
+    except UserError as error:
+        sys.exit(f"localaws: {error}")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m localaws", description=__doc__)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--state-dir", type=Path, default=Path(".localaws"), help="default: %(default)s")
+    commands = parser.add_subparsers(required=True)
+    up_parser = commands.add_parser("up", parents=[shared], help="start the server in the background")
+    up_parser.add_argument("--port", type=int, default=4566, help="default: %(default)s")
+    up_parser.add_argument("--region", default="us-east-1", help="default: %(default)s")
+    up_parser.add_argument(
+        "--minute-seconds",
+        type=positive_seconds,
+        default=60.0,
+        help="real seconds for a minute of bake times and alarm periods; default: %(default)g",
+    )
+    up_parser.set_defaults(run=up)
+    env_parser = commands.add_parser("env", parents=[shared], help="print shell exports; use with eval")
+    env_parser.set_defaults(run=env)
+    status_parser = commands.add_parser("status", parents=[shared], help="what runs, and which stacks exist")
+    status_parser.set_defaults(run=status)
+    logs_parser = commands.add_parser("logs", parents=[shared], help="print the server's log")
+    logs_parser.add_argument("-f", "--follow", action="store_true")
+    logs_parser.set_defaults(run=logs)
+    connect_parser = commands.add_parser(
+        "connect", parents=[shared], help="complete a pending connection of CodeConnections"
+    )
+    connect_parser.add_argument("name", help="the connection's name")
+    connect_parser.add_argument(
+        "folder", type=Path, help="stands for the provider: FOLDER/owner/name is a git repository"
+    )
+    connect_parser.set_defaults(run=connect)
+    down_parser = commands.add_parser("down", parents=[shared], help="stop the server and all it started")
+    down_parser.add_argument("--keep", action="store_true", help="keep the state folder, with its logs")
+    down_parser.set_defaults(run=down)
+    return parser
+
+
+def positive_seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+def up(arguments: argparse.Namespace) -> None:
+    state_dir: Path = arguments.state_dir
+    running = find_server(state_dir)
+    if running is not None:
+        print(f"Already running: {running.endpoint_url} (pid {running.pid}, state in {state_dir}).")
+        return
+    if state_dir.exists():
+        _remove_stale(state_dir)
+    _require_free(arguments.port)
+    state_dir.mkdir(parents=True)
+    (state_dir / ".gitignore").write_text("*\n")
+    with (state_dir / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "localaws.server",
+                "--port",
+                str(arguments.port),
+                "--region",
+                arguments.region,
+                "--state-dir",
+                str(state_dir),
+                "--minute-seconds",
+                str(arguments.minute_seconds),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    server = _wait_until_ready(process, state_dir)
+    print(f"Local AWS: {server.endpoint_url} (pid {server.pid}, region {server.region})")
+    print(f"Log:       {state_dir / 'server.log'}")
+    print('Next:      eval "$(python -m localaws env)"')
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], state_dir: Path) -> Server:
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        server = find_server(state_dir)
+        if server is not None:
+            return server
+        time.sleep(0.05)
+    process.kill()
+    tail = "\n".join((state_dir / "server.log").read_text().splitlines()[-15:])
+    raise UserError(
+        f"the server did not start within {START_TIMEOUT_SECONDS:.0f} s. Its log ends with:\n{tail}"
+    )
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UserError(
+                f"port {port} is used by another program; choose another one: python -m localaws up --port PORT."
+            ) from error
+
+
+def _remove_stale(state_dir: Path) -> None:
+    known = {"server.json", "server.log", ".gitignore"}
+    if any(state_dir.iterdir()) and not known & {path.name for path in state_dir.iterdir()}:
+        raise UserError(f"{state_dir} is no state folder of a local AWS; choose another --state-dir.")
+    print(f"Removing {state_dir}: the server it belonged to is gone.")
+    shutil.rmtree(state_dir)
+
+
+def env(arguments: argparse.Namespace) -> None:
+    for name, value in _require_server(arguments.state_dir).environment().items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+def status(arguments: argparse.Namespace) -> None:
+    server = _require_server(arguments.state_dir)
+    started = (arguments.state_dir / "server.json").stat().st_mtime
+    print(f"Running: {server.endpoint_url}, pid {server.pid}, up {time.time() - started:.0f} s")
+    with urllib.request.urlopen(f"{server.endpoint_url}/_localaws/status", timeout=10) as answer:  # noqa: S310
+        report = json.load(answer)
+    print(f"Processes: {len(report['processes'])}")
+    for pid, command in report["processes"]:
+        print(f"  {pid:>7}  {command}")
+    print(f"Stacks: {len(report['stacks'])}")
+    for name, state in report["stacks"]:
+        print(f"  {name}  {state}")
+
+
+def logs(arguments: argparse.Namespace) -> None:
+    path: Path = arguments.state_dir / "server.log"
+    if not path.exists():
+        raise UserError(f"no log at {path}; start the server first: python -m localaws up.")
+    with path.open() as log:
+        while True:
+            chunk = log.read()
+            print(chunk, end="", flush=True)
+            if not arguments.follow:
+                return
+            if not chunk:
+                time.sleep(0.3)
+
+
+def connect(arguments: argparse.Namespace) -> None:
+    server = _require_server(arguments.state_dir)
+    if not arguments.folder.is_dir():
+        raise UserError(f"{arguments.folder} is no folder; it stands for the provider and holds owner/name.")
+    body = {
+        "name": arguments.name,
+        "folder": str(arguments.folder.resolve()),
+        "secret": server.secret_access_key,
+    }
+    request = urllib.request.Request(  # noqa: S310 (the address is the server's)
+        f"{server.endpoint_url}/_localaws/connect", json.dumps(body).encode(), method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            print(f"{json.load(answer)['ConnectionArn']} is available.")
+    except urllib.error.HTTPError as error:
+        raise UserError(json.load(error)["message"]) from error
+
+
+def down(arguments: argparse.Namespace) -> None:
+    state_dir: Path = arguments.state_dir
+    server = find_server(state_dir)
+    if server is None:
+        print("Not running.")
+    else:
+        _stop(server)
+        print(f"Stopped {server.endpoint_url} and everything it had started.")
+    if state_dir.exists() and not arguments.keep:
+        shutil.rmtree(state_dir)
+
+
+def _stop(server: Server) -> None:
+    os.kill(server.pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        if not _alive(server.pid):
+            return
+        time.sleep(0.05)
+    os.kill(server.pid, signal.SIGKILL)
+    print(f"The server did not stop within {STOP_TIMEOUT_SECONDS:.0f} s and was killed.")
+
+
+def find_server(state_dir: Path) -> Server | None:
+    path = state_dir / "server.json"
+    if not path.exists():
+        return None
+    server = Server(**json.loads(path.read_text()))
+    return server if _alive(server.pid) else None
+
+
+def _require_server(state_dir: Path) -> Server:
+    server = find_server(state_dir)
+    if server is None:
+        raise UserError(f"not running (no server in {state_dir}); start it: python -m localaws up.")
+    return server
+
+
+def _alive(pid: int) -> bool:
+    """Whether this very server runs: a process id may have been given to another program since."""
+    command = Path(f"/proc/{pid}/cmdline")
+    if Path("/proc/self").exists():
+        return command.exists() and b"localaws.server" in command.read_bytes()
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""What the services build on: the account, the shapes of requests and of resources, clocks and metrics."""

@@ -1,0 +1,86 @@
+"""The constraints of the API that botocore's own validator leaves out: patterns, enumerations and ranges."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
+
+from localaws.core.errors import Json, ServiceError
+from localaws.core.service import service_model
+
+MISMATCH = "failed to satisfy constraint"
+
+
+def check_constraints(service_name: str, operation: str, request: Json) -> None:
+    """Raises ServiceError("ValidationException") with AWS's own wording for every value out of bounds."""
+    shape = service_model(service_name).operation_model(operation).input_shape
+    if shape is None:
+        return
+    violations = list(_violations(shape, request, ""))
+    if violations:
+        plural = "s" if len(violations) > 1 else ""
+        raise ServiceError(
+            "ValidationException",
+            f"{len(violations)} validation error{plural} detected: {'; '.join(violations)}",
+        )
+
+
+def _violations(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    if isinstance(shape, StructureShape):
+        for name, member in value.items():
+            if name in shape.members:
+                yield from _violations(shape.members[name], member, _join(path, name[0].lower() + name[1:]))
+    elif isinstance(shape, ListShape):
+        yield from _size_violations(shape, len(value), value, path)
+        for number, item in enumerate(value, start=1):
+            yield from _violations(shape.member, item, _join(path, f"{number}.member"))
+    elif isinstance(shape, MapShape):
+        yield from _size_violations(shape, len(value), value, path)
+        for key, item in value.items():
+            yield from _violations(shape.key, key, f"{path}.key")
+            yield from _violations(shape.value, item, f"{path}.{key}.member")
+    elif isinstance(shape, StringShape):
+        yield from _string_violations(shape, value, path)
+    elif shape.type_name in ("integer", "long", "float", "double"):
+        yield from _range_violations(shape, value, path)
+
+
+def _string_violations(shape: StringShape, value: str, path: str) -> Iterator[str]:
+    if shape.enum and value not in shape.enum:
+        yield _message(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
+    pattern = shape.metadata.get("pattern")
+    if pattern and (compiled := _compiled(pattern)) and not compiled.fullmatch(value):
+        yield _message(value, path, f"Member must satisfy regular expression pattern: {pattern}")
+    yield from _size_violations(shape, len(value), value, path)
+
+
+def _size_violations(shape: Shape, size: int, value: Any, path: str) -> Iterator[str]:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and size < low:
+        yield _message(value, path, f"Member must have length greater than or equal to {low}")
+    if high is not None and size > high:
+        yield _message(value, path, f"Member must have length less than or equal to {high}")
+
+
+def _range_violations(shape: Shape, value: float, path: str) -> Iterator[str]:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and value < low:
+        yield _message(value, path, f"Member must have value greater than or equal to {low}")
+    if high is not None and value > high:
+        yield _message(value, path, f"Member must have value less than or equal to {high}")
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    # Python's re has no Unicode categories; only tags use them.
+    return None if r"\p{" in pattern else re.compile(pattern.removeprefix("^").removesuffix("$"), re.DOTALL)
+
+
+def _message(value: Any, path: str, constraint: str) -> str:
+    return f"Value '{value}' at '{path}' {MISMATCH}: {constraint}"
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

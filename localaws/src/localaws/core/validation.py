@@ -1,0 +1,25 @@
+"""Refuses by name what the local AWS does not support of a request."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from localaws.core.errors import Json, ServiceError
+
+
+def refuse_members(request: Json, allowed: set[str], operation: str) -> None:
+    """Refuses by name what the operation has and the local AWS does not support."""
+    unsupported = sorted(request.keys() - allowed)
+    if unsupported:
+        raise ServiceError(
+            "ValidationException", f"The local AWS does not support {', '.join(unsupported)} of {operation}."
+        )
+
+
+def refuse_values(values: dict[str, tuple[Any, Sequence[Any]]]) -> None:
+    """Refuses by name each member whose value is given and is none of those that are supported."""
+    for member, (value, supported) in values.items():
+        if value is not None and value not in supported:
+            choices = ", ".join(map(str, supported))
+            raise ServiceError(
+                "ValidationException", f"The local AWS supports {member} {choices}; got {value!r}."
+            )

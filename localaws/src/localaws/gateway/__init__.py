@@ -1,0 +1,1 @@
+"""The one door: signature, caller, operation, permission, answer."""

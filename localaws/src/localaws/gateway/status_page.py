@@ -1,0 +1,26 @@
+"""The page that `python -m localaws status` reads."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from localaws.core.account import Account
+from localaws.core.errors import Json
+from localaws.services.cloudformation.service import CloudFormation
+
+
+class StatusPage:
+    path = "/_localaws/status"
+
+    def __init__(self, account: Account, cloudformation_service: CloudFormation) -> None:
+        self._account = account
+        self._cloudformation = cloudformation_service
+
+    def __call__(self, environ: Json, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        report = {
+            "processes": self._account.processes.running(),
+            "stacks": [(stack.name, stack.status) for stack in self._cloudformation.stacks()],
+        }
+        return Response(json.dumps(report), mimetype="application/json")(environ, start_response)

@@ -1,0 +1,1 @@
+"""Processes, and the Python environments that they run in."""

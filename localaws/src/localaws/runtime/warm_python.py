@@ -1,0 +1,185 @@
+"""Python jobs without the seconds that their imports take: forks of a parent that has the libraries loaded.
+
+Only on Linux, where such a fork is safe, and only once the parent is ready: otherwise the caller starts a
+plain process.
+"""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from localaws.runtime import warm_parent
+from localaws.runtime.processes import Process, ProcessTable
+
+INTERPRETERS = ("python", "python3")
+# The libraries' threads do not survive a fork, so that none may be started while they load.
+_ENVIRONMENT = {
+    **{name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")},
+    "LANG": "C.UTF-8",
+    "PYTHONIOENCODING": "UTF-8",
+    "MPLBACKEND": "Agg",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+}
+
+
+class WarmProcess:
+    """A forked job with its whole process group; as processes.Process."""
+
+    def __init__(
+        self, pid: int, connection: socket.socket, reader: threading.Thread, forget: Callable[[int], None]
+    ) -> None:
+        self.pid = pid
+        self._connection = connection
+        self._reader = reader
+        self._forget = forget
+        self._code: int | None = None
+        self._ended = threading.Event()
+        threading.Thread(target=self._wait_for_end, daemon=True).start()
+
+    def wait(self, timeout_seconds: float | None = None) -> int:
+        """The exit code (negative: the signal); raises subprocess.TimeoutExpired."""
+        if not self._ended.wait(timeout_seconds):
+            raise subprocess.TimeoutExpired(str(self.pid), timeout_seconds or 0.0)
+        self.kill()  # what it left running in its group
+        self._reader.join()
+        assert self._code is not None
+        return self._code
+
+    @property
+    def running(self) -> bool:
+        return not self._ended.is_set()
+
+    def terminate(self, grace_seconds: float = 5.0) -> None:
+        """SIGTERM to the group, SIGKILL after the grace period."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGTERM)
+        self._ended.wait(grace_seconds)
+        self.kill()
+        self._ended.wait()
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._forget(self.pid)
+
+    def _wait_for_end(self) -> None:
+        status = self._connection.recv(4)
+        self._connection.close()
+        # No status: the parent itself was killed, and its children with it.
+        self._code = struct.unpack("!i", status)[0] if status else -signal.SIGKILL
+        self._ended.set()
+
+
+class WarmPython:
+    """Starts the parent in the background; forks jobs from it."""
+
+    def __init__(
+        self, processes: ProcessTable, directory: Path, libraries: Sequence[str] = warm_parent.LIBRARIES
+    ) -> None:
+        self._address = f"localaws-{secrets.token_hex(16)}"
+        self._ready = threading.Event()
+        self._lock = threading.Lock()
+        self._running: dict[int, WarmProcess] = {}
+        self.messages: list[str] = []  # what the parent printed
+        self._parent: Process | None = None
+        self._processes = processes
+        if sys.platform == "linux":
+            self._start(directory, libraries)
+
+    def runs(self, command: Sequence[str]) -> bool:
+        """Whether a fork can stand for this command now: a Python script, or -c."""
+        if not self._ready.is_set() or self._parent is None or not self._parent.running or len(command) < 2:
+            return False
+        return Path(command[0]).name in INTERPRETERS and (command[1] == "-c" or command[1].endswith(".py"))
+
+    def wait_until_ready(self, timeout_seconds: float) -> bool:
+        return self._ready.wait(timeout_seconds)
+
+    def start(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        directory: Path,
+        on_line: Callable[[str], None],
+    ) -> WarmProcess:
+        """As ProcessTable.start, for a command that `runs`; VIRTUAL_ENV names the overlay it runs in."""
+        read_end, write_end = os.pipe()
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect("\0" + self._address)
+            request = {
+                "arguments": list(command[1:]),
+                "environment": dict(environment),
+                "directory": str(directory.absolute()),
+            }
+            body = json.dumps(request).encode()
+            socket.send_fds(connection, [warm_parent.HEADER.pack(len(body))], [write_end])
+            connection.sendall(body)
+        finally:
+            os.close(write_end)
+        (pid,) = warm_parent.HEADER.unpack(_exactly(connection, warm_parent.HEADER.size))
+        self._processes.watch(pid)  # it leads a session of its own
+        reader = threading.Thread(target=_read_lines, args=(read_end, on_line), daemon=True)
+        reader.start()
+        process = WarmProcess(pid, connection, reader, self._forget)
+        with self._lock:
+            self._running[pid] = process
+        connection.sendall(b"g")
+        return process
+
+    def close(self) -> None:
+        """Ends all forks, then the parent."""
+        with self._lock:
+            left = list(self._running.values())
+        for process in left:
+            process.terminate(grace_seconds=2.0)
+        if self._parent is not None:
+            self._parent.terminate(grace_seconds=1.0)
+
+    def _start(self, directory: Path, libraries: Sequence[str]) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._parent = self._processes.start(
+            [sys.executable, warm_parent.__file__, self._address, *libraries],
+            environment={**_ENVIRONMENT, "HOME": str(directory.absolute()), "PATH": os.defpath},
+            directory=directory,
+            on_line=self._on_line,
+        )
+
+    def _on_line(self, line: str) -> None:
+        self.messages.append(line)
+        if line == warm_parent.READY:
+            self._ready.set()
+
+    def _forget(self, pid: int) -> None:
+        with self._lock:
+            known = self._running.pop(pid, None)
+        if known is not None:
+            self._processes.release(pid)
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        chunk = connection.recv(size - len(data))
+        if not chunk:
+            raise ConnectionError("The warm Python parent ended.")
+        data += chunk
+    return bytes(data)
+
+
+def _read_lines(descriptor: int, on_line: Callable[[str], None]) -> None:
+    with os.fdopen(descriptor, errors="replace") as lines:
+        for line in lines:
+            on_line(line.rstrip("\n"))

@@ -1,0 +1,1 @@
+"""One folder a service: `service.py`, `resources.py` (CloudFormation types), `permissions.py`."""

@@ -1,0 +1,1 @@
+"""Lambda: Python functions in processes of their own."""

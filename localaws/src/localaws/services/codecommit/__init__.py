@@ -1,0 +1,1 @@
+"""CodeCommit: git repositories over HTTP."""

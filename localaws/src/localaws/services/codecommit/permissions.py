@@ -1,0 +1,12 @@
+"""What CodeCommit asks of its caller."""
+
+from localaws.core.permission import ServicePermissions, arn
+
+PERMISSIONS = ServicePermissions(
+    resources={
+        "BatchGetRepositories": arn("codecommit", "{repositoryNames[]}"),
+        "UpdateRepositoryName": arn("codecommit", "{oldName}"),
+        "resourceArn=": "{resourceArn}",
+        "repositoryName=": arn("codecommit", "{repositoryName}"),
+    }
+)

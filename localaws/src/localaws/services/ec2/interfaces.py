@@ -1,0 +1,35 @@
+"""What services ask for before they put a container into a VPC: that its parts exist, and the role's permission."""
+
+from moto.ec2.models import ec2_backends
+
+from localaws.core.account import Account
+from localaws.core.errors import ServiceError
+from localaws.core.identity import ACCOUNT_ID, Credentials
+from localaws.services.iam.authorization import authorize, find_principal
+
+
+def require_interfaces(
+    account: Account, credentials: Credentials, subnets: list[str], groups: list[str], service: str
+) -> None:
+    """Raises ServiceError unless a role may let the service attach interfaces there."""
+    ec2 = ec2_backends[ACCOUNT_ID][account.region]
+    known_subnets = {subnet.id for subnet in ec2.describe_subnets()}
+    known_groups = {group.id for group in ec2.describe_security_groups()}
+    unknown = [found for found in subnets if found not in known_subnets]
+    unknown += [found for found in groups if found not in known_groups]
+    if unknown:
+        raise ServiceError("ValidationException", f"There is no such subnet or security group: {unknown}.")
+    principal = find_principal(credentials.access_key_id, credentials.session_token)
+    if principal is None:
+        raise ServiceError("AccessDenied", "The role has no such session.", 403)
+    interface = account.arn("ec2", "network-interface/*")
+    for resource in (
+        interface,
+        *(account.arn("ec2", f"subnet/{subnet}") for subnet in subnets),
+        *(account.arn("ec2", f"security-group/{group}") for group in groups),
+    ):
+        authorize(principal, "ec2:CreateNetworkInterface", resource)
+    context = {"ec2:authorizedservice": [service]}
+    authorize(principal, "ec2:CreateNetworkInterfacePermission", interface, context)
+    for what in ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs"):
+        authorize(principal, f"ec2:Describe{what}", "*")

@@ -1,0 +1,7 @@
+"""What ECR asks of its caller."""
+
+from localaws.core.permission import ServicePermissions, arn
+
+PERMISSIONS = ServicePermissions(
+    resources={"GetAuthorizationToken": "*", "repositoryName=": arn("ecr", "repository/{repositoryName}")}
+)

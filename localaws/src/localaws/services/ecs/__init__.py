@@ -1,0 +1,1 @@
+"""ECS: clusters, tasks and services, which moto keeps."""

@@ -1,0 +1,1 @@
+"""Elastic Load Balancing: load balancers, which moto keeps."""

@@ -1,0 +1,1 @@
+"""EventBridge: rules by event and by schedule."""

@@ -1,0 +1,1 @@
+"""IAM and STS: who a caller is and what policies allow."""

@@ -1,0 +1,22 @@
+"""What CloudWatch Logs asks of its caller."""
+
+from localaws.core.permission import ServicePermissions, arn
+
+_STREAM = arn("logs", "log-group:{logGroupName}:log-stream:{logStreamName}")
+PERMISSIONS = ServicePermissions(
+    resources={
+        "DescribeLogGroups": arn("logs", "log-group:*"),
+        "PutLogEvents": _STREAM,
+        "GetLogEvents": _STREAM,
+        "CreateLogStream": _STREAM,
+        "DeleteLogStream": _STREAM,
+        "StartQuery": arn("logs", "log-group:{logGroupName}:*")
+        + " + "
+        + arn("logs", "log-group:{logGroupNames[]}:*"),
+        "logGroupName=": arn("logs", "log-group:{logGroupName}:*"),
+        "logGroupIdentifier=": arn("logs", "log-group:{logGroupIdentifier}:*"),
+        "resourceArn=": "{resourceArn}",
+    },
+    passes_roles_to="logs.amazonaws.com",
+    role_members=["roleArn"],
+)

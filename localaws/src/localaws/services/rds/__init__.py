@@ -1,0 +1,1 @@
+"""RDS: databases, which moto keeps."""

@@ -1,0 +1,1 @@
+"""S3: buckets and the permissions of their operations."""

@@ -1,0 +1,147 @@
+"""A model's container that serves: its data from S3, its process, its connections. What endpoints and transform
+jobs have in common."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localaws.core.errors import Json, ServiceError
+from localaws.core.identity import Credentials
+from localaws.services.ec2.interfaces import require_interfaces
+from localaws.services.iam.authorization import assume_role
+from localaws.services.sagemaker.endpoints import serving_container
+from localaws.services.sagemaker.endpoints.loopback import HOST, answers, free_port
+from localaws.services.sagemaker.jobs.container import Container, Host, RunningProcess
+from localaws.services.sagemaker.jobs.storage import download_file, unpack
+
+PING_INTERVAL_SECONDS = 0.05
+PING_TIMEOUT_SECONDS = 2.0
+POOLED_CONNECTIONS = 32
+
+
+class NotServing(Exception):
+    """The container does not serve; the text says why."""
+
+
+class PingFailed(NotServing):
+    """It started, and /ping never answered 200."""
+
+
+class ModelServer:
+    """Once `given_up` is set, it no longer waits for the container."""
+
+    def __init__(self, host: Host, model: Json, directory: Path, given_up: threading.Event) -> None:
+        self._host = host
+        self._given_up = given_up
+        self._account = host.account
+        self._model = model
+        self._directory = directory
+        self.process: RunningProcess | None = None
+        self._container: Container | None = None
+        self._closed = False
+        self._port = free_port()
+        self._pool = urllib3.HTTPConnectionPool(HOST, self._port, maxsize=POOLED_CONNECTIONS, retries=False)
+
+    def assume_role(self) -> Credentials:
+        """The execution role's, which may attach interfaces when the model has a VPC; raises NotServing."""
+        try:
+            credentials = assume_role(
+                self._account,
+                self._model["ExecutionRoleArn"],
+                principal="sagemaker.amazonaws.com",
+                session_name="SageMaker",
+            )
+        except ServiceError as error:
+            raise NotServing(f"Could not assume the execution role of the model: {error}") from error
+        if vpc := self._model.get("VpcConfig"):
+            try:
+                require_interfaces(
+                    self._account,
+                    credentials,
+                    vpc["Subnets"],
+                    vpc["SecurityGroupIds"],
+                    "sagemaker.amazonaws.com",
+                )
+            except ServiceError as error:
+                raise NotServing(f"The execution role cannot attach the model to its VPC: {error}") from error
+        return credentials
+
+    def start(
+        self,
+        credentials: Credentials,
+        *,
+        environment: Mapping[str, str],
+        on_line: Callable[[str], None],
+        startup_seconds: float,
+    ) -> None:
+        """Returns when /ping answers 200; raises NotServing. `environment` comes on top of the model's own."""
+        container = self._container = Container(self._host, self._directory)
+        for name in ("model", "code"):
+            (container.root / name).mkdir()
+        specification = self._model["PrimaryContainer"]
+        self._download(container, credentials, _model_data(specification))
+        variables = container.environment(
+            aws={
+                **self._account.environment(credentials),
+                "SAGEMAKER_BASE_DIR": str(container.root.absolute()),
+                "SAGEMAKER_BIND_TO_PORT": str(self._port),
+                "SAGEMAKER_REGION": self._account.region,
+            },
+            request={**specification.get("Environment", {}), **environment},
+        )
+        self.process = container.start(
+            ["python3", serving_container.__file__], environment=variables, on_line=on_line
+        )
+        self._wait_for_ping(startup_seconds)
+
+    def invoke(
+        self, body: bytes, headers: dict[str, str], timeout_seconds: float
+    ) -> urllib3.BaseHTTPResponse:
+        return self._pool.request("POST", "/invocations", body=body, headers=headers, timeout=timeout_seconds)
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self.process is not None:
+            self.process.terminate(grace_seconds=2.0)
+        self._pool.close()
+        if self._container is not None:
+            self._container.remove()
+
+    def _download(self, container: Container, credentials: Credentials, uri: str) -> None:
+        if not uri:
+            return
+        archive = container.directory / "model.tar.gz"
+        try:
+            download_file(self._account.client("s3", credentials), uri, archive)
+        except (ClientError, BotoCoreError) as error:
+            raise NotServing(
+                f'Failed to download model data for container "container_1" from URL: "{uri}". Please ensure '
+                "that there is an object located at the URL and that the role passed to CreateModel has "
+                f"permissions to download the object. ({error})"
+            ) from error
+        unpack(archive, container.root / "model")
+        archive.unlink()
+
+    def _wait_for_ping(self, startup_seconds: float) -> None:
+        assert self.process is not None
+        deadline = time.monotonic() + startup_seconds
+        while time.monotonic() < deadline and self.process.running and not self._ends():
+            if answers(self._port, "/ping", timeout_seconds=PING_TIMEOUT_SECONDS):
+                return
+            time.sleep(PING_INTERVAL_SECONDS)
+        raise PingFailed("Model container failed to respond to ping")
+
+    def _ends(self) -> bool:
+        return self._closed or self._given_up.is_set()
+
+
+def _model_data(container: Json) -> str:
+    source = container.get("ModelDataSource")
+    uri: str = source["S3DataSource"]["S3Uri"] if source else container.get("ModelDataUrl", "")
+    return uri

@@ -1,0 +1,1 @@
+"""Processing, training, tuning and transform jobs."""

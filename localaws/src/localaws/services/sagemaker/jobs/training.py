@@ -1,0 +1,130 @@
+"""Training jobs in script mode: Create-, Describe-, Stop- and ListTrainingJob(s)."""
+
+import re
+
+from localaws.core.errors import Json, ServiceError
+from localaws.core.listing import pick
+from localaws.core.validation import refuse_members, refuse_values
+from localaws.services.sagemaker.images import check_image
+from localaws.services.sagemaker.jobs.job import JobTable
+from localaws.services.sagemaker.jobs.training_job import KIND, TrainingJob
+from localaws.services.sagemaker.shared import Shared
+
+MEMBERS = {
+    "TrainingJobName",
+    "HyperParameters",
+    "AlgorithmSpecification",
+    "RoleArn",
+    "InputDataConfig",
+    "OutputDataConfig",
+    "ResourceConfig",
+    "StoppingCondition",
+    "Tags",
+    "Environment",
+    "EnableNetworkIsolation",
+    "VpcConfig",
+    "EnableInterContainerTrafficEncryption",
+    "EnableManagedSpotTraining",
+    "CheckpointConfig",
+    "DebugHookConfig",
+    "ProfilerConfig",
+    "ExperimentConfig",
+}
+
+
+class Training:
+    """The operations."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self.table = JobTable(KIND)
+
+    def create_training_job(self, request: Json) -> Json:
+        job = self.launch(request)
+        return {"TrainingJobArn": job.arn}
+
+    def launch(self, request: Json, *, tuning_job_arn: str = "") -> TrainingJob:
+        """Starts a job; tuning jobs start theirs here as well."""
+        check(request)
+        job = TrainingJob(self._shared.host, request, tuning_job_arn=tuning_job_arn)
+        self.table.launch(self._shared, job)
+        return job
+
+    def describe_training_job(self, request: Json) -> Json:
+        response: Json = self.table.get(request["TrainingJobName"]).describe()
+        return response
+
+    def stop_training_job(self, request: Json) -> Json:
+        self.table.get(request["TrainingJobName"]).stop()
+        return {}
+
+    def list_training_jobs(self, request: Json) -> Json:
+        members = ("TrainingJobName", "TrainingJobArn", "CreationTime", "LastModifiedTime")
+        more = ("TrainingEndTime", "TrainingJobStatus", "SecondaryStatus")
+        summaries = [pick(job.describe(), *members, *more) for job in self.table.all()]
+        return self.table.page(request, summaries)
+
+
+def check(request: Json) -> None:
+    """Refuses what AWS refuses, and by name what the local AWS does not support."""
+    refuse_members(request, MEMBERS, "CreateTrainingJob")
+    specification = request["AlgorithmSpecification"]
+    if "TrainingImage" not in specification:
+        raise ServiceError("ValidationException", "The local AWS supports training by TrainingImage only.")
+    check_image(specification["TrainingImage"])
+    resources = request["ResourceConfig"]
+    if "InstanceType" not in resources:
+        raise ServiceError("ValidationException", "ResourceConfig.InstanceType must be given.")
+    refuse_values(
+        {
+            "TrainingInputMode": (specification.get("TrainingInputMode"), ("File",)),
+            "InstanceCount": (resources.get("InstanceCount"), (1,)),
+            "EnableNetworkIsolation": (request.get("EnableNetworkIsolation"), (False,)),
+        }
+    )
+    _check_spot(request)
+    for channel in request.get("InputDataConfig", []):
+        _check_channel(channel)
+    for definition in specification.get("MetricDefinitions", []):
+        try:
+            groups = re.compile(definition["Regex"]).groups
+        except re.error as error:
+            raise ServiceError("ValidationException", f"Invalid metric Regex: {error}") from error
+        if groups < 1:
+            raise ServiceError("ValidationException", f"Metric Regex {definition['Regex']!r} has no group.")
+
+
+def _check_spot(request: Json) -> None:
+    """Here, as on a good day on AWS, no spot instance is ever taken away."""
+    spot, limits = request.get("EnableManagedSpotTraining", False), request["StoppingCondition"]
+    wait, runtime = limits.get("MaxWaitTimeInSeconds"), limits.get("MaxRuntimeInSeconds", 0)
+    if spot and (wait is None or wait < runtime):
+        raise ServiceError(
+            "ValidationException",
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds "
+            f"when EnableManagedSpotTraining is True; got {wait!r} and {runtime}.",
+        )
+    if wait is not None and not spot:
+        raise ServiceError(
+            "ValidationException",
+            "MaxWaitTimeInSeconds above 0 must not be present when EnableManagedSpotTraining is False.",
+        )
+    if spot and request["ResourceConfig"].get("KeepAlivePeriodInSeconds"):
+        raise ServiceError(
+            "ValidationException", "KeepAlivePeriodInSeconds is not supported with managed spot training."
+        )
+
+
+def _check_channel(channel: Json) -> None:
+    source = channel["DataSource"].get("S3DataSource")
+    if source is None:
+        raise ServiceError("ValidationException", "The local AWS supports input channels from S3 only.")
+    refuse_values(
+        {
+            "S3DataType": (source["S3DataType"], ("S3Prefix",)),
+            "S3DataDistributionType": (source.get("S3DataDistributionType"), ("FullyReplicated",)),
+            "InputMode": (channel.get("InputMode"), ("File",)),
+            "CompressionType": (channel.get("CompressionType"), ("None",)),
+            "RecordWrapperType": (channel.get("RecordWrapperType"), ("None",)),
+        }
+    )

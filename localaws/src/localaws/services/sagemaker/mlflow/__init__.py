@@ -1,0 +1,1 @@
+"""MLflow apps and tracking servers."""

@@ -1,0 +1,37 @@
+"""What all groups of SageMaker's operations have at hand."""
+
+from typing import Any
+
+from localaws.core.account import Account
+from localaws.runtime.warm_python import WarmPython
+from localaws.services.sagemaker.jobs.container import Host
+from localaws.services.sagemaker.jobs.requirements import MetRequirements
+from localaws.services.sagemaker.tags import Tags
+
+
+class Shared:
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        warm_python = WarmPython(account.processes, account.state_dir / "cache" / "warm-python")
+        self.host = Host(account, warm_python, MetRequirements())
+        self.tags = Tags()
+
+    def job_ended(self, job: Any) -> None:
+        """Tells EventBridge of it."""
+        described = job.describe()
+        kind = next(key.removesuffix("Status") for key in described if key.endswith("JobStatus"))
+        words = {
+            "ProcessingJob": "Processing Job",
+            "TrainingJob": "Training Job",
+            "TransformJob": "Transform Job",
+        }
+        self.account.publish_event(
+            source="aws.sagemaker",
+            detail_type=f"SageMaker {words.get(kind, 'HyperParameter Tuning Job')} State Change",
+            detail={
+                f"{kind}Name": job.name,
+                f"{kind}Arn": job.arn,
+                f"{kind}Status": described[f"{kind}Status"],
+            },
+            resources=[job.arn],
+        )

@@ -1,0 +1,11 @@
+"""What SNS asks of its caller."""
+
+from localaws.core.permission import ServicePermissions, arn
+
+PERMISSIONS = ServicePermissions(
+    resources={
+        "CreateTopic": arn("sns", "{Name}"),
+        "TopicArn=": "{TopicArn}",
+        "ResourceArn=": "{ResourceArn}",
+    }
+)

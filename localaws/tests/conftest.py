@@ -1,0 +1,29 @@
+"""A local AWS in this process, with the services that it has in the server."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from localaws.core.account import Account
+from localaws.server import running
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    with running(tmp_path_factory.mktemp("localaws"), user="core-administrator") as account:
+        yield account
+
+
+WAIT_SECONDS = 60
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool]], None]:
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, "not within the time"
+            time.sleep(0.05)
+
+    return wait

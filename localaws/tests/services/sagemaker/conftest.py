@@ -1,0 +1,181 @@
+"""A local AWS in this process with nothing but SageMaker of its own; tests talk to it through boto3."""
+
+import io
+import json
+import tarfile
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localaws.core.account import Account
+from localaws.core.clock import Clock
+from localaws.core.identity import Credentials
+from localaws.server import running
+from localaws.services.iam.authorization import assume_role
+from localaws.services.sagemaker.service import SageMaker
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+BUCKET = "data-for-jobs"
+
+
+@dataclass
+class Local:
+    """The account under test, and what most tests need of it."""
+
+    account: Account
+    sagemaker: SageMaker
+    role: str
+    role_credentials: Credentials
+
+    def client(self, service: str = "sagemaker", credentials: Credentials | None = None) -> Any:
+        return self.account.client(service, credentials)
+
+    def put(self, key: str, body: str | bytes) -> str:
+        self.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
+        return f"s3://{BUCKET}/{key}"
+
+    def get(self, key: str) -> bytes:
+        body: bytes = self.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return body
+
+    def keys(self, prefix: str) -> list[str]:
+        listing = self.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+        return [item["Key"] for item in listing.get("Contents", [])]
+
+    def archive(self, key: str, files: dict[str, str | bytes]) -> str:
+        """A tar.gz of the files in S3."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+            for name, text in files.items():
+                data = text.encode() if isinstance(text, str) else text
+                entry = tarfile.TarInfo(name)
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
+        return self.put(key, buffer.getvalue())
+
+    def create_model(self, name: str, archive: str, role: str = "") -> None:
+        """One that inference.py of the archive serves."""
+        self.client().create_model(
+            ModelName=name,
+            ExecutionRoleArn=role or self.role,
+            PrimaryContainer={
+                "Image": IMAGE,
+                "ModelDataUrl": archive,
+                "Environment": {
+                    "SAGEMAKER_PROGRAM": "inference.py",
+                    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+                },
+            },
+        )
+
+    def processing_request(self, script: str, **changes: Any) -> dict[str, Any]:
+        """A job that runs a Python program, with /opt/ml/processing/output/out going to S3."""
+        name = f"job-{uuid.uuid4().hex[:8]}"
+        request: dict[str, Any] = {
+            "ProcessingJobName": name,
+            "RoleArn": self.role,
+            "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["python3", "-c", script]},
+            "ProcessingResources": {
+                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 5}
+            },
+            "ProcessingOutputConfig": {
+                "Outputs": [
+                    {
+                        "OutputName": "out",
+                        "S3Output": {
+                            "S3Uri": f"s3://{BUCKET}/{name}/out",
+                            "LocalPath": "/opt/ml/processing/output/out",
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    }
+                ]
+            },
+        }
+        return request | changes
+
+    def training_request(self, source: str, **changes: Any) -> dict[str, Any]:
+        """A script-mode job that runs train.py with this source."""
+        name = f"train-{uuid.uuid4().hex[:8]}"
+        archive = self.archive(f"{name}/source.tar.gz", {"train.py": source})
+        request: dict[str, Any] = {
+            "TrainingJobName": name,
+            "RoleArn": self.role,
+            "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            "HyperParameters": {
+                "sagemaker_program": "train.py",
+                "sagemaker_submit_directory": archive,
+            },
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
+            "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 5},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        }
+        return request | changes
+
+    def process(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Runs a processing job to its end; the description."""
+        arn = self.client().create_processing_job(**request)["ProcessingJobArn"]
+        self.sagemaker.wait_for_job(arn)
+        described: dict[str, Any] = self.client().describe_processing_job(
+            ProcessingJobName=request["ProcessingJobName"]
+        )
+        return described
+
+    def train(self, request: dict[str, Any]) -> dict[str, Any]:
+        arn = self.client().create_training_job(**request)["TrainingJobArn"]
+        self.sagemaker.wait_for_job(arn)
+        described: dict[str, Any] = self.client().describe_training_job(
+            TrainingJobName=request["TrainingJobName"]
+        )
+        return described
+
+    def log_lines(self, group: str, prefix: str) -> list[str]:
+        logs = self.client("logs")
+        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]
+        return [
+            event["message"]
+            for stream in streams
+            for event in logs.get_log_events(
+                logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True
+            )["events"]
+        ]
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    state_dir, clock = tmp_path_factory.mktemp("state"), Clock(minute_seconds=1.0)
+    with running(state_dir, clock=clock, user="sagemaker-administrator") as account:
+        role = create_role(account, "jobs", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+        credentials = assume_role(account, role, principal="sagemaker.amazonaws.com", session_name="test")
+        account.client("s3").create_bucket(Bucket=BUCKET)
+        yield Local(account, account.services["sagemaker"], role, credentials)
+
+
+@pytest.fixture
+def make_role(local: Local) -> Callable[[list[dict[str, Any]]], str]:
+    """Makes a role with these policy statements that SageMaker may assume; its ARN."""
+    return lambda statements: create_role(local.account, f"role-{uuid.uuid4().hex[:8]}", statements)
+
+
+def create_role(account: Account, name: str, statements: list[dict[str, Any]]) -> str:
+    iam = account.client("iam")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sagemaker.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    policy = {"Version": "2012-10-17", "Statement": statements}
+    iam.put_role_policy(RoleName=name, PolicyName="policy", PolicyDocument=json.dumps(policy))
+    return arn
+
+
+__all__ = ["IMAGE", "Local", "Path"]
