@@ -5,6 +5,7 @@ The tests work in a clone of the project, so that their commits and pushes do no
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -104,6 +105,7 @@ class Workspace:
         buildspec = yaml.safe_load(path.read_text())
         buildspec["phases"].pop("pre_build", None)
         path.write_text(yaml.safe_dump(buildspec, sort_keys=False))
+        shutil.rmtree(self.directory / "tests/stacks", ignore_errors=True)
 
     def train_little(self) -> None:
         """For tests to which the model's quality is not the point."""

@@ -117,7 +117,7 @@ def left_over_models() -> list[str]:
 
 def test_a_push_whose_unit_test_fails_trains_nothing(checkout: Workspace) -> None:
     before = len(executions())
-    broken = "tests/stacks/test_a_broken.py"
+    broken = "tests/model/test_a_broken.py"
     (checkout.directory / broken).write_text("def test_broken():\n    assert 1 == 2\n")
     checkout.run("git", "add", broken)
     checkout.edit("codebuild-buildspec.yml", "-m pytest tests", "-m pytest -x tests")  # not the rest as well
@@ -127,6 +127,24 @@ def test_a_push_whose_unit_test_fails_trains_nothing(checkout: Workspace) -> Non
     assert list(stages) == ["Source", "Build"]
     assert len(executions()) == before
     assert invoke()["model_version"] == production_version()
+
+
+def test_a_push_that_breaks_the_app_stops_its_training(checkout: Workspace) -> None:
+    before, served = len(executions()), invoke()["model_version"]
+    broken = "tests/stacks/test_a_broken.py"
+    (checkout.directory / broken).write_text("def test_broken():\n    assert 1 == 2, 'no bucket'\n")
+    checkout.run("git", "add", broken)
+    checkout.push("Break the app")
+    status, stages = checkout.finish(checkout.next_execution())
+    assert status == "Failed"
+    assert list(stages) == ["Source", "Build"]
+    assert [execution["PipelineExecutionStatus"] for execution in executions()[before:]] in ([], ["Stopped"])
+    assert invoke()["model_version"] == served
+    log = aws(
+        *("logs", "filter-log-events", "--log-group-name", f"/aws/codebuild/{NAME}-build"),
+        *("--query", "events[].message"),
+    )
+    assert "The tests of the CDK app failed: this commit goes no further. tests/stacks failed" in log
 
 
 def test_an_exception_in_training_is_the_reason_of_the_failure(checkout: Workspace) -> None:
