@@ -13,7 +13,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot clean
+.PHONY: help install need-localaws demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -130,6 +130,9 @@ bench-synth: install ## seconds of a synthesis, against a bare CDK app and an im
 
 snapshot: install ## write the reviewed template of the default settings anew, after a change that is meant
 	@UPDATE_SNAPSHOT=1 $(BIN)/python -m pytest tests/stacks/test_snapshot.py
+
+lock: install ## write the locks of the builds anew, after a change of the requirements
+	@UPDATE_LOCKS=1 $(BIN)/python -m pytest tests/project/test_locks.py
 
 clean: down ## remove what the targets above made in this folder
 	rm -rf $(VENV) node_modules cdk.out .localaws demo-output

@@ -29,6 +29,8 @@ INPUTS = (
     "ml_code/requirements-image.txt",
     "ml_code/schema.py",
     "ml_code/spec.py",
+    "requirements-build.lock",
+    "requirements-deploy.lock",
     "requirements.lock",
     "requirements.txt",
     "requirements-test.txt",
