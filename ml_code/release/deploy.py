@@ -37,7 +37,7 @@ def serving_files(model_folder: Path, version: RegisteredVersion) -> dict[str, b
     return {
         "model.pkl": (model_folder / "model.pkl").read_bytes(),
         "metadata.json": json.dumps(metadata, indent=1, sort_keys=True).encode(),
-        "code/inference.py": package["ml_code/inference/script.py"],
+        "code/wsgi.py": package["ml_code/inference/wsgi.py"],
         **{f"code/{name}": content for name, content in package.items()},
     }
 

@@ -28,7 +28,7 @@ SERVER = PROJECT / "localaws/src/localaws/services/sagemaker/endpoints/serving_c
 SECONDS = 3.0  # a measurement
 TURNS = 3
 JSON, CSV = "application/json", "text/csv"
-OURS, MLFLOW = "inference.py", "mlflow models serve"
+OURS, MLFLOW = "wsgi.py", "mlflow models serve"
 
 
 CASES = [
@@ -94,8 +94,8 @@ def our_command(folder: Path) -> tuple[list[str], dict[str, str]]:
     served = folder / "served"
     environment = {
         "SAGEMAKER_BASE_DIR": str(served),
-        "SAGEMAKER_PROGRAM": "inference.py",
-        "SAGEMAKER_SUBMIT_DIRECTORY": str(served / "model" / "code"),
+        "SAGEMAKER_SERVING_MODULE": "wsgi:app",
+        "PYTHONPATH": str(served / "model" / "code"),
         "SAGEMAKER_BIND_TO_PORT": "{port}",
     }
     return [sys.executable, str(SERVER)], environment

@@ -63,7 +63,7 @@ def main() -> None:
         try:
             tour(console, timeline)
         finally:
-            shell("make", "down")
+            console.print(shell("make", "--no-print-directory", "down").strip(), highlight=False)
     except OperationError as error:
         console.print(f"[red]{error}[/]")
         sys.exit(1)

@@ -17,7 +17,7 @@ def wheel() -> tuple[str, bytes]:
 
 def test_it_holds_the_package_with_its_data_and_nothing_else(wheel: tuple[str, bytes]) -> None:
     names = set(package_files(wheel[1]))
-    assert {"ml_code/jobs/train.py", "ml_code/inference/script.py", "ml_code/requirements.txt"} <= names
+    assert {"ml_code/jobs/train.py", "ml_code/inference/wsgi.py", "ml_code/requirements.txt"} <= names
     assert not [name for name in names if not name.startswith("ml_code/") or "__pycache__" in name]
 
 

@@ -3,17 +3,15 @@
 A build waits for these tests, so they take seconds. They hold for any model.
 """
 
-import importlib
 import json
 import pickle
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 import pytest
 from sklearn.pipeline import Pipeline
 
+from ml_code.inference import handler
 from ml_code.jobs.estimator import build_estimator
 from ml_code.jobs.preprocess import read_raw, split
 from ml_code.pipeline.definition import pipeline_definition
@@ -73,7 +71,7 @@ def answer(
     parts: dict[str, pd.DataFrame],
     model: Pipeline,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[dict[str, Any]]:
+) -> dict[str, Any]:
     """Of the model archive to two test rows."""
     folder = tmp_path_factory.mktemp("model")
     (folder / "model.pkl").write_bytes(pickle.dumps(model))
@@ -81,14 +79,10 @@ def answer(
     for name, content in serving_files(folder, VERSION).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    sys.path.insert(0, str(folder / "code"))
-    inference = importlib.import_module("inference")
     body = parts["test"].head(2).drop(columns=spec.target.name).to_csv(index=False)
-    response = inference.transform_fn(inference.model_fn(str(folder)), body, "text/csv", "application/json")
+    response = handler.transform_fn(handler.model_fn(str(folder)), body, "text/csv", "application/json")
     assert response.status_code == 200, response.get_data()
-    yield json.loads(response.get_data())
-    sys.path.remove(str(folder / "code"))
-    sys.modules.pop("inference")
+    return dict(json.loads(response.get_data()))
 
 
 def test_every_part_of_the_sample_data_has_rows(parts: dict[str, pd.DataFrame]) -> None:

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from localaws.services.codecommit.git_credential import git_configuration
 
@@ -185,14 +186,20 @@ def status(arguments: argparse.Namespace) -> None:
     server = _require_server(arguments.state_dir)
     started = (arguments.state_dir / "server.json").stat().st_mtime
     print(f"Running: {server.endpoint_url}, pid {server.pid}, up {time.time() - started:.0f} s")
-    with urllib.request.urlopen(f"{server.endpoint_url}/_localaws/status", timeout=10) as answer:  # noqa: S310
-        report = json.load(answer)
+    report = _report(server)
+    print(f"Endpoints: {report['containers']}")
     print(f"Processes: {len(report['processes'])}")
     for pid, command in report["processes"]:
         print(f"  {pid:>7}  {command}")
     print(f"Stacks: {len(report['stacks'])}")
     for name, state in report["stacks"]:
         print(f"  {name}  {state}")
+
+
+def _report(server: Server) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{server.endpoint_url}/_localaws/status", timeout=10) as answer:  # noqa: S310
+        report: dict[str, Any] = json.load(answer)
+    return report
 
 
 def logs(arguments: argparse.Namespace) -> None:
@@ -234,10 +241,20 @@ def down(arguments: argparse.Namespace) -> None:
     if server is None:
         print("Not running.")
     else:
+        containers = _containers(server)
         _stop(server)
         print(f"Stopped {server.endpoint_url} and everything it had started.")
+        print(f"Endpoints: {containers}")
     if state_dir.exists() and not arguments.keep:
         shutil.rmtree(state_dir)
+
+
+def _containers(server: Server) -> str:
+    """How endpoints ran: whether what was seen here says something about AWS."""
+    try:
+        return str(_report(server)["containers"])
+    except OSError as error:
+        return f"unknown, the server does not answer ({error})"
 
 
 def _stop(server: Server) -> None:

@@ -23,6 +23,7 @@ from localaws.core.clock import REAL, Clock
 from localaws.core.identity import ACCOUNT_ID, Credentials
 from localaws.gateway.gateway import Gateway
 from localaws.registry import install
+from localaws.runtime.image_environment import ImageEnvironment
 from localaws.runtime.processes import ProcessTable
 
 LOG = logging.getLogger("localaws")
@@ -53,7 +54,7 @@ def serve(state_dir: Path, port: int, region: str, clock: Clock) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with running(state_dir, port, region, clock) as account:
+    with running(state_dir, port, region, clock, uses_image=True) as account:
         _write_state(account)
         LOG.info("listening on %s", account.endpoint_url)
         stop.wait()
@@ -62,18 +63,28 @@ def serve(state_dir: Path, port: int, region: str, clock: Clock) -> None:
 
 @contextmanager
 def running(
-    state_dir: Path, port: int = 0, region: str = "us-east-1", clock: Clock = REAL, user: str = ADMINISTRATOR
+    state_dir: Path,
+    port: int = 0,
+    region: str = "us-east-1",
+    clock: Clock = REAL,
+    user: str = ADMINISTRATOR,
+    *,
+    uses_image: bool = False,
 ) -> Iterator[Account]:
     """A local AWS in this process, on a free port unless one is given.
 
+    Endpoints run in the packages of SageMaker's image if `uses_image`, else in a small server that starts sooner.
     moto keeps its users per process: a second local AWS beside the first needs another `user`.
     """
+    processes = ProcessTable()
+    image = ImageEnvironment(processes) if uses_image else None
     account = Account(
         state_dir=state_dir,
         port=port,
         region=region,
         administrator=create_administrator(user),
-        processes=ProcessTable(),
+        processes=processes,
+        image=image,
         clock=clock,
     )
     gateway = Gateway(account)
@@ -83,10 +94,14 @@ def running(
     install(account, gateway)
     listener = threading.Thread(target=server.serve_forever, name="listener", daemon=True)
     listener.start()
+    if image is not None:
+        image.prepare()
     try:
         yield account
     finally:
         server.shutdown()
+        if image is not None:
+            image.close()
         for service in account.services.values():
             service.close()
         account.processes.close()

@@ -1,13 +1,11 @@
 """Requests against a model archive, unpacked and loaded as the scikit-learn image loads it."""
 
-import importlib
 import io
 import json
 import pickle
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ml_code.inference import handler
 from ml_code.release.deploy import serving_files
 from ml_code.release.model_archive import build_archive
 from ml_code.schema import Column, Schema
@@ -51,22 +50,22 @@ def fitted_model() -> Pipeline:
 
 
 @pytest.fixture(scope="module")
-def inference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a model archive."""
     registered = tmp_path_factory.mktemp("registered")
     (registered / "model.pkl").write_bytes(pickle.dumps(fitted_model()))
     (registered / "schema.json").write_text(json.dumps(SCHEMA.to_dict()))
-    archive = build_archive(serving_files(registered, VERSION))
+    content = build_archive(serving_files(registered, VERSION))
     folder = tmp_path_factory.mktemp("served")
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         tar.extractall(folder, filter="data")
-    sys.path.insert(0, str(folder / "code"))
-    try:
-        module = importlib.import_module("inference")
-        module.MODEL = module.model_fn(str(folder))  # type: ignore[attr-defined]
-        yield module
-    finally:
-        sys.path.remove(str(folder / "code"))
-        sys.modules.pop("inference", None)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def inference(archive: Path) -> ModuleType:
+    handler.MODEL = handler.model_fn(str(archive))  # type: ignore[attr-defined]
+    return handler
 
 
 def ask(
@@ -78,10 +77,10 @@ def ask(
     return response.status_code, json.loads(text) if response.mimetype == "application/json" else text
 
 
-def test_only_archive_files_are_loaded(inference: ModuleType, tmp_path: Path) -> None:
-    code = Path(str(inference.__file__)).parent
+def test_only_archive_files_are_loaded(archive: Path, tmp_path: Path) -> None:
+    code = archive / "code"
     program = (
-        f"import sys; sys.path.insert(0, {str(code)!r}); import inference; "
+        f"import sys; sys.path.insert(0, {str(code)!r}); import ml_code.inference.handler; "
         "print(*sorted(m.__file__ for name, m in sys.modules.items() if name.split('.')[0] == 'ml_code'))"
     )
     loaded = subprocess.run(

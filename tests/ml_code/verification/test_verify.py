@@ -40,7 +40,7 @@ def digits() -> pd.DataFrame:
 
 
 class Runtime:
-    """SageMaker's InvokeEndpoint in front of inference.py."""
+    """SageMaker's InvokeEndpoint in front of the handler."""
 
     def __init__(self, model_dir: Path) -> None:
         self.model = handler.model_fn(str(model_dir))

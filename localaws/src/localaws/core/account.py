@@ -14,6 +14,7 @@ from localaws.core.clock import Clock
 from localaws.core.errors import Json
 from localaws.core.identity import ACCOUNT_ID, Credentials
 from localaws.core.metrics import MetricStore
+from localaws.runtime.image_environment import ImageEnvironment
 from localaws.runtime.processes import ProcessTable
 
 _LOADER = create_loader()
@@ -28,6 +29,8 @@ class Account:
     region: str
     administrator: Credentials
     processes: ProcessTable
+    # Of the scikit-learn image; without it, endpoints run in a small server of the local AWS's own.
+    image: ImageEnvironment | None = None
     clock: Clock = field(default_factory=Clock)
     metrics: MetricStore = field(default_factory=MetricStore)
     # By botocore's name; each is a Service (core/service.py), which knows the account.

@@ -21,6 +21,9 @@ class StatusPage:
     def __call__(self, environ: Json, start_response: Callable[..., Any]) -> Iterable[bytes]:
         report = {
             "processes": self._account.processes.running(),
+            "containers": self._account.image.description
+            if self._account.image
+            else "the local AWS's own small server",
             "stacks": [(stack.name, stack.status) for stack in self._cloudformation.stacks()],
         }
         return Response(json.dumps(report), mimetype="application/json")(environ, start_response)

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Credentials
+from localaws.runtime.image_container import ImageContainer
 from localaws.services.ec2.interfaces import require_interfaces
 from localaws.services.iam.authorization import assume_role
 from localaws.services.sagemaker.endpoints import serving_container
@@ -84,18 +85,15 @@ class ModelServer:
             (container.root / name).mkdir()
         specification = self._model["PrimaryContainer"]
         self._download(container, credentials, _model_data(specification))
-        variables = container.environment(
-            aws={
-                **self._account.environment(credentials),
-                "SAGEMAKER_BASE_DIR": str(container.root.absolute()),
-                "SAGEMAKER_BIND_TO_PORT": str(self._port),
-                "SAGEMAKER_REGION": self._account.region,
-            },
-            request={**specification.get("Environment", {}), **environment},
-        )
-        self.process = container.start(
-            ["python3", serving_container.__file__], environment=variables, on_line=on_line
-        )
+        request = {**specification.get("Environment", {}), **environment}
+        aws = {**self._account.environment(credentials), "SAGEMAKER_REGION": self._account.region}
+        image = self._image(on_line)
+        if image is None:
+            variables = container.environment(aws={**aws, **self._moved(container)}, request=request)
+            command = ["python3", serving_container.__file__]
+            self.process = container.start(command, environment=variables, on_line=on_line)
+        else:
+            self.process = self._start_image(image, container, {**aws, **request}, on_line)
         self._wait_for_ping(startup_seconds)
 
     def invoke(
@@ -112,6 +110,45 @@ class ModelServer:
         self._pool.close()
         if self._container is not None:
             self._container.remove()
+
+    def _image(self, on_line: Callable[[str], None]) -> ImageContainer | None:
+        """What the image's commands run in; None: the local AWS's own small server stands for them."""
+        image = self._account.image
+        if image is None:
+            return None
+        if not image.is_ready:
+            on_line(f"localaws: waiting for the image's environment, {image.description}")
+        found = image.wait()
+        if found is None or not found.isolated:
+            on_line(f"localaws: {image.description}")
+        return found
+
+    def _start_image(
+        self,
+        image: ImageContainer,
+        container: Container,
+        variables: dict[str, str],
+        on_line: Callable[[str], None],
+    ) -> RunningProcess:
+        """`serve`, as SageMaker starts a container that serves."""
+        command = ["serve"]
+        if image.isolated:
+            directory, tmp = container.directory, container.directory / "tmp"
+            command = image.isolate(command, directory=directory, ml=container.root, tmp=tmp, port=self._port)
+            variables = {**image.environment(), **variables}
+        else:
+            variables = {**image.environment(), **self._moved(container), **container.localise(variables)}
+            command = [str(image.folder / "bin" / "serve")]
+        return self._account.processes.start(
+            command, environment=variables, directory=container.directory / "home", on_line=on_line
+        )
+
+    def _moved(self, container: Container) -> dict[str, str]:
+        """What tells a server that is not isolated where /opt/ml and its port are."""
+        return {
+            "SAGEMAKER_BASE_DIR": str(container.root.absolute()),
+            "SAGEMAKER_BIND_TO_PORT": str(self._port),
+        }
 
     def _download(self, container: Container, credentials: Credentials, uri: str) -> None:
         if not uri:

@@ -1,8 +1,8 @@
-"""The server inside the scikit-learn image, as a program of its own: GET /ping, POST /invocations.
+"""The server inside the scikit-learn image where the image's environment cannot be had: GET /ping, POST /invocations.
 
-It does what the image's sagemaker_sklearn_container.serving does with sagemaker_containers' transformer and
-worker: model_fn, then transform_fn or input_fn, predict_fn and output_fn of the user's module. It imports
-nothing of the local AWS, so that it runs in the image's environment.
+A program of its own, which imports nothing of the local AWS. SAGEMAKER_SERVING_MODULE names the app, as for the image; the
+default is what the image's sagemaker_sklearn_container.serving does with sagemaker_containers' transformer and worker:
+model_fn, then transform_fn or input_fn, predict_fn and output_fn of the user's module.
 """
 
 import csv
@@ -25,6 +25,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
 TEXT_TYPES = (JSON, CSV)
+DEFAULT_MODULE = "sagemaker_sklearn_container.serving:main"
 
 Function = Callable[..., Any]
 
@@ -34,17 +35,64 @@ class UnsupportedFormatError(Exception):
 
 
 def main() -> None:
-    root = Path(os.environ["SAGEMAKER_BASE_DIR"])
-    # The folder of this file is no part of the image; the user's code is.
-    sys.path[0] = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY", str(root / "code"))
-    _install_requirements(Path(sys.path[0]))
+    # The folder of this file is no part of the image.
+    sys.path.pop(0)
+    module_name, _, attribute = os.environ.get("SAGEMAKER_SERVING_MODULE", DEFAULT_MODULE).partition(":")
+    if f"{module_name}:{attribute}" == DEFAULT_MODULE:
+        app: Any = _script_app(Path(os.environ["SAGEMAKER_BASE_DIR"]))
+    else:
+        _offer_toolkit()
+        app = getattr(importlib.import_module(module_name), attribute)
+    port = int(os.environ["SAGEMAKER_BIND_TO_PORT"])
+    make_server("127.0.0.1", port, app, threaded=True, request_handler=RequestHandler).serve_forever()
+
+
+def _script_app(root: Path) -> flask.Flask:
+    """What the image's default serving module makes of the module that SAGEMAKER_PROGRAM names."""
+    code = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY", str(root / "code"))
+    sys.path.insert(0, code)
+    _install_requirements(Path(code))
     module = importlib.import_module(os.environ["SAGEMAKER_PROGRAM"].removesuffix(".py"))
     model_fn = getattr(module, "model_fn", None)
     if model_fn is None:
         raise NotImplementedError("Please provide a model_fn implementation.")
-    app = create_app(transform_function(module), model_fn(str(root / "model")))
-    port = int(os.environ["SAGEMAKER_BIND_TO_PORT"])
-    make_server("127.0.0.1", port, app, threaded=True, request_handler=RequestHandler).serve_forever()
+    return create_app(transform_function(module), model_fn(str(root / "model")))
+
+
+class Transformer:
+    """sagemaker_containers' of the same name, as far as a serving module of a model archive uses it."""
+
+    def __init__(self, *, model_fn: Function, transform_fn: Function) -> None:
+        self._model_fn = model_fn
+        self._transform_fn = transform_fn
+        self._model: Any = None
+
+    def initialize(self) -> None:
+        self._model = self._model_fn(str(Path(os.environ["SAGEMAKER_BASE_DIR"], "model")))
+
+    def transform(self, content: Any, content_type: str, accept: str) -> Any:
+        return self._transform_fn(self._model, content, content_type, accept)
+
+
+def _worker(*, transform_fn: Function, module_name: str) -> flask.Flask:
+    return create_app(lambda _, *request: transform_fn(*request), None)
+
+
+def _offer_toolkit() -> None:
+    """Makes sagemaker_containers.beta.framework importable, which only the image's environment has."""
+    toolkit: dict[str, dict[str, Any]] = {
+        "sagemaker_containers": {},
+        "sagemaker_containers.beta": {},
+        "sagemaker_containers.beta.framework": {},
+        "sagemaker_containers.beta.framework.transformer": {"Transformer": Transformer},
+        "sagemaker_containers.beta.framework.worker": {"Worker": _worker},
+    }
+    for name, members in toolkit.items():
+        module = sys.modules[name] = ModuleType(name)
+        vars(module).update(members)
+        parent, _, own = name.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], own, module)
 
 
 def create_app(transform: Function, model: Any) -> flask.Flask:

@@ -1,0 +1,196 @@
+"""Runs a command as a serverless container runs it; a program of its own, for the image's Python (3.12, Linux).
+
+`python isolation.py JSON` (see `Sandbox`) gives the command namespaces of its own, without root's rights on this machine:
+
+* files: the system's folders, the interpreter and the container's /opt/ml, all read-only; only /tmp can be written;
+* user: nobody, with no capability;
+* network: loopback only. The port that the local AWS asks is opened before the network is left behind; its
+  connections are handed on to the container's own port, so that both sides speak plain TCP.
+
+What cannot be set up ends the program with exit code 71 (EX_OSERR) and one sentence.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import socket
+import struct
+import sys
+import threading
+from pathlib import Path
+from typing import NoReturn, TypedDict
+
+NOT_ISOLATED = os.EX_OSERR
+SYSTEM = ("bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "nix", "proc", "sbin", "sys", "usr")
+NOBODY = 65534
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE, MNT_DETACH = 0x1000, 0x4000, 0x40000, 2
+# The same numbers on x86_64 and arm64; the C library has no function for them everywhere.
+SYS_MOUNT_SETATTR, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, 0x8000, 1
+SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+CHUNK = 1 << 16
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Sandbox(TypedDict):
+    """What the command may see, and how it is reached."""
+
+    root: str  # an empty folder, where the container's files are put together
+    folders: list[str]  # visible at their own place: the interpreter, the image's packages
+    ml: str  # becomes /opt/ml
+    tmp: str  # becomes /tmp
+    port: int  # on this machine's loopback; 0: none
+    container_port: int
+    command: list[str]
+
+
+def main() -> NoReturn:
+    sandbox: Sandbox = json.loads(sys.argv[1])
+    listener = socket.create_server(("127.0.0.1", sandbox["port"])) if sandbox["port"] else None
+    try:
+        _leave_machine()
+        _build_root(sandbox)
+    except OSError as error:
+        print(f"no namespaces for a container on this machine: {error}", file=sys.stderr)
+        sys.exit(NOT_ISOLATED)
+    child = _start(sandbox["command"], listener)
+    if listener is not None:
+        threading.Thread(target=_hand_on, args=(listener, sandbox["container_port"]), daemon=True).start()
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _start(command: list[str], listener: socket.socket | None) -> int:
+    """The command's process id. A process gives itself a user through /proc, which is read-only afterwards."""
+    is_nobody, become_nobody = os.pipe()
+    is_closed, close_proc = os.pipe()
+    child = os.fork()
+    if child == 0:
+        if listener is not None:
+            listener.close()
+        _become_nobody()
+        for descriptor in (become_nobody, close_proc):
+            os.close(descriptor)
+        os.read(is_closed, 1)
+        _execute(command)
+    for descriptor in (become_nobody, is_closed):
+        os.close(descriptor)
+    os.read(is_nobody, 1)
+    _set_attributes(Path("/proc"), 0, added=MOUNT_ATTR_RDONLY)
+    os.close(close_proc)
+    return child
+
+
+def _leave_machine() -> None:
+    uid, gid = os.getuid(), os.getgid()
+    _call(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET), "unshare")
+    _map_user(0, uid, 0, gid)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+
+
+def _become_nobody() -> None:
+    """In a user namespace of its own, where nothing of the one that set up the container is left."""
+    _call(libc.unshare(CLONE_NEWUSER), "unshare")
+    _map_user(NOBODY, 0, NOBODY, 0)
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+
+
+def _map_user(uid: int, outer_uid: int, gid: int, outer_gid: int) -> None:
+    own = Path("/proc/self")
+    (own / "setgroups").write_text("deny")  # without it the kernel refuses the groups
+    (own / "uid_map").write_text(f"{uid} {outer_uid} 1")
+    (own / "gid_map").write_text(f"{gid} {outer_gid} 1")
+
+
+def _build_root(sandbox: Sandbox) -> None:
+    root = Path(sandbox["root"])
+    _mount(None, Path("/"), flags=MS_REC | MS_PRIVATE)
+    _mount("tmpfs", root, kind="tmpfs")
+    for name in SYSTEM:
+        outside = Path("/", name)
+        if outside.is_symlink():
+            (root / name).symlink_to(outside.readlink())
+        elif outside.is_dir():
+            _show(outside, root / name)
+    _show(Path(sandbox["tmp"]), root / "tmp")
+    for folder in sandbox["folders"]:
+        if Path(folder).parts[1] not in SYSTEM:
+            _show(Path(folder), root / folder[1:])
+    _show(Path(sandbox["ml"]), root / "opt/ml")
+    _set_attributes(root, AT_RECURSIVE, added=MOUNT_ATTR_RDONLY)
+    for name in ("tmp", "proc"):
+        _set_attributes(root / name, 0, removed=MOUNT_ATTR_RDONLY)
+    os.chdir(root)
+    machine = os.uname().machine
+    if machine not in SYS_PIVOT_ROOT:
+        raise OSError(f"pivot_root has no known number on {machine}")
+    here = ctypes.c_char_p(b".")
+    _call(libc.syscall(SYS_PIVOT_ROOT[machine], here, here), "pivot_root")
+    _call(libc.umount2(here, MNT_DETACH), "umount")
+    os.chdir("/")
+
+
+def _show(outside: Path, inside: Path) -> None:
+    inside.mkdir(parents=True, exist_ok=True)
+    _mount(str(outside), inside, flags=MS_BIND | MS_REC)
+
+
+def _mount(source: str | None, target: Path, *, kind: str | None = None, flags: int = 0) -> None:
+    texts = [None if text is None else os.fsencode(text) for text in (source, str(target), kind)]
+    _call(libc.mount(*texts, ctypes.c_ulong(flags), None), f"mount {target}")
+
+
+def _set_attributes(path: Path, flags: int, *, added: int = 0, removed: int = 0) -> None:
+    attributes = struct.pack("QQQQ", added, removed, 0, 0)
+    answer = libc.syscall(
+        SYS_MOUNT_SETATTR, -1, ctypes.c_char_p(os.fsencode(path)), flags, attributes, len(attributes)
+    )
+    _call(answer, f"mount_setattr {path}")
+
+
+def _call(answer: int, what: str) -> None:
+    if answer != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def _execute(command: list[str]) -> NoReturn:
+    try:
+        os.execvp(command[0], command)  # noqa: S606 - no shell
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+        os._exit(127)
+
+
+def _hand_on(listener: socket.socket, port: int) -> None:
+    while True:
+        outside, _ = listener.accept()
+        try:
+            inside = socket.create_connection(("127.0.0.1", port))
+        except OSError:  # nothing listens there (yet): the caller sees a closed connection
+            outside.close()
+            continue
+        for end in (outside, inside):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for pair in ((outside, inside), (inside, outside)):
+            threading.Thread(target=_copy, args=pair, daemon=True).start()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the other side has gone: so does this one
+        while data := source.recv(CHUNK):
+            target.sendall(data)
+    for end in (source, target):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+if __name__ == "__main__":
+    main()
