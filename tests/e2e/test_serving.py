@@ -72,7 +72,7 @@ def document(statement: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    with running(tmp_path_factory.mktemp("serving") / "project") as workspace:
+    with running(tmp_path_factory.mktemp("serving") / "project", uses_image=True) as workspace:
         wait_for_environment(workspace)
         s3, sagemaker = boto3.client("s3"), boto3.client("sagemaker")
         s3.create_bucket(Bucket=BUCKET)

@@ -76,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         default=60.0,
         help="real seconds for a minute of bake times and alarm periods; default: %(default)g",
     )
+    image_help = "run endpoints by AWS's own toolkit, in the packages of its scikit-learn image"
+    up_parser.add_argument("--image", action="store_true", help=image_help)
     up_parser.set_defaults(run=up)
     env_parser = commands.add_parser("env", parents=[shared], help="print shell exports; use with eval")
     env_parser.set_defaults(run=env)
@@ -130,6 +132,7 @@ def up(arguments: argparse.Namespace) -> None:
                 str(state_dir),
                 "--minute-seconds",
                 str(arguments.minute_seconds),
+                *(["--image"] if arguments.image else []),
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -42,19 +42,20 @@ def main() -> None:
     parser.add_argument("--region", required=True)
     parser.add_argument("--state-dir", type=Path, required=True)
     parser.add_argument("--minute-seconds", type=float, required=True)
+    parser.add_argument("--image", action="store_true")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("localaws").setLevel(logging.DEBUG)
     clock = Clock(arguments.minute_seconds)
-    serve(arguments.state_dir.resolve(), arguments.port, arguments.region, clock)
+    serve(arguments.state_dir.resolve(), arguments.port, arguments.region, clock, uses_image=arguments.image)
 
 
-def serve(state_dir: Path, port: int, region: str, clock: Clock) -> None:
+def serve(state_dir: Path, port: int, region: str, clock: Clock, *, uses_image: bool) -> None:
     """Answers requests until SIGTERM or SIGINT; then ends everything that it started."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with running(state_dir, port, region, clock, uses_image=True) as account:
+    with running(state_dir, port, region, clock, uses_image=uses_image) as account:
         _write_state(account)
         LOG.info("listening on %s", account.endpoint_url)
         stop.wait()

@@ -23,7 +23,7 @@ class StatusPage:
             "processes": self._account.processes.running(),
             "containers": self._account.image.description
             if self._account.image
-            else "the local AWS's own small server",
+            else "the local AWS's own small server; `up --image` runs AWS's toolkit",
             "stacks": [(stack.name, stack.status) for stack in self._cloudformation.stacks()],
         }
         return Response(json.dumps(report), mimetype="application/json")(environ, start_response)
