@@ -18,7 +18,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ml_code.contracts import Parameter, Prefix, Step, Variable
 from ml_code.execution import source_archive, stack_assertions
-from ml_code.execution.pipeline_execution import Snapshot, explain_failure, follow, snapshot
+from ml_code.execution.pipeline_execution import (
+    Snapshot,
+    describe_processing_job,
+    explain_failure,
+    follow,
+    snapshot,
+)
 from ml_code.execution.progress import show
 from ml_code.execution.stack_assertions import AssertionsFailedError, StackAssertions
 from ml_code.package_wheel import build_wheel
@@ -199,8 +205,7 @@ def stop(sagemaker: Any, execution_arn: str) -> None:
 def registered_version(clients: Clients, ended: Snapshot) -> str:
     """The version's number, from the file that the Register step wrote."""
     register = next(step for step in ended.steps if step["StepName"] == Step.REGISTER)
-    name = register["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
-    job = clients.sagemaker.describe_processing_job(ProcessingJobName=name)
+    job = describe_processing_job(clients.sagemaker, register)
     output = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
     bucket, _, prefix = output.removeprefix("s3://").partition("/")
     body = clients.s3.get_object(Bucket=bucket, Key=f"{prefix}/version.json")["Body"].read()

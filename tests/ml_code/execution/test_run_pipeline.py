@@ -82,7 +82,7 @@ def test_success_writes_the_version_and_updates_nothing(
 ) -> None:
     monkeypatch.setattr(run_pipeline, "pipeline_definition", lambda spec, settings: deployed)
     stubs.expect_start()
-    register = {"ProcessingJob": {"Arn": f"{JOB_ARN}processing-job/pipelines-abc-Register"}}
+    register = {"ProcessingJob": {"Arn": f"{JOB_ARN}processing-job/pipelines-abc-register"}}
     stubs.expect_end("Succeeded", step("Register", "Succeeded", Metadata=register))
     output = {
         "OutputName": "version",
@@ -104,11 +104,16 @@ def test_success_writes_the_version_and_updates_nothing(
 
 def test_a_failed_step_shows_its_reason_and_its_log(stubs: Stubs, capsys: pytest.CaptureFixture[str]) -> None:
     stubs.expect_start(deployed='{"Steps": [1]}')
-    metadata = {"ProcessingJob": {"Arn": f"{JOB_ARN}processing-job/pipelines-abc-Preprocess"}}
+    metadata = {"ProcessingJob": {"Arn": f"{JOB_ARN}processing-job/pipelines-abc-preprocess"}}
     reason = "AlgorithmError: exit code 1"
     stubs.expect_end("Failed", step("Preprocess", "Failed", FailureReason=reason, Metadata=metadata))
     stubs.sagemaker.add_response(
-        "describe_processing_job", processing_job(ExitMessage="SchemaError: column 'pixel_0_0', row 7")
+        "describe_processing_job",
+        processing_job(
+            ProcessingJobName="pipelines-abc-Preprocess",
+            ExitMessage="SchemaError: column 'pixel_0_0', row 7",
+        ),
+        {"ProcessingJobName": "pipelines-abc-preprocess"},
     )
     stream = "pipelines-abc-Preprocess/algo-1-1"
     group = "/aws/sagemaker/ProcessingJobs"

@@ -26,12 +26,15 @@ def test_steps_pass_data_and_the_condition_chooses(local: Any) -> None:
     }
     assert steps["Gate"]["Metadata"] == {"Condition": {"Outcome": "True"}}
     arn = steps["Measure"]["Metadata"]["ProcessingJob"]["Arn"]
-    assert "/pipelines-" in arn and "-Measure-" in arn
+    assert "/pipelines-" in arn and "-measure-" in arn
     job = local.client().describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
+    assert "-Measure-" in job["ProcessingJobName"]
     assert job["AppSpecification"]["ContainerArguments"][1] == '{"accuracy": {"value": 0.97}}'
     tags = {item["Key"]: item["Value"] for item in local.client().list_tags(ResourceArn=arn)["Tags"]}
     assert tags["sagemaker:pipeline-step-name"] == "Measure"
-    reader = steps["Read"]["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    arn = steps["Read"]["Metadata"]["ProcessingJob"]["Arn"]
+    job = local.client().describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
+    reader = job["ProcessingJobName"]
     assert local.log_lines("/aws/sagemaker/ProcessingJobs", reader) == ["report.json"]
 
     bad, steps = execute(local, name, {"Accuracy": "0.5"})
