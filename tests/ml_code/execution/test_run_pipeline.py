@@ -160,6 +160,11 @@ def test_settings_come_from_the_environment() -> None:
     assert read_settings(ENVIRONMENT, None).trigger_reason == "manual"
 
 
+def test_a_reason_of_any_length_fits_an_argument_of_a_job() -> None:
+    """Anybody who starts the delivery pipeline may set it, and CodePipeline takes more than SageMaker."""
+    assert read_settings({**ENVIRONMENT, "TRIGGER_REASON": "x" * 1000}, None).trigger_reason == "x" * 200
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -167,6 +172,7 @@ def test_settings_come_from_the_environment() -> None:
         ({"PIPELINE_SETTINGS": "{"}, "PIPELINE_SETTINGS is not the JSON"),
         ({"PIPELINE_SETTINGS": '{"colour": 1}'}, "PIPELINE_SETTINGS is not the JSON.*colour"),
         ({"CODEBUILD_RESOLVED_SOURCE_VERSION": ""}, "CODEBUILD_RESOLVED_SOURCE_VERSION"),
+        ({"DATA_PREFIX": "raw/" + "x" * 250}, "has 264 characters, SageMaker takes 256: choose a shorter"),
     ],
 )
 def test_a_wrong_environment_is_one_sentence(change: dict[str, str], sentence: str) -> None:

@@ -118,6 +118,17 @@ def test_requests_are_validated_before_they_run(local: Any) -> None:
     assert 'Missing required parameter in input: "ProcessingResources"' in steps["Wrong"]["FailureReason"]
 
 
+def test_an_argument_of_a_container_has_at_most_256_characters(local: Any) -> None:
+    request = local.processing_request("")
+    request["AppSpecification"]["ContainerArguments"] = [{"Get": "Parameters.Reason"}]
+    parameters = [{"Name": "Reason", "Type": "String"}]
+    name = create(local, document([step("Only", request)], parameters=parameters))
+    _, steps = execute(local, name, {"Reason": "x" * 256})
+    assert steps["Only"]["StepStatus"] == "Succeeded"
+    _, steps = execute(local, name, {"Reason": "x" * 257})
+    assert "Member must have length less than or equal to 256" in steps["Only"]["FailureReason"]
+
+
 def test_stop(local: Any, wait_until: Callable[[Callable[[], bool]], None]) -> None:
     slow = local.processing_request("import time; time.sleep(60)")
     name = create(local, document([step("Slow", slow)]))
