@@ -13,7 +13,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot clean
+.PHONY: help install need-localaws demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,13 +27,19 @@ $(INSTALLED): requirements.lock requirements.txt requirements-test.txt requireme
 	npm install --silent --no-audit --no-fund --no-package-lock
 	@touch $@
 
-demo: install ## the whole factory on this machine, from `cdk deploy` to `cdk destroy`
+# Where the local AWS is needed.
+need-localaws:
+ifndef LOCALAWS
+	@echo "there is no folder localaws/: clone the project itself to run a factory without an AWS account" >&2; exit 1
+endif
+
+demo: need-localaws install ## the whole factory on this machine, from `cdk deploy` to `cdk destroy`
 	@$(BIN)/python -m operations.demo.demo --port $(PORT)
 
-up: install ## start the local AWS
+up: need-localaws install ## start the local AWS
 	@$(BIN)/python -m localaws up --port $(PORT)
 
-env: ## shell exports for the local AWS: eval "$$(make env)"
+env: need-localaws ## shell exports for the local AWS: eval "$$(make env)"
 	@$(BIN)/python -m localaws env
 	@echo 'export PATH="$(BIN):$(CURDIR)/node_modules/.bin:$$PATH"'
 
@@ -43,7 +49,7 @@ ifdef LOCALAWS
 endif
 	@$(BIN)/python -m operations.status
 
-logs: ## follow the local AWS's own log
+logs: need-localaws ## follow the local AWS's own log
 	@$(BIN)/python -m localaws logs -f
 
 down: ## stop the local AWS and all that it started
@@ -82,7 +88,7 @@ batch: ## score a CSV file: make batch INPUT=rows.csv (or s3://…) VERSION=<ver
 audit: ## list whatever the account still has of the factory; nothing after a destroy
 	@$(BIN)/python -m operations.audit
 
-test: lint unit e2e ## lint, types, unit tests, the life of a factory from end to end
+test: lint unit $(if $(LOCALAWS),e2e) ## lint, types, unit tests, the life of a factory from end to end
 
 test-all: test e2e-more ## and the end-to-end tests of options and of what guards production
 
@@ -107,13 +113,13 @@ unit-others:
 unit-localaws:
 	@cd localaws && $(BIN)/python -m pytest -n 2 --dist loadfile
 
-e2e: install
+e2e: need-localaws install
 	@$(BIN)/python -m pytest tests/e2e/test_factory.py
 
-e2e-more: install
+e2e-more: need-localaws install
 	@$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/test_factory.py
 
-bench: install ## seconds from a push to a verified production endpoint, against bare scripts
+bench: need-localaws install ## seconds from a push to a verified production endpoint, against bare scripts
 	@$(BIN)/python -m operations.benchmarks.push --port $(PORT)
 
 bench-serving: install ## requests per second of the endpoint's code, against mlflow models serve
@@ -124,6 +130,9 @@ bench-synth: install ## seconds of a synthesis, against a bare CDK app and an im
 
 snapshot: install ## write the reviewed template of the default settings anew, after a change that is meant
 	@UPDATE_SNAPSHOT=1 $(BIN)/python -m pytest tests/stacks/test_snapshot.py
+
+lock: install ## write the locks of the builds anew, after a change of the requirements
+	@UPDATE_LOCKS=1 $(BIN)/python -m pytest tests/project/test_locks.py
 
 clean: down ## remove what the targets above made in this folder
 	rm -rf $(VENV) node_modules cdk.out .localaws demo-output

@@ -1,6 +1,7 @@
 """The wheel of this package, which jobs install and which lies beside each served model."""
 
 import io
+import logging
 import os
 import tempfile
 import zipfile
@@ -16,6 +17,7 @@ _TIMESTAMP = "315532800"
 def build_wheel(project: Path = PROJECT) -> tuple[str, bytes]:
     """File name and content."""
     os.environ["SOURCE_DATE_EPOCH"] = _TIMESTAMP  # how flit takes it
+    logging.getLogger("flit_core").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         wheel = make_wheel_in(project / "pyproject.toml", Path(folder)).file
         return wheel.name, wheel.read_bytes()

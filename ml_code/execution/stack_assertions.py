@@ -29,6 +29,8 @@ INPUTS = (
     "ml_code/requirements-image.txt",
     "ml_code/schema.py",
     "ml_code/spec.py",
+    "requirements-build.lock",
+    "requirements-deploy.lock",
     "requirements.lock",
     "requirements.txt",
     "requirements-test.txt",
@@ -88,7 +90,7 @@ def started(s3: Any, bucket: str, project: Path = Path()) -> Iterator[StackAsser
             print(f"there is no folder {TESTS}: the CDK app has no tests to run", flush=True)
         else:
             print(f"running {TESTS} beside the training", flush=True)
-            command = [sys.executable, "-m", "pytest", "-q", str(TESTS)]
+            command = [sys.executable, "-m", "pytest", "-q", "--exitfirst", str(TESTS)]
             process = subprocess.Popen(command, cwd=project, stdout=output, stderr=subprocess.STDOUT)
         try:
             yield StackAssertions(s3=s3, bucket=bucket, key=key, output=output, process=process)

@@ -1,0 +1,24 @@
+"""Files that the documents name are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [
+    "README.md",
+    "README_zh.md",
+    *sorted(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md")),
+]
+_PATH = re.compile(r"`((?:stacks|ml_code|operations|tests|models|docs)/[\w./-]*[\w/])`|\]\((?!http)([^)#]+)")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_files_that_a_document_names_are_there(document: str) -> None:
+    path = PROJECT / document
+    named = [code or (path.parent / link).resolve() for code, link in _PATH.findall(path.read_text())]
+    assert named, f"{document} names no file"
+    # A repository that a factory was seeded into has no local AWS.
+    missing = [str(name) for name in named if not (PROJECT / name).exists() and "localaws" not in str(name)]
+    assert missing == []
