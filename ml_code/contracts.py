@@ -207,6 +207,10 @@ class TeardownProperty:
 VARIANT_NAME = "AllTraffic"
 # The reason of a delivery that drift started begins with it.
 DRIFT_REASON = "drift: "
+# SageMaker takes no longer argument of a processing job's container.
+ARGUMENT_CHARACTERS = 256
+# Of a delivery's reason, which is such an argument; what is longer is cut.
+REASON_CHARACTERS = 200
 
 
 # Of the requests that verification makes; data capture keeps it, and the drift comparison leaves them out.

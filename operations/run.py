@@ -6,11 +6,11 @@ import re
 
 import boto3
 
-from ml_code.contracts import DeliveryVariable, Prefix, Stage
+from ml_code.contracts import REASON_CHARACTERS, DeliveryVariable, Prefix, Stage
 from operations.factory import OperationError, deployed_factory, run
 
 # What JSON, a shell and a hyperparameter's value pass on unchanged: CodePipeline puts the text into JSON as it is.
-_PLAIN = re.compile(r"[\w .,:;/@()+=-]{1,200}")
+_PLAIN = re.compile(rf"[\w .,:;/@()+=-]{{1,{REASON_CHARACTERS}}}")
 
 
 def start(pipeline: str, *, reason: str, data_prefix: str, commit: str) -> str:
@@ -19,7 +19,8 @@ def start(pipeline: str, *, reason: str, data_prefix: str, commit: str) -> str:
     for name, value in variables.items():
         if value and not _PLAIN.fullmatch(value):
             raise OperationError(
-                f"{name} is {value!r}, allowed are up to 200 letters, digits, spaces and . , : ; / @ ( ) + = - _"
+                f"{name} is {value!r}, allowed are up to {REASON_CHARACTERS} letters, digits, spaces and "
+                ". , : ; / @ ( ) + = - _"
             )
     if data_prefix and not data_prefix.startswith(Prefix.RAW_DATA):
         raise OperationError(

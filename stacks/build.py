@@ -62,6 +62,8 @@ class Build(Construct):
             subnet_selection=ec2.SubnetSelection(subnets=network.subnets) if network else None,
             security_groups=[network.builds] if network else None,
         )
+        # CDK adds no such dependency to a role that takes no policies, and in a VPC CodeBuild tries the role at once.
+        project.node.add_dependency(self.role)
         acknowledge(
             project,
             "AwsSolutions-CB4",

@@ -95,6 +95,7 @@ def _refuse_spot(config: Settings) -> None:
 
 
 LEAST_LINEAR_STEP_PERCENT = 10  # SageMaker's own limits
+LEAST_GUARDED_INSTANCES = 2
 LONGEST_ROLLOUT_SECONDS = 8 * 3600 - 1800  # less the time that instances take to start
 _SCALING_SETTINGS = (
     "endpoint_invocations_per_instance",
@@ -134,7 +135,15 @@ def _refuse_realtime(config: Settings) -> None:
 
 
 def _refuse_rollout(config: Settings) -> None:
-    step, bake = config.rollout_step_percent, config.rollout_bake_seconds
+    step, bake, count = (
+        config.rollout_step_percent,
+        config.rollout_bake_seconds,
+        config.endpoint_instance_count,
+    )
+    if config.rollout != "all-at-once" and count < LEAST_GUARDED_INSTANCES:
+        allowed = f"at least {LEAST_GUARDED_INSTANCES} while factory.rollout is {config.rollout}"
+        reason = "SageMaker shifts to half of the instances at most before the rest"
+        raise SettingError("endpoint_instance_count", count, f"{allowed}: {reason}")
     if config.rollout == "all-at-once":
         _require_defaults(config, ["rollout_step_percent"], "while factory.rollout is all-at-once")
     if config.rollout == "linear" and step < LEAST_LINEAR_STEP_PERCENT:

@@ -55,7 +55,7 @@ class Settings:
     serverless_max_concurrency: int = 5
     endpoint_mode: EndpointMode = "serverless"
     endpoint_instance_type: str = "ml.m5.large"
-    endpoint_instance_count: int = 1
+    endpoint_instance_count: int = 2
     endpoint_max_instance_count: int = 0
     endpoint_invocations_per_instance: int = 1000
     endpoint_scale_in_cooldown_seconds: int = 300

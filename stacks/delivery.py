@@ -97,6 +97,7 @@ class Delivery(Construct):
         grant_read(build.role, "ReadCodeAndResults", artifacts, Prefix.CODE, Prefix.RUNS, Prefix.WHEELS)
         grant_write(build.role, "PublishCode", artifacts, Prefix.ASSERTIONS, Prefix.CODE, Prefix.WHEELS)
         training.grant_run(build.role)
+        build.project.node.add_dependency(training.job_role)  # which its settings name
         return build
 
     def _deployment(self, stage: str, tracking: Tracking, serving: Serving) -> Build:
@@ -113,6 +114,7 @@ class Delivery(Construct):
         # Verification adds its report to the run of the version.
         tracking.grant_read_write(build.role)
         serving.grant_deploy(build.role, stage)
+        build.project.node.add_dependency(serving.role)  # which it gives to endpoints
         if stage == PRODUCTION:
             # The history in the registry says who approved.
             pipeline = arn(self, "codepipeline", self._context.names.factory)

@@ -40,7 +40,7 @@ class DeliveryPipeline(Construct):
         super().__init__(scope, id)
         self._names = names
         role = service_role(self, "Role", "codepipeline.amazonaws.com", "Fetches the source, starts builds")
-        source.grant_fetch(role)
+        source.grant_fetch(role, artifact_bucket)
         self._allow(role, artifact_bucket, [build, *deployments.values()])
         stages = {
             Stage.SOURCE: _source_action(source),

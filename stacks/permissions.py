@@ -88,6 +88,12 @@ def grant_write(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes
         _grant_key(grantee, "EncryptObjects", actions, bucket.encryption_key)
 
 
+def grant_bucket_acls(grantee: iam.IGrantable, bucket: s3.IBucket) -> None:
+    """What the writer of an object with an ACL needs besides `grant_write`."""
+    allow(grantee, "LookAtStore", ["s3:GetBucketAcl", "s3:GetBucketVersioning"], [bucket.bucket_arn])
+    allow(grantee, "WriteAcls", ["s3:PutObjectAcl"], [bucket.arn_for_objects("*")], reason=_OBJECTS)
+
+
 def _grant_key(grantee: iam.IGrantable, sid: str, actions: Sequence[str], key: kms.IKey) -> None:
     """Through S3 only. A role that reads several prefixes gets it once: CDK drops equal statements."""
     through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{Stack.of(key).region}.amazonaws.com"}}

@@ -8,13 +8,14 @@ from aws_cdk import aws_codeconnections as codeconnections
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from ml_code.contracts import Stage
 from stacks.config import FactoryConfig
 from stacks.context import FactoryContext
-from stacks.permissions import allow
+from stacks.permissions import allow, grant_bucket_acls
 
 _PROVIDERS = {"github": "GitHub", "gitlab": "GitLab", "bitbucket": "Bitbucket"}
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}
@@ -66,7 +67,8 @@ class SeededRepository(Construct):
             detail={"event": ["referenceCreated", "referenceUpdated"], "referenceName": [config.branch]},
         )
 
-    def grant_fetch(self, grantee: iam.IGrantable) -> None:
+    def grant_fetch(self, grantee: iam.IGrantable, store: s3.IBucket) -> None:
+        """The pipeline itself writes what it fetches to the store."""
         verbs = ("CancelUploadArchive", "GetBranch", "GetCommit", "GetUploadArchiveStatus", "UploadArchive")
         actions = [f"codecommit:{verb}" for verb in verbs]
         allow(grantee, "FetchSource", actions, [self._repository.repository_arn])
@@ -96,7 +98,9 @@ class ConnectedRepository(Construct):
         }
         self.triggers = [_push_trigger(config)] if config.trigger_on_push else []
 
-    def grant_fetch(self, grantee: iam.IGrantable) -> None:
+    def grant_fetch(self, grantee: iam.IGrantable, store: s3.IBucket) -> None:
+        """The connection's archive comes to the store with an ACL (aws-cdk#13557)."""
+        grant_bucket_acls(grantee, store)
         # The service was renamed; which of its names is asked for depends on the connection's age.
         actions = ["codeconnections:UseConnection", "codestar-connections:UseConnection"]
         allow(grantee, "FetchSource", actions, [self.connection_arn])

@@ -40,4 +40,5 @@ class Triggers(Construct):
         cast(events.CfnRule, rule.node.default_child).add_property_override(
             "Targets.0.Input", json.dumps(variables)
         )
+        rule.node.add_dependency(self._target)  # whose role the target has
         self.rules.append(rule)

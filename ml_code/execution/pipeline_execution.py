@@ -84,13 +84,23 @@ def _explain_step(sagemaker: Any, logs: Any, step: dict[str, Any]) -> Iterator[s
         reason = metadata["Fail"].get("ErrorMessage", reason)
     yield f"Step {step['StepName']} failed: {reason}"
     if "ProcessingJob" in metadata:
-        name = _name(metadata["ProcessingJob"]["Arn"])
-        message = sagemaker.describe_processing_job(ProcessingJobName=name).get("ExitMessage", "")
+        job = describe_processing_job(sagemaker, step)
+        message = job.get("ExitMessage", "")
         if message and message not in reason:
             yield message
-        yield from last_log_lines(logs, JobLogs.PROCESSING, name)
+        yield from last_log_lines(logs, JobLogs.PROCESSING, job["ProcessingJobName"])
     elif "TuningJob" in metadata:
-        yield from _explain_tuning(sagemaker, logs, _name(metadata["TuningJob"]["Arn"]))
+        tuning_job = sagemaker.describe_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName=_lower_case_name(metadata["TuningJob"]["Arn"])
+        )
+        yield from _explain_tuning(sagemaker, logs, tuning_job["HyperParameterTuningJobName"])
+
+
+def describe_processing_job(sagemaker: Any, step: dict[str, Any]) -> dict[str, Any]:
+    """The job of a processing step, with its name as its log has it."""
+    name = _lower_case_name(step["Metadata"]["ProcessingJob"]["Arn"])
+    described: dict[str, Any] = sagemaker.describe_processing_job(ProcessingJobName=name)
+    return described
 
 
 def _explain_tuning(sagemaker: Any, logs: Any, tuning_job: str) -> Iterator[str]:
@@ -122,7 +132,8 @@ def last_log_lines(logs: Any, group: str, job_name: str) -> Iterator[str]:
         yield from (f"  {event['message'].rstrip()}" for event in events)
 
 
-def _name(arn: str) -> str:
+def _lower_case_name(arn: str) -> str:
+    """Describe and Stop take it; names and log streams keep the capitals that an ARN loses."""
     return arn.rpartition("/")[2]
 
 

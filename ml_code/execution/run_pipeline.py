@@ -16,9 +16,15 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ml_code.contracts import Parameter, Prefix, Step, Variable
+from ml_code.contracts import ARGUMENT_CHARACTERS, REASON_CHARACTERS, Parameter, Prefix, Step, Variable
 from ml_code.execution import source_archive, stack_assertions
-from ml_code.execution.pipeline_execution import Snapshot, explain_failure, follow, snapshot
+from ml_code.execution.pipeline_execution import (
+    Snapshot,
+    describe_processing_job,
+    explain_failure,
+    follow,
+    snapshot,
+)
 from ml_code.execution.progress import show
 from ml_code.execution.stack_assertions import AssertionsFailedError, StackAssertions
 from ml_code.package_wheel import build_wheel
@@ -43,6 +49,10 @@ class RunSettings:
     trigger_reason: str
     request_token: str
 
+    @property
+    def data_uri(self) -> str:
+        return f"s3://{self.data_bucket}/{self.data_prefix}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Clients:
@@ -64,15 +74,22 @@ def read_settings(environment: Mapping[str, str], commit: str | None) -> RunSett
             f"{Variable.PIPELINE_SETTINGS} is not the JSON of the pipeline's settings: {error}"
         ) from error
     is_delivery = environment.get("CODEBUILD_INITIATOR", "").startswith("codepipeline/")
-    return RunSettings(
+    reason = environment.get(Variable.TRIGGER_REASON) or ("push" if is_delivery else "manual")
+    settings = RunSettings(
         pipeline=pipeline,
         data_bucket=required(Variable.DATA_BUCKET),
         data_prefix=environment.get(Variable.DATA_PREFIX) or Prefix.RAW_DATA,
         artifact_bucket=required(Variable.ARTIFACT_BUCKET),
         commit=commit or required("CODEBUILD_RESOLVED_SOURCE_VERSION"),
-        trigger_reason=environment.get(Variable.TRIGGER_REASON) or ("push" if is_delivery else "manual"),
+        trigger_reason=reason[:REASON_CHARACTERS],
         request_token=uuid.uuid4().hex,
     )
+    if len(settings.data_uri) > ARGUMENT_CHARACTERS:
+        raise RunError(
+            f"{settings.data_uri} has {len(settings.data_uri)} characters, SageMaker takes {ARGUMENT_CHARACTERS}: "
+            f"choose a shorter {Variable.DATA_PREFIX}"
+        )
+    return settings
 
 
 def run(settings: RunSettings, clients: Clients) -> int:
@@ -176,7 +193,7 @@ def update_pipeline(sagemaker: Any, name: str, definition: str) -> None:
 def start(sagemaker: Any, settings: RunSettings, *, code_uri: str, data_version: str) -> str:
     parameters = {
         Parameter.CODE_URI: code_uri,
-        Parameter.DATA_URI: f"s3://{settings.data_bucket}/{settings.data_prefix}",
+        Parameter.DATA_URI: settings.data_uri,
         Parameter.DATA_VERSION: data_version,
         Parameter.COMMIT_ID: settings.commit,
         Parameter.TRIGGER_REASON: settings.trigger_reason,
@@ -199,8 +216,7 @@ def stop(sagemaker: Any, execution_arn: str) -> None:
 def registered_version(clients: Clients, ended: Snapshot) -> str:
     """The version's number, from the file that the Register step wrote."""
     register = next(step for step in ended.steps if step["StepName"] == Step.REGISTER)
-    name = register["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
-    job = clients.sagemaker.describe_processing_job(ProcessingJobName=name)
+    job = describe_processing_job(clients.sagemaker, register)
     output = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
     bucket, _, prefix = output.removeprefix("s3://").partition("/")
     body = clients.s3.get_object(Bucket=bucket, Key=f"{prefix}/version.json")["Body"].read()

@@ -241,4 +241,4 @@ def test_a_reason_is_short_and_without_what_json_would_quote(index: ModuleType) 
     many = index.reason([f"feature_{number}" for number in range(64)])
     assert many.startswith("drift: feature_0, feature_1, ")
     assert many.endswith("feature_9 and 54 more")
-    assert len(index.reason(["x" * 2000])) == 500
+    assert len(index.reason(["x" * 2000])) == 200

@@ -190,9 +190,20 @@ def test_log_streams_of_the_factorys_jobs_go_and_others_stay(
         for name in names:
             logs.create_log_stream(logGroupName=group, logStreamName=name)
     execution = {"PipelineExecutionArn": "x", "PipelineExecutionStatus": "Succeeded"}
-    jobs = [("ProcessingJob", "pipelines-x-Evaluate-1"), ("HyperParameterTuningJob", "x-Tune-1")]
+    # As ARNs have the names, in lower case; streams are named after the jobs themselves.
+    jobs = {"ProcessingJob": "pipelines-x-Evaluate-1", "HyperParameterTuningJob": "x-Tune-1"}
     monkeypatch.setattr(Jobs, "executions", lambda self: [execution])
-    monkeypatch.setattr(Jobs, "jobs_of", lambda self, arn: jobs)
+    monkeypatch.setattr(Jobs, "jobs_of", lambda self, arn: [(kind, jobs[kind].lower()) for kind in jobs])
+
+    def describe(kind: str) -> Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]:
+        def answer(request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+            assert request == {f"{kind}Name": jobs[kind].lower()}
+            return 200, {f"{kind}Name": jobs[kind], f"{kind}Status": "Completed"}
+
+        return answer
+
+    for kind in jobs:
+        answer_instead(f"sagemaker.Describe{kind}", describe(kind))
     url, received = answers
     index.handler(event("Delete", url), None)
     assert [answer["Status"] for answer in received] == ["SUCCESS"], received

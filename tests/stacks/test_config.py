@@ -182,6 +182,14 @@ def test_every_setting_refuses_values_of_other_types(setting: Any) -> None:
             "allowed is an integer from 10 to 50 while factory.rollout is linear",
         ),
         (
+            {"endpoint_mode": "realtime", "endpoint_instance_count": 1},
+            "endpoint_instance_count is 1, allowed is at least 2 while factory.rollout is canary: SageMaker",
+        ),
+        (
+            {"endpoint_mode": "realtime", "endpoint_instance_count": 1, "rollout": "linear"},
+            "endpoint_instance_count is 1, allowed is at least 2 while factory.rollout is linear: SageMaker",
+        ),
+        (
             {"endpoint_mode": "realtime", "rollout": "all-at-once", "rollout_step_percent": 5},
             "allowed is 10 while factory.rollout is all-at-once",
         ),

@@ -14,10 +14,9 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from ml_code.contracts import DRIFT_REASON, DeliveryVariable, Parameter, Tag, Variable
+from ml_code.contracts import DRIFT_REASON, REASON_CHARACTERS, DeliveryVariable, Parameter, Tag, Variable
 
 SHOWN_FEATURES = 10
-_MAX_REASON_CHARACTERS = 500
 # A file lies under the hour of its first request, and comes when its buffer is full.
 _LATE = timedelta(hours=2)
 
@@ -162,4 +161,4 @@ def reason(features: list[str]) -> str:
     """It travels in JSON that CodePipeline fills in as it is, so without what JSON would quote."""
     hidden = len(features) - SHOWN_FEATURES
     text = ", ".join(features[:SHOWN_FEATURES]) + (f" and {hidden} more" if hidden > 0 else "")
-    return (DRIFT_REASON + re.sub(r'[\x00-\x1f"\\]', "?", text))[:_MAX_REASON_CHARACTERS]
+    return (DRIFT_REASON + re.sub(r'[\x00-\x1f"\\]', "?", text))[:REASON_CHARACTERS]

@@ -64,7 +64,9 @@ class Jobs:
         for execution in self.executions():
             for kind, job in self.jobs_of(execution["PipelineExecutionArn"]):
                 group, separator = _JOB_LOGS[kind]
-                removed += self.delete_streams(group, f"{job}{separator}")
+                if described := self.describe(kind, job):
+                    name = described[f"{kind}Name"]
+                    removed += self.delete_streams(group, f"{name}{separator}")
         for job in self.transform_jobs:
             removed += self.delete_streams(JobLogs.TRANSFORM, f"{job}/")
         print(removed, "log streams of jobs removed")
@@ -77,9 +79,13 @@ class Jobs:
                 unless_settled(stop, **{f"{kind}Name": name})
 
     def is_running(self, kind: str, name: str) -> bool:
-        describe = getattr(self.sagemaker, f"describe_{snake(kind)}")
-        job = unless_missing(describe, **{f"{kind}Name": name})
+        job = self.describe(kind, name)
         return job is not None and job[f"{kind}Status"] in _RUNNING_JOB
+
+    def describe(self, kind: str, name: str) -> Any:
+        """None when there is no such job."""
+        call = getattr(self.sagemaker, f"describe_{snake(kind)}")
+        return unless_missing(call, **{f"{kind}Name": name})
 
     def executions(self) -> list[Any]:
         return [
@@ -98,7 +104,10 @@ class Jobs:
         ]
 
     def jobs_of(self, execution: str) -> Iterator[tuple[str, str]]:
-        """Type and name of the jobs that an execution started, as far as the factory has such steps."""
+        """Type and name of the jobs that an execution started, as far as the factory has such steps.
+
+        The names are in lower case, as ARNs have them: Describe and Stop take them, log streams keep the capitals.
+        """
         steps = pages(
             self.sagemaker,
             "list_pipeline_execution_steps",

@@ -143,3 +143,18 @@ def training_job(reason: str) -> dict[str, Any]:
         "CreationTime": datetime(2026, 11, 1, tzinfo=UTC),
         "FailureReason": reason,
     }
+
+
+def tuning_job() -> dict[str, Any]:
+    return {
+        "HyperParameterTuningJobName": "abc-Tune",
+        "HyperParameterTuningJobArn": f"{JOB_ARN}hyper-parameter-tuning-job/abc-tune",
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Random",
+            "ResourceLimits": {"MaxParallelTrainingJobs": 2},
+        },
+        "HyperParameterTuningJobStatus": "Failed",
+        "CreationTime": datetime(2026, 11, 1, tzinfo=UTC),
+        "TrainingJobStatusCounters": {},
+        "ObjectiveStatusCounters": {},
+    }

@@ -2,21 +2,26 @@ from datetime import UTC, datetime
 
 from ml_code.execution.pipeline_execution import Snapshot, explain_failure, follow
 from ml_code.execution.progress import show_plain
-from tests.ml_code.execution.stubs import JOB_ARN, Stubs, step, training_job
+from tests.ml_code.execution.stubs import JOB_ARN, Stubs, step, training_job, tuning_job
 
 
 def test_a_failed_tuning_job_names_a_training_job() -> None:
     stubs = Stubs()
-    tuning = {"TuningJob": {"Arn": f"{JOB_ARN}hyper-parameter-tuning-job/abc-Tune"}}
+    tuning = {"TuningJob": {"Arn": f"{JOB_ARN}hyper-parameter-tuning-job/abc-tune"}}
     summary = {
         "TrainingJobName": "abc-Tune-001",
-        "TrainingJobArn": f"{JOB_ARN}training-job/abc-Tune-001",
+        "TrainingJobArn": f"{JOB_ARN}training-job/abc-tune-001",
         "CreationTime": datetime(2026, 11, 1, tzinfo=UTC),
         "TrainingJobStatus": "Failed",
         "TunedHyperParameters": {},
     }
     stubs.sagemaker.add_response(
-        "list_training_jobs_for_hyper_parameter_tuning_job", {"TrainingJobSummaries": [summary]}
+        "describe_hyper_parameter_tuning_job", tuning_job(), {"HyperParameterTuningJobName": "abc-tune"}
+    )
+    stubs.sagemaker.add_response(
+        "list_training_jobs_for_hyper_parameter_tuning_job",
+        {"TrainingJobSummaries": [summary]},
+        {"HyperParameterTuningJobName": "abc-Tune", "StatusEquals": "Failed", "SortOrder": "Ascending"},
     )
     stubs.sagemaker.add_response("describe_training_job", training_job("ValueError: no such activation"))
     stubs.logs.add_client_error("describe_log_streams", "ResourceNotFoundException")

@@ -82,7 +82,7 @@ def test_success_writes_the_version_and_updates_nothing(
 ) -> None:
     monkeypatch.setattr(run_pipeline, "pipeline_definition", lambda spec, settings: deployed)
     stubs.expect_start()
-    register = {"ProcessingJob": {"Arn": f"{JOB_ARN}processing-job/pipelines-abc-Register"}}
+    register = {"ProcessingJob": {"Arn": f"{JOB_ARN}processing-job/pipelines-abc-register"}}
     stubs.expect_end("Succeeded", step("Register", "Succeeded", Metadata=register))
     output = {
         "OutputName": "version",
@@ -104,11 +104,16 @@ def test_success_writes_the_version_and_updates_nothing(
 
 def test_a_failed_step_shows_its_reason_and_its_log(stubs: Stubs, capsys: pytest.CaptureFixture[str]) -> None:
     stubs.expect_start(deployed='{"Steps": [1]}')
-    metadata = {"ProcessingJob": {"Arn": f"{JOB_ARN}processing-job/pipelines-abc-Preprocess"}}
+    metadata = {"ProcessingJob": {"Arn": f"{JOB_ARN}processing-job/pipelines-abc-preprocess"}}
     reason = "AlgorithmError: exit code 1"
     stubs.expect_end("Failed", step("Preprocess", "Failed", FailureReason=reason, Metadata=metadata))
     stubs.sagemaker.add_response(
-        "describe_processing_job", processing_job(ExitMessage="SchemaError: column 'pixel_0_0', row 7")
+        "describe_processing_job",
+        processing_job(
+            ProcessingJobName="pipelines-abc-Preprocess",
+            ExitMessage="SchemaError: column 'pixel_0_0', row 7",
+        ),
+        {"ProcessingJobName": "pipelines-abc-preprocess"},
     )
     stream = "pipelines-abc-Preprocess/algo-1-1"
     group = "/aws/sagemaker/ProcessingJobs"
@@ -155,6 +160,11 @@ def test_settings_come_from_the_environment() -> None:
     assert read_settings(ENVIRONMENT, None).trigger_reason == "manual"
 
 
+def test_a_reason_of_any_length_fits_an_argument_of_a_job() -> None:
+    """Anybody who starts the delivery pipeline may set it, and CodePipeline takes more than SageMaker."""
+    assert read_settings({**ENVIRONMENT, "TRIGGER_REASON": "x" * 1000}, None).trigger_reason == "x" * 200
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -162,6 +172,7 @@ def test_settings_come_from_the_environment() -> None:
         ({"PIPELINE_SETTINGS": "{"}, "PIPELINE_SETTINGS is not the JSON"),
         ({"PIPELINE_SETTINGS": '{"colour": 1}'}, "PIPELINE_SETTINGS is not the JSON.*colour"),
         ({"CODEBUILD_RESOLVED_SOURCE_VERSION": ""}, "CODEBUILD_RESOLVED_SOURCE_VERSION"),
+        ({"DATA_PREFIX": "raw/" + "x" * 250}, "has 264 characters, SageMaker takes 256: choose a shorter"),
     ],
 )
 def test_a_wrong_environment_is_one_sentence(change: dict[str, str], sentence: str) -> None:

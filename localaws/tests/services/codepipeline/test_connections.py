@@ -18,6 +18,45 @@ from tests.services.codepipeline.delivery import (
     git_trigger,
 )
 
+CONNECTED_ACTIONS = (
+    "codeconnections:UseConnection",
+    "s3:GetBucketAcl",
+    "s3:GetBucketVersioning",
+    "s3:PutObject",
+    "s3:PutObjectAcl",
+)
+
+
+@pytest.mark.parametrize("missing", ["s3:GetBucketAcl", "s3:GetBucketVersioning", "s3:PutObjectAcl"])
+def test_the_archive_of_a_connection_asks_for_more_of_s3(
+    delivery: Delivery,
+    account: Account,
+    eventually: Wait,
+    make_role: Callable[..., str],
+    tmp_path: Path,
+    missing: str,
+) -> None:
+    work = tmp_path / "acme" / "digits"
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(work)], check=True)
+    commit = ("commit", "--quiet", "--allow-empty", "--message", "Begin")
+    subprocess.run(["git", "-C", str(work), *identity, *commit], check=True)
+    client = account.client("codeconnections")
+    name = f"asks-{time.monotonic_ns()}"
+    arn = client.create_connection(ConnectionName=name, ProviderType="GitHub")["ConnectionArn"]
+    try:
+        connections: Any = account.services["codeconnections"]
+        connections.complete(name, tmp_path)
+        actions = [action for action in CONNECTED_ACTIONS if action != missing]
+        delivery.pipeline_role = make_role("codepipeline.amazonaws.com", *actions)
+        delivery.create({"Source": [connected(arn)]}, {"Approval": [approval()]})
+        eventually(lambda: delivery.statuses() == ["Failed"])
+        details = delivery.latest("Source", "CodeStarSourceConnection")["errorDetails"]
+        assert details["code"] == "PermissionError"
+        assert f"is not authorized to perform: {missing}" in details["message"]
+    finally:
+        client.delete_connection(ConnectionArn=arn)
+
 
 @pytest.mark.parametrize(
     ("permission", "code", "message"),
@@ -76,9 +115,7 @@ def test_pushes_behind_a_completed_connection_start_what_they_fit(
     client = account.client("codeconnections")
     arn = client.create_connection(ConnectionName="digits-github", ProviderType="GitHub")["ConnectionArn"]
     try:
-        delivery.pipeline_role = make_role(
-            "codepipeline.amazonaws.com", "codeconnections:UseConnection", "s3:PutObject"
-        )
+        delivery.pipeline_role = make_role("codepipeline.amazonaws.com", *CONNECTED_ACTIONS)
         delivery.create(
             {"Source": [connected(arn)]},
             {"Approval": [approval()]},

@@ -96,6 +96,7 @@ def fetch_by_connection(run: ActionRun) -> dict[str, S3Object]:
     )
     outputs = run.outputs()
     for target in outputs.values():
+        _require_store(run, target)
         _put(run, target, git_bytes(repository, "archive", "--format=zip", commit_id))
     url = (
         f"https://{run.account.region}.console.aws.amazon.com/codesuite/settings/connections/redirect?connectionArn="
@@ -166,16 +167,29 @@ def _failed_phase(build: Json) -> str:
     return ""
 
 
+def _require_store(run: ActionRun, target: S3Object) -> None:
+    """A connection's archive comes with an ACL, after a look at the bucket's (aws-cdk#13557)."""
+    bucket = f"arn:aws:s3:::{target.bucket}"
+    try:
+        for verb in ("GetBucketAcl", "GetBucketVersioning"):
+            run.require(f"s3:{verb}", bucket)
+        run.require("s3:PutObjectAcl", f"{bucket}/{target.key}")
+    except ServiceError as error:
+        raise _no_upload(error) from error
+
+
+def _no_upload(error: Exception) -> ActionFailure:
+    text = "The provided role does not have sufficient permissions to upload the artifact"
+    return ActionFailure("PermissionError", f"{text}: {error}")
+
+
 def _put(run: ActionRun, target: S3Object, content: bytes) -> None:
     try:
         run.account.client("s3", run.credentials).put_object(
             Bucket=target.bucket, Key=target.key, Body=content
         )
     except ClientError as error:
-        raise ActionFailure(
-            "PermissionError",
-            f"The provided role does not have sufficient permissions to upload the artifact: {error}",
-        ) from error
+        raise _no_upload(error) from error
 
 
 def _iso(git_date: str) -> str:

@@ -43,8 +43,8 @@ def configuration(local: Any, word: str, *, inference: str = INFERENCE, serverle
     return name
 
 
-def create_config(local: Any, name: str, model: str, *, serverless: bool = True) -> None:
-    size: dict[str, Any] = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+def create_config(local: Any, name: str, model: str, *, serverless: bool = True, instances: int = 2) -> None:
+    size: dict[str, Any] = {"InstanceType": "ml.m5.large", "InitialInstanceCount": instances}
     if serverless:
         size = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}}
     local.client().create_endpoint_config(

@@ -126,7 +126,7 @@ def test_linear_and_all_at_once(local: Any, wait_until: Wait, alarm: str) -> Non
         time.sleep(0.05)
     assert time.monotonic() - started > 2.0  # 30, 60, 90 and 100 %, half a second each
     assert described["EndpointConfigName"] == new
-    assert "Launching 1 instance(s)." in messages
+    assert "Launching 2 instance(s)." in messages
     assert any(
         "(TerminationWaitInSeconds) with traffic enabled on full capacity" in text for text in messages
     )
@@ -164,6 +164,7 @@ def test_refusals(local: Any, wait_until: Wait, alarm: str, make_role: Any) -> N
         ],
     )
     create_config(local, f"{old}-serverless", model)
+    create_config(local, f"{old}-one", model, serverless=False, instances=1)
     create_config(local, f"{old}-blind", blind_model(local, model, make_role), serverless=False)
 
     def refused(config: str, deployment: dict[str, Any], message: str) -> None:
@@ -179,6 +180,20 @@ def test_refusals(local: Any, wait_until: Wait, alarm: str, make_role: Any) -> N
     )
     refused(old, canary("nope"), 'alarm "nope" of AutoRollbackConfiguration does not exist')
     refused(old, canary(alarm, percent=51), "CanarySize must be at most 50%")
+    one = r"CanarySize must be at most 50% of the variant's total instance count \(1\), got 10 .*1 instance"
+    refused(f"{old}-one", canary(alarm, percent=10), one)
+    step = {"Type": "CAPACITY_PERCENT", "Value": 10}
+    refused(
+        f"{old}-one",
+        guarded(alarm, {"Type": "LINEAR", "LinearStepSize": step}, wait=0),
+        r"LinearStepSize must be at most 50% of the variant's total instance count \(1\)",
+    )
+    with pytest.raises(ClientError, match=one):
+        local.client().create_endpoint(
+            EndpointName=f"{endpoint}-one",
+            EndpointConfigName=f"{old}-one",
+            DeploymentConfig=canary(alarm, percent=10),
+        )
     refused(
         old, canary(alarm, wait=3600, timeout=600), r"MaximumExecutionTimeoutInSeconds \(600\) must be larger"
     )

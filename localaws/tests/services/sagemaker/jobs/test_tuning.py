@@ -109,6 +109,27 @@ def test_the_seed_decides_the_values() -> None:
     assert sum(float(item["rate"]) < 0.03 for item in values) > 15  # half of a logarithmic scale
 
 
+def test_arns_are_lower_case_and_names_keep_their_case(local: Any) -> None:
+    """Describe and Stop take the name as the ARN has it (boto3#4606); of lists it is not known."""
+    sagemaker = local.client()
+    request = tuning_request(local, RANGES, jobs=1) | {"HyperParameterTuningJobName": "Tune-Aa"}
+    arn = sagemaker.create_hyper_parameter_tuning_job(**request)["HyperParameterTuningJobArn"]
+    assert arn.endswith(":hyper-parameter-tuning-job/tune-aa")
+    local.sagemaker.wait_for_job(arn)
+    described = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="tune-aa")
+    assert described["HyperParameterTuningJobName"] == "Tune-Aa"
+    sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="tune-aa")
+    with pytest.raises(ClientError, match="can't find a tuning job named tune-aa"):
+        sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName="tune-aa")
+    (training,) = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName="Tune-Aa"
+    )["TrainingJobSummaries"]
+    name = training["TrainingJobArn"].rpartition("/")[2]
+    assert name.startswith("tune-aa-")
+    found = sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobName"]
+    assert found == training["TrainingJobName"] != name
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -26,12 +26,15 @@ def test_steps_pass_data_and_the_condition_chooses(local: Any) -> None:
     }
     assert steps["Gate"]["Metadata"] == {"Condition": {"Outcome": "True"}}
     arn = steps["Measure"]["Metadata"]["ProcessingJob"]["Arn"]
-    assert "/pipelines-" in arn and "-Measure-" in arn
+    assert "/pipelines-" in arn and "-measure-" in arn
     job = local.client().describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
+    assert "-Measure-" in job["ProcessingJobName"]
     assert job["AppSpecification"]["ContainerArguments"][1] == '{"accuracy": {"value": 0.97}}'
     tags = {item["Key"]: item["Value"] for item in local.client().list_tags(ResourceArn=arn)["Tags"]}
     assert tags["sagemaker:pipeline-step-name"] == "Measure"
-    reader = steps["Read"]["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    arn = steps["Read"]["Metadata"]["ProcessingJob"]["Arn"]
+    job = local.client().describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
+    reader = job["ProcessingJobName"]
     assert local.log_lines("/aws/sagemaker/ProcessingJobs", reader) == ["report.json"]
 
     bad, steps = execute(local, name, {"Accuracy": "0.5"})
@@ -113,6 +116,17 @@ def test_requests_are_validated_before_they_run(local: Any) -> None:
     name = create(local, document([step("Wrong", request)]))
     _, steps = execute(local, name, {})
     assert 'Missing required parameter in input: "ProcessingResources"' in steps["Wrong"]["FailureReason"]
+
+
+def test_an_argument_of_a_container_has_at_most_256_characters(local: Any) -> None:
+    request = local.processing_request("")
+    request["AppSpecification"]["ContainerArguments"] = [{"Get": "Parameters.Reason"}]
+    parameters = [{"Name": "Reason", "Type": "String"}]
+    name = create(local, document([step("Only", request)], parameters=parameters))
+    _, steps = execute(local, name, {"Reason": "x" * 256})
+    assert steps["Only"]["StepStatus"] == "Succeeded"
+    _, steps = execute(local, name, {"Reason": "x" * 257})
+    assert "Member must have length less than or equal to 256" in steps["Only"]["FailureReason"]
 
 
 def test_stop(local: Any, wait_until: Callable[[Callable[[], bool]], None]) -> None:

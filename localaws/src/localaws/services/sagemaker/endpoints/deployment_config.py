@@ -73,6 +73,11 @@ def _share(size: Json, member: str, instance_count: int, *, low: float) -> float
             f"{member} must be {allowed} of the variant's total instance count ({instance_count}), "
             f"got {value} of type {size['Type']}."
         )
+    if instance_count == 1:  # an instance is not divided
+        raise _invalid(
+            f"{member} must be at most 50% of the variant's total instance count (1), got {value} of type "
+            f"{size['Type']}, which is 1 instance. Use at least 2 instances, or the type ALL_AT_ONCE."
+        )
     return share
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Credentials
 from localaws.core.listing import now, sorted_page
@@ -45,6 +46,10 @@ class JobKind:
     api_name: str  # "ProcessingJob": CreateProcessingJob, ProcessingJobName …
     log_group: str
 
+    def arn(self, account: Account, name: str) -> str:
+        """In lower case whatever the name is, as SageMaker makes it (boto3#4606)."""
+        return account.arn("sagemaker", f"{self.resource}/{name.lower()}")
+
 
 class Job(ABC):
     """One job; `description` is its Describe response and changes under `lock` only."""
@@ -57,7 +62,7 @@ class Job(ABC):
         self.request = request
         self.name: str = request[f"{self.kind.api_name}Name"]
         self.role_arn: str = request.get("RoleArn", "")  # a transform job has its model's
-        self.arn = account.arn("sagemaker", f"{self.kind.resource}/{self.name}")
+        self.arn = self.kind.arn(account, self.name)
         self.finished = threading.Event()
         self.lock = threading.Lock()
         self._stopping = threading.Event()
@@ -201,7 +206,7 @@ class Job(ABC):
 
 
 class JobTable:
-    """All jobs of one kind by name; a name is never used twice."""
+    """All jobs of one kind by name, in any case, as an ARN has it in lower case; a name is never used twice."""
 
     def __init__(self, kind: JobKind) -> None:
         self._kind = kind
@@ -210,16 +215,16 @@ class JobTable:
 
     def add(self, job: Any) -> None:
         with self._lock:
-            if job.name in self._jobs:
+            if job.name.lower() in self._jobs:
                 raise ServiceError(
                     "ResourceInUse",
                     f"Job name must be unique within an AWS account and region, and a "
                     f"{self._kind.resource.replace('-', ' ')} with this name already exists ({job.arn})",
                 )
-            self._jobs[job.name] = job
+            self._jobs[job.name.lower()] = job
 
     def get(self, name: str) -> Any:
-        job = self._jobs.get(name)
+        job = self._jobs.get(name.lower())
         if job is None:
             raise ServiceError("ValidationException", f"Could not find requested job with name: {name}")
         return job

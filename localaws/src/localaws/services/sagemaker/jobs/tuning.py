@@ -68,6 +68,9 @@ class Tuning:
 
     def list_training_jobs_for_hyper_parameter_tuning_job(self, request: Json) -> Json:
         job = self.job(request)
+        name = request["HyperParameterTuningJobName"]
+        if job.name != name:  # only Describe and Stop are known to take the lower-case name
+            raise _missing(name)
         summaries = job.summaries()
         if request.get("SortBy") == "FinalObjectiveMetricValue":
             key = "FinalHyperParameterTuningJobObjectiveMetric"
@@ -96,10 +99,12 @@ class Tuning:
         try:
             job: TuningJob = self.table.get(name)
         except ServiceError as error:
-            raise ServiceError(
-                "ResourceNotFound", f"Amazon SageMaker can't find a tuning job named {name}."
-            ) from error
+            raise _missing(name) from error
         return job
+
+
+def _missing(name: str) -> ServiceError:
+    return ServiceError("ResourceNotFound", f"Amazon SageMaker can't find a tuning job named {name}.")
 
 
 def _check(request: Json) -> None:

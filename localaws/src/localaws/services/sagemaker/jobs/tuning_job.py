@@ -53,7 +53,7 @@ class TuningJob:
         self._training = training
         self.request = request
         self.name: str = request["HyperParameterTuningJobName"]
-        self.arn = shared.account.arn("sagemaker", f"{KIND.resource}/{self.name}")
+        self.arn = KIND.arn(shared.account, self.name)
         self.finished = threading.Event()
         self.lock = threading.Lock()
         self._stopping = threading.Event()
