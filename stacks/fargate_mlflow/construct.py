@@ -72,6 +72,7 @@ class FargateMlflow(Construct):
             execution_role=start_role.without_policy_updates(),
         )
         secret = secretsmanager.Secret.from_secret_complete_arn(self, "Secret", database.secret_arn)
+        task.node.add_dependency(start_role, role)
         task.add_container(
             "mlflow",
             image=ecs.ContainerImage.from_registry(config.mlflow_image),
@@ -96,7 +97,6 @@ class FargateMlflow(Construct):
             reason="The variables hold addresses; user and password come from Secrets Manager",
         )
         service = self._service(names, network, task)
-        service.node.add_dependency(start_role, role)
         database.allow_from(service)
         if network.endpoints:
             network.endpoints.connections.allow_from(service, ec2.Port.tcp(443))
