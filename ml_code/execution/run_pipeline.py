@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ml_code.contracts import ARGUMENT_CHARACTERS, REASON_CHARACTERS, Parameter, Prefix, Step, Variable
 from ml_code.execution import source_archive, stack_assertions
+from ml_code.execution.objects import exists
 from ml_code.execution.pipeline_execution import (
     Snapshot,
     describe_processing_job,
@@ -131,7 +132,7 @@ def get_wheels(s3: Any, bucket: str) -> dict[str, bytes]:
     """Downloaded once for each content of requirements.txt, then kept in the artifact bucket."""
     name = source_archive.requirements_hash(source_archive.REQUIREMENTS.read_text())
     key = f"{Prefix.WHEELS}{name}/wheels.tar"
-    if _exists(s3, bucket, key):
+    if exists(s3, bucket, key):
         return source_archive.unpack(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     _say("downloading the wheels of ml_code/requirements.txt")
     wheels = source_archive.download_wheels()
@@ -228,10 +229,6 @@ def registered_version(clients: Clients, ended: Snapshot) -> str:
 def write_result(version: str, execution_arn: str) -> None:
     """For the buildspec to source, which exports both to the delivery pipeline."""
     RESULT_FILE.write_text(f"{Variable.MODEL_VERSION}={version}\n{Variable.EXECUTION_ARN}={execution_arn}\n")
-
-
-def _exists(s3: Any, bucket: str, key: str) -> bool:
-    return bool(s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount"))
 
 
 def _say(line: str) -> None:

@@ -14,11 +14,13 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from ml_code.contracts import Prefix
+from ml_code.execution.objects import exists
 from ml_code.execution.pipeline_execution import Snapshot
 
 TESTS = Path("tests/stacks")
 # What the template and its tests are made of.
 INPUTS = (
+    ".gitignore",
     "app.py",
     "cdk.json",
     "codebuild-buildspec.yml",
@@ -29,12 +31,14 @@ INPUTS = (
     "ml_code/requirements-image.txt",
     "ml_code/schema.py",
     "ml_code/spec.py",
+    "pyproject.toml",
     "requirements-build.lock",
     "requirements-deploy.lock",
     "requirements.lock",
     "requirements.txt",
     "requirements-test.txt",
     "stacks",
+    "tests/conftest.py",
     "tests/example_model.yaml",
     "tests/stacks",
 )
@@ -84,7 +88,7 @@ def started(s3: Any, bucket: str, project: Path = Path()) -> Iterator[StackAsser
     key = f"{Prefix.ASSERTIONS}{content_hash(project)}"
     with TemporaryFile() as output:
         process = None
-        if s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount"):
+        if exists(s3, bucket, key):
             print(f"{TESTS} passed before for the same app: not run again", flush=True)
         elif not (project / TESTS).is_dir():
             print(f"there is no folder {TESTS}: the CDK app has no tests to run", flush=True)
