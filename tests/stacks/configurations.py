@@ -73,6 +73,12 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
         "endpoint_instance_count": 1,
         "rollout": "all-at-once",
     },
+    "realtime-staging": {
+        "endpoint_mode": "realtime",
+        "staging_endpoint_mode": "realtime",
+        "endpoint_instance_type": "ml.t2.medium",
+        "encryption": "customer",
+    },
     "warm-pool": {"training_keep_alive_seconds": 600},
     "by-hand": {"trigger_on_push": False},
     "scheduled": {"branch": "release/1", "trigger_schedule": "rate(1 day)"},
