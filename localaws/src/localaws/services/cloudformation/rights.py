@@ -14,20 +14,14 @@ class StackRights:
         self._account = account
         self._sessions: dict[str, Credentials] = {}  # by the role's ARN
 
-    def require_role(self, role_arn: str | None) -> None:
-        try:
-            if role_arn is not None:
-                require_trust(role_arn, PRINCIPAL)
-        except ServiceError as error:
-            raise validation_error(
-                f"Role {role_arn} is invalid or cannot be assumed: {error.message}"
-            ) from error
-
     def credentials(self, role_arn: str | None) -> Credentials:
         """Of the role; without one, of the present caller."""
         if role_arn is None:
             return acting(self._account)
-        self.require_role(role_arn)
+        try:
+            require_trust(role_arn, PRINCIPAL)
+        except ServiceError as error:
+            raise validation_error(f"Role {role_arn} is invalid or cannot be assumed") from error
         session = self._sessions.get(role_arn)
         # A role that was made anew has no sessions of before.
         if session is None or find_principal(session.access_key_id, session.session_token) is None:
