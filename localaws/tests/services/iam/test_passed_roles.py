@@ -12,7 +12,7 @@ from localaws.core.account import Account
 from localaws.core.identity import Credentials
 
 Call = Callable[[Any, str], Any]
-TRUST = {"Effect": "Allow", "Principal": {"Service": "nobody.amazonaws.com"}, "Action": "sts:AssumeRole"}
+TRUST = {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
 TRUST_POLICY = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 
