@@ -4,7 +4,7 @@ from localaws.core.account import Account
 from localaws.core.errors import ServiceError, validation_error
 from localaws.core.identity import Credentials
 from localaws.core.resource_helpers import acting
-from localaws.services.iam.authorization import assume_role, authorize, find_principal, require_trust
+from localaws.services.iam.authorization import assume_role, authorize_session, find_principal, require_trust
 
 PRINCIPAL = "cloudformation.amazonaws.com"
 
@@ -34,7 +34,4 @@ class StackRights:
 
 def require_right(account: Account, action: str, resource: str) -> None:
     """Raises ServiceError("AccessDenied") unless whoever's rights count now may do it."""
-    credentials = acting(account)
-    principal = find_principal(credentials.access_key_id, credentials.session_token)
-    assert principal is not None, "these credentials have just signed a request"
-    authorize(principal, action, resource)
+    authorize_session(acting(account), action, resource)

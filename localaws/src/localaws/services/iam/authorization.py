@@ -116,6 +116,16 @@ def authorize(
             raise _denied(principal, action, resource, f"because no {kind} allows the {action} action")
 
 
+def authorize_session(
+    credentials: Credentials, action: str, resource: str, context: Mapping[str, list[str]] | None = None
+) -> None:
+    """`authorize` for what a service does with the credentials of a role that it has assumed."""
+    principal = find_principal(credentials.access_key_id, credentials.session_token)
+    if principal is None:
+        raise ServiceError("AccessDenied", "The role of these credentials does not exist any more.", 403)
+    authorize(principal, action, resource, context)
+
+
 def assume_permission(principal: Principal, role_arn: str) -> None:
     """sts:AssumeRole: the role's trust policy, and unless it names this very caller the caller's policies too."""
     role = _role(role_arn)
