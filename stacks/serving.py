@@ -56,7 +56,7 @@ class Serving(Construct):
         }
         grant_list(self.role, "ListArtifacts", artifact_bucket)
         grant_read(self.role, "ReadModels", artifact_bucket, Prefix.SERVING)
-        grant_write_logs(self.role, *self.log_groups.values())
+        grant_write_logs(self.role, *self.log_groups.values(), finds_streams=True)
         grant_container(self.role, self, image_uri, "/aws/sagemaker/Endpoints")
         self._realtime = None
         self._has_realtime_staging = config.staging_endpoint_mode == "realtime"

@@ -38,9 +38,11 @@ from localaws.services.codepipeline import permissions as codepipeline_permissio
 from localaws.services.codepipeline import resources as codepipeline_resources
 from localaws.services.codepipeline.git_triggers import GitTriggers
 from localaws.services.codepipeline.service import CodePipeline
+from localaws.services.ec2 import permissions as ec2_permissions
 from localaws.services.ec2 import resources as ec2_resources
 from localaws.services.ecr import permissions as ecr_permissions
 from localaws.services.ecr import resources as ecr_resources
+from localaws.services.ecs import permissions as ecs_permissions
 from localaws.services.ecs import resources as ecs_resources
 from localaws.services.elbv2 import resources as elbv2_resources
 from localaws.services.events import permissions as events_permissions
@@ -109,7 +111,9 @@ PERMISSIONS: Mapping[str, ServicePermissions] = {
     "codecommit": codecommit_permissions.PERMISSIONS,
     "codeconnections": codeconnections_permissions.PERMISSIONS,
     "codepipeline": codepipeline_permissions.PERMISSIONS,
+    "ec2": ec2_permissions.PERMISSIONS,
     "ecr": ecr_permissions.PERMISSIONS,
+    "ecs": ecs_permissions.PERMISSIONS,
     "events": events_permissions.PERMISSIONS,
     "iam": iam_permissions.PERMISSIONS,
     "kms": kms_permissions.PERMISSIONS,

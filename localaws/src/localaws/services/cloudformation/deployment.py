@@ -4,10 +4,13 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from botocore.exceptions import ClientError
+
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError, validation_error
 from localaws.core.identity import ACCOUNT_ID
 from localaws.core.resource import RESOURCE_TYPES, CreationFailed, Properties
+from localaws.core.resource_helpers import client
 from localaws.services.cloudformation.custom_resource import is_custom
 from localaws.services.cloudformation.deletion import delete_resource
 from localaws.services.cloudformation.stack import Stack, StackResource, reason_of, resource_type
@@ -160,7 +163,7 @@ class Deployment:
         try:
             work()
         except Exception as error:  # any failure of a type is the reason that the stack shows
-            if not isinstance(error, ServiceError):
+            if not isinstance(error, ServiceError | ClientError):
                 LOG.exception("%s %s", resource.type, resource.logical_id)
             if isinstance(error, CreationFailed):
                 resource.physical_id = error.physical_id
@@ -270,12 +273,14 @@ class Deployment:
     def _parameters(self) -> Json:
         def read_ssm(name: str) -> str:
             try:
-                value: str = self._account.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
-            except self._account.client("ssm").exceptions.ParameterNotFound as error:
+                found = client(self._account, "ssm").get_parameters(Names=[name])["Parameters"]
+            except ClientError as error:
+                raise validation_error(error.response["Error"]["Message"]) from error
+            if not found:
                 raise validation_error(
                     f"Unable to fetch parameters [{name}] from parameter store for this account."
-                ) from error
-            return value
+                )
+            return str(found[0]["Value"])
 
         if not hasattr(self, "_resolved_parameters"):
             self._resolved_parameters = resolve_parameters(self._template, self._given, read_ssm)

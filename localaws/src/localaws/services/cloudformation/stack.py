@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from botocore.exceptions import ClientError
+
 from localaws.core.errors import Json, ServiceError
 from localaws.core.resource import RESOURCE_TYPES, Properties, Resource
 from localaws.services.cloudformation.custom_resource import CustomResource, is_custom
@@ -106,4 +108,7 @@ def resource_type(stack: Stack, resource: StackResource) -> Resource:
 def reason_of(error: Exception) -> str:
     if isinstance(error, ServiceError):
         return f"{error.message} ({error.code})"
+    if isinstance(error, ClientError):
+        answer, metadata = error.response["Error"], error.response["ResponseMetadata"]
+        return f"{answer['Message']} ({answer['Code']}, {error.operation_name}, status {metadata['HTTPStatusCode']})"
     return str(error) or repr(error)

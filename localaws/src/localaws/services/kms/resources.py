@@ -23,7 +23,7 @@ class Key:
             Description=properties.get("Description", ""),
             Tags=tags,
         )["KeyMetadata"]
-        self._set_rotation(account, key["KeyId"], properties)
+        self._set_rotation(account, key["KeyId"], properties, {})
         return str(key["KeyId"])
 
     def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
@@ -36,7 +36,7 @@ class Key:
             KeyId=physical_id, PolicyName="default", Policy=policy_text(properties["KeyPolicy"])
         )
         kms.update_key_description(KeyId=physical_id, Description=properties.get("Description", ""))
-        self._set_rotation(account, physical_id, properties)
+        self._set_rotation(account, physical_id, properties, old)
         return physical_id
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
@@ -47,13 +47,13 @@ class Key:
             "NotFoundException",
         )
 
-    def _set_rotation(self, account: Account, key_id: str, properties: Properties) -> None:
+    def _set_rotation(self, account: Account, key_id: str, properties: Properties, old: Properties) -> None:
         kms = client(account, "kms")
         if not as_boolean(properties.get("Enabled", True)):
             raise validation_error(f"The local AWS does not support a disabled {self.type}.")
         if as_boolean(properties.get("EnableKeyRotation", False)):
             kms.enable_key_rotation(KeyId=key_id)
-        else:
+        elif as_boolean(old.get("EnableKeyRotation", False)):
             kms.disable_key_rotation(KeyId=key_id)
 
 

@@ -3,6 +3,8 @@
 import json
 from typing import ClassVar
 
+from moto.sns.models import sns_backends
+
 from localaws.core.account import Account
 from localaws.core.errors import validation_error
 from localaws.core.identity import ACCOUNT_ID
@@ -19,7 +21,7 @@ class Topic:
         sns = client(account, "sns")
         name = properties.get("TopicName") or generated_name(logical_id, limit=256)
         arn = account.arn("sns", name)
-        if arn in {topic["TopicArn"] for topic in sns.list_topics()["Topics"]}:
+        if arn in sns_backends[ACCOUNT_ID][account.region].topics:
             raise validation_error(f"{name} already exists")
         sns.create_topic(Name=name, Attributes=_attributes(properties), Tags=properties.get("Tags", []))
         for subscription in properties.get("Subscription", []):
