@@ -11,13 +11,9 @@ from botocore.exceptions import ClientError
 
 from localaws.core.account import Account
 from localaws.core.errors import ServiceError
-from localaws.services.cloudformation.template import (
-    Resolver,
-    in_dependency_order,
-    read_template,
-    references,
-    resolve_parameters,
-)
+from localaws.services.cloudformation.parameters import resolve_parameters
+from localaws.services.cloudformation.references import in_dependency_order, references
+from localaws.services.cloudformation.template import Resolver, read_template
 
 VALUES = {"AWS::Region": "us-east-1", "Name": "digits", "List": ["a", "b"]}
 
@@ -87,19 +83,19 @@ def test_resources_come_after_what_they_need() -> None:
 
 
 def test_parameters() -> None:
-    template = {
+    template: dict[str, Any] = {
         "Parameters": {
             "Version": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/version"},
             "Names": {"Type": "CommaDelimitedList"},
             "Size": {"Type": "String", "Default": "s", "AllowedValues": ["s", "m"]},
         }
     }
-    values = resolve_parameters(template, {"Names": "a,b"}, lambda name: f"value of {name}")
+    values = resolve_parameters(template["Parameters"], {"Names": "a,b"}, lambda name: f"value of {name}")
     assert values == {"Version": "value of /version", "Names": ["a", "b"], "Size": "s"}
     with pytest.raises(ServiceError, match="Names"):
-        resolve_parameters(template, {}, str)
+        resolve_parameters(template["Parameters"], {}, str)
     with pytest.raises(ServiceError, match="must be one of"):
-        resolve_parameters(template, {"Names": "a", "Size": "xl"}, str)
+        resolve_parameters(template["Parameters"], {"Names": "a", "Size": "xl"}, str)
 
 
 FUNCTION = """
@@ -254,9 +250,12 @@ def test_deletion_stops_at_a_bucket_with_objects_and_keeps_what_is_retained(stac
 def test_an_unsupported_type_or_property_is_named(stack: Stack) -> None:
     with pytest.raises(ClientError, match="AWS::Lex::Bot"):
         stack.deploy(stack.template(Bot={"Type": "AWS::Lex::Bot"}))
-    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST, "Colour": "red"}}
-    assert stack.deploy(stack.template(Role=role)) == "ROLLBACK_COMPLETE"
-    assert "Colour of AWS::IAM::Role" in stack.failures()["Role"]
+    encrypted = {
+        "Type": "AWS::CodeCommit::Repository",
+        "Properties": {"RepositoryName": "r", "KmsKeyId": "k"},
+    }
+    assert stack.deploy(stack.template(Repository=encrypted)) == "ROLLBACK_COMPLETE"
+    assert "KmsKeyId of AWS::CodeCommit::Repository" in stack.failures()["Repository"]
 
 
 def test_a_change_set_without_changes_fails_as_on_aws(stack: Stack) -> None:
