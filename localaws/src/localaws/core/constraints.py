@@ -1,46 +1,72 @@
-"""The constraints of the API that botocore's own validator leaves out: patterns, enumerations and ranges."""
+"""The constraints of the API that botocore's own validator leaves out: patterns, enumerations and ranges.
 
-import re
+The gateway holds every request to them, whoever answers it; CloudFormation and pipelines, which do not pass the
+gateway, call check_constraints themselves.
+"""
+
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import regex
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
 from localaws.core.errors import Json, ServiceError
 from localaws.core.service import service_model
 
 MISMATCH = "failed to satisfy constraint"
+# What a service calls a violation; others say ValidationException, those of the query protocols ValidationError.
+CODES = {
+    "codebuild": "InvalidInputException",
+    "ec2": "InvalidParameterValue",
+    "ecr": "InvalidParameterException",
+    "logs": "InvalidParameterException",
+    "s3": "InvalidArgument",
+    "sns": "InvalidParameter",
+}
+# Where the model is stricter than the service: (service, shape), with the reason.
+NOT_HELD = {
+    ("cloudformation", "TemplateBody"): "CloudFormation tells the limits of a template itself",
+}
 
 
 def check_constraints(service_name: str, operation: str, request: Json) -> None:
-    """Raises ServiceError("ValidationException") with AWS's own wording for every value out of bounds."""
+    """Raises ServiceError with the service's own code and AWS's wording for every value out of bounds."""
     shape = service_model(service_name).operation_model(operation).input_shape
     if shape is None:
         return
-    violations = list(_violations(shape, request, ""))
+    violations = list(_violations(service_name, shape, request, ""))
     if violations:
         plural = "s" if len(violations) > 1 else ""
         raise ServiceError(
-            "ValidationException",
+            _code(service_name),
             f"{len(violations)} validation error{plural} detected: {'; '.join(violations)}",
         )
 
 
-def _violations(shape: Shape, value: Any, path: str) -> Iterator[str]:
+def _code(service_name: str) -> str:
+    protocol = service_model(service_name).metadata["protocol"]
+    return CODES.get(service_name, "ValidationError" if protocol == "query" else "ValidationException")
+
+
+def _violations(service: str, shape: Shape, value: Any, path: str) -> Iterator[str]:
+    if (service, shape.name) in NOT_HELD:
+        return
     if isinstance(shape, StructureShape):
         for name, member in value.items():
             if name in shape.members:
-                yield from _violations(shape.members[name], member, _join(path, name[0].lower() + name[1:]))
+                yield from _violations(
+                    service, shape.members[name], member, _join(path, name[0].lower() + name[1:])
+                )
     elif isinstance(shape, ListShape):
         yield from _size_violations(shape, len(value), value, path)
         for number, item in enumerate(value, start=1):
-            yield from _violations(shape.member, item, _join(path, f"{number}.member"))
+            yield from _violations(service, shape.member, item, _join(path, f"{number}.member"))
     elif isinstance(shape, MapShape):
         yield from _size_violations(shape, len(value), value, path)
         for key, item in value.items():
-            yield from _violations(shape.key, key, f"{path}.key")
-            yield from _violations(shape.value, item, f"{path}.{key}.member")
+            yield from _violations(service, shape.key, key, f"{path}.key")
+            yield from _violations(service, shape.value, item, f"{path}.{key}.member")
     elif isinstance(shape, StringShape):
         yield from _string_violations(shape, value, path)
     elif shape.type_name in ("integer", "long", "float", "double"):
@@ -73,9 +99,11 @@ def _range_violations(shape: Shape, value: float, path: str) -> Iterator[str]:
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    # Python's re has no Unicode categories; only tags use them.
-    return None if r"\p{" in pattern else re.compile(pattern.removeprefix("^").removesuffix("$"), re.DOTALL)
+def _compiled(pattern: str) -> Any:
+    try:
+        return regex.compile(pattern.removeprefix("^").removesuffix("$"), regex.DOTALL)
+    except regex.error:  # a handful of models has what is no regular expression
+        return None
 
 
 def _message(value: Any, path: str, constraint: str) -> str:

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from localaws.core import moto_patches
 from localaws.core.account import Account
+from localaws.core.constraints import check_constraints
 from localaws.core.errors import Json, ServiceError
 from localaws.core.permission import Operation, ServicePermissions
 from localaws.gateway import wire
@@ -82,6 +83,7 @@ class Gateway:
             what = f"{service}:{operation.name} by {principal.arn}"
             rules = self.permissions.get(service, NO_PERMISSIONS)
             require_permissions(self._account, rules, principal, operation)
+            check_constraints(service, operation.name, operation.parameters)
             return what, self._dispatch(operation, principal, environ, body)
         except ServiceError as error:
             LOG.info("%s: %s: %s", what, error.code, error.message)

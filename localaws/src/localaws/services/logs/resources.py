@@ -15,8 +15,9 @@ class LogGroup:
     def create(self, account: Account, logical_id: str, properties: Properties) -> str:
         require_known(self.type, properties, self.KNOWN)
         name = properties.get("LogGroupName") or generated_name(logical_id, limit=512)
+        tags = {"tags": _tag_map(properties)} if properties.get("Tags") else {}
         key = self._key(account, name, properties)
-        client(account, "logs").create_log_group(logGroupName=name, tags=_tag_map(properties), **key)
+        client(account, "logs").create_log_group(logGroupName=name, **tags, **key)
         self._set_retention(account, name, properties)
         return str(name)
 
