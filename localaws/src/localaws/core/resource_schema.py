@@ -43,15 +43,21 @@ class ResourceSchema:
             names |= self.schema["properties"].keys()
         return frozenset(names)
 
-    @cached_property
-    def name_property(self) -> str | None:
-        """The property that a template may give to name the resource itself; no two resources share the name."""
-        given = set(self.schema["properties"]) - {path[0] for path in self._paths("readOnlyProperties")}
-        fixed = {path[0] for path in self._paths("createOnlyProperties") if len(path) == 1}
+    def name_of(self, properties: Properties) -> str | None:
+        """What the template itself names the resource: no two resources share such a name."""
+        read_only = self._paths("readOnlyProperties")
+        last = self.type.rpartition("::")[2]
         identifier = self._paths("primaryIdentifier")
-        names = [identifier[0][0]] if len(identifier) == 1 else []
-        names += ["Name", f"{self.type.rpartition('::')[2]}Name"]
-        return next((name for name in names if name in given & fixed), None)
+        candidates = [
+            *(identifier if len(identifier) == 1 else []),
+            ["Name"],
+            [f"{last}Name"],
+            [last, f"{last}Name"],
+        ]
+        for path in candidates:
+            if path in self._paths("createOnlyProperties") and path not in read_only:
+                return next(_values(properties, path), None)
+        return None
 
     def read(self, properties: Properties) -> tuple[Properties, list[str]]:
         """The properties in the schema's types, and what the schema refuses, in CloudFormation's words."""

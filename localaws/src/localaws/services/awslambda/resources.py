@@ -45,8 +45,6 @@ class FunctionResource:
         return {"Arn": account.arn("lambda", f"function:{physical_id}")}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("FunctionName") != old.get("FunctionName"):
-            return self.create(account, physical_id, properties)
         require_known(self.type, properties, set(self.KNOWN))
         functions = client(account, "lambda")
         if properties["Code"] != old["Code"]:
@@ -86,7 +84,7 @@ class PermissionResource:
         return {"Id": physical_id}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        return self.create(account, physical_id.rpartition("-")[0], properties)
+        raise validation_error(f"{self.type} is replaced, never updated.")
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
         functions = client(account, "lambda")

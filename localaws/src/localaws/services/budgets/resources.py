@@ -31,8 +31,6 @@ class Budget:
         return {}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties["Budget"].get("BudgetName") != old["Budget"].get("BudgetName"):
-            return self.create(account, physical_id, properties)
         self.delete(account, physical_id, old)
         return self.create(account, physical_id, properties)
 

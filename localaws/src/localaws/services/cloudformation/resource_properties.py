@@ -28,8 +28,8 @@ def must_replace(resource_type: str, old: Properties, new: Properties, region: s
     schema = _schema(resource_type, region)
     if not schema.replaces(old, new):
         return False
-    name = new.get(schema.name_property or "")
-    if name is not None and name == old.get(schema.name_property or ""):
+    name = schema.name_of(new)
+    if name is not None and name == schema.name_of(old):
         raise validation_error(
             "CloudFormation cannot update a stack when a custom-named resource requires replacing. "
             f"Rename {name} and update the stack again."

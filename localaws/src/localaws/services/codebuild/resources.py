@@ -23,8 +23,6 @@ class ProjectResource:
         return {"Arn": account.arn("codebuild", f"project/{physical_id}")}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("Name") != old.get("Name"):
-            return self.create(account, str(properties.get("Name", physical_id)), properties)
         _service(account).update_project({**_request(properties), "name": physical_id})
         return physical_id
 

@@ -26,8 +26,6 @@ class PipelineResource:
         return {"Version": str(version)}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("Name") != old.get("Name"):
-            return self.create(account, physical_id, properties)
         service, request = _service(account), _request(physical_id, properties)
         validate_request("codepipeline", "UpdatePipeline", {"pipeline": request["pipeline"]})
         if request["pipeline"] != _request(physical_id, old)["pipeline"]:

@@ -30,8 +30,6 @@ class Rule:
         return {"Arn": client(account, "events").describe_rule(Name=physical_id)["Arn"]}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("Name") != old.get("Name"):
-            return self.create(account, physical_id, properties)
         require_known(self.type, properties, self.KNOWN)
         self._put(account, physical_id, properties, [target["Id"] for target in old.get("Targets", [])])
         return physical_id

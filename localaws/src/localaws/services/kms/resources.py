@@ -71,8 +71,6 @@ class Alias:
         return {}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties["AliasName"] != old["AliasName"]:
-            return self.create(account, "", properties)
         client(account, "kms").update_alias(
             AliasName=physical_id, TargetKeyId=_key_id(properties["TargetKeyId"])
         )

@@ -25,8 +25,6 @@ class LogGroup:
         return {"Arn": account.arn("logs", f"log-group:{physical_id}:*")}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("LogGroupName") != old.get("LogGroupName"):
-            return self.create(account, physical_id, properties)
         logs = client(account, "logs")
         if key := self._key(account, physical_id, properties):
             logs.associate_kms_key(logGroupName=physical_id, **key)

@@ -46,8 +46,6 @@ class Bucket:
         }
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("BucketName") != old.get("BucketName"):
-            return self.create(account, physical_id, properties)
         require_known(self.type, properties, self.KNOWN)
         self._configure(account, physical_id, properties)
         return physical_id

@@ -34,8 +34,6 @@ class PipelineResource:
         return {}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties["PipelineName"] != old["PipelineName"]:
-            return self.create(account, "", properties)
         request = _pipeline_request(properties)
         tags = request.pop("Tags", [])
         sagemaker = _sagemaker(account)
@@ -61,8 +59,6 @@ class MlflowAppResource:
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
         changed = {key for key in properties.keys() | old.keys() if properties.get(key) != old.get(key)}
-        if changed & {"Name", "RoleArn"}:
-            return self.create(account, "", properties)
         if changed - {"Tags"}:
             raise ServiceError(
                 "ValidationException",

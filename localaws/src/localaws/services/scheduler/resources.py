@@ -28,8 +28,6 @@ class ScheduleResource:
         return {"Arn": account.arn("scheduler", f"schedule/default/{physical_id}")}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("Name") != old.get("Name"):
-            return self.create(account, physical_id, properties)
         client(account, "scheduler").update_schedule(**self._request(physical_id, properties))
         return physical_id
 
