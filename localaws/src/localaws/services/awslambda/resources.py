@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-from typing import Any
 
 from localaws.core.account import Account
 from localaws.core.errors import validation_error
@@ -14,13 +13,11 @@ from localaws.services.awslambda.log_groups import LOG_GROUPS
 class FunctionResource:
     type = "AWS::Lambda::Function"
     CODE = ("Code",)
-    CONFIGURATION = ("Description", "Handler", "Role", "Runtime", "Environment")
+    CONFIGURATION = ("Description", "Handler", "Role", "Runtime", "Environment", "Timeout", "MemorySize")
     KNOWN = frozenset(
         {
             *CODE,
             *CONFIGURATION,
-            "Timeout",
-            "MemorySize",
             "FunctionName",
             "Tags",
             "LoggingConfig",
@@ -111,8 +108,4 @@ def _code(code: Properties) -> Properties:
 
 
 def _configuration(properties: Properties) -> Properties:
-    configuration: Any = {key: properties[key] for key in FunctionResource.CONFIGURATION if key in properties}
-    for key in ("Timeout", "MemorySize"):
-        if key in properties:
-            configuration[key] = int(properties[key])
-    return dict(configuration)
+    return {key: properties[key] for key in FunctionResource.CONFIGURATION if key in properties}

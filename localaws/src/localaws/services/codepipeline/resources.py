@@ -33,7 +33,7 @@ class PipelineResource:
         arn = account.arn("codepipeline", physical_id)
         service.untag_resource({"resourceArn": arn, "tagKeys": [tag["Key"] for tag in old.get("Tags", [])]})
         service.tag_resource({"resourceArn": arn, "tags": request["tags"]})
-        if str(properties.get("RestartExecutionOnUpdate", "false")).lower() == "true":
+        if properties.get("RestartExecutionOnUpdate"):
             service.start_pipeline_execution({"name": physical_id})
         return physical_id
 

@@ -28,11 +28,9 @@ class Role:
         name = properties.get("RoleName") or generated_name(logical_id, limit=64)
         optional: Properties = {
             key: properties[key]
-            for key in ("Description", "Tags", "Path", "PermissionsBoundary")
+            for key in ("Description", "Tags", "Path", "PermissionsBoundary", "MaxSessionDuration")
             if key in properties
         }
-        if "MaxSessionDuration" in properties:
-            optional["MaxSessionDuration"] = int(properties["MaxSessionDuration"])
         iam.create_role(
             RoleName=name,
             AssumeRolePolicyDocument=policy_text(properties["AssumeRolePolicyDocument"]),

@@ -49,7 +49,7 @@ class LogGroup:
     def _set_retention(self, account: Account, name: str, properties: Properties) -> None:
         logs = client(account, "logs")
         if "RetentionInDays" in properties:
-            logs.put_retention_policy(logGroupName=name, retentionInDays=int(properties["RetentionInDays"]))
+            logs.put_retention_policy(logGroupName=name, retentionInDays=properties["RetentionInDays"])
         else:
             logs.delete_retention_policy(logGroupName=name)
 

@@ -7,7 +7,6 @@ from localaws.core.account import Account
 from localaws.core.errors import validation_error
 from localaws.core.resource import Properties, Resource
 from localaws.core.resource_helpers import (
-    as_boolean,
     client,
     generated_name,
     ignore_missing,
@@ -62,9 +61,7 @@ class Bucket:
     def _configure(self, account: Account, name: str, properties: Properties) -> None:
         s3 = client(account, "s3")
         if "PublicAccessBlockConfiguration" in properties:
-            block = {
-                key: as_boolean(value) for key, value in properties["PublicAccessBlockConfiguration"].items()
-            }
+            block = properties["PublicAccessBlockConfiguration"]
             s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
         else:
             s3.delete_public_access_block(Bucket=name)
@@ -138,7 +135,7 @@ def _lifecycle(rule: Properties) -> Properties:
     if "ExpirationInDays" in rule:
         expiration["Days"] = int(rule["ExpirationInDays"])
     if "ExpiredObjectDeleteMarker" in rule:
-        expiration["ExpiredObjectDeleteMarker"] = as_boolean(rule["ExpiredObjectDeleteMarker"])
+        expiration["ExpiredObjectDeleteMarker"] = rule["ExpiredObjectDeleteMarker"]
     if expiration:
         result["Expiration"] = expiration
     noncurrent = rule.get("NoncurrentVersionExpiration")

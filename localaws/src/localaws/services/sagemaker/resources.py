@@ -76,10 +76,6 @@ class MlflowTrackingServerResource:
 
     def create(self, account: Account, logical_id: str, properties: Properties) -> str:
         request = {**properties, "Tags": _tags(properties)}
-        if "AutomaticModelRegistration" in request:
-            request["AutomaticModelRegistration"] = (
-                str(request["AutomaticModelRegistration"]).lower() == "true"
-            )
         _sagemaker(account).call("CreateMlflowTrackingServer", request, CLOUDFORMATION)
         return str(properties["TrackingServerName"])
 
@@ -120,9 +116,6 @@ def _pipeline_request(properties: Properties) -> Json:
     body = definition["PipelineDefinitionBody"]
     request = {key: value for key, value in properties.items() if key != "PipelineDefinition"}
     request["PipelineDefinition"] = body if isinstance(body, str) else json.dumps(body)
-    if "ParallelismConfiguration" in request:
-        steps = int(request["ParallelismConfiguration"]["MaxParallelExecutionSteps"])
-        request["ParallelismConfiguration"] = {"MaxParallelExecutionSteps": steps}
     return request
 
 
