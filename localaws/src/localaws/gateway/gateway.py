@@ -12,9 +12,9 @@ from werkzeug.wrappers import Response
 
 from localaws.core import moto_patches
 from localaws.core.account import Account
-from localaws.core.constraints import check_constraints
 from localaws.core.errors import Json, ServiceError
 from localaws.core.permission import Operation, ServicePermissions
+from localaws.core.request_validation import check_constraints
 from localaws.gateway import wire
 from localaws.gateway.permissions import require_permissions
 from localaws.gateway.signature import Signature, read_signature, signature_matches
@@ -83,7 +83,6 @@ class Gateway:
             what = f"{service}:{operation.name} by {principal.arn}"
             rules = self.permissions.get(service, NO_PERMISSIONS)
             require_permissions(self._account, rules, principal, operation)
-            check_constraints(service, operation.name, operation.parameters)
             return what, self._dispatch(operation, principal, environ, body)
         except ServiceError as error:
             LOG.info("%s: %s: %s", what, error.code, error.message)
@@ -97,6 +96,7 @@ class Gateway:
         own = self._account.services.get(operation.service)
         if own is not None:
             return wire.success(operation, own.call(operation.name, operation.parameters, principal.caller))
+        check_constraints(operation.service, operation.name, operation.parameters)
         if operation.service in NOT_MOTO:
             raise ServiceError(
                 "UnsupportedOperation",

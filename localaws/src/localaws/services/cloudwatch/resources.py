@@ -5,9 +5,9 @@ import json
 from localaws.core.account import Account
 from localaws.core.errors import validation_error
 from localaws.core.property_case import to_api
+from localaws.core.request_validation import service_model
 from localaws.core.resource import Properties, Resource
 from localaws.core.resource_helpers import client, generated_name, ignore_missing, require_known
-from localaws.core.service import service_model
 
 
 class Alarm:

@@ -5,8 +5,8 @@ from typing import Any
 from localaws.core.account import Account
 from localaws.core.errors import Json
 from localaws.core.property_case import to_api
+from localaws.core.request_validation import service_model, validate_request
 from localaws.core.resource import Properties, Resource
-from localaws.core.service import service_model, validate_request
 from localaws.services.codebuild.service import CodeBuild
 
 

@@ -1,9 +1,9 @@
 """The CloudFormation type of a connection."""
 
 from localaws.core.account import Account
+from localaws.core.request_validation import validate_request
 from localaws.core.resource import Properties, Resource
 from localaws.core.resource_helpers import require_known
-from localaws.core.service import validate_request
 from localaws.services.codeconnections.service import CodeConnections
 
 

@@ -6,8 +6,8 @@ from uuid import uuid4
 from localaws.core.account import Account
 from localaws.core.errors import Json
 from localaws.core.property_case import to_api
+from localaws.core.request_validation import service_model, validate_request
 from localaws.core.resource import Properties, Resource
-from localaws.core.service import service_model, validate_request
 from localaws.services.codepipeline.service import CodePipeline
 
 

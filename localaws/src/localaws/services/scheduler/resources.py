@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 from localaws.core.account import Account
 from localaws.core.errors import validation_error
 from localaws.core.property_case import to_api
+from localaws.core.request_validation import service_model
 from localaws.core.resource import Properties, Resource
 from localaws.core.resource_helpers import client, generated_name, ignore_missing, require_known
-from localaws.core.service import service_model
 from localaws.services.events.schedules import at_time, is_due
 from localaws.services.scheduler.service import check_target
 

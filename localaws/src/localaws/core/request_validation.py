@@ -1,18 +1,20 @@
-"""The constraints of the API that botocore's own validator leaves out: patterns, enumerations and ranges.
+"""Requests against the models that AWS publishes: names and types by botocore's own validator, and what that leaves
+out: patterns, enumerations and ranges.
 
-The gateway holds every request to them, whoever answers it; CloudFormation and pipelines, which do not pass the
-gateway, call check_constraints themselves.
+The gateway holds to them what moto answers; services of ours hold to them every request, from wherever it comes.
 """
 
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import botocore.session
 import regex
-from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
+from botocore.exceptions import ParamValidationError
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
+from botocore.validate import ParamValidator
 
 from localaws.core.errors import Json, ServiceError
-from localaws.core.service import service_model
 
 MISMATCH = "failed to satisfy constraint"
 # What a service calls a violation; others say ValidationException, those of the query protocols ValidationError.
@@ -28,6 +30,23 @@ CODES = {
 NOT_HELD = {
     ("cloudformation", "TemplateBody"): "CloudFormation tells the limits of a template itself",
 }
+
+
+@cache
+def service_model(service_name: str) -> ServiceModel:
+    return botocore.session.get_session().get_service_model(service_name)
+
+
+def validate_request(service_name: str, operation: str, request: Json) -> None:
+    """Raises ServiceError when the shape of the operation's input, or one of its constraints, refuses the request."""
+    shape = service_model(service_name).operation_model(operation).input_shape
+    if shape is None:
+        return
+    report = ParamValidator().validate(request, shape)
+    if report.has_errors():
+        error = ParamValidationError(report=report.generate_report())
+        raise ServiceError("ValidationException", f"{service_name}:{operation}: {error}")
+    check_constraints(service_name, operation, request)
 
 
 def check_constraints(service_name: str, operation: str, request: Json) -> None:
