@@ -26,9 +26,11 @@ CODES = {
     "s3": "InvalidArgument",
     "sns": "InvalidParameter",
 }
-# Where the model is stricter than the service: (service, shape), with the reason.
-NOT_HELD = {
-    ("cloudformation", "TemplateBody"): "CloudFormation tells the limits of a template itself",
+# What the models leave out and the documentation of the service has, by service and shape.
+FURTHER: dict[tuple[str, str], Json] = {
+    ("cloudformation", "StackName"): {"pattern": "[a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*"},
+    ("cloudwatch", "DashboardName"): {"pattern": "[A-Za-z0-9_-]+", "max": 255},
+    ("kms", "PendingWindowInDaysType"): {"min": 7, "max": 30},
 }
 
 
@@ -69,52 +71,38 @@ def _code(service_name: str) -> str:
 
 
 def _violations(service: str, shape: Shape, value: Any, path: str) -> Iterator[str]:
-    if (service, shape.name) in NOT_HELD:
-        return
+    bounds = {**shape.metadata, **FURTHER.get((service, shape.name), {})}
     if isinstance(shape, StructureShape):
         for name, member in value.items():
             if name in shape.members:
-                yield from _violations(
-                    service, shape.members[name], member, _join(path, name[0].lower() + name[1:])
-                )
+                where = _join(path, name[0].lower() + name[1:])
+                yield from _violations(service, shape.members[name], member, where)
     elif isinstance(shape, ListShape):
-        yield from _size_violations(shape, len(value), value, path)
+        yield from _out_of_bounds(bounds, len(value), value, path, "length")
         for number, item in enumerate(value, start=1):
             yield from _violations(service, shape.member, item, _join(path, f"{number}.member"))
     elif isinstance(shape, MapShape):
-        yield from _size_violations(shape, len(value), value, path)
+        yield from _out_of_bounds(bounds, len(value), value, path, "length")
         for key, item in value.items():
             yield from _violations(service, shape.key, key, f"{path}.key")
             yield from _violations(service, shape.value, item, f"{path}.{key}.member")
     elif isinstance(shape, StringShape):
-        yield from _string_violations(shape, value, path)
+        if shape.enum and value not in shape.enum:
+            yield _message(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
+        pattern = bounds.get("pattern")
+        if pattern and (compiled := _compiled(pattern)) and not compiled.fullmatch(value):
+            yield _message(value, path, f"Member must satisfy regular expression pattern: {pattern}")
+        yield from _out_of_bounds(bounds, len(value), value, path, "length")
     elif shape.type_name in ("integer", "long", "float", "double"):
-        yield from _range_violations(shape, value, path)
+        yield from _out_of_bounds(bounds, value, value, path, "value")
 
 
-def _string_violations(shape: StringShape, value: str, path: str) -> Iterator[str]:
-    if shape.enum and value not in shape.enum:
-        yield _message(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
-    pattern = shape.metadata.get("pattern")
-    if pattern and (compiled := _compiled(pattern)) and not compiled.fullmatch(value):
-        yield _message(value, path, f"Member must satisfy regular expression pattern: {pattern}")
-    yield from _size_violations(shape, len(value), value, path)
-
-
-def _size_violations(shape: Shape, size: int, value: Any, path: str) -> Iterator[str]:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+def _out_of_bounds(bounds: Json, size: float, value: Any, path: str, what: str) -> Iterator[str]:
+    low, high = bounds.get("min"), bounds.get("max")
     if low is not None and size < low:
-        yield _message(value, path, f"Member must have length greater than or equal to {low}")
+        yield _message(value, path, f"Member must have {what} greater than or equal to {low}")
     if high is not None and size > high:
-        yield _message(value, path, f"Member must have length less than or equal to {high}")
-
-
-def _range_violations(shape: Shape, value: float, path: str) -> Iterator[str]:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if low is not None and value < low:
-        yield _message(value, path, f"Member must have value greater than or equal to {low}")
-    if high is not None and value > high:
-        yield _message(value, path, f"Member must have value less than or equal to {high}")
+        yield _message(value, path, f"Member must have {what} less than or equal to {high}")
 
 
 @cache

@@ -5,7 +5,6 @@ Executions run in the background, as on AWS.
 
 import json
 import logging
-import re
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,7 +26,6 @@ LOG = logging.getLogger("localaws.cloudformation")
 NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
 )
-STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*")
 UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 
@@ -346,11 +344,6 @@ class CloudFormation(Service):
         stack.client_request_token = request.get("ClientRequestToken")
 
     def _new_stack(self, name: str) -> Stack:
-        if not STACK_NAME.fullmatch(name):  # which the API's model does not tell
-            raise validation_error(
-                f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: "
-                f"Member must satisfy regular expression pattern: {STACK_NAME.pattern}"
-            )
         return Stack(id=self.account.arn("cloudformation", f"stack/{name}/{uuid4()}"), name=name)
 
     def _stack_for_change_set(self, name: str, kind: str) -> Stack:

@@ -7,6 +7,7 @@ from localaws.core.errors import Json, validation_error
 from localaws.core.resource import RESOURCE_TYPES
 from localaws.core.resource_schema import resource_schema
 from localaws.services.cloudformation.custom_resource import is_custom
+from localaws.services.cloudformation.function_checks import check_functions
 from localaws.services.cloudformation.references import Template, attributes, conditions, references
 
 SECTIONS = frozenset(
@@ -22,6 +23,15 @@ RESOURCE_MEMBERS = frozenset(
     }
 )
 DELETION_POLICIES = ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot")
+PARAMETER_MEMBERS = frozenset(
+    {
+        *("Type", "Default", "Description", "NoEcho", "AllowedValues", "AllowedPattern", "MinLength"),
+        *("MaxLength", "MinValue", "MaxValue", "ConstraintDescription"),
+    }
+)
+PARAMETER_TYPES = ("String", "Number", "List<Number>", "CommaDelimitedList")
+VERSION = "2010-09-09"
+DESCRIPTION_LIMIT = 1024
 LIMITS = {"Resources": 500, "Outputs": 200, "Parameters": 200, "Mappings": 200}
 
 
@@ -29,18 +39,49 @@ def check_template(template: Template, names: Mapping[str, Any], region: str) ->
     """`names` are the parameters and pseudo parameters. Raises ServiceError("ValidationError")."""
     if unknown := sorted(template.keys() - SECTIONS):
         raise validation_error(f"Invalid template property or properties [{', '.join(unknown)}]")
+    if template.get("AWSTemplateFormatVersion", VERSION) != VERSION:
+        raise validation_error(
+            f"Template format error: unsupported AWSTemplateFormatVersion, only {VERSION} is"
+        )
+    if len(str(template.get("Description", ""))) > DESCRIPTION_LIMIT:
+        raise validation_error(
+            f"Template format error: 'Description' length is greater than {DESCRIPTION_LIMIT}."
+        )
     for section, most in LIMITS.items():
         if (number := len(template.get(section, {}))) > most:
             raise validation_error(
                 f"Template format error: Number of {section.lower()}, {number}, is greater than maximum "
                 f"allowed, {most}"
             )
+    _check_outputs(template.get("Outputs", {}))
+    _check_parameters(template.get("Parameters", {}))
     for name, definition in template["Resources"].items():
         _check_resource(name, definition)
     _check_types(template["Resources"], region)
+    check_functions(template, [template["Resources"], template.get("Outputs", {})])
     for section in ("Resources", "Outputs"):
         _check_references(template, section, names)
         _check_attributes(template, section, region)
+
+
+def _check_outputs(outputs: Mapping[str, Any]) -> None:
+    exports = []
+    for output in outputs.values():
+        if not isinstance(output, dict) or "Value" not in output:
+            raise validation_error("Template format error: Every Outputs member must contain a Value object")
+        name = output.get("Export", {}).get("Name")
+        if name is not None and name in exports:
+            raise validation_error(f"Template format error: Duplicate Export names: [{name}]")
+        exports.append(name)
+
+
+def _check_parameters(parameters: Mapping[str, Json]) -> None:
+    for name, spec in parameters.items():
+        if unknown := sorted(spec.keys() - PARAMETER_MEMBERS):
+            raise validation_error(f"Invalid template parameter property '{unknown[0]}'")
+        kind = str(spec.get("Type"))
+        if kind not in PARAMETER_TYPES and not kind.startswith(("AWS::", "List<AWS::")):
+            raise validation_error(f"Template format error: Unrecognized parameter type: {kind} of {name}")
 
 
 def _check_resource(name: str, definition: Any) -> None:
