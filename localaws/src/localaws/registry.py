@@ -67,6 +67,7 @@ from localaws.services.scheduler import permissions as scheduler_permissions
 from localaws.services.scheduler import resources as scheduler_resources
 from localaws.services.scheduler import service as scheduler
 from localaws.services.secretsmanager import permissions as secretsmanager_permissions
+from localaws.services.servicequotas import service as servicequotas
 from localaws.services.sns import permissions as sns_permissions
 from localaws.services.sns import resources as sns_resources
 from localaws.services.ssm import permissions as ssm_permissions
@@ -131,6 +132,7 @@ OPERATIONS: Mapping[str, Mapping[str, Callable[[Account, Json], Json]]] = {
     "application-autoscaling": application_autoscaling.OPERATIONS,
     "cloudwatch": cloudwatch.OPERATIONS,
     "lambda": awslambda.OPERATIONS,
+    "service-quotas": servicequotas.OPERATIONS,
 }
 
 
