@@ -16,7 +16,7 @@ from localaws.core.errors import Json, ServiceError
 from localaws.core.permission import Operation, ServicePermissions
 from localaws.core.request_validation import check_constraints
 from localaws.gateway import wire
-from localaws.gateway.permissions import require_permissions
+from localaws.gateway.permissions import require_assumable_roles, require_permissions
 from localaws.gateway.signature import Signature, read_signature, signature_matches
 from localaws.services.iam.authorization import Principal, find_principal
 from localaws.services.iam.principals import require_known_principals
@@ -84,6 +84,8 @@ class Gateway:
             what = f"{service}:{operation.name} by {principal.arn}"
             rules = self.permissions.get(service, NO_PERMISSIONS)
             require_permissions(self._account, rules, principal, operation)
+            check_constraints(service, operation.name, operation.parameters)
+            require_assumable_roles(rules, operation)
             require_known_principals(operation)
             return what, self._dispatch(operation, principal, environ, body)
         except ServiceError as error:
@@ -98,7 +100,6 @@ class Gateway:
         own = self._account.services.get(operation.service)
         if own is not None:
             return wire.success(operation, own.call(operation.name, operation.parameters, principal.caller))
-        check_constraints(operation.service, operation.name, operation.parameters)
         if operation.service in NOT_MOTO:
             raise ServiceError(
                 "UnsupportedOperation",

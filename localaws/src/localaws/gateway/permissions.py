@@ -27,16 +27,17 @@ ALWAYS_ALLOWED = {"sts:GetCallerIdentity", "sts:GetSessionToken"}
 def require_permissions(
     account: Account, rules: ServicePermissions, principal: Principal, operation: Operation
 ) -> None:
-    """Raises ServiceError("AccessDenied") unless the principal may do all of what the operation means.
-
-    Then, in the service's words, when the service cannot assume a role that the operation gives it.
-    """
+    """Raises ServiceError("AccessDenied") unless the principal may do all of what the operation means."""
     for permission in permissions(account, rules, operation):
         if permission.action == "sts:AssumeRole":
             assume_permission(principal, permission.resource)
         elif permission.action not in ALWAYS_ALLOWED:
             context = {"aws:requestedregion": [account.region], **permission.context}
             authorize(principal, permission.action, permission.resource, context)
+
+
+def require_assumable_roles(rules: ServicePermissions, operation: Operation) -> None:
+    """Raises, in the service's words, when the service cannot assume a role that the operation gives it."""
     for passed, role in _passed_roles(rules, operation):
         if not passed.code:
             continue
