@@ -17,6 +17,7 @@ from stacks.permissions import (
     grant_pass_role,
     grant_read,
     grant_write_logs,
+    of_factory,
     service_role,
 )
 from stacks.realtime import Realtime, grant_stop_scaling
@@ -123,8 +124,9 @@ class Serving(Construct):
         if self._realtime:
             grant_stop_scaling(grantee, self, self._names.endpoint(PRODUCTION))
         actions = ["sagemaker:DeleteEndpointConfig"]
-        allow(grantee, "RemoveConfigs", actions, configs, reason=_DEPLOYMENTS)
-        allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models, reason=_DEPLOYMENTS)
+        own = of_factory(self._names.factory)
+        allow(grantee, "RemoveConfigs", actions, configs, own, reason=_DEPLOYMENTS)
+        allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models, own, reason=_DEPLOYMENTS)
         resources = [*endpoints, *configs, *models]
         allow(grantee, "ReadTags", ["sagemaker:ListTags"], resources, reason=_DEPLOYMENTS)
         self._grant_remove_packages(grantee)
@@ -138,10 +140,13 @@ class Serving(Construct):
         names = (self._names.factory, f"{self._names.factory}-*")
         groups = [arn(self, "sagemaker", f"model-package-group/{name}") for name in names]
         packages = [arn(self, "sagemaker", f"model-package/{name}/*") for name in names]
-        actions = [
-            f"sagemaker:{verb}" for verb in ("DeleteModelPackageGroup", "ListModelPackages", "ListTags")
-        ]
-        allow(grantee, "RemovePackageGroups", actions, groups, reason=reason)
+        own = of_factory(self._names.factory)
+        allow(
+            grantee, "RemovePackageGroups", ["sagemaker:DeleteModelPackageGroup"], groups, own, reason=reason
+        )
+        actions = ["sagemaker:ListModelPackages", "sagemaker:ListTags"]
+        allow(grantee, "FindPackages", actions, groups, reason=reason)
+        # Versions in a group have no tags of their own.
         allow(grantee, "RemovePackages", ["sagemaker:DeleteModelPackage"], packages, reason=reason)
 
     def _arns(self, stage: str) -> tuple[str, str, str]:
