@@ -131,7 +131,8 @@ class Serving(Construct):
         allow(grantee, "ReadTags", ["sagemaker:ListTags"], resources, reason=_DEPLOYMENTS)
         self._grant_remove_packages(grantee)
         reason = "IAM has no resource for lists of an account"
-        actions = [f"sagemaker:List{kind}" for kind in ("EndpointConfigs", "ModelPackageGroups", "Models")]
+        kinds = ("EndpointConfigs", "ModelPackageGroups", "ModelPackages", "Models")
+        actions = [f"sagemaker:List{kind}" for kind in kinds]
         allow(grantee, "FindDeployments", actions, ["*"], reason=reason)
 
     def _grant_remove_packages(self, grantee: iam.IGrantable) -> None:
@@ -144,8 +145,7 @@ class Serving(Construct):
         allow(
             grantee, "RemovePackageGroups", ["sagemaker:DeleteModelPackageGroup"], groups, own, reason=reason
         )
-        actions = ["sagemaker:ListModelPackages", "sagemaker:ListTags"]
-        allow(grantee, "FindPackages", actions, groups, reason=reason)
+        allow(grantee, "ReadPackageTags", ["sagemaker:ListTags"], groups, reason=reason)
         # Versions in a group have no tags of their own.
         allow(grantee, "RemovePackages", ["sagemaker:DeleteModelPackage"], packages, reason=reason)
 

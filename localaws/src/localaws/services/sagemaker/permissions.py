@@ -49,7 +49,7 @@ PERMISSIONS = ServicePermissions(
             "hyper-parameter-tuning-job", "HyperParameterTuningJobName"
         ),
         "ListTags": "{ResourceArn}",
-        "ListModelPackages": _sagemaker("model-package-group", "ModelPackageGroupName"),
+        "ListModelPackages": arn("sagemaker", "model-package/{ModelPackageGroupName}/*"),
         "CreateMlflowApp": arn("sagemaker", "mlflow-app/*"),
         "PipelineExecutionArn=": "{PipelineExecutionArn}",
         "PipelineName=": _sagemaker("pipeline", "PipelineName"),
