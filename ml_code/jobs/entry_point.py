@@ -41,12 +41,17 @@ def run(work: Path) -> None:
 
 def install_requirements(source: Path) -> None:
     requirements = (source / "requirements.txt").read_text().splitlines()
-    pins = [line.split("==") for line in requirements if "==" in line]
+    pins = [line.split()[0].split("==") for line in requirements if "==" in line]
     if all(installed_version(name) == version for name, version in pins):
         return  # pip would take a second to find that out
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     # The wheels are named relative to the requirements file.
-    subprocess.run([*command, "--requirement", "requirements.txt"], cwd=source, check=True)
+    command += ["--requirement", "requirements.txt"]
+    done = subprocess.run(command, cwd=source, check=False, stderr=subprocess.PIPE, text=True)
+    print(done.stderr, file=sys.stderr, end="", flush=True)
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
+        raise SystemExit(f"pip cannot install what the job needs: {' '.join(errors) or done.stderr}")
 
 
 def install_package(source: Path, folder: Path) -> None:

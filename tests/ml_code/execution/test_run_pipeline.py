@@ -9,7 +9,7 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
-from ml_code.execution import run_pipeline, stack_assertions
+from ml_code.execution import job_wheels, run_pipeline, stack_assertions
 from ml_code.execution.run_pipeline import RunError, read_settings
 from tests.ml_code.execution.stubs import (
     DEFINITION,
@@ -53,7 +53,8 @@ def test_a_deployment_starts_the_first_delivery(trigger: str, expected: bool) ->
 @pytest.fixture
 def stubs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stubs]:
     monkeypatch.setattr(run_pipeline, "pipeline_definition", lambda spec, settings: DEFINITION)
-    monkeypatch.setattr(run_pipeline, "get_wheels", lambda s3, bucket: {"a.whl": b""})
+    monkeypatch.setattr(run_pipeline, "get_wheels", lambda s3, bucket: {})
+    monkeypatch.setattr(job_wheels, "job_requirements", lambda wheels, pins: "")
     monkeypatch.setattr(run_pipeline, "RESULT_FILE", tmp_path / "pipeline-result.env")
     monkeypatch.setattr(stack_assertions, "started", lambda s3, bucket: nullcontext(Passed()))
     made = Stubs()

@@ -67,7 +67,3 @@ def ignore_missing(call: Any, *codes: str) -> None:
 
 def policy_text(document: Any) -> str:
     return document if isinstance(document, str) else json.dumps(document)
-
-
-def as_boolean(value: Any) -> bool:
-    return str(value).lower() == "true"

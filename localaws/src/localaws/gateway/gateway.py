@@ -14,6 +14,7 @@ from localaws.core import moto_patches
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
 from localaws.core.permission import Operation, ServicePermissions
+from localaws.core.request_validation import check_constraints
 from localaws.gateway import wire
 from localaws.gateway.permissions import require_permissions
 from localaws.gateway.signature import Signature, read_signature, signature_matches
@@ -97,6 +98,7 @@ class Gateway:
         own = self._account.services.get(operation.service)
         if own is not None:
             return wire.success(operation, own.call(operation.name, operation.parameters, principal.caller))
+        check_constraints(operation.service, operation.name, operation.parameters)
         if operation.service in NOT_MOTO:
             raise ServiceError(
                 "UnsupportedOperation",

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +16,7 @@ from localaws.core.clock import Clock
 from localaws.core.identity import Credentials
 from localaws.server import running
 from localaws.services.iam.authorization import assume_role
+from localaws.services.sagemaker.quotas import QUOTAS
 from localaws.services.sagemaker.service import SageMaker
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
@@ -151,7 +152,10 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
         role = create_role(account, "jobs", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
         credentials = assume_role(account, role, principal="sagemaker.amazonaws.com", session_name="test")
         account.client("s3").create_bucket(Bucket=BUCKET)
-        yield Local(account, account.services["sagemaker"], role, credentials)
+        sagemaker = cast(SageMaker, account.services["sagemaker"])
+        for quota in QUOTAS:  # a new account may run next to nothing
+            sagemaker.shared.quotas.set_applied(quota.name, 100)
+        yield Local(account, sagemaker, role, credentials)
 
 
 @pytest.fixture

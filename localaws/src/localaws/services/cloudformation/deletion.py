@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 
 from localaws.core.account import Account
 from localaws.core.errors import ServiceError
+from localaws.services.cloudformation.references import in_dependency_order, references
 from localaws.services.cloudformation.stack import KEEP, Stack, StackResource, reason_of, resource_type
-from localaws.services.cloudformation.template import in_dependency_order, references
 
 LOG = logging.getLogger("localaws.cloudformation")
 

@@ -3,9 +3,9 @@
 from localaws.core.account import Account
 from localaws.core.errors import Json
 from localaws.core.property_case import to_api
+from localaws.core.request_validation import service_model
 from localaws.core.resource import Properties, Resource
 from localaws.core.resource_helpers import client
-from localaws.core.service import service_model
 
 
 class ProjectResource:
@@ -20,8 +20,6 @@ class ProjectResource:
         return {"Arn": account.arn("codebuild", f"project/{physical_id}")}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("Name") != old.get("Name"):
-            return self.create(account, str(properties.get("Name", physical_id)), properties)
         client(account, "codebuild").update_project(**{**_request(properties), "name": physical_id})
         return physical_id
 

@@ -19,8 +19,6 @@ class ConnectionResource:
         return {name: connection[name] for name in ("ConnectionArn", "ConnectionStatus", "OwnerAccountId")}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if any(properties.get(key) != old.get(key) for key in ("ConnectionName", "ProviderType")):
-            return self.create(account, physical_id, properties)
         connections = client(account, "codeconnections")
         keys = [tag["Key"] for tag in old.get("Tags", [])]
         connections.untag_resource(ResourceArn=physical_id, TagKeys=keys)

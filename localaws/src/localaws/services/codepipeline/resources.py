@@ -6,9 +6,9 @@ from uuid import uuid4
 from localaws.core.account import Account
 from localaws.core.errors import Json
 from localaws.core.property_case import to_api
+from localaws.core.request_validation import service_model
 from localaws.core.resource import Properties, Resource
-from localaws.core.resource_helpers import as_boolean, client
-from localaws.core.service import service_model
+from localaws.core.resource_helpers import client
 
 
 class PipelineResource:
@@ -25,8 +25,6 @@ class PipelineResource:
         return {"Version": str(version)}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("Name") != old.get("Name"):
-            return self.create(account, physical_id, properties)
         codepipeline, request = client(account, "codepipeline"), _request(physical_id, properties)
         if request["pipeline"] != _request(physical_id, old)["pipeline"]:
             codepipeline.update_pipeline(pipeline=request["pipeline"])
@@ -35,7 +33,7 @@ class PipelineResource:
             keys = [tag["Key"] for tag in old.get("Tags", [])]
             codepipeline.untag_resource(resourceArn=arn, tagKeys=keys)
             codepipeline.tag_resource(resourceArn=arn, tags=request["tags"])
-        if as_boolean(properties.get("RestartExecutionOnUpdate", False)):
+        if properties.get("RestartExecutionOnUpdate"):
             codepipeline.start_pipeline_execution(name=physical_id)
         return physical_id
 

@@ -15,8 +15,9 @@ class LogGroup:
     def create(self, account: Account, logical_id: str, properties: Properties) -> str:
         require_known(self.type, properties, self.KNOWN)
         name = properties.get("LogGroupName") or generated_name(logical_id, limit=512)
+        tags = {"tags": _tag_map(properties)} if properties.get("Tags") else {}
         key = self._key(account, name, properties)
-        client(account, "logs").create_log_group(logGroupName=name, tags=_tag_map(properties), **key)
+        client(account, "logs").create_log_group(logGroupName=name, **tags, **key)
         self._set_retention(account, name, properties, {})
         return str(name)
 
@@ -24,8 +25,6 @@ class LogGroup:
         return {"Arn": account.arn("logs", f"log-group:{physical_id}:*")}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("LogGroupName") != old.get("LogGroupName"):
-            return self.create(account, physical_id, properties)
         logs = client(account, "logs")
         if key := self._key(account, physical_id, properties):
             logs.associate_kms_key(logGroupName=physical_id, **key)
@@ -50,7 +49,7 @@ class LogGroup:
     def _set_retention(self, account: Account, name: str, properties: Properties, old: Properties) -> None:
         logs = client(account, "logs")
         if "RetentionInDays" in properties:
-            logs.put_retention_policy(logGroupName=name, retentionInDays=int(properties["RetentionInDays"]))
+            logs.put_retention_policy(logGroupName=name, retentionInDays=properties["RetentionInDays"])
         elif "RetentionInDays" in old:
             logs.delete_retention_policy(logGroupName=name)
 

@@ -10,7 +10,6 @@ from localaws.core.errors import validation_error
 from localaws.core.identity import ACCOUNT_ID
 from localaws.core.resource import Properties, Resource
 from localaws.core.resource_helpers import (
-    as_boolean,
     client,
     generated_name,
     ignore_missing,
@@ -51,8 +50,6 @@ class Bucket:
         }
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("BucketName") != old.get("BucketName"):
-            return self.create(account, physical_id, properties)
         require_known(self.type, properties, self.KNOWN)
         self._configure(account, physical_id, properties, old)
         return physical_id
@@ -63,9 +60,7 @@ class Bucket:
     def _configure(self, account: Account, name: str, properties: Properties, old: Properties) -> None:
         s3 = client(account, "s3")
         if "PublicAccessBlockConfiguration" in properties:
-            block = {
-                key: as_boolean(value) for key, value in properties["PublicAccessBlockConfiguration"].items()
-            }
+            block = properties["PublicAccessBlockConfiguration"]
             s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
         elif "PublicAccessBlockConfiguration" in old:
             s3.delete_public_access_block(Bucket=name)
@@ -139,7 +134,7 @@ def _lifecycle(rule: Properties) -> Properties:
     if "ExpirationInDays" in rule:
         expiration["Days"] = int(rule["ExpirationInDays"])
     if "ExpiredObjectDeleteMarker" in rule:
-        expiration["ExpiredObjectDeleteMarker"] = as_boolean(rule["ExpiredObjectDeleteMarker"])
+        expiration["ExpiredObjectDeleteMarker"] = rule["ExpiredObjectDeleteMarker"]
     if expiration:
         result["Expiration"] = expiration
     noncurrent = rule.get("NoncurrentVersionExpiration")

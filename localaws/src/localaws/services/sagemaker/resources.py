@@ -30,8 +30,6 @@ class PipelineResource:
         return {}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties["PipelineName"] != old["PipelineName"]:
-            return self.create(account, "", properties)
         request = _pipeline_request(properties)
         request.pop("Tags", None)
         client(account, "sagemaker").update_pipeline(**request)
@@ -56,8 +54,6 @@ class MlflowAppResource:
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
         changed = {key for key in properties.keys() | old.keys() if properties.get(key) != old.get(key)}
-        if changed & {"Name", "RoleArn"}:
-            return self.create(account, "", properties)
         if changed - {"Tags"}:
             raise ServiceError(
                 "ValidationException",
@@ -76,10 +72,6 @@ class MlflowTrackingServerResource:
 
     def create(self, account: Account, logical_id: str, properties: Properties) -> str:
         request = {**properties, "Tags": _tags(properties)}
-        if "AutomaticModelRegistration" in request:
-            request["AutomaticModelRegistration"] = (
-                str(request["AutomaticModelRegistration"]).lower() == "true"
-            )
         client(account, "sagemaker").create_mlflow_tracking_server(**request)
         return str(properties["TrackingServerName"])
 
@@ -120,9 +112,6 @@ def _pipeline_request(properties: Properties) -> Json:
     body = definition["PipelineDefinitionBody"]
     request = {key: value for key, value in properties.items() if key != "PipelineDefinition"}
     request["PipelineDefinition"] = body if isinstance(body, str) else json.dumps(body)
-    if "ParallelismConfiguration" in request:
-        steps = int(request["ParallelismConfiguration"]["MaxParallelExecutionSteps"])
-        request["ParallelismConfiguration"] = {"MaxParallelExecutionSteps": steps}
     return request
 
 

@@ -6,6 +6,7 @@ from localaws.core.account import Account
 from localaws.runtime.warm_python import WarmPython
 from localaws.services.sagemaker.jobs.container import Host
 from localaws.services.sagemaker.jobs.requirements import MetRequirements
+from localaws.services.sagemaker.quotas import Quotas
 from localaws.services.sagemaker.tags import Tags
 
 
@@ -15,6 +16,7 @@ class Shared:
         warm_python = WarmPython(account.processes, account.state_dir / "cache" / "warm-python")
         self.host = Host(account, warm_python, MetRequirements())
         self.tags = Tags()
+        self.quotas = Quotas()
 
     def job_ended(self, job: Any) -> None:
         """Tells EventBridge of it."""

@@ -33,8 +33,6 @@ class Topic:
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
         require_known(self.type, properties, self.KNOWN)
-        if properties.get("TopicName") != old.get("TopicName"):
-            return self.create(account, physical_id.rpartition(":")[2], properties)
         if properties.get("Subscription") != old.get("Subscription"):
             raise validation_error(f"The local AWS does not support updating Subscription of {self.type}.")
         sns = client(account, "sns")
@@ -121,7 +119,12 @@ class Subscription:
         return {"Arn": physical_id}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        return self.create(account, physical_id, properties)
+        client(account, "sns").set_subscription_attributes(
+            SubscriptionArn=physical_id,
+            AttributeName="RawMessageDelivery",
+            AttributeValue=str(properties.get("RawMessageDelivery", False)).lower(),
+        )
+        return physical_id
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
         sns = client(account, "sns")

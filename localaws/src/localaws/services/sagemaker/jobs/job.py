@@ -237,6 +237,9 @@ class JobTable:
         with self._lock:
             return list(self._jobs.values())
 
+    def running(self) -> list[Any]:
+        return [job for job in self.all() if job.status not in ENDED]
+
     def launch(self, shared: Shared, job: Job) -> None:
         self.add(job)
         shared.tags.set(job.arn, job.request.get("Tags", []))

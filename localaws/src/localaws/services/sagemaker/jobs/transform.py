@@ -21,6 +21,7 @@ from localaws.services.sagemaker.jobs.job import Job, JobFailed, JobKind, JobSto
 from localaws.services.sagemaker.jobs.request import output_encryption
 from localaws.services.sagemaker.jobs.storage import list_prefix, split_uri
 from localaws.services.sagemaker.jobs.transform_data import MEGABYTE, RecordTooLarge, assemble, batches
+from localaws.services.sagemaker.quotas import TRANSFORM, Use, instances
 from localaws.services.sagemaker.shared import Shared
 
 KIND = JobKind("transform-job", "TransformJob", "/aws/sagemaker/TransformJobs")
@@ -179,10 +180,12 @@ class Transform:
         self._shared = shared
         self._models = models
         self.table = JobTable(KIND)
+        shared.quotas.counted.append(lambda: [_use(job.request) for job in self.table.running()])
 
     def create_transform_job(self, request: Json) -> Json:
         _check(request)
         model = self._models.get(request["ModelName"])
+        self._shared.quotas.require(_use(request))
         job = TransformJob(self._shared.host, request, model)
         self.table.launch(self._shared, job)
         return {"TransformJobArn": job.arn}
@@ -200,6 +203,11 @@ class Transform:
         more = ("TransformJobStatus", "TransformEndTime", "FailureReason")
         summaries = [pick(job.describe(), *members, *more) for job in self.table.all()]
         return self.table.page(request, summaries)
+
+
+def _use(request: Json) -> Use:
+    resources = request["TransformResources"]
+    return instances(resources["InstanceType"], TRANSFORM, resources["InstanceCount"])
 
 
 def _check(request: Json) -> None:
