@@ -17,6 +17,7 @@ from stacks.permissions import (
     grant_pass_role,
     grant_read,
     grant_write_logs,
+    of_factory,
     service_role,
 )
 from stacks.realtime import Realtime, grant_stop_scaling
@@ -129,13 +130,15 @@ class Serving(Construct):
             stages = ENDPOINT_STAGES if self._has_realtime_staging else (PRODUCTION,)
             grant_stop_scaling(grantee, self, *map(self._names.endpoint, stages))
         actions = ["sagemaker:DeleteEndpointConfig"]
-        allow(grantee, "RemoveConfigs", actions, configs, reason=_DEPLOYMENTS)
-        allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models, reason=_DEPLOYMENTS)
+        own = of_factory(self._names.factory)
+        allow(grantee, "RemoveConfigs", actions, configs, own, reason=_DEPLOYMENTS)
+        allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models, own, reason=_DEPLOYMENTS)
         resources = [*endpoints, *configs, *models]
         allow(grantee, "ReadTags", ["sagemaker:ListTags"], resources, reason=_DEPLOYMENTS)
         self._grant_remove_packages(grantee)
         reason = "IAM has no resource for lists of an account"
-        actions = [f"sagemaker:List{kind}" for kind in ("EndpointConfigs", "ModelPackageGroups", "Models")]
+        kinds = ("EndpointConfigs", "ModelPackageGroups", "ModelPackages", "Models")
+        actions = [f"sagemaker:List{kind}" for kind in kinds]
         allow(grantee, "FindDeployments", actions, ["*"], reason=reason)
 
     def _grant_remove_packages(self, grantee: iam.IGrantable) -> None:
@@ -144,10 +147,12 @@ class Serving(Construct):
         names = (self._names.factory, f"{self._names.factory}-*")
         groups = [arn(self, "sagemaker", f"model-package-group/{name}") for name in names]
         packages = [arn(self, "sagemaker", f"model-package/{name}/*") for name in names]
-        actions = [
-            f"sagemaker:{verb}" for verb in ("DeleteModelPackageGroup", "ListModelPackages", "ListTags")
-        ]
-        allow(grantee, "RemovePackageGroups", actions, groups, reason=reason)
+        own = of_factory(self._names.factory)
+        allow(
+            grantee, "RemovePackageGroups", ["sagemaker:DeleteModelPackageGroup"], groups, own, reason=reason
+        )
+        allow(grantee, "ReadPackageTags", ["sagemaker:ListTags"], groups, reason=reason)
+        # Versions in a group have no tags of their own.
         allow(grantee, "RemovePackages", ["sagemaker:DeleteModelPackage"], packages, reason=reason)
 
     def _arns(self, stage: str) -> tuple[str, str, str]:

@@ -54,6 +54,8 @@ class ServicePermissions:
     tag_action: str = ""  # which Create… needs besides, when it is given tags
     roles: Sequence[PassedRoles] = ()
     context: Callable[[Operation], ConditionKeys] = lambda _: {}
+    # Of a resource by its ARN, for the condition key aws:ResourceTag; without it such a condition never matches.
+    resource_tags: Callable[[Account, str], Mapping[str, str]] = lambda _account, _arn: {}
     further: Callable[[Account, Operation], Iterator[Permission]] = lambda _account, _operation: iter(())
     # All that an operation needs, where actions are not called as operations at all.
     all_of: Callable[[Account, Operation], Iterator[Permission]] | None = None

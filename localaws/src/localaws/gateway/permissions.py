@@ -33,6 +33,13 @@ def require_permissions(
             assume_permission(principal, permission.resource)
         elif permission.action not in ALWAYS_ALLOWED:
             context = {"aws:requestedregion": [account.region], **permission.context}
+            tags = rules.resource_tags(account, permission.resource)
+            prefixes = ("aws", permission.action.partition(":")[0])
+            context |= {
+                f"{prefix}:resourcetag/{key.lower()}": [value]
+                for key, value in tags.items()
+                for prefix in prefixes
+            }
             authorize(principal, permission.action, permission.resource, context)
 
 

@@ -5,7 +5,7 @@ from localaws.core.permission import PassedRoles, ServicePermissions, arn
 _STREAM = arn("logs", "log-group:{logGroupName}:log-stream:{logStreamName}")
 PERMISSIONS = ServicePermissions(
     resources={
-        "DescribeLogGroups": arn("logs", "log-group:*"),
+        "DescribeLogGroups": "*",
         "PutLogEvents": _STREAM,
         "GetLogEvents": _STREAM,
         "CreateLogStream": _STREAM,

@@ -27,7 +27,14 @@ def _further(account: Account, operation: Operation) -> Iterator[Permission]:
             yield Permission("kms:CreateGrant", key, {"kms:grantisforawsresource": ["true"]})
 
 
+def _resource_tags(account: Account, resource: str) -> dict[str, str]:
+    """A job's ARN is in lower case, whatever name the request has."""
+    tags = cast(SageMaker, account.services["sagemaker"]).shared.tags
+    return tags.of(resource) or tags.of(resource.lower())
+
+
 PERMISSIONS = ServicePermissions(
+    resource_tags=_resource_tags,
     resources={
         "CreateEndpoint": _sagemaker("endpoint", "EndpointName")
         + " + "
@@ -42,7 +49,7 @@ PERMISSIONS = ServicePermissions(
             "hyper-parameter-tuning-job", "HyperParameterTuningJobName"
         ),
         "ListTags": "{ResourceArn}",
-        "ListModelPackages": _sagemaker("model-package-group", "ModelPackageGroupName"),
+        "ListModelPackages": arn("sagemaker", "model-package/{ModelPackageGroupName}/*"),
         "CreateMlflowApp": arn("sagemaker", "mlflow-app/*"),
         "PipelineExecutionArn=": "{PipelineExecutionArn}",
         "PipelineName=": _sagemaker("pipeline", "PipelineName"),
