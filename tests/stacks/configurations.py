@@ -79,7 +79,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
         "endpoint_instance_type": "ml.t2.medium",
         "encryption": "customer",
     },
-    "warm-pool": {"training_keep_alive_seconds": 600},
+    "warm-pool": {"training_spot": False, "training_keep_alive_seconds": 600},
     "by-hand": {"trigger_on_push": False},
     "scheduled": {"branch": "release/1", "trigger_schedule": "rate(1 day)"},
     "cron": {"trigger_on_push": False, "trigger_schedule": "cron(0 3 ? * MON *)"},

@@ -1,0 +1,30 @@
+"""How much of SageMaker's quotas the settings use at once, by the quotas' names."""
+
+from collections import Counter
+
+from stacks.config_settings import Settings
+
+SERVERLESS_CONCURRENCY = "Maximum total concurrency that can be allocated across all serverless endpoints"
+
+
+def quota_needs(config: Settings, *, parallel_training_jobs: int) -> Counter[str]:
+    """`parallel_training_jobs` is the tuning's, in model.yaml."""
+    needs: Counter[str] = Counter()
+    # The steps of a pipeline run one after another; a comparison of live inputs may run beside them.
+    for instance_type, count in (
+        (config.preprocess_instance_type, config.preprocess_instance_count),
+        (config.evaluate_instance_type, config.evaluate_instance_count),
+    ):
+        name = f"{instance_type} for processing job usage"
+        needs[name] = max(needs[name], count)
+    if config.drift_monitoring:
+        needs[f"{config.evaluate_instance_type} for processing job usage"] += 1
+    kind = "spot training" if config.training_spot else "training"
+    training = config.training_instance_count * parallel_training_jobs
+    needs[f"{config.training_instance_type} for {kind} job usage"] = training
+    is_serverless = config.endpoint_mode == "serverless"
+    needs[SERVERLESS_CONCURRENCY] = config.serverless_max_concurrency * (2 if is_serverless else 1)
+    if not is_serverless:  # an update runs both fleets
+        instances = max(config.endpoint_instance_count, config.endpoint_max_instance_count)
+        needs[f"{config.endpoint_instance_type} for endpoint usage"] = 2 * instances
+    return needs
