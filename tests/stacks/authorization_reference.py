@@ -42,7 +42,9 @@ def _first_parts(service: Mapping[str, Any], action: str) -> set[str]:
     """How the ARNs of an action's resources begin behind the account."""
     kinds = service["Actions"][action].get("Resources") or []
     arns = [
-        arn for kind in kinds for arn in service["Resources"].get(kind.rstrip("*"), {}).get("ARNFormats", [])
+        arn
+        for kind in kinds
+        for arn in service["Resources"].get(kind.rstrip("*").lower(), {}).get("ARNFormats", [])
     ]
     return {_first_part(arn.replace("${Partition}", "aws")) for arn in arns}
 

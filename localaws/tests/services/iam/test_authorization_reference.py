@@ -13,8 +13,6 @@ from localaws.gateway.permissions import ACTION_PREFIX
 from localaws.registry import PERMISSIONS
 
 FOUND = find_spec("cfnlint")
-# AWS lists no kind of resource's ARN, only its condition keys.
-WITHOUT_ARNS = {"application-autoscaling"}
 
 
 def reference() -> dict[str, Any]:
@@ -28,7 +26,7 @@ def kind_of(arn: str) -> str:
 
 
 @pytest.mark.skipif(FOUND is None, reason="cfn-lint, which has the reference, is not installed")
-@pytest.mark.parametrize("service", sorted(PERMISSIONS.keys() - WITHOUT_ARNS))
+@pytest.mark.parametrize("service", sorted(PERMISSIONS.keys()))
 def test_operations_ask_for_actions_and_resources_that_aws_has(service: str) -> None:
     rules, known = PERMISSIONS[service], reference()[ACTION_PREFIX.get(service, service)]
     operations = set(service_model(service).operation_names)
@@ -43,7 +41,7 @@ def test_operations_ask_for_actions_and_resources_that_aws_has(service: str) -> 
         formats = [
             arn
             for kind in action.get("Resources") or []
-            for arn in known["Resources"].get(kind.rstrip("*"), {}).get("ARNFormats", [])
+            for arn in known["Resources"].get(kind.rstrip("*").lower(), {}).get("ARNFormats", [])
         ]
         kinds = {kind_of(arn) for arn in formats}
         for template in templates.split(" + "):
