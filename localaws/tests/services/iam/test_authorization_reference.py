@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localaws.core.service import service_model
+from localaws.core.request_validation import service_model
 from localaws.gateway.permissions import ACTION_PREFIX
 from localaws.registry import PERMISSIONS
 
