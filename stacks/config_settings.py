@@ -54,6 +54,7 @@ class Settings:
     serverless_memory_mb: int = 2048
     serverless_max_concurrency: int = 5
     endpoint_mode: EndpointMode = "serverless"
+    staging_endpoint_mode: EndpointMode = "serverless"
     endpoint_instance_type: str = "ml.m5.large"
     endpoint_instance_count: int = 2
     endpoint_max_instance_count: int = 0

@@ -107,9 +107,15 @@ def grant_volumes(grantee: iam.IGrantable, key: kms.IKey) -> None:
     allow(grantee, "EncryptVolumes", ["kms:CreateGrant"], [key.key_arn], condition)
 
 
-def grant_write_logs(grantee: iam.IGrantable, *log_groups: logs.ILogGroup) -> None:
-    """For log groups that the stack owns: no CreateLogGroup, or a late line brings a deleted group back."""
-    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+def grant_write_logs(
+    grantee: iam.IGrantable, *log_groups: logs.ILogGroup, finds_streams: bool = False
+) -> None:
+    """For log groups that the stack owns: no CreateLogGroup, or a late line brings a deleted group back.
+
+    SageMaker and the VPC's flow logs look for their streams, others do not.
+    """
+    find = ["logs:DescribeLogStreams"] if finds_streams else []
+    actions = ["logs:CreateLogStream", *find, "logs:PutLogEvents"]
     streams = [arn(group, "logs", f"log-group:{group.log_group_name}:*") for group in log_groups]
     allow(grantee, "WriteLogs", actions, streams, reason=OWN_STREAMS)
 

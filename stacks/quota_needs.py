@@ -22,9 +22,11 @@ def quota_needs(config: Settings, *, parallel_training_jobs: int) -> Counter[str
     kind = "spot training" if config.training_spot else "training"
     training = config.training_instance_count * parallel_training_jobs
     needs[f"{config.training_instance_type} for {kind} job usage"] = training
-    is_serverless = config.endpoint_mode == "serverless"
-    needs[SERVERLESS_CONCURRENCY] = config.serverless_max_concurrency * (2 if is_serverless else 1)
-    if not is_serverless:  # an update runs both fleets
+    modes = (config.endpoint_mode, config.staging_endpoint_mode)
+    if "serverless" in modes:
+        needs[SERVERLESS_CONCURRENCY] = config.serverless_max_concurrency * modes.count("serverless")
+    if config.endpoint_mode == "realtime":  # an update runs both fleets; staging has one instance
         instances = max(config.endpoint_instance_count, config.endpoint_max_instance_count)
-        needs[f"{config.endpoint_instance_type} for endpoint usage"] = 2 * instances
+        staging = int(config.staging_endpoint_mode == "realtime")
+        needs[f"{config.endpoint_instance_type} for endpoint usage"] = 2 * instances + staging
     return needs

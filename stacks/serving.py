@@ -56,9 +56,10 @@ class Serving(Construct):
         }
         grant_list(self.role, "ListArtifacts", artifact_bucket)
         grant_read(self.role, "ReadModels", artifact_bucket, Prefix.SERVING)
-        grant_write_logs(self.role, *self.log_groups.values())
+        grant_write_logs(self.role, *self.log_groups.values(), finds_streams=True)
         grant_container(self.role, self, image_uri, "/aws/sagemaker/Endpoints")
         self._realtime = None
+        self._has_realtime_staging = config.staging_endpoint_mode == "realtime"
         if rollback_alarms and config.endpoint_mode == "realtime":
             self._realtime = Realtime(
                 scope=self,
@@ -82,9 +83,11 @@ class Serving(Construct):
         }
 
     def _endpoint_settings(self, stage: str) -> Mapping[str, object]:
-        """Staging stays serverless: it waits for the next version at no cost."""
+        """Staging is serverless by default: it waits for the next version at no cost."""
         if self._realtime and stage == PRODUCTION:
             return self._realtime.settings()
+        if self._realtime and self._has_realtime_staging:
+            return self._realtime.staging_settings()
         return {
             "mode": "serverless",
             "memory_mb": self._config.serverless_memory_mb,
@@ -114,6 +117,8 @@ class Serving(Construct):
         grant_pass_role(grantee, self.role, "sagemaker.amazonaws.com")
         if self._realtime and stage == PRODUCTION:
             self._realtime.grant_update(grantee)
+        elif self._realtime and self._has_realtime_staging:
+            self._realtime.grant_update_staging(grantee, self._names.endpoint(stage))
 
     def grant_remove(self, grantee: iam.IGrantable) -> None:
         """Find and delete what deployments made, of every stage."""
@@ -121,7 +126,8 @@ class Serving(Construct):
         actions = ["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint"]
         allow(grantee, "RemoveEndpoints", actions, endpoints)
         if self._realtime:
-            grant_stop_scaling(grantee, self, self._names.endpoint(PRODUCTION))
+            stages = ENDPOINT_STAGES if self._has_realtime_staging else (PRODUCTION,)
+            grant_stop_scaling(grantee, self, *map(self._names.endpoint, stages))
         actions = ["sagemaker:DeleteEndpointConfig"]
         allow(grantee, "RemoveConfigs", actions, configs, reason=_DEPLOYMENTS)
         allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models, reason=_DEPLOYMENTS)

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ class Clients:
     s3: Any
     sagemaker: Any
     logs: Any
+    codepipeline: Any
 
 
 def read_settings(environment: Mapping[str, str], commit: str | None) -> RunSettings:
@@ -92,6 +93,16 @@ def read_settings(environment: Mapping[str, str], commit: str | None) -> RunSett
             f"choose a shorter {Variable.DATA_PREFIX}"
         )
     return settings
+
+
+def started_by_deployment(environment: Mapping[str, str], codepipeline: Any) -> bool:
+    """Whether CodePipeline started the delivery as it was made: then nobody set the variables of the execution."""
+    execution = environment.get(Variable.DELIVERY_EXECUTION)
+    if not execution:
+        return False
+    pipeline = environment["CODEBUILD_INITIATOR"].partition("/")[2]
+    found = codepipeline.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution)
+    return bool(found["pipelineExecution"]["trigger"]["triggerType"] == "CreatePipeline")
 
 
 def run(settings: RunSettings, clients: Clients) -> int:
@@ -249,8 +260,10 @@ def main() -> None:
     try:
         settings = read_settings(os.environ, arguments.commit)
         region = settings.pipeline.region
-        names = ("s3", "sagemaker", "logs")
+        names = ("s3", "sagemaker", "logs", "codepipeline")
         clients = Clients(**{name: boto3.client(name, region_name=region) for name in names})
+        if started_by_deployment(os.environ, clients.codepipeline):
+            settings = replace(settings, trigger_reason="deployment")
         sys.exit(run(settings, clients))
     except (RunError, SpecError, WheelsError, ClientError, BotoCoreError) as error:
         sys.exit(f"run_pipeline: {error}")

@@ -203,3 +203,21 @@ def invoke(stage: str = "production", rows: list[list[float]] | None = None) -> 
     )
     answer: dict[str, Any] = json.loads(response["Body"].read())
     return answer
+
+
+def aws(*arguments: str) -> str:
+    return subprocess.run(["aws", *arguments], check=True, text=True, stdout=subprocess.PIPE).stdout
+
+
+def pipeline_executions() -> list[dict[str, Any]]:
+    sagemaker = boto3.client("sagemaker")
+    summaries = sagemaker.list_pipeline_executions(PipelineName=NAME)["PipelineExecutionSummaries"]
+    return sorted(summaries, key=lambda summary: summary["StartTime"])
+
+
+def failed_step(execution_arn: str) -> dict[str, Any]:
+    sagemaker = boto3.client("sagemaker")
+    steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution_arn)[
+        "PipelineExecutionSteps"
+    ]
+    return next(step for step in steps if step["StepStatus"] == "Failed")

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
+import boto3
 import pytest
 from botocore.response import StreamingBody
-from botocore.stub import ANY
+from botocore.stub import ANY, Stubber
 
 from ml_code.execution import job_wheels, run_pipeline, stack_assertions
 from ml_code.execution.run_pipeline import RunError, read_settings
@@ -33,6 +34,20 @@ def _project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model_yaml: str) -
     (tmp_path / "models/digits/model.yaml").write_text(model_yaml)
     (tmp_path / "models/digits/data/digits.csv").write_text("digit\n1\n")
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("trigger", "expected"), [("CreatePipeline", True), ("CloudWatchEvent", False)])
+def test_a_deployment_starts_the_first_delivery(trigger: str, expected: bool) -> None:
+    client = boto3.client("codepipeline", region_name="us-east-1")
+    with Stubber(client) as stub:
+        stub.add_response(
+            "get_pipeline_execution",
+            {"pipelineExecution": {"trigger": {"triggerType": trigger}}},
+            {"pipelineName": "digits", "pipelineExecutionId": "e" * 36},
+        )
+        environment = {"DELIVERY_EXECUTION": "e" * 36, "CODEBUILD_INITIATOR": "codepipeline/digits"}
+        assert run_pipeline.started_by_deployment(environment, client) is expected
+    assert not run_pipeline.started_by_deployment({}, client)
 
 
 @pytest.fixture

@@ -160,8 +160,11 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 
 @pytest.fixture
 def make_role(local: Local) -> Callable[[list[dict[str, Any]]], str]:
-    """Makes a role with these policy statements that SageMaker may assume; its ARN."""
-    return lambda statements: create_role(local.account, f"role-{uuid.uuid4().hex[:8]}", statements)
+    """Makes a role with these policy statements, and the rights to pull images and to log, for SageMaker; its ARN."""
+    container = {"Effect": "Allow", "Action": ["ecr:*", "logs:*"], "Resource": "*"}
+    return lambda statements: create_role(
+        local.account, f"role-{uuid.uuid4().hex[:8]}", [container, *statements]
+    )
 
 
 def create_role(account: Account, name: str, statements: list[dict[str, Any]]) -> str:

@@ -16,11 +16,12 @@ from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Credentials
 from localaws.core.listing import now, sorted_page
 from localaws.services.ec2.interfaces import require_interfaces
+from localaws.services.ecr.pulls import require_pull
 from localaws.services.iam.authorization import assume_role
 from localaws.services.kms.key_use import require_volume_key
 from localaws.services.logs.writer import LogWriter
 from localaws.services.sagemaker.jobs.container import CommandNotFound, Container, Host, RunningProcess, wait
-from localaws.services.sagemaker.jobs.request import job_network, volume_key
+from localaws.services.sagemaker.jobs.request import image_uri, job_network, volume_key
 from localaws.services.sagemaker.jobs.storage import NoObjects, download_prefix
 from localaws.services.sagemaker.shared import Shared
 
@@ -116,6 +117,8 @@ class Job(ABC):
             credentials = assume_role(
                 self._account, self.role_arn, principal="sagemaker.amazonaws.com", session_name="SageMaker"
             )
+            if image := image_uri(self.request):
+                require_pull(credentials, self.role_arn, image)
             if key := volume_key(self.request):
                 require_volume_key(credentials, key)
             if vpc := job_network(self.request):
@@ -152,8 +155,9 @@ class Job(ABC):
             if reason:
                 self.description["FailureReason"] = reason[:MESSAGE_LIMIT]
 
-    def _log(self) -> LogWriter:
-        return LogWriter(self._account, self.kind.log_group, f"{self.name}/algo-1-{int(time.time())}")
+    def _log(self, credentials: Credentials) -> LogWriter:
+        stream = f"{self.name}/algo-1-{int(time.time())}"
+        return LogWriter(self._account, self.kind.log_group, stream, credentials, lists_streams=True)
 
     def _execute(
         self,

@@ -68,7 +68,7 @@ class ProcessingJob(Job):
         )
         self._change(ProcessingStartTime=now())
         try:
-            with closing(self._log()) as log:
+            with closing(self._log(credentials)) as log:
                 return self._execute(
                     container,
                     command,

@@ -1,9 +1,8 @@
 """Hyperparameter tuning jobs: real training jobs, side by side."""
 
-from localaws.core.constraints import check_constraints
 from localaws.core.errors import Json, ServiceError
 from localaws.core.listing import pick, sorted_page
-from localaws.core.service import validate_request
+from localaws.core.request_validation import validate_request
 from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.sagemaker.jobs.job import JobTable
 from localaws.services.sagemaker.jobs.search_space import check_ranges, grid_combinations
@@ -141,7 +140,6 @@ def _check(request: Json) -> None:
     metric = config["HyperParameterTuningJobObjective"]["MetricName"]
     example = training_request(request["HyperParameterTuningJobName"], definition, 1, {}, metric=metric)
     validate_request("sagemaker", "CreateTrainingJob", example)
-    check_constraints("sagemaker", "CreateTrainingJob", example)
     check(example)
     defined = [item["Name"] for item in definition["AlgorithmSpecification"].get("MetricDefinitions", [])]
     if metric not in defined:

@@ -11,11 +11,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localaws.core.constraints import check_constraints
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Credentials
 from localaws.core.listing import now
-from localaws.core.service import validate_request
+from localaws.core.request_validation import validate_request
 from localaws.services.iam.authorization import assume_role
 from localaws.services.sagemaker.jobs.storage import split_uri
 from localaws.services.sagemaker.names import LOWER_ALPHANUMERIC, random_text, step_job_name
@@ -303,7 +302,6 @@ class Execution:
             "ExperimentConfig", None
         )  # the pipeline's own experiment, which the local AWS does not keep
         validate_request("sagemaker", f"Create{job.operation}", request)
-        check_constraints("sagemaker", f"Create{job.operation}", request)
         arn: str = self._invoke(run, job, f"create_{job.boto_name}", **request)[f"{job.operation}Arn"]
         return arn
 
