@@ -22,9 +22,10 @@ def quota_needs(config: Settings, *, parallel_training_jobs: int) -> Counter[str
     kind = "spot training" if config.training_spot else "training"
     training = config.training_instance_count * parallel_training_jobs
     needs[f"{config.training_instance_type} for {kind} job usage"] = training
-    is_serverless = config.endpoint_mode == "serverless"
-    needs[SERVERLESS_CONCURRENCY] = config.serverless_max_concurrency * (2 if is_serverless else 1)
-    if not is_serverless:  # an update runs both fleets
-        instances = max(config.endpoint_instance_count, config.endpoint_max_instance_count)
-        needs[f"{config.endpoint_instance_type} for endpoint usage"] = 2 * instances
+    production_instances = max(config.endpoint_instance_count, config.endpoint_max_instance_count)
+    for mode, instances in ((config.endpoint_mode, production_instances), (config.staging_endpoint_mode, 1)):
+        if mode == "serverless":
+            needs[SERVERLESS_CONCURRENCY] += config.serverless_max_concurrency
+        else:  # an update runs both fleets
+            needs[f"{config.endpoint_instance_type} for endpoint usage"] += 2 * instances
     return needs

@@ -30,6 +30,12 @@ def test_the_default_fits_a_new_account() -> None:
     }
 
 
+def test_both_fleets_of_both_stages_count() -> None:
+    needed = needs("realtime-staging")
+    assert needed["ml.t2.medium for endpoint usage"] == 2 * 2 + 2 * 1
+    assert not [name for name in needed if "serverless" in name]
+
+
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_each_configuration_says_what_it_needs(configuration: str) -> None:
     needed = needs(configuration)
