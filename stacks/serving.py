@@ -129,20 +129,20 @@ class Serving(Construct):
         if self._realtime:
             stages = ENDPOINT_STAGES if self._has_realtime_staging else (PRODUCTION,)
             grant_stop_scaling(grantee, self, *map(self._names.endpoint, stages))
-        actions = ["sagemaker:DeleteEndpointConfig"]
+        # One statement for both, and one to read tags: policies of a role have room for 10,240 characters.
+        actions = ["sagemaker:DeleteEndpointConfig", "sagemaker:DeleteModel"]
         own = of_factory(self._names.factory)
-        allow(grantee, "RemoveConfigs", actions, configs, own, reason=_DEPLOYMENTS)
-        allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models, own, reason=_DEPLOYMENTS)
-        resources = [*endpoints, *configs, *models]
+        allow(grantee, "RemoveDeployments", actions, [*configs, *models], own, reason=_DEPLOYMENTS)
+        groups = self._grant_remove_packages(grantee)
+        resources = [*endpoints, *configs, *models, *groups]
         allow(grantee, "ReadTags", ["sagemaker:ListTags"], resources, reason=_DEPLOYMENTS)
-        self._grant_remove_packages(grantee)
         reason = "IAM has no resource for lists of an account"
         kinds = ("EndpointConfigs", "ModelPackageGroups", "ModelPackages", "Models")
         actions = [f"sagemaker:List{kind}" for kind in kinds]
         allow(grantee, "FindDeployments", actions, ["*"], reason=reason)
 
-    def _grant_remove_packages(self, grantee: iam.IGrantable) -> None:
-        """Of SageMaker's own registry, as far as the names begin with the factory's."""
+    def _grant_remove_packages(self, grantee: iam.IGrantable) -> list[str]:
+        """Of SageMaker's own registry, as far as the names begin with the factory's; the ARNs of the groups."""
         reason = "A team's own steps name groups, SageMaker names packages"
         names = (self._names.factory, f"{self._names.factory}-*")
         groups = [arn(self, "sagemaker", f"model-package-group/{name}") for name in names]
@@ -151,9 +151,9 @@ class Serving(Construct):
         allow(
             grantee, "RemovePackageGroups", ["sagemaker:DeleteModelPackageGroup"], groups, own, reason=reason
         )
-        allow(grantee, "ReadPackageTags", ["sagemaker:ListTags"], groups, reason=reason)
         # Versions in a group have no tags of their own.
         allow(grantee, "RemovePackages", ["sagemaker:DeleteModelPackage"], packages, reason=reason)
+        return groups
 
     def _arns(self, stage: str) -> tuple[str, str, str]:
         """Endpoint, endpoint configurations, models. Deployments name the latter two after the first."""

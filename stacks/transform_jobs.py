@@ -75,8 +75,8 @@ class TransformJobs(Construct):
             arn(self, "sagemaker", f"{kind}/{self.prefix}*") for kind in ("model", "transform-job")
         )
         own = of_factory(self._context.names.factory)
-        allow(grantee, "StopBatches", ["sagemaker:StopTransformJob"], [jobs], own, reason=_JOBS)
-        allow(grantee, "RemoveBatchModels", ["sagemaker:DeleteModel"], [models], own, reason=_JOBS)
+        actions = ["sagemaker:DeleteModel", "sagemaker:StopTransformJob"]
+        allow(grantee, "RemoveBatches", actions, [jobs, models], own, reason=_JOBS)
         actions = ["sagemaker:DescribeTransformJob", "sagemaker:ListTags"]
         allow(grantee, "SeeBatches", actions, [jobs, models], reason=_JOBS)
         reason = "IAM has no resource for lists of an account"

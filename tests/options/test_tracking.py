@@ -59,7 +59,7 @@ def test_only_those_who_need_mlflow_may_call_it(synthesise: Synthesise, settings
 def test_nobody_may_delete_experiments_models_or_versions(served: Synthesised) -> None:
     for statement in calls(served).values():
         deleting = [action for action in statement["Action"] if "Delete" in action or action.endswith(":*")]
-        assert deleting == ["sagemaker-mlflow:DeleteRun"]
+        assert deleting == ["sagemaker-mlflow:DeleteModelVersionTag", "sagemaker-mlflow:DeleteRun"]
 
 
 def test_a_size_without_a_server_is_refused() -> None:

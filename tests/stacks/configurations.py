@@ -154,5 +154,5 @@ LINTED = (
         "bitbucket",
         "connection",
     ),
-    *("network-tracking-server", "boundary", "boundary-arn"),
+    *("network-tracking-server", "key-drift", "boundary", "boundary-arn"),
 )

@@ -171,6 +171,7 @@ def assert_tagged(factory: Synthesised, key: str, value: str) -> None:
         "AWS::EC2::SecurityGroupIngress",
         "AWS::EC2::SubnetRouteTableAssociation",
         "AWS::EC2::VPCGatewayAttachment",
+        "AWS::IAM::ManagedPolicy",  # CDK makes one, untagged, of what an inline policy has no room for
         "AWS::IAM::Policy",
         "AWS::KMS::Alias",
         "AWS::Lambda::Permission",
