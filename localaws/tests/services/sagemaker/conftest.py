@@ -147,7 +147,7 @@ class Local:
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     state_dir, clock = tmp_path_factory.mktemp("state"), Clock(minute_seconds=1.0)
-    with running(state_dir, clock=clock, user="sagemaker-administrator") as account:
+    with running(state_dir, clock=clock, user="sagemaker-administrator", uses_image=True) as account:
         role = create_role(account, "jobs", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
         credentials = assume_role(account, role, principal="sagemaker.amazonaws.com", session_name="test")
         account.client("s3").create_bucket(Bucket=BUCKET)

@@ -16,7 +16,8 @@ from localaws.services.ec2.interfaces import require_interfaces
 from localaws.services.iam.authorization import assume_role
 from localaws.services.sagemaker.endpoints import serving_container
 from localaws.services.sagemaker.endpoints.loopback import HOST, answers, free_port
-from localaws.services.sagemaker.jobs.container import Container, Host, RunningProcess
+from localaws.services.sagemaker.jobs.container import Container, RunningProcess
+from localaws.services.sagemaker.jobs.host import Host
 from localaws.services.sagemaker.jobs.storage import download_file, unpack
 
 PING_INTERVAL_SECONDS = 0.05
@@ -33,10 +34,19 @@ class PingFailed(NotServing):
 
 
 class ModelServer:
-    """Once `given_up` is set, it no longer waits for the container."""
+    """Once `given_up` is set, it no longer waits for the container; with `read_only`, that may write to /tmp only."""
 
-    def __init__(self, host: Host, model: Json, directory: Path, given_up: threading.Event) -> None:
+    def __init__(
+        self,
+        host: Host,
+        model: Json,
+        directory: Path,
+        given_up: threading.Event,
+        *,
+        read_only: bool = False,
+    ) -> None:
         self._host = host
+        self._read_only = read_only
         self._given_up = given_up
         self._account = host.account
         self._model = model
@@ -80,14 +90,14 @@ class ModelServer:
         startup_seconds: float,
     ) -> None:
         """Returns when /ping answers 200; raises NotServing. `environment` comes on top of the model's own."""
-        container = self._container = Container(self._host, self._directory)
+        image = self._host.image(on_line)
+        container = self._container = Container(self._host, self._directory, image)
         for name in ("model", "code"):
             (container.root / name).mkdir()
         specification = self._model["PrimaryContainer"]
         self._download(container, credentials, _model_data(specification))
         request = {**specification.get("Environment", {}), **environment}
         aws = {**self._account.environment(credentials), "SAGEMAKER_REGION": self._account.region}
-        image = self._image(on_line)
         if image is None:
             variables = container.environment(aws={**aws, **self._moved(container)}, request=request)
             command = ["python3", serving_container.__file__]
@@ -111,18 +121,6 @@ class ModelServer:
         if self._container is not None:
             self._container.remove()
 
-    def _image(self, on_line: Callable[[str], None]) -> ImageContainer | None:
-        """What the image's commands run in; None: the local AWS's own small server stands for them."""
-        image = self._account.image
-        if image is None:
-            return None
-        if not image.is_ready:
-            on_line(f"localaws: waiting for the image's environment, {image.description}")
-        found = image.wait()
-        if found is None or not found.isolated:
-            on_line(f"localaws: {image.description}")
-        return found
-
     def _start_image(
         self,
         image: ImageContainer,
@@ -133,8 +131,15 @@ class ModelServer:
         """`serve`, as SageMaker starts a container that serves."""
         command = ["serve"]
         if image.isolated:
-            directory, tmp = container.directory, container.directory / "tmp"
-            command = image.isolate(command, directory=directory, ml=container.root, tmp=tmp, port=self._port)
+            sandbox = image.sandbox(
+                container.directory,
+                ml=container.root,
+                tmp=container.temporary,
+                ml_writable=not self._read_only,
+                network=False,
+                port=self._port,
+            )
+            command = image.isolated_command(sandbox, command)
             variables = {**image.environment(), **variables}
         else:
             variables = {**image.environment(), **self._moved(container), **container.localise(variables)}

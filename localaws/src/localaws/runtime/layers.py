@@ -1,0 +1,79 @@
+"""What pip installed from wheels that a job brought: the same wheels give the same files, so they are installed once.
+
+A program in a container asks `install` before it runs pip, and has what it finds in the place where pip would put it.
+The first time, it leaves the wheels where the local AWS finds them (`LEFT`), which makes a layer of them by pip itself.
+Parts of this file run in the image's Python, which has nothing of the local AWS.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+REQUIREMENTS, WHEELS = "requirements.txt", "wheels"
+LEFT = ".localaws-wheels"  # in the container's /tmp
+IN_CONTAINER = Path("/tmp")  # noqa: S108 - the container's own
+FLAGS = {"--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"}
+
+
+def install(arguments: Sequence[str], layer: str) -> bool:
+    """Whether nothing is left to do for this command of pip."""
+    target = _target(arguments)
+    if target is None:
+        return False
+    folder = Path.cwd()
+    key = key_of(folder)
+    if key is None:
+        return False
+    if layer and Path(layer).name == key and not os.path.lexists(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(layer)
+        return True
+    left = IN_CONTAINER / LEFT / key
+    if not left.exists():
+        (left / WHEELS).mkdir(parents=True)
+        shutil.copyfile(folder / REQUIREMENTS, left / REQUIREMENTS)
+        for wheel in _named_wheels(folder):
+            shutil.copyfile(wheel, left / WHEELS / wheel.name)
+    return False
+
+
+def pip_arguments(target: Path) -> list[str]:
+    """For pip in a folder with requirements.txt, which names the folder of the wheels."""
+    flags = ("--quiet", "--disable-pip-version-check", "--no-deps")
+    return ["-m", "pip", "install", *flags, "--target", str(target), "--requirement", REQUIREMENTS]
+
+
+def key_of(folder: Path) -> str | None:
+    """Names the files that pip makes of the folder's requirements; nothing when the index may be asked for them."""
+    requirements = folder / REQUIREMENTS
+    if not requirements.is_file() or "--no-index" not in requirements.read_text():
+        return None
+    digest = hashlib.sha256(requirements.read_bytes())
+    for wheel in _named_wheels(folder):
+        digest.update(wheel.name.encode() + hashlib.sha256(wheel.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _named_wheels(folder: Path) -> list[Path]:
+    found = re.findall(r"^([A-Za-z0-9._-]+)==", (folder / REQUIREMENTS).read_text(), re.MULTILINE)
+    names = {_distribution(name) for name in found}
+    wheels = (folder / WHEELS).glob("*.whl")
+    return sorted(wheel for wheel in wheels if _distribution(wheel.name.partition("-")[0]) in names)
+
+
+def _target(arguments: Sequence[str]) -> Path | None:
+    """Of `pip install` into a folder, from the requirements file in the working folder and with no other option."""
+    if list(arguments[:3]) != ["-m", "pip", "install"]:
+        return None
+    words = [word for word in arguments[3:] if word not in FLAGS]
+    options = dict(zip(words[::2], words[1::2], strict=False))
+    if set(options) != {"--target", "--requirement"} or len(words) != 4 or "--no-deps" not in arguments:
+        return None
+    return Path(options["--target"]) if options["--requirement"] == REQUIREMENTS else None
+
+
+def _distribution(name: str) -> str:
+    return re.sub(r"[-_.]+", "_", name).lower()
