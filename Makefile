@@ -38,8 +38,8 @@ endif
 demo: need-localaws install ## the whole factory on this machine, from `cdk deploy` to `cdk destroy`
 	@$(BIN)/python -m operations.demo.demo --port $(PORT)
 
-up: need-localaws install ## start the local AWS: make up IMAGE=1 runs endpoints by AWS's own toolkit
-	@$(BIN)/python -m localaws up --port $(PORT) $(if $(IMAGE),--image)
+up: need-localaws install ## start the local AWS; make up IMAGE=0 runs no toolkit of AWS's and is no evidence for AWS
+	@$(BIN)/python -m localaws up --port $(PORT) $(if $(filter 0,$(IMAGE)),--no-image)
 
 env: need-localaws ## shell exports for the local AWS: eval "$$(make env)"
 	@$(BIN)/python -m localaws env

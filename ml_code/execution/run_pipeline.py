@@ -142,7 +142,7 @@ def get_wheels(s3: Any, bucket: str) -> dict[str, bytes]:
 
 def upload_code(s3: Any, settings: RunSettings, wheels: Mapping[str, bytes]) -> str:
     """The prefix with source.tar.gz and the entry point of processing jobs."""
-    requirements = source_archive.REQUIREMENTS.read_text()
+    requirements = source_archive.job_requirements(wheels)
     name, wheel = build_wheel()
     archive = source_archive.build_source_archive(
         source_archive.job_files(), requirements, {**wheels, name: wheel}

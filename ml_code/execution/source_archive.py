@@ -43,17 +43,17 @@ def job_files(project: Path = Path()) -> dict[str, bytes]:
     }
 
 
-def job_requirements(requirements: str) -> str:
-    """The pins, to be had from the wheels beside them and from nowhere else."""
-    pins = [line for line in requirements.splitlines() if line and not line.startswith("#")]
-    return "\n".join(["--no-index", "--find-links wheels", *pins]) + "\n"
+def job_requirements(wheels: Mapping[str, bytes]) -> str:
+    """All of the wheels, from beside this file and from nowhere else."""
+    pins = ["==".join(name.split("-")[:2]) for name in sorted(wheels)]
+    return "\n".join(["--no-index", "--find-links .", *pins]) + "\n"
 
 
 def build_source_archive(files: Mapping[str, bytes], requirements: str, wheels: Mapping[str, bytes]) -> bytes:
     """source.tar.gz; the same content gives the same bytes."""
     members = {
         **files,
-        "requirements.txt": job_requirements(requirements).encode(),
+        "wheels/requirements.txt": requirements.encode(),
         **{f"wheels/{name}": content for name, content in wheels.items()},
     }
     # Wheels are compressed, and the rest is small: another compression would only cost time.

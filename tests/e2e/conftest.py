@@ -40,7 +40,7 @@ class Workspace:
     port: int
     minute_seconds: float | None = None
     """How long a minute of AWS's waiting takes; None: a minute."""
-    uses_image: bool = False
+    uses_image: bool = True
     executions_seen: set[str] = field(default_factory=set)
 
     def run(self, *command: str, check: bool = True) -> str:
@@ -143,7 +143,7 @@ def clone(directory: Path) -> Path:
 
 @contextmanager
 def running(
-    directory: Path, *, minute_seconds: float | None = None, uses_image: bool = False
+    directory: Path, *, minute_seconds: float | None = None, uses_image: bool = True
 ) -> Iterator[Workspace]:
     """A clone with a local AWS of its own, up, with nothing deployed; this process is pointed to it meanwhile."""
     pytest.importorskip("localaws.cli", reason="the local AWS is a distribution of its own")

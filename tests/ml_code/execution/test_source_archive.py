@@ -17,13 +17,14 @@ def test_the_same_content_gives_the_same_bytes() -> None:
     assert source_archive.build_source_archive(FILES, "a==2\n", WHEELS) != first
 
 
-def test_a_job_finds_files_requirements_and_wheels_at_the_root() -> None:
-    archive = source_archive.build_source_archive(FILES, "# why\na==1\n\nb==2\n", WHEELS)
+def test_a_job_finds_requirements_beside_the_wheels() -> None:
+    """At the root, SageMaker's training toolkit would install them before the job."""
+    archive = source_archive.build_source_archive(FILES, source_archive.job_requirements(WHEELS), WHEELS)
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
-        assert tar.getnames() == [*sorted(FILES), "requirements.txt", f"wheels/{next(iter(WHEELS))}"]
-        requirements = tar.extractfile("requirements.txt")
+        assert tar.getnames() == [*sorted(FILES), f"wheels/{next(iter(WHEELS))}", "wheels/requirements.txt"]
+        requirements = tar.extractfile("wheels/requirements.txt")
         assert requirements is not None
-        assert requirements.read() == b"--no-index\n--find-links wheels\na==1\nb==2\n"
+        assert requirements.read() == b"--no-index\n--find-links .\nmlflow_skinny==3.10.1\n"
 
 
 def test_the_entry_point_and_the_description_of_the_model_travel(

@@ -30,9 +30,9 @@ def code_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def unpacked_folder(tmp_path: Path) -> Path:
     """What a training job finds at /opt/ml/code."""
-    for name, content in {"requirements.txt": b"", **{f"wheels/{k}": v for k, v in wheels().items()}}.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(content)
+    (tmp_path / "wheels").mkdir()
+    for name, content in {"requirements.txt": b"", **wheels()}.items():
+        (tmp_path / "wheels" / name).write_bytes(content)
     (tmp_path / "models/a").mkdir(parents=True)
     (tmp_path / "models/a/model.yaml").write_text("name: a")
     shutil.copy(entry_point.__file__, tmp_path)
@@ -99,12 +99,14 @@ def test_pip_runs_only_for_what_is_missing(tmp_path: Path, monkeypatch: pytest.M
     calls: list[list[str]] = []
     monkeypatch.setattr(subprocess, "run", lambda command, **_: calls.append(command))
     pin = f"pytest=={entry_point.installed_version('pytest')}"
-    (tmp_path / "requirements.txt").write_text(f"--no-index\n--find-links wheels\n{pin}\n")
-    entry_point.install_requirements(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "requirements.txt").write_text(f"--no-index\n--find-links .\n{pin} --hash=sha256:0\n")
+    entry_point.install_requirements(tmp_path, tmp_path / "folder")
     assert not calls
     (tmp_path / "requirements.txt").write_text("pytest==0.0.1\n")
-    entry_point.install_requirements(tmp_path)
-    assert calls[0][-2:] == ["--requirement", "requirements.txt"]
+    entry_point.install_requirements(tmp_path, tmp_path / "folder")
+    assert calls[0][-4:] == ["--target", str(tmp_path / "folder"), "--requirement", "requirements.txt"]
+    assert sys.path[0] == str(tmp_path / "folder")
 
 
 @pytest.mark.parametrize(("host", "first"), [("algo-1", True), ("algo-2", False)])

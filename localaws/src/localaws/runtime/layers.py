@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-REQUIREMENTS, WHEELS = "requirements.txt", "wheels"
+REQUIREMENTS = "requirements.txt"  # beside the wheels
 LEFT = ".localaws-wheels"  # in the container's /tmp
 IN_CONTAINER = Path("/tmp")  # noqa: S108 - the container's own
 FLAGS = {"--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"}
@@ -33,15 +33,14 @@ def install(arguments: Sequence[str], layer: str) -> bool:
         return True
     left = IN_CONTAINER / LEFT / key
     if not left.exists():
-        (left / WHEELS).mkdir(parents=True)
-        shutil.copyfile(folder / REQUIREMENTS, left / REQUIREMENTS)
-        for wheel in _named_wheels(folder):
-            shutil.copyfile(wheel, left / WHEELS / wheel.name)
+        left.mkdir(parents=True)
+        for path in (folder / REQUIREMENTS, *_named_wheels(folder)):
+            shutil.copyfile(path, left / path.name)
     return False
 
 
 def pip_arguments(target: Path) -> list[str]:
-    """For pip in a folder with requirements.txt, which names the folder of the wheels."""
+    """For pip in a folder with requirements.txt and the wheels."""
     flags = ("--quiet", "--disable-pip-version-check", "--no-deps")
     return ["-m", "pip", "install", *flags, "--target", str(target), "--requirement", REQUIREMENTS]
 
@@ -60,7 +59,7 @@ def key_of(folder: Path) -> str | None:
 def _named_wheels(folder: Path) -> list[Path]:
     found = re.findall(r"^([A-Za-z0-9._-]+)==", (folder / REQUIREMENTS).read_text(), re.MULTILINE)
     names = {_distribution(name) for name in found}
-    wheels = (folder / WHEELS).glob("*.whl")
+    wheels = folder.glob("*.whl")
     return sorted(wheel for wheel in wheels if _distribution(wheel.name.partition("-")[0]) in names)
 
 

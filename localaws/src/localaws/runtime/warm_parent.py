@@ -58,7 +58,23 @@ LIBRARIES = (
     "matplotlib.pyplot",
 )
 # Besides, what AWS's toolkits import; they themselves make folders when they are imported.
-IMAGE_LIBRARIES = (*LIBRARIES, "paramiko", "psutil", "retrying", "werkzeug.serving")
+IMAGE_LIBRARIES = (*LIBRARIES, "paramiko", "pkg_resources", "psutil", "retrying", "werkzeug.serving")
+# What serves a model imports; no layer, as a model's archive brings no wheels. Not gunicorn, which notes the working
+# folder when it is imported.
+SERVER_LIBRARIES = (
+    *(
+        "numpy",
+        "scipy.stats",
+        "scipy.sparse.linalg",
+        "pandas",
+        "pyarrow",
+        "sklearn",
+        "joblib",
+        "boto3",
+        "flask",
+    ),
+    *("gevent", "pkg_resources", "psutil", "retrying", "werkzeug.serving", "yaml"),
+)
 HEADER = struct.Struct("!I")
 READY = "ready"
 STANDARD_DESCRIPTORS = 3
@@ -246,7 +262,7 @@ class Forking:
         (arguments, _, _, _, directory, variables, *_) = given
         stdin, _, _, stdout, _, stderr, errors_read, errors_write = given[6:14]
         new_session, *special = given[15:22]
-        words = [os.fsdecode(word) for word in arguments]
+        words = _interpreted([os.fsdecode(word) for word in arguments])
         (_, _, _, passed) = given[:4]
         plain = not new_session and special == [-1, None, None, None, -1, None] and passed == (errors_write,)
         if not plain or not runs(words):
@@ -295,7 +311,18 @@ def runs(command: Sequence[str]) -> bool:
     """Whether a fork can stand for this command: a Python script, -c, or pip."""
     if len(command) < 2 or (Path(command[0]).name not in PYTHONS and command[0] != sys.executable):
         return False
-    return command[1] == "-c" or command[1].endswith(".py") or list(command[1:3]) == ["-m", "pip"]
+    path = Path(command[1])
+    script = path.suffix == ".py" or (path.is_absolute() and path.parent == Path(command[0]).parent)
+    return command[1] == "-c" or script or list(command[1:3]) == ["-m", "pip"]
+
+
+def _interpreted(command: list[str]) -> list[str]:
+    """A console script of the environment by its interpreter, anything else as it is."""
+    script = Path(sys.executable).with_name(command[0])
+    if "/" in command[0] or script.suffix or command[0].startswith("python") or not script.is_file():
+        return command
+    with script.open("rb") as file:
+        return [sys.executable, str(script), *command[1:]] if file.read(2) == b"#!" else command
 
 
 def send_request(connection: socket.socket, request: dict[str, Any], descriptors: Sequence[int]) -> None:
@@ -391,14 +418,22 @@ class HiddenModules:
             return True
         for folder in added - {self._layer}:
             with suppress(OSError):
-                names = {entry.name.partition(".")[0] for entry in Path(folder).iterdir()}
-                if names & self._top_level:
+                if self._top_level & {
+                    name for entry in Path(folder).iterdir() if (name := _module_name(entry))
+                }:
                     return True
         return False
 
     def _start_again(self) -> NoReturn:
         sys.stdout.flush()
         os.execve(self._restart[0], self._restart, os.environ)  # noqa: S606
+
+
+def _module_name(entry: Path) -> str:
+    """What an entry of sys.path's folders is imported as; nothing for other files, as those in bin."""
+    if entry.is_dir() or entry.suffix in (".py", ".so"):
+        return entry.name.partition(".")[0]
+    return ""
 
 
 class LoadedModule(Loader):

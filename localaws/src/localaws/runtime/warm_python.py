@@ -143,7 +143,7 @@ class WarmPython:
             os.close(nothing)
             os.close(write_end)
         (pid,) = warm_parent.HEADER.unpack(_exactly(connection, warm_parent.HEADER.size))
-        self._processes.watch(pid)  # it leads a session of its own
+        self._processes.watch(pid, command)  # it leads a session of its own
         reader = threading.Thread(target=_read_lines, args=(read_end, on_line), daemon=True)
         reader.start()
         process = WarmProcess(pid, connection, reader, self._forget)

@@ -11,12 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Credentials
-from localaws.runtime.image_container import ImageContainer
 from localaws.services.ec2.interfaces import require_interfaces
 from localaws.services.iam.authorization import assume_role
 from localaws.services.sagemaker.endpoints import serving_container
 from localaws.services.sagemaker.endpoints.loopback import HOST, answers, free_port
-from localaws.services.sagemaker.jobs.container import Container, RunningProcess
+from localaws.services.sagemaker.jobs.container import SERVE, Container, RunningProcess
 from localaws.services.sagemaker.jobs.host import Host
 from localaws.services.sagemaker.jobs.storage import download_file, unpack
 
@@ -91,19 +90,26 @@ class ModelServer:
     ) -> None:
         """Returns when /ping answers 200; raises NotServing. `environment` comes on top of the model's own."""
         image = self._host.image(on_line)
-        container = self._container = Container(self._host, self._directory, image)
+        container = self._container = Container(
+            self._host,
+            self._directory,
+            image,
+            network=False,
+            ml_writable=not self._read_only,
+            port=self._port,
+        )
         for name in ("model", "code"):
             (container.root / name).mkdir()
         specification = self._model["PrimaryContainer"]
         self._download(container, credentials, _model_data(specification))
         request = {**specification.get("Environment", {}), **environment}
         aws = {**self._account.environment(credentials), "SAGEMAKER_REGION": self._account.region}
+        command = [SERVE]
         if image is None:
-            variables = container.environment(aws={**aws, **self._moved(container)}, request=request)
+            aws |= container.moved()
             command = ["python3", serving_container.__file__]
-            self.process = container.start(command, environment=variables, on_line=on_line)
-        else:
-            self.process = self._start_image(image, container, {**aws, **request}, on_line)
+        variables = container.environment(aws=aws, request=request)
+        self.process = container.start(command, environment=variables, on_line=on_line)
         self._wait_for_ping(startup_seconds)
 
     def invoke(
@@ -120,40 +126,6 @@ class ModelServer:
         self._pool.close()
         if self._container is not None:
             self._container.remove()
-
-    def _start_image(
-        self,
-        image: ImageContainer,
-        container: Container,
-        variables: dict[str, str],
-        on_line: Callable[[str], None],
-    ) -> RunningProcess:
-        """`serve`, as SageMaker starts a container that serves."""
-        command = ["serve"]
-        if image.isolated:
-            sandbox = image.sandbox(
-                container.directory,
-                ml=container.root,
-                tmp=container.temporary,
-                ml_writable=not self._read_only,
-                network=False,
-                port=self._port,
-            )
-            command = image.isolated_command(sandbox, command)
-            variables = {**image.environment(), **variables}
-        else:
-            variables = {**image.environment(), **self._moved(container), **container.localise(variables)}
-            command = [str(image.folder / "bin" / "serve")]
-        return self._account.processes.start(
-            command, environment=variables, directory=container.directory / "home", on_line=on_line
-        )
-
-    def _moved(self, container: Container) -> dict[str, str]:
-        """What tells a server that is not isolated where /opt/ml and its port are."""
-        return {
-            "SAGEMAKER_BASE_DIR": str(container.root.absolute()),
-            "SAGEMAKER_BIND_TO_PORT": str(self._port),
-        }
 
     def _download(self, container: Container, credentials: Credentials, uri: str) -> None:
         if not uri:

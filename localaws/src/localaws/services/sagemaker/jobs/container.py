@@ -21,7 +21,7 @@ from localaws.services.sagemaker.jobs.host import Host
 
 ROOT = "/opt/ml"
 _ROOT_PATTERN = re.compile(r"/opt/ml(?![A-Za-z0-9_-])")
-TOOLKIT_COMMANDS = ("train",)
+SERVE, TRAIN = "serve", "train"  # AWS's toolkits
 # As the scikit-learn image sets them.
 _IMAGE_ENVIRONMENT = {
     "LANG": "C.UTF-8",
@@ -55,10 +55,19 @@ class Container:
     """Directory and environment of one container; it may run several commands after another."""
 
     def __init__(
-        self, host: Host, directory: Path, image: ImageContainer | None, *, network: bool = True
+        self,
+        host: Host,
+        directory: Path,
+        image: ImageContainer | None,
+        *,
+        network: bool = True,
+        ml_writable: bool = True,
+        port: int = 0,
     ) -> None:
         self._host = host
         self._network = network
+        self._ml_writable = ml_writable
+        self._port = port  # of this machine, for requests to the container
         self.image = image
         self.directory = directory
         self.root = directory / "ml"
@@ -116,8 +125,12 @@ class Container:
         return {**base, **_THREADS, **own, **aws, **self.localise(request)}
 
     def moved(self) -> dict[str, str]:
-        """What tells AWS's toolkits that /opt/ml is elsewhere, and that no host has the name algo-1."""
-        return {"SAGEMAKER_BASE_DIR": str(self.root.absolute()), "SM_STUDIO_LOCAL_MODE": "true"}
+        """What tells AWS's toolkits that /opt/ml and their port are elsewhere, and that no host has the name algo-1."""
+        return {
+            "SAGEMAKER_BASE_DIR": str(self.root.absolute()),
+            "SAGEMAKER_BIND_TO_PORT": str(self._port),
+            "SM_STUDIO_LOCAL_MODE": "true",
+        }
 
     def start(
         self,
@@ -153,10 +166,10 @@ class Container:
         environment: Mapping[str, str],
         on_line: Callable[[str], None],
     ) -> RunningProcess:
-        warm = self._host.warm_python
-        if warm is not None and warm.is_ready and (command[0] in TOOLKIT_COMMANDS or warm.runs(command)):
-            if command[0] in TOOLKIT_COMMANDS:
-                command = ["python", str(image.folder / "bin" / command[0]), *command[1:]]
+        warm = self._host.warm_server if command[0] == SERVE else self._host.warm_python
+        if command[0] in (SERVE, TRAIN):
+            command = [str(image.python), str(image.folder / "bin" / command[0]), *command[1:]]
+        if warm is not None and warm.runs(command):
             return warm.start(
                 command,
                 environment=environment,
@@ -173,7 +186,12 @@ class Container:
 
     def _sandbox(self, image: ImageContainer, layer: Path | None) -> Sandbox:
         sandbox = image.sandbox(
-            self.directory, ml=self.root, tmp=self.temporary, ml_writable=True, network=self._network
+            self.directory,
+            ml=self.root,
+            tmp=self.temporary,
+            ml_writable=self._ml_writable,
+            network=self._network,
+            port=self._port,
         )
         if layer is not None:
             sandbox["folders"].append(str(layer))

@@ -22,6 +22,7 @@ class Host:
         self._folder = account.state_dir / "cache" / "warm-python"
         self._lock = threading.Lock()
         self._parents: list[WarmPython] = []  # the last one forks, those before it still have forks
+        self._server: WarmPython | None = None
         self._layers: LayerStore | None = None
         self._closed = False
         threading.Thread(target=self._prepare, name="warm-python", daemon=True).start()
@@ -43,6 +44,12 @@ class Host:
         with self._lock:
             return self._parents[-1] if self._parents else None
 
+    @property
+    def warm_server(self) -> WarmPython | None:
+        """For AWS's server in the image's environment."""
+        with self._lock:
+            return self._server
+
     def keep_wheels(self, tmp: Path) -> None:
         """What a job installed from wheels of its own, the next one has without installing it."""
         if self._layers is not None:
@@ -51,7 +58,7 @@ class Host:
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            parents = list(self._parents)
+            parents = [*self._parents, *filter(None, [self._server])]
         for parent in parents:
             parent.close()
 
@@ -62,6 +69,17 @@ class Host:
         elif image.isolated:
             self._layers = LayerStore(user_cache() / "layers" / image.folder.name, image.python)
             self._add_image_parent(image, self._layers.newest())
+            self._add_server(image)
+
+    def _add_server(self, image: ImageContainer) -> None:
+        with self._lock:
+            if not self._closed:
+                self._server = WarmPython(
+                    self.account.processes,
+                    self._folder,
+                    warm_parent.SERVER_LIBRARIES,
+                    python=image.python,
+                )
 
     def _add_image_parent(self, image: ImageContainer, layer: Path | None) -> None:
         if layer is not None and self._layers is not None:

@@ -14,7 +14,7 @@ from localaws.core.identity import Credentials
 from localaws.core.listing import now
 from localaws.services.sagemaker.jobs import toolkit
 from localaws.services.sagemaker.jobs.checkpoints import DEFAULT_PATH, synchronised
-from localaws.services.sagemaker.jobs.container import Container
+from localaws.services.sagemaker.jobs.container import TRAIN, Container
 from localaws.services.sagemaker.jobs.host import Host
 from localaws.services.sagemaker.jobs.job import Job, JobFailed, JobKind, JobStopped
 from localaws.services.sagemaker.jobs.request import output_encryption
@@ -136,7 +136,7 @@ class TrainingJob(Job):
             self._run_command(container, command, environment, None, write, error_class=None)
             return
         if container.image is not None:
-            self._run_command(container, ["train"], environment, None, write, error_class=None)
+            self._run_command(container, [TRAIN], environment, None, write, error_class=None)
             return
         self._run_script(container, environment, s3, write)
 
