@@ -49,7 +49,15 @@ def install_requirements(wheels: Path, folder: Path) -> None:
         return  # pip would take a second to find that out
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     # No dependencies: the list is complete, and with --target pip would look for the image's packages as well.
-    options = ["--no-deps", "--no-compile", "--target", str(folder), "--requirement", REQUIREMENTS]
+    options = [
+        "--no-cache-dir",
+        "--no-deps",
+        "--no-compile",
+        "--target",
+        str(folder),
+        "--requirement",
+        REQUIREMENTS,
+    ]
     subprocess.run([*command, *options], cwd=wheels, check=True)
     sys.path.insert(0, str(folder))
 

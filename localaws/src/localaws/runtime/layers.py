@@ -15,7 +15,7 @@ from pathlib import Path
 REQUIREMENTS = "requirements.txt"  # beside the wheels
 LEFT = ".localaws-wheels"  # in the container's /tmp
 IN_CONTAINER = Path("/tmp")  # noqa: S108 - the container's own
-FLAGS = {"--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"}
+FLAGS = {"--quiet", "--disable-pip-version-check", "--no-cache-dir", "--no-deps", "--no-compile"}
 
 
 def install(arguments: Sequence[str], layer: str) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from localaws.runtime import warm_parent
+from localaws.runtime import forking, warm_parent
 from localaws.runtime.isolation import Sandbox
 from localaws.runtime.processes import Process, ProcessTable
 
@@ -80,6 +80,30 @@ class WarmProcess:
         self._ended.set()
 
 
+class ForkedPair:
+    """A program in a container, and what forks in the container for it."""
+
+    def __init__(self, program: WarmProcess, forks: WarmProcess) -> None:
+        self.pid = program.pid
+        self._program = program
+        self._forks = forks
+
+    def wait(self, timeout_seconds: float | None = None) -> int:
+        code = self._program.wait(timeout_seconds)
+        self._forks.kill()
+        return code
+
+    @property
+    def running(self) -> bool:
+        return self._program.running
+
+    def terminate(self, grace_seconds: float = 5.0) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._forks.pid, signal.SIGTERM)
+        self._program.terminate(grace_seconds)
+        self._forks.kill()
+
+
 class WarmPython:
     """Starts the parent in the background; forks jobs from it."""
 
@@ -106,7 +130,7 @@ class WarmPython:
 
     def runs(self, command: Sequence[str]) -> bool:
         """Whether a fork can stand for this command now."""
-        return self.is_ready and warm_parent.runs(command)
+        return self.is_ready and forking.runs(command)
 
     @property
     def is_ready(self) -> bool:
@@ -123,6 +147,7 @@ class WarmPython:
         directory: Path,
         on_line: Callable[[str], None],
         sandbox: Sandbox | None = None,
+        role: str = warm_parent.ALONE,
     ) -> WarmProcess:
         """As ProcessTable.start, for a Python program, in a container where there is a sandbox.
 
@@ -137,12 +162,13 @@ class WarmPython:
                 "environment": dict(environment),
                 "directory": str(directory.absolute()),
                 "sandbox": sandbox,
+                "role": role,
             }
-            warm_parent.send_request(connection, request, [nothing, write_end, write_end])
+            forking.send_request(connection, request, [nothing, write_end, write_end])
         finally:
             os.close(nothing)
             os.close(write_end)
-        (pid,) = warm_parent.HEADER.unpack(_exactly(connection, warm_parent.HEADER.size))
+        (pid,) = forking.HEADER.unpack(_exactly(connection, forking.HEADER.size))
         self._processes.watch(pid, command)  # it leads a session of its own
         reader = threading.Thread(target=_read_lines, args=(read_end, on_line), daemon=True)
         reader.start()
@@ -164,7 +190,10 @@ class WarmPython:
     def _start(self, python: Path, libraries: Sequence[str]) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._parent = self._processes.start(
-            [str(python), warm_parent.__file__, self._address, str(self.layer or ""), *libraries],
+            [
+                *(str(python), "-c", warm_parent.PROGRAM, warm_parent.SOURCE),
+                *(self._address, str(self.layer or ""), *libraries),
+            ],
             environment={**_ENVIRONMENT, "HOME": str(self._directory.absolute()), "PATH": os.defpath},
             directory=self._directory,
             on_line=self._on_line,

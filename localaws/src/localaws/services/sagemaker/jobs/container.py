@@ -9,18 +9,23 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from localaws.core.errors import ServiceError
 from localaws.runtime.environments import machine_environment, overlay_environment
+from localaws.runtime.forking import ADDRESS
 from localaws.runtime.image_container import ImageContainer
 from localaws.runtime.isolation import Sandbox
+from localaws.runtime.warm_parent import FORKED, FORKS
+from localaws.runtime.warm_python import ForkedPair, WarmPython
 from localaws.services.sagemaker.jobs.host import Host
 
 ROOT = "/opt/ml"
 _ROOT_PATTERN = re.compile(r"/opt/ml(?![A-Za-z0-9_-])")
+FORKS_TIMEOUT_SECONDS = 20.0
 SERVE, TRAIN = "serve", "train"  # AWS's toolkits
 # As the scikit-learn image sets them.
 _IMAGE_ENVIRONMENT = {
@@ -166,9 +171,16 @@ class Container:
         environment: Mapping[str, str],
         on_line: Callable[[str], None],
     ) -> RunningProcess:
-        warm = self._host.warm_server if command[0] == SERVE else self._host.warm_python
-        if command[0] in (SERVE, TRAIN):
+        toolkit = command[0] in (SERVE, TRAIN)
+        # AWS's toolkits run in the image's packages, before a job has installed anything.
+        warm = self._host.warm_server if toolkit else self._host.warm_python
+        if toolkit:
+            training = command[0] == TRAIN
             command = [str(image.python), str(image.folder / "bin" / command[0]), *command[1:]]
+            if training and warm is not None and warm.runs(command):
+                if pair := self._start_training(image, warm, command, environment, on_line):
+                    return pair
+                warm = None
         if warm is not None and warm.runs(command):
             return warm.start(
                 command,
@@ -183,6 +195,31 @@ class Container:
             directory=self.directory,
             on_line=on_line,
         )
+
+    def _start_training(
+        self,
+        image: ImageContainer,
+        warm: WarmPython,
+        command: list[str],
+        environment: Mapping[str, str],
+        on_line: Callable[[str], None],
+    ) -> RunningProcess | None:
+        """The toolkit as a fork of one process, its script as a fork of another, which has the job's own libraries."""
+        scripts = self._host.warm_python
+        if scripts is None or not scripts.is_ready:
+            return None
+        start = {"environment": environment, "directory": Path("/"), "on_line": on_line}
+        sandbox = self._sandbox(image, scripts.layer)
+        forks = scripts.start(["python3", "-c", ""], **start, sandbox=sandbox, role=FORKS)  # type: ignore[arg-type]
+        address = self.temporary / Path(ADDRESS).name
+        deadline = time.monotonic() + FORKS_TIMEOUT_SECONDS
+        while not address.exists():
+            if not forks.running or time.monotonic() > deadline:
+                forks.kill()
+                return None
+            time.sleep(0.01)
+        program = warm.start(command, **start, sandbox=sandbox, role=FORKED)  # type: ignore[arg-type]
+        return ForkedPair(program, forks)
 
     def _sandbox(self, image: ImageContainer, layer: Path | None) -> Sandbox:
         sandbox = image.sandbox(

@@ -89,7 +89,6 @@ class Host:
             lambda: WarmPython(
                 self.account.processes,
                 self._folder,
-                warm_parent.IMAGE_LIBRARIES,
                 python=image.python,
                 layer=layer,
             )
