@@ -11,8 +11,6 @@ INSTALLED := $(VENV)/.installed
 CDK_FLAGS := --require-approval never --no-notices
 # The local AWS is a distribution of its own, and a repository that a factory was seeded into has none.
 LOCALAWS := $(wildcard localaws/pyproject.toml)
-# They make the environment of SageMaker's image first, which takes minutes on a new machine.
-IMAGE_TESTS := tests/services/sagemaker/endpoints/test_image.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install need-localaws demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
@@ -113,13 +111,12 @@ unit-others:
 	@$(BIN)/python -m pytest tests/model tests/project tests/stacks tests/ml_code tests/operations
 
 unit-localaws:
-	@cd localaws && $(BIN)/python -m pytest -n 2 --dist loadfile --ignore $(IMAGE_TESTS)
+	@cd localaws && $(BIN)/python -m pytest -n 2 --dist loadfile
 
 e2e: need-localaws install
 	@$(BIN)/python -m pytest tests/e2e/test_factory.py
 
 e2e-more: need-localaws install
-	@cd localaws && $(BIN)/python -m pytest $(IMAGE_TESTS)
 	@$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/test_factory.py
 
 bench: need-localaws install ## seconds from a push to a verified production endpoint, against bare scripts

@@ -76,13 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         default=60.0,
         help="real seconds for a minute of bake times and alarm periods; default: %(default)g",
     )
-    up_parser.add_argument(
-        "--image",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="run jobs and endpoints by AWS's own toolkits, in the packages of its scikit-learn image; "
-        "--no-image: in this machine's packages and a small server, which is no evidence for AWS",
-    )
+    image_help = "jobs and endpoints run as in AWS's scikit-learn image; --no-image is no evidence for AWS"
+    up_parser.add_argument("--image", action=argparse.BooleanOptionalAction, default=True, help=image_help)
     up_parser.set_defaults(run=up)
     env_parser = commands.add_parser("env", parents=[shared], help="print shell exports; use with eval")
     env_parser.set_defaults(run=env)

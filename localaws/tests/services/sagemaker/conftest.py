@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -23,6 +24,7 @@ from localaws.services.sagemaker.service import SageMaker
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 BUCKET = "data-for-jobs"
 SKIP = "LOCALAWS_SKIP_IMAGE_TESTS"
+LAYERS = "localaws.services.sagemaker.jobs.host.user_cache"
 
 
 @dataclass
@@ -149,8 +151,12 @@ class Local:
 
 @pytest.fixture(scope="session")
 def image_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    """With containers in the image's environment, made now unless it is there."""
-    with _running(tmp_path_factory.mktemp("state"), uses_image=True) as local:
+    """With containers in the image's environment, made now unless it is there; layers of its own."""
+    cache = tmp_path_factory.mktemp("cache")
+    with (
+        mock.patch(LAYERS, lambda: cache),
+        _running(tmp_path_factory.mktemp("state"), uses_image=True) as local,
+    ):
         environment = local.account.image
         assert environment is not None
         container = environment.wait()

@@ -266,18 +266,6 @@ def test_spot_refusals(local: Any, change: dict[str, Any], message: str) -> None
         local.client().create_training_job(**local.training_request("", **change))
 
 
-def test_training_installs_requirements(local: Any) -> None:
-    request = local.training_request("")
-    request["HyperParameters"]["sagemaker_submit_directory"] = local.archive(
-        f"{request['TrainingJobName']}/with-requirements.tar.gz",
-        {"train.py": "", "requirements.txt": "--no-index\nno-such-package-anywhere\n"},
-    )
-    described = local.train(request)
-    assert described["FailureReason"].startswith("AlgorithmError: framework error")
-    lines = local.log_lines("/aws/sagemaker/TrainingJobs", f"{request['TrainingJobName']}/algo-1-")
-    assert any("no-such-package-anywhere" in line for line in lines)
-
-
 def processing_input(uri: str) -> dict[str, Any]:
     return {
         "InputName": "raw",
