@@ -8,6 +8,7 @@ export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := 1
 INSTALLED := $(VENV)/.installed
+PIP_FLAGS := --quiet --disable-pip-version-check --no-deps
 CDK_FLAGS := --require-approval never --no-notices
 # The local AWS is a distribution of its own, and a repository that a factory was seeded into has none.
 LOCALAWS := $(wildcard localaws/pyproject.toml)
@@ -20,11 +21,12 @@ help: ## list the targets
 
 install: $(INSTALLED) ## make the virtual environment and the CDK CLI (in this folder only)
 
-$(INSTALLED): requirements.lock requirements.txt requirements-test.txt requirements-dev.txt ml_code/requirements.txt ml_code/requirements-image.txt package.json $(LOCALAWS)
+$(INSTALLED): requirements.lock package-lock.json $(LOCALAWS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %s: make PYTHON=python3.12 ..." % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt $(if $(LOCALAWS),-e ./localaws) -c requirements.lock
-	npm install --silent --no-audit --no-fund --no-package-lock
+	$(BIN)/python -m pip install $(PIP_FLAGS) --require-hashes --only-binary=:all: -r requirements.lock
+	$(if $(LOCALAWS),$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation -e ./localaws)
+	npm ci --silent --no-audit --no-fund
 	@touch $@
 
 # Where the local AWS is needed.
@@ -114,10 +116,10 @@ unit-localaws:
 	@cd localaws && $(BIN)/python -m pytest -n 2 --dist loadfile
 
 e2e: need-localaws install
-	@$(BIN)/python -m pytest tests/e2e/test_factory.py
+	@$(BIN)/python -m pytest tests/e2e/test_factory.py tests/e2e/test_job_wheels.py
 
 e2e-more: need-localaws install
-	@$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/test_factory.py
+	@$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/test_factory.py --ignore tests/e2e/test_job_wheels.py
 
 bench: need-localaws install ## seconds from a push to a verified production endpoint, against bare scripts
 	@$(BIN)/python -m operations.benchmarks.push --port $(PORT)
@@ -131,7 +133,11 @@ bench-synth: install ## seconds of a synthesis, against a bare CDK app and an im
 snapshot: install ## write the reviewed template of the default settings anew, after a change that is meant
 	@UPDATE_SNAPSHOT=1 $(BIN)/python -m pytest tests/stacks/test_snapshot.py
 
-lock: install ## write the locks of the builds anew, after a change of the requirements
+lock: install ## write all locks anew, after a change of the requirements: make lock UPGRADE=1 takes the newest releases
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate $(if $(UPGRADE),--upgrade) --output-file requirements.lock requirements-dev.txt $(LOCALAWS)
+	@$(MAKE) --no-print-directory install
+	@npm install --silent --package-lock-only --omit-lockfile-registry-resolved
 	@UPDATE_LOCKS=1 $(BIN)/python -m pytest tests/project/test_locks.py
 
 clean: down ## remove what the targets above made in this folder

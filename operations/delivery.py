@@ -101,7 +101,7 @@ def approve(pipeline: str, execution_id: str, *, summary: str) -> bool:
 def stage_results(pipeline: str, execution_id: str) -> list[StageResult]:
     """The stages that the execution has entered, in order, with the sum of what their actions report."""
     stages: dict[str, list[dict[str, Any]]] = {}
-    for action in sorted(_actions(pipeline, execution_id), key=lambda action: action["startTime"]):
+    for action in sorted(action_executions(pipeline, execution_id), key=lambda action: action["startTime"]):
         stages.setdefault(action["stageName"], []).append(action)
     return [_stage_result(name, actions) for name, actions in stages.items()]
 
@@ -121,7 +121,7 @@ def _stage_result(name: str, actions: list[dict[str, Any]]) -> StageResult:
     return StageResult(name, worst, seconds, " ".join(str(detail) for detail in details if detail))
 
 
-def _actions(pipeline: str, execution_id: str) -> Iterator[dict[str, Any]]:
+def action_executions(pipeline: str, execution_id: str) -> Iterator[dict[str, Any]]:
     paginator = boto3.client("codepipeline").get_paginator("list_action_executions")
     for page in paginator.paginate(pipelineName=pipeline, filter={"pipelineExecutionId": execution_id}):
         yield from page["actionExecutionDetails"]

@@ -11,6 +11,7 @@ from ml_code.contracts import Output, Parameter, Tag
 from ml_code.spec import load_spec
 from operations import delivery
 from operations.factory import Factory, deployed_factory, mlflow_client, run
+from operations.failures import failure_lines
 from operations.table import Row, print_table
 
 
@@ -41,6 +42,9 @@ def _print_delivery(console: Console, factory: Factory) -> None:
     states = codepipeline.get_pipeline_state(name=factory.name)["stageStates"]
     rows = [_stage(state["stageName"], results.get(state["stageName"])) for state in states]
     print_table(console, title, ("stage", "status", "seconds", "why"), rows)
+    for execution in newest["pipelineExecutionSummaries"]:
+        for line in failure_lines(factory.name, execution["pipelineExecutionId"]):
+            console.print(line, markup=False, highlight=False)
 
 
 def _stage(name: str, result: delivery.StageResult | None) -> Row:

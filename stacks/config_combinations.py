@@ -104,6 +104,7 @@ _SCALING_SETTINGS = (
 )
 _DRIFT_SETTINGS = ("drift_window_minutes", "drift_minimum_rows", "drift_threshold_percent")
 _REALTIME_SETTINGS = (
+    "staging_endpoint_mode",
     "endpoint_instance_type",
     "endpoint_instance_count",
     "endpoint_max_instance_count",

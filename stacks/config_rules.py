@@ -173,6 +173,7 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     ),
     "serverless_max_concurrency": ("an integer from 1 to 200", lambda value: _is_int(value, 1, 200)),
     "endpoint_mode": _one_of(EndpointMode),
+    "staging_endpoint_mode": _one_of(EndpointMode),
     "endpoint_instance_type": _INSTANCE_TYPE,
     "endpoint_instance_count": _INSTANCE_COUNT,
     "endpoint_max_instance_count": (

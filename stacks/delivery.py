@@ -41,6 +41,7 @@ class Delivery(Construct):
             Variable.ARTIFACT_BUCKET: storage.artifact_bucket.bucket_name,
             Variable.MLFLOW_TRACKING_URI: tracking.tracking_uri,
         }
+        self._pipeline_arn = arn(self, "codepipeline", context.names.factory)
         self.source = self._source(project_root)
         build = self._build(training)
         deployments = {stage: self._deployment(stage, tracking, serving) for stage in ENDPOINT_STAGES}
@@ -97,6 +98,8 @@ class Delivery(Construct):
         grant_read(build.role, "ReadCodeAndResults", artifacts, Prefix.CODE, Prefix.RUNS, Prefix.WHEELS)
         grant_write(build.role, "PublishCode", artifacts, Prefix.ASSERTIONS, Prefix.CODE, Prefix.WHEELS)
         training.grant_run(build.role)
+        # Why it was started: what a deployment starts has only the variables' defaults.
+        allow(build.role, "ReadTrigger", ["codepipeline:GetPipelineExecution"], [self._pipeline_arn])
         build.project.node.add_dependency(training.job_role)  # which its settings name
         return build
 
@@ -117,8 +120,7 @@ class Delivery(Construct):
         build.project.node.add_dependency(serving.role)  # which it gives to endpoints
         if stage == PRODUCTION:
             # The history in the registry says who approved.
-            pipeline = arn(self, "codepipeline", self._context.names.factory)
-            allow(build.role, "ReadApproval", ["codepipeline:ListActionExecutions"], [pipeline])
+            allow(build.role, "ReadApproval", ["codepipeline:ListActionExecutions"], [self._pipeline_arn])
         return build
 
     def _project(

@@ -17,6 +17,7 @@ _SOURCE_ARTIFACT = codepipeline.CfnPipeline.OutputArtifactProperty(name=Stage.SO
 _SOURCE_INPUT = codepipeline.CfnPipeline.InputArtifactProperty(name=Stage.SOURCE)
 # What the buildspec of the build exports, as an action of CodePipeline's reads it.
 _MODEL_VERSION = f"#{{{Stage.BUILD}.{Variable.MODEL_VERSION}}}"
+_EXECUTION_ID = "#{codepipeline.PipelineExecutionId}"
 
 
 class DeliveryPipeline(Construct):
@@ -50,6 +51,7 @@ class DeliveryPipeline(Construct):
                 {
                     Variable.TRIGGER_REASON: f"#{{variables.{DeliveryVariable.TRIGGER_REASON}}}",
                     Variable.DATA_PREFIX: f"#{{variables.{DeliveryVariable.DATA_PREFIX}}}",
+                    Variable.DELIVERY_EXECUTION: _EXECUTION_ID,
                 },
                 namespace=Stage.BUILD,
             ),
@@ -65,7 +67,7 @@ class DeliveryPipeline(Construct):
                 deployments[PRODUCTION],
                 {
                     Variable.MODEL_VERSION: _MODEL_VERSION,
-                    Variable.DELIVERY_EXECUTION: "#{codepipeline.PipelineExecutionId}",
+                    Variable.DELIVERY_EXECUTION: _EXECUTION_ID,
                 },
             ),
         }

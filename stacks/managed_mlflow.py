@@ -15,7 +15,10 @@ _CALLS = [
     f"sagemaker-mlflow:{verb}*"
     for verb in ("Create", "Finalize", "Get", "List", "Log", "Search", "Set", "Update")
 ]
-_CALLS.append("sagemaker-mlflow:DeleteRun")  # of the job that made a run which another had made already
+_CALLS += [
+    "sagemaker-mlflow:DeleteModelVersionTag",  # of a promotion that is taken back
+    "sagemaker-mlflow:DeleteRun",  # of the job that made a run which another had made already
+]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from stacks.config import FactoryConfig
 from stacks.config_combinations import MIN_ZONES
 from stacks.logs import log_group
 from stacks.names import FactoryNames
-from stacks.permissions import OWN_STREAMS, allow, arn, grant_write_logs, service_role
+from stacks.permissions import allow, arn, grant_write_logs, service_role
 
 _HTTPS = ec2.Port.tcp(443)
 _SERVICES = {
@@ -77,8 +77,7 @@ class Network(Construct):
     def _log_flows(self, names: FactoryNames, retention_days: int, key: kms.IKey | None) -> None:
         logs = log_group(self, "Logs", name=names.flow_logs, retention_days=retention_days, key=key)
         role = service_role(self, "LogRole", "vpc-flow-logs.amazonaws.com", "Logs the VPC's connections")
-        grant_write_logs(role, logs)
-        allow(role, "FindStreams", ["logs:DescribeLogStreams"], [logs.log_group_arn], reason=OWN_STREAMS)
+        grant_write_logs(role, logs, finds_streams=True)
         flows = ec2.CfnFlowLog(
             self,
             "FlowLog",

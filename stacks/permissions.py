@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import IConstruct
 
+from ml_code.contracts import Tag
 from stacks.acknowledgements import acknowledge_patterns
 
 JOB_STREAMS = "A stream a job, in log groups that SageMaker shares among all jobs of the account"
@@ -55,6 +56,11 @@ def allow(
     grantee.grant_principal.add_to_principal_policy(statement)
     if reason:
         acknowledge_patterns(cast(IConstruct, grantee.grant_principal), actions, resources, reason)
+
+
+def of_factory(factory: str) -> dict[str, dict[str, str | list[str]]]:
+    """The condition that what exists already has the factory's tag: a neighbour's names may begin alike."""
+    return {"StringEquals": {f"aws:ResourceTag/{Tag.FACTORY}": factory}}
 
 
 def grant_pass_role(grantee: iam.IGrantable, role: iam.IRole, service: str) -> None:
@@ -107,9 +113,15 @@ def grant_volumes(grantee: iam.IGrantable, key: kms.IKey) -> None:
     allow(grantee, "EncryptVolumes", ["kms:CreateGrant"], [key.key_arn], condition)
 
 
-def grant_write_logs(grantee: iam.IGrantable, *log_groups: logs.ILogGroup) -> None:
-    """For log groups that the stack owns: no CreateLogGroup, or a late line brings a deleted group back."""
-    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+def grant_write_logs(
+    grantee: iam.IGrantable, *log_groups: logs.ILogGroup, finds_streams: bool = False
+) -> None:
+    """For log groups that the stack owns: no CreateLogGroup, or a late line brings a deleted group back.
+
+    SageMaker and the VPC's flow logs look for their streams, others do not.
+    """
+    find = ["logs:DescribeLogStreams"] if finds_streams else []
+    actions = ["logs:CreateLogStream", *find, "logs:PutLogEvents"]
     streams = [arn(group, "logs", f"log-group:{group.log_group_name}:*") for group in log_groups]
     allow(grantee, "WriteLogs", actions, streams, reason=OWN_STREAMS)
 

@@ -22,7 +22,7 @@ _ALARMS = "Application Auto Scaling names the alarms of its policies, after the 
 
 @dataclass(frozen=True, kw_only=True)
 class Realtime:
-    """The production endpoint on instances."""
+    """The production endpoint on instances, and with `staging_endpoint_mode` that of staging."""
 
     scope: Construct
     endpoint_name: str
@@ -52,6 +52,17 @@ class Realtime:
             "security_groups": [network.serving.security_group_id] if network else [],
         }
 
+    def staging_settings(self) -> Mapping[str, object]:
+        """One instance, updated at once: who is served there can wait."""
+        single = {"instance_count": 1, "max_instance_count": 1, "data_capture_percent": 0}
+        return {
+            **self.settings(),
+            **single,
+            "rollout": "all-at-once",
+            "rollout_bake_seconds": 0,
+            "alarms": [],
+        }
+
     def grant_host(self, role: iam.IRole) -> None:
         """What SageMaker does with the role of the endpoint itself."""
         self._grant_alarms(role)
@@ -79,28 +90,33 @@ class Realtime:
         endpoint = arn(self.scope, "sagemaker", f"endpoint/{self.endpoint_name}")
         allow(grantee, "ChangeCapacity", ["sagemaker:UpdateEndpointWeightsAndCapacities"], [endpoint])
         actions = ["cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"]
-        allow(grantee, "MakeScalingAlarms", actions, [alarms], reason=_ALARMS)
+        allow(grantee, "MakeScalingAlarms", actions, alarms, reason=_ALARMS)
         # Once in an account: by the first update that scales an endpoint.
         stack = Stack.of(self.scope)
         role = f"arn:{stack.partition}:iam::{stack.account}:role/{_SCALING_ROLE}"
         condition = {"StringEquals": {"iam:AWSServiceName": _SCALING}}
         allow(grantee, "MakeScalingRole", ["iam:CreateServiceLinkedRole"], [role], condition)
 
+    def grant_update_staging(self, grantee: iam.IGrantable, endpoint_name: str) -> None:
+        grant_stop_scaling(grantee, self.scope, endpoint_name)
+        if self.context.key:
+            grant_volumes(grantee, self.context.key)
+
     def _grant_alarms(self, grantee: iam.IGrantable) -> None:
         alarms = [alarm.alarm_arn for alarm in self.rollback_alarms.alarms.values()]
         allow(grantee, "WatchAlarms", ["cloudwatch:DescribeAlarms"], alarms)
 
 
-def grant_stop_scaling(grantee: iam.IGrantable, scope: Construct, endpoint_name: str) -> None:
+def grant_stop_scaling(grantee: iam.IGrantable, scope: Construct, *endpoint_names: str) -> None:
     """Also deleting an endpoint does it: SageMaker deregisters its variants with the caller's rights."""
-    targets, alarms = _scaling_arns(scope, endpoint_name)
+    targets, alarms = _scaling_arns(scope, *endpoint_names)
     actions = ["application-autoscaling:DeregisterScalableTarget"]
     allow(grantee, "StopScaling", actions, [targets], _OF_SAGEMAKER, reason=_TARGETS)
-    allow(grantee, "RemoveScalingAlarms", ["cloudwatch:DeleteAlarms"], [alarms], reason=_ALARMS)
+    allow(grantee, "RemoveScalingAlarms", ["cloudwatch:DeleteAlarms"], alarms, reason=_ALARMS)
 
 
-def _scaling_arns(scope: Construct, endpoint_name: str) -> tuple[str, str]:
+def _scaling_arns(scope: Construct, *endpoint_names: str) -> tuple[str, list[str]]:
     """Scalable targets, and the alarms of their policies."""
-    alarms = f"alarm:TargetTracking-endpoint/{endpoint_name}/variant/{VARIANT_NAME}-*"
+    alarms = [f"alarm:TargetTracking-endpoint/{name}/variant/{VARIANT_NAME}-*" for name in endpoint_names]
     targets = arn(scope, "application-autoscaling", "scalable-target/*")
-    return targets, arn(scope, "cloudwatch", alarms)
+    return targets, [arn(scope, "cloudwatch", name) for name in alarms]

@@ -17,6 +17,7 @@ from stacks.permissions import (
     grant_pass_role,
     grant_read,
     grant_write_logs,
+    of_factory,
     service_role,
 )
 from stacks.realtime import Realtime, grant_stop_scaling
@@ -56,9 +57,10 @@ class Serving(Construct):
         }
         grant_list(self.role, "ListArtifacts", artifact_bucket)
         grant_read(self.role, "ReadModels", artifact_bucket, Prefix.SERVING)
-        grant_write_logs(self.role, *self.log_groups.values())
+        grant_write_logs(self.role, *self.log_groups.values(), finds_streams=True)
         grant_container(self.role, self, image_uri, "/aws/sagemaker/Endpoints")
         self._realtime = None
+        self._has_realtime_staging = config.staging_endpoint_mode == "realtime"
         if rollback_alarms and config.endpoint_mode == "realtime":
             self._realtime = Realtime(
                 scope=self,
@@ -82,9 +84,11 @@ class Serving(Construct):
         }
 
     def _endpoint_settings(self, stage: str) -> Mapping[str, object]:
-        """Staging stays serverless: it waits for the next version at no cost."""
+        """Staging is serverless by default: it waits for the next version at no cost."""
         if self._realtime and stage == PRODUCTION:
             return self._realtime.settings()
+        if self._realtime and self._has_realtime_staging:
+            return self._realtime.staging_settings()
         return {
             "mode": "serverless",
             "memory_mb": self._config.serverless_memory_mb,
@@ -114,6 +118,8 @@ class Serving(Construct):
         grant_pass_role(grantee, self.role, "sagemaker.amazonaws.com")
         if self._realtime and stage == PRODUCTION:
             self._realtime.grant_update(grantee)
+        elif self._realtime and self._has_realtime_staging:
+            self._realtime.grant_update_staging(grantee, self._names.endpoint(stage))
 
     def grant_remove(self, grantee: iam.IGrantable) -> None:
         """Find and delete what deployments made, of every stage."""
@@ -121,15 +127,18 @@ class Serving(Construct):
         actions = ["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint"]
         allow(grantee, "RemoveEndpoints", actions, endpoints)
         if self._realtime:
-            grant_stop_scaling(grantee, self, self._names.endpoint(PRODUCTION))
+            stages = ENDPOINT_STAGES if self._has_realtime_staging else (PRODUCTION,)
+            grant_stop_scaling(grantee, self, *map(self._names.endpoint, stages))
         actions = ["sagemaker:DeleteEndpointConfig"]
-        allow(grantee, "RemoveConfigs", actions, configs, reason=_DEPLOYMENTS)
-        allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models, reason=_DEPLOYMENTS)
+        own = of_factory(self._names.factory)
+        allow(grantee, "RemoveConfigs", actions, configs, own, reason=_DEPLOYMENTS)
+        allow(grantee, "RemoveModels", ["sagemaker:DeleteModel"], models, own, reason=_DEPLOYMENTS)
         resources = [*endpoints, *configs, *models]
         allow(grantee, "ReadTags", ["sagemaker:ListTags"], resources, reason=_DEPLOYMENTS)
         self._grant_remove_packages(grantee)
         reason = "IAM has no resource for lists of an account"
-        actions = [f"sagemaker:List{kind}" for kind in ("EndpointConfigs", "ModelPackageGroups", "Models")]
+        kinds = ("EndpointConfigs", "ModelPackageGroups", "ModelPackages", "Models")
+        actions = [f"sagemaker:List{kind}" for kind in kinds]
         allow(grantee, "FindDeployments", actions, ["*"], reason=reason)
 
     def _grant_remove_packages(self, grantee: iam.IGrantable) -> None:
@@ -138,10 +147,12 @@ class Serving(Construct):
         names = (self._names.factory, f"{self._names.factory}-*")
         groups = [arn(self, "sagemaker", f"model-package-group/{name}") for name in names]
         packages = [arn(self, "sagemaker", f"model-package/{name}/*") for name in names]
-        actions = [
-            f"sagemaker:{verb}" for verb in ("DeleteModelPackageGroup", "ListModelPackages", "ListTags")
-        ]
-        allow(grantee, "RemovePackageGroups", actions, groups, reason=reason)
+        own = of_factory(self._names.factory)
+        allow(
+            grantee, "RemovePackageGroups", ["sagemaker:DeleteModelPackageGroup"], groups, own, reason=reason
+        )
+        allow(grantee, "ReadPackageTags", ["sagemaker:ListTags"], groups, reason=reason)
+        # Versions in a group have no tags of their own.
         allow(grantee, "RemovePackages", ["sagemaker:DeleteModelPackage"], packages, reason=reason)
 
     def _arns(self, stage: str) -> tuple[str, str, str]:

@@ -19,6 +19,7 @@ from stacks.permissions import (
     grant_read,
     grant_volumes,
     grant_write,
+    of_factory,
     service_role,
 )
 from stacks.storage import Storage
@@ -133,8 +134,11 @@ class Training(Construct):
             [f"{pipeline}/execution/*"],
             reason=EXECUTIONS,
         )
-        actions = [f"sagemaker:{verb}{job}" for verb in ("Describe", "Stop") for job in _JOB_TYPES]
-        allow(grantee, "StopJobs", actions, self._job_arns(), reason=JOBS)
+        actions = [f"sagemaker:Stop{job}" for job in _JOB_TYPES]
+        own = of_factory(self._names.factory)
+        allow(grantee, "StopJobs", actions, self._job_arns(), own, reason=JOBS)
+        actions = [f"sagemaker:Describe{job}" for job in _JOB_TYPES]
+        allow(grantee, "SeeJobs", actions, self._job_arns(), reason=JOBS)
         actions = ["logs:DeleteLogStream", "logs:DescribeLogStreams"]
         allow(grantee, "DeleteJobLogs", actions, self._log_group_arns(), reason=JOB_STREAMS)
 

@@ -14,6 +14,7 @@ from stacks.permissions import (
     grant_read,
     grant_volumes,
     grant_write,
+    of_factory,
     service_role,
 )
 from stacks.storage import Storage
@@ -73,10 +74,11 @@ class TransformJobs(Construct):
         models, jobs = (
             arn(self, "sagemaker", f"{kind}/{self.prefix}*") for kind in ("model", "transform-job")
         )
-        actions = ["sagemaker:DescribeTransformJob", "sagemaker:ListTags", "sagemaker:StopTransformJob"]
-        allow(grantee, "StopBatches", actions, [jobs], reason=_JOBS)
-        actions = ["sagemaker:DeleteModel", "sagemaker:ListTags"]
-        allow(grantee, "RemoveBatchModels", actions, [models], reason=_JOBS)
+        own = of_factory(self._context.names.factory)
+        allow(grantee, "StopBatches", ["sagemaker:StopTransformJob"], [jobs], own, reason=_JOBS)
+        allow(grantee, "RemoveBatchModels", ["sagemaker:DeleteModel"], [models], own, reason=_JOBS)
+        actions = ["sagemaker:DescribeTransformJob", "sagemaker:ListTags"]
+        allow(grantee, "SeeBatches", actions, [jobs, models], reason=_JOBS)
         reason = "IAM has no resource for lists of an account"
         allow(grantee, "FindBatches", ["sagemaker:ListTransformJobs"], ["*"], reason=reason)
         actions = ["logs:DeleteLogStream", "logs:DescribeLogStreams"]

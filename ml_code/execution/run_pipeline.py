@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ml_code.contracts import ARGUMENT_CHARACTERS, REASON_CHARACTERS, Parameter, Prefix, Step, Variable
-from ml_code.execution import source_archive, stack_assertions
+from ml_code.execution import job_wheels, source_archive, stack_assertions
+from ml_code.execution.job_wheels import WheelsError
 from ml_code.execution.objects import exists
 from ml_code.execution.pipeline_execution import (
     Snapshot,
@@ -60,6 +61,7 @@ class Clients:
     s3: Any
     sagemaker: Any
     logs: Any
+    codepipeline: Any
 
 
 def read_settings(environment: Mapping[str, str], commit: str | None) -> RunSettings:
@@ -91,6 +93,16 @@ def read_settings(environment: Mapping[str, str], commit: str | None) -> RunSett
             f"choose a shorter {Variable.DATA_PREFIX}"
         )
     return settings
+
+
+def started_by_deployment(environment: Mapping[str, str], codepipeline: Any) -> bool:
+    """Whether CodePipeline started the delivery as it was made: then nobody set the variables of the execution."""
+    execution = environment.get(Variable.DELIVERY_EXECUTION)
+    if not execution:
+        return False
+    pipeline = environment["CODEBUILD_INITIATOR"].partition("/")[2]
+    found = codepipeline.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution)
+    return bool(found["pipelineExecution"]["trigger"]["triggerType"] == "CreatePipeline")
 
 
 def run(settings: RunSettings, clients: Clients) -> int:
@@ -129,20 +141,26 @@ def train(settings: RunSettings, clients: Clients, assertions: StackAssertions) 
 
 
 def get_wheels(s3: Any, bucket: str) -> dict[str, bytes]:
-    """Downloaded once for each content of requirements.txt, then kept in the artifact bucket."""
-    name = source_archive.requirements_hash(source_archive.REQUIREMENTS.read_text())
-    key = f"{Prefix.WHEELS}{name}/wheels.tar"
+    """Downloaded once for each content of requirements-job.lock, then kept in the artifact bucket."""
+    key = f"{Prefix.WHEELS}{job_wheels.cache_name()}/wheels.tar"
     if exists(s3, bucket, key):
-        return source_archive.unpack(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    _say("downloading the wheels of ml_code/requirements.txt")
-    wheels = source_archive.download_wheels()
-    s3.put_object(Bucket=bucket, Key=key, Body=source_archive.pack(wheels))
+        try:
+            body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            return job_wheels.unpack(body, job_wheels.read_lock())
+        except WheelsError as error:
+            raise RunError(
+                f"s3://{bucket}/{key} is not what a build put there: {error}; find out who changed it, "
+                "and delete it: the next build makes it anew"
+            ) from error
+    _say(f"downloading the wheels of {job_wheels.LOCK.name}")
+    wheels = job_wheels.download()
+    s3.put_object(Bucket=bucket, Key=key, Body=job_wheels.pack(wheels))
     return wheels
 
 
 def upload_code(s3: Any, settings: RunSettings, wheels: Mapping[str, bytes]) -> str:
     """The prefix with source.tar.gz and the entry point of processing jobs."""
-    requirements = source_archive.job_requirements(wheels)
+    requirements = job_wheels.job_requirements(wheels, job_wheels.read_lock())
     name, wheel = build_wheel()
     archive = source_archive.build_source_archive(
         source_archive.job_files(), requirements, {**wheels, name: wheel}
@@ -242,10 +260,12 @@ def main() -> None:
     try:
         settings = read_settings(os.environ, arguments.commit)
         region = settings.pipeline.region
-        names = ("s3", "sagemaker", "logs")
+        names = ("s3", "sagemaker", "logs", "codepipeline")
         clients = Clients(**{name: boto3.client(name, region_name=region) for name in names})
+        if started_by_deployment(os.environ, clients.codepipeline):
+            settings = replace(settings, trigger_reason="deployment")
         sys.exit(run(settings, clients))
-    except (RunError, SpecError, source_archive.WheelsError, ClientError, BotoCoreError) as error:
+    except (RunError, SpecError, WheelsError, ClientError, BotoCoreError) as error:
         sys.exit(f"run_pipeline: {error}")
 
 

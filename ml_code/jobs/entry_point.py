@@ -48,18 +48,19 @@ def install_requirements(wheels: Path, folder: Path) -> None:
     if all(installed_version(name) == version for name, version in pins):
         return  # pip would take a second to find that out
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    # No dependencies: the list is complete, and with --target pip would look for the image's packages as well.
-    options = [
-        "--no-cache-dir",
-        "--no-deps",
-        "--no-compile",
-        "--target",
-        str(folder),
-        "--requirement",
-        REQUIREMENTS,
-    ]
-    subprocess.run([*command, *options], cwd=wheels, check=True)
+    command += ["--no-cache-dir", "--requirement", REQUIREMENTS]
+    run_pip([*command, "--dry-run"], wheels)  # whether they fit together with what the image has
+    # Without dependencies: the list is complete, and with --target pip would look for the image's packages as well.
+    run_pip([*command, "--no-deps", "--no-compile", "--target", str(folder)], wheels)
     sys.path.insert(0, str(folder))
+
+
+def run_pip(command: list[str], wheels: Path) -> None:
+    done = subprocess.run(command, cwd=wheels, check=False, stderr=subprocess.PIPE, text=True)
+    print(done.stderr, file=sys.stderr, end="", flush=True)
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
+        raise SystemExit(f"pip cannot install what the job needs: {' '.join(errors) or done.stderr}")
 
 
 def install_package(source: Path, folder: Path) -> None:

@@ -15,16 +15,16 @@ class PipelineSettings:
     artifact_bucket: str
     mlflow_tracking_uri: str
     image_uri: str
-    preprocess_instance_type: str = "ml.m5.large"
+    preprocess_instance_type: str = "ml.t3.large"
     preprocess_instance_count: int = 1
     preprocess_max_runtime_seconds: int = 3600
     training_instance_type: str = "ml.m5.large"
     training_instance_count: int = 1
     training_max_runtime_seconds: int = 3600
-    training_spot: bool = False
+    training_spot: bool = True
     training_max_wait_seconds: int = 7200
     training_keep_alive_seconds: int = 0
-    evaluate_instance_type: str = "ml.m5.large"
+    evaluate_instance_type: str = "ml.t3.large"
     evaluate_instance_count: int = 1
     evaluate_max_runtime_seconds: int = 3600
     step_cache_days: int = 0

@@ -112,7 +112,7 @@ class Realtime:
                 "MaximumExecutionTimeoutInSeconds": self.timeout_seconds,
             }
         }
-        if is_guarded:
+        if is_guarded and self.alarms:
             config["AutoRollbackConfiguration"] = {"Alarms": [{"AlarmName": name} for name in self.alarms]}
         return {"DeploymentConfig": config}
 

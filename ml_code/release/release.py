@@ -48,6 +48,14 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
+# Public reports say that these images do not start on serverless endpoints in script mode; ours is not script mode.
+SERVERLESS_HINT = (
+    ". If its log shows that the container cannot start on a serverless endpoint, use instances: "
+    "factory.endpoint_mode and factory.staging_endpoint_mode realtime and a small factory.endpoint_instance_type, "
+    "such as ml.t2.medium, in cdk.json"
+)
+
+
 class ReleaseError(Exception):
     """The endpoint serves what it served before; the message says why."""
 
@@ -88,7 +96,9 @@ class Release:
                 endpoint_arn = put(sagemaker, self.deployment, previous, watching)
             except DeploymentError as error:
                 probe.look("InService")
-                raise ReleaseError(_with_alarms(str(error), probe)) from error
+                is_first = previous is None and isinstance(endpoint_settings, Serverless)
+                hint = SERVERLESS_HINT if is_first else ""
+                raise ReleaseError(_with_alarms(str(error), probe) + hint) from error
             self._say_answers(probe)
             try:
                 if probe.error:

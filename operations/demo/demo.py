@@ -65,7 +65,7 @@ def main() -> None:
         finally:
             console.print(shell("make", "--no-print-directory", "down").strip(), highlight=False)
     except OperationError as error:
-        console.print(f"[red]{error}[/]")
+        console.print(str(error), style="red", markup=False, highlight=False)
         sys.exit(1)
     timeline.print()
     console.print(f"Left for you in {OUTPUT.name}/: verification.png, .html and .json, demo.log")
@@ -75,6 +75,7 @@ def tour(console: Console, timeline: Timeline) -> None:
     """From an empty account to an empty account."""
     from operations import delivery  # AWS clients need the environment of the local AWS
     from operations.audit import left_of
+    from operations.failures import failure_lines
     from operations.verify import fetch_verification, invoke_once
 
     name = factory_name()
@@ -84,14 +85,15 @@ def tour(console: Console, timeline: Timeline) -> None:
 
     def on_stage(stage: delivery.StageResult) -> None:
         timeline.add(f"{name} pipeline: {stage.name} {stage.status}", stage.seconds)
-        if stage.status == "Failed":
-            console.print(f"[red]{stage.summary}[/]")
 
     console.print("[bold]The seeded repository started the delivery pipeline[/] …")
     execution = delivery.latest_execution_id(name)
     status = delivery.follow(name, execution, approve_as="make demo", on_stage=on_stage)
     if status != "Succeeded":
-        raise OperationError(f"The delivery pipeline ended {status}. See {OUTPUT.name}/ and `make logs`.")
+        why = "\n".join(failure_lines(name, execution))
+        raise OperationError(
+            f"The delivery pipeline ended {status}. {why}\nSee {OUTPUT.name}/ and `make logs`."
+        )
 
     with timeline.step("invoke the production endpoint"):
         console.print(f"  {invoke_once(factory)}")

@@ -24,6 +24,8 @@ from operations.commands import parse_exports
 
 PROJECT = Path(__file__).resolve().parents[2]
 NAME = "model-factory"
+# What the README names beyond a new account's: of transform jobs, of endpoints on instances, of two factories' concurrency.
+QUOTAS = {"L-236AE59F": 2, "L-614B09FD": 8, "L-96300102": 40}
 
 
 def free_port() -> int:
@@ -63,6 +65,10 @@ class Workspace:
         self.local_aws("up", "--port", str(self.port), *speed)
         os.environ.update(parse_exports(self.local_aws("env")))
         boto3.setup_default_session()
+        for code, value in QUOTAS.items():
+            boto3.client("service-quotas").request_service_quota_increase(
+                ServiceCode="sagemaker", QuotaCode=code, DesiredValue=value
+            )
 
     def cdk(self, *arguments: str, check: bool = True) -> str:
         return self.run("cdk", *arguments, "--no-notices", check=check)
@@ -193,3 +199,21 @@ def invoke(stage: str = "production", rows: list[list[float]] | None = None) -> 
     )
     answer: dict[str, Any] = json.loads(response["Body"].read())
     return answer
+
+
+def aws(*arguments: str) -> str:
+    return subprocess.run(["aws", *arguments], check=True, text=True, stdout=subprocess.PIPE).stdout
+
+
+def pipeline_executions() -> list[dict[str, Any]]:
+    sagemaker = boto3.client("sagemaker")
+    summaries = sagemaker.list_pipeline_executions(PipelineName=NAME)["PipelineExecutionSummaries"]
+    return sorted(summaries, key=lambda summary: summary["StartTime"])
+
+
+def failed_step(execution_arn: str) -> dict[str, Any]:
+    sagemaker = boto3.client("sagemaker")
+    steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution_arn)[
+        "PipelineExecutionSteps"
+    ]
+    return next(step for step in steps if step["StepStatus"] == "Failed")

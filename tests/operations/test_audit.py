@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 
-from operations.audit import belongs_to, left_of
+from operations.audit import LISTINGS, belongs_to, left_of
 
 if TYPE_CHECKING:
     from localaws.core.account import Account
@@ -29,6 +30,16 @@ if TYPE_CHECKING:
 )
 def test_whose_a_name_is(name: str, others: set[str], expected: bool) -> None:
     assert belongs_to("digits", name, others) is expected
+
+
+def test_a_deleted_app_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    sagemaker = boto3.client("sagemaker", region_name="us-east-1")
+    monkeypatch.setattr(boto3, "client", lambda _: sagemaker)
+    summaries = [{"Name": "gone", "Status": "Deleted"}, {"Name": "here", "Status": "Created"}]
+    (apps,) = (listing for listing in LISTINGS if listing.kind == "MLflow App")
+    with Stubber(sagemaker) as stub:
+        stub.add_response("list_mlflow_apps", {"Summaries": summaries})
+        assert list(apps.names()) == ["here"]
 
 
 def stack(factory: str) -> dict[str, object]:

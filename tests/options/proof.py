@@ -40,11 +40,12 @@ class Proof:
     covering: set[tuple[str, str]]
     """The same, of those that a finding needs."""
     lint: list[str]
+    """Of cfn-lint, where it was asked for."""
     pushed_definition: str
     """What a build writes, which gets its settings from the template."""
 
 
-def prove(settings: Mapping[str, Any], outdir: str) -> Proof:
+def prove(settings: Mapping[str, Any], outdir: str, *, linted: bool) -> Proof:
     without_account(os.environ)
     # The collector is off, as it takes a third of the time: what the last proof left behind goes here.
     gc.collect()
@@ -79,7 +80,8 @@ def prove(settings: Mapping[str, Any], outdir: str) -> Proof:
     }
     factory = read_assembly(outdir, stack)
     template = (Path(outdir) / f"{stack.stack_name}.template.json").read_text()
-    matches = lint(template, config=ManualArgs(regions=[REGION], ignore_checks=IGNORED_LINT_RULES))
+    lint_arguments = ManualArgs(regions=[REGION], ignore_checks=IGNORED_LINT_RULES)
+    matches = lint(template, config=lint_arguments) if linted else []
     pipeline_settings = json.loads(environment(factory, f"{factory.name}-build")["PIPELINE_SETTINGS"])
     return Proof(
         factory=factory,

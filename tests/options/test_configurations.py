@@ -1,15 +1,17 @@
 """What must hold for every configuration."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
 from stacks.config import FactoryConfig
+from tests.options.conftest import Proofs
 from tests.options.proof import Proof
 from tests.pipeline_requests import dangling_references, invalid_requests
-from tests.stacks.configurations import CONFIGURATIONS
+from tests.stacks.configurations import CONFIGURATIONS, LINTED
 from tests.stacks.synthesis import Synthesised
 from tests.stacks.test_stack import (  # noqa: F401 (pytest finds them here)
     test_buckets_are_private_encrypted_and_speak_tls_only,
@@ -46,8 +48,34 @@ def test_every_acknowledgement_still_covers_a_finding(proof: Proof) -> None:
     assert proof.acknowledged == proof.covering
 
 
+@pytest.mark.parametrize("proof", LINTED, indirect=True)
 def test_cloudformation_s_linter_finds_nothing(proof: Proof) -> None:
     assert not proof.lint, "\n".join(proof.lint)
+
+
+def test_the_linter_sees_every_property_of_every_configuration(proofs: Proofs) -> None:
+    paths = {name: property_paths(proofs[name].factory) for name in CONFIGURATIONS}
+    assert set().union(*paths.values()) == set().union(*(paths[name] for name in LINTED))
+
+
+def property_paths(factory: Synthesised) -> set[str]:
+    """Type and property, down to the last, of all that the resources have."""
+
+    def walk(path: str, value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            for key, item in value.items():
+                yield from walk(f"{path}.{key}", item)
+        elif isinstance(value, list):
+            for item in value:
+                yield from walk(path, item)
+        else:
+            yield path
+
+    return {
+        path
+        for found in factory.resources.values()
+        for path in walk(found["Type"], found.get("Properties", {}))
+    }
 
 
 def test_a_push_writes_the_definition_of_the_template(proof: Proof) -> None:

@@ -86,6 +86,27 @@ def test_no_role_reaches_what_the_other_factory_has(synthesise: Synthesise, owne
     assert all(":sns:" in arn or ":lambda:" in arn or "/x" in arn for arn in unreached), unreached
 
 
+def test_what_a_destroy_removes_by_a_pattern_has_the_factory_s_tag(synthesise: Synthesise) -> None:
+    """`digits` looks for `digits-batch-*`, which a neighbour of that name has, too."""
+    regional = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
+    neighbours = [
+        f"{regional}:model/digits-batch-production-v1-abc",
+        f"{regional}:transform-job/digits-batch-batch-v1-abc",
+        f"{regional}:processing-job/pipelines-abc",
+        f"{regional}:hyper-parameter-tuning-job/abc",
+        f"{regional}:model-package-group/digits-batch",
+    ]
+    seen = set()
+    for policy, statement in synthesise(**CONFIGURATIONS["digits"]).statements():
+        actions = [action for action in items(statement["Action"]) if re.search(":(Delete|Stop)", action)]
+        reached = [arn for arn in neighbours for each in items(statement["Resource"]) if matches(each, arn)]
+        if "Teardown" in policy and actions and reached:
+            seen.update(reached)
+            condition = statement.get("Condition", {}).get("StringEquals")
+            assert condition == {"aws:ResourceTag/model-factory": "digits"}, statement
+    assert seen == set(neighbours)
+
+
 def test_a_factory_named_like_a_prefix_keeps_what_lies_under_it(synthesise: Synthesise) -> None:
     """CodePipeline writes under its pipeline's name: nothing of it may lie, or expire, where MLflow writes."""
     factory = synthesise(**CONFIGURATIONS["named-mlflow"])

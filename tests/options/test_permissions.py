@@ -16,15 +16,36 @@ from tests.stacks.test_permissions import (  # noqa: F401 (pytest finds them her
     test_no_role_has_a_managed_policy,
     test_resource_patterns_are_listed,
     test_statement_ids_are_unique_within_a_policy_as_iam_demands,
+    test_statements_name_actions_that_exist_on_resources_that_they_have,
     test_statements_on_everything_are_listed,
 )
-from tests.stacks.wildcards import ACTIONS, ON_EVERYTHING, PATTERNS, action_patterns, on_everything, patterns
+from tests.stacks.wildcards import (
+    ACTIONS,
+    ON_EVERYTHING,
+    PATTERNS,
+    action_patterns,
+    items,
+    on_everything,
+    patterns,
+)
 
 
 @pytest.fixture
 def factory(proof: Proof) -> Synthesised:
     """Of each configuration, for the tests that are imported here."""
     return proof.factory
+
+
+@pytest.mark.parametrize("source", ["github", "gitlab", "bitbucket"])
+def test_the_archive_of_a_connection_is_written_with_an_acl(proofs: Proofs, source: str) -> None:
+    """CodePipeline asks for more than it does for a repository of CodeCommit (aws-cdk#13557)."""
+    granted = {
+        action
+        for policy, statement in proofs[source].factory.statements()
+        if policy.startswith("DeliveryPipelineRole")
+        for action in items(statement["Action"])
+    }
+    assert granted >= {"s3:PutObjectAcl", "s3:GetBucketAcl", "s3:GetBucketVersioning"}
 
 
 def test_each_listed_wildcard_is_still_needed(proofs: Proofs) -> None:

@@ -54,6 +54,7 @@ def test_the_build_gets_the_pipeline_s_variables(factory: Synthesised) -> None:
     assert variables == {
         "TRIGGER_REASON": "#{variables.TriggerReason}",
         "DATA_PREFIX": "#{variables.DataPrefix}",
+        "DELIVERY_EXECUTION": "#{codepipeline.PipelineExecutionId}",
     }
     assert defaults(factory) == {"TriggerReason": "manual", "DataPrefix": "raw/"}
 

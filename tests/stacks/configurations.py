@@ -73,7 +73,13 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
         "endpoint_instance_count": 1,
         "rollout": "all-at-once",
     },
-    "warm-pool": {"training_keep_alive_seconds": 600},
+    "realtime-staging": {
+        "endpoint_mode": "realtime",
+        "staging_endpoint_mode": "realtime",
+        "endpoint_instance_type": "ml.t2.medium",
+        "encryption": "customer",
+    },
+    "warm-pool": {"training_spot": False, "training_keep_alive_seconds": 600},
     "by-hand": {"trigger_on_push": False},
     "scheduled": {"branch": "release/1", "trigger_schedule": "rate(1 day)"},
     "cron": {"trigger_on_push": False, "trigger_schedule": "cron(0 3 ? * MON *)"},
@@ -135,3 +141,18 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
     "tracking-server": {"mlflow": "tracking-server", "mlflow_server_size": "Medium"},
     "tracking-server-large": {"mlflow": "tracking-server", "mlflow_server_size": "Large"},
 }
+
+# The linter takes longer than the synthesis. These have, together, every property that any configuration has; a test holds it.
+LINTED = (
+    *(
+        "default",
+        "fargate",
+        "fargate-prod",
+        "drift-untold",
+        "key-told",
+        "new-data",
+        "bitbucket",
+        "connection",
+    ),
+    *("network-tracking-server", "boundary", "boundary-arn"),
+)

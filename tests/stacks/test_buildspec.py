@@ -27,6 +27,20 @@ def test_it_exports_what_later_stages_read(buildspec: dict[str, Any], factory: S
     assert "#{Build.MODEL_VERSION}" in str(stages)
 
 
+def test_artifacts_are_named_where_the_pipeline_takes_them(factory: Synthesised) -> None:
+    """CodePipeline ignores the artifacts of a build whose action has no output artifact."""
+    found = [project["Properties"] for project in factory.of_type("AWS::CodeBuild::Project").values()]
+    specs = {project["Name"]: project["Source"]["BuildSpec"] for project in found}
+    stages = factory.only("AWS::CodePipeline::Pipeline")["Properties"]["Stages"]
+    builds = [
+        action for stage in stages for action in stage["Actions"] if "ProjectName" in action["Configuration"]
+    ]
+    assert builds
+    for action in builds:
+        spec = yaml.safe_load((PROJECT / specs[action["Configuration"]["ProjectName"]]).read_text())
+        assert ("artifacts" in spec) == ("OutputArtifacts" in action)
+
+
 def test_projects_name_buildspecs_that_exist(factory: Synthesised) -> None:
     for project in factory.of_type("AWS::CodeBuild::Project").values():
         assert (PROJECT / project["Properties"]["Source"]["BuildSpec"]).is_file()

@@ -2,6 +2,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tests.stacks.authorization_reference import faults, reference
 from tests.stacks.synthesis import ACCOUNT, REGION, Synthesised
 from tests.stacks.wildcards import (
     ACTIONS,
@@ -30,6 +31,13 @@ def test_statements_on_everything_are_listed(factory: Synthesised) -> None:
 
 def test_resource_patterns_are_listed(factory: Synthesised) -> None:
     assert not patterns(factory) - PATTERNS.keys()
+
+
+def test_statements_name_actions_that_exist_on_resources_that_they_have(factory: Synthesised) -> None:
+    """IAM takes any other, and it never allows anything."""
+    known = reference()
+    found = {(policy, fault) for policy, each in factory.statements() for fault in faults(each, known)}
+    assert not found
 
 
 def test_metrics_are_limited_to_a_namespace(factory: Synthesised) -> None:

@@ -29,6 +29,7 @@ PATTERNS = {
     "s3:artifacts/captured/*": "SageMaker names the files of captured requests",
     "application-autoscaling:scalable-target/*": "Application Auto Scaling gives ids; the service is a condition",
     "cloudwatch:alarm:TargetTracking-endpoint/{factory}-production/variant/AllTraffic-*": "of scaling policies",
+    "cloudwatch:alarm:TargetTracking-endpoint/{factory}-staging/variant/AllTraffic-*": "of scaling policies",
     "s3:artifacts/monitoring/*": "one report a window",
     "s3:delivery/*": "CodePipeline names what its actions hand on; teardown empties the bucket",
     "s3:artifacts/*": "teardown empties the bucket",

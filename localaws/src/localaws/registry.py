@@ -38,9 +38,11 @@ from localaws.services.codepipeline import permissions as codepipeline_permissio
 from localaws.services.codepipeline import resources as codepipeline_resources
 from localaws.services.codepipeline.git_triggers import GitTriggers
 from localaws.services.codepipeline.service import CodePipeline
+from localaws.services.ec2 import permissions as ec2_permissions
 from localaws.services.ec2 import resources as ec2_resources
 from localaws.services.ecr import permissions as ecr_permissions
 from localaws.services.ecr import resources as ecr_resources
+from localaws.services.ecs import permissions as ecs_permissions
 from localaws.services.ecs import resources as ecs_resources
 from localaws.services.elbv2 import resources as elbv2_resources
 from localaws.services.events import permissions as events_permissions
@@ -52,9 +54,11 @@ from localaws.services.kms import permissions as kms_permissions
 from localaws.services.kms import resources as kms_resources
 from localaws.services.logs import permissions as logs_permissions
 from localaws.services.logs import resources as logs_resources
+from localaws.services.logs import service as logs
 from localaws.services.rds import resources as rds_resources
 from localaws.services.s3 import permissions as s3_permissions
 from localaws.services.s3 import resources as s3_resources
+from localaws.services.s3 import service as s3
 from localaws.services.sagemaker import permissions as sagemaker_permissions
 from localaws.services.sagemaker import resources as sagemaker_resources
 from localaws.services.sagemaker.endpoints.invocations import SageMakerRuntime
@@ -65,6 +69,7 @@ from localaws.services.scheduler import permissions as scheduler_permissions
 from localaws.services.scheduler import resources as scheduler_resources
 from localaws.services.scheduler import service as scheduler
 from localaws.services.secretsmanager import permissions as secretsmanager_permissions
+from localaws.services.servicequotas import service as servicequotas
 from localaws.services.sns import permissions as sns_permissions
 from localaws.services.sns import resources as sns_resources
 from localaws.services.ssm import permissions as ssm_permissions
@@ -108,7 +113,9 @@ PERMISSIONS: Mapping[str, ServicePermissions] = {
     "codecommit": codecommit_permissions.PERMISSIONS,
     "codeconnections": codeconnections_permissions.PERMISSIONS,
     "codepipeline": codepipeline_permissions.PERMISSIONS,
+    "ec2": ec2_permissions.PERMISSIONS,
     "ecr": ecr_permissions.PERMISSIONS,
+    "ecs": ecs_permissions.PERMISSIONS,
     "events": events_permissions.PERMISSIONS,
     "iam": iam_permissions.PERMISSIONS,
     "kms": kms_permissions.PERMISSIONS,
@@ -129,6 +136,7 @@ OPERATIONS: Mapping[str, Mapping[str, Callable[[Account, Json], Json]]] = {
     "application-autoscaling": application_autoscaling.OPERATIONS,
     "cloudwatch": cloudwatch.OPERATIONS,
     "lambda": awslambda.OPERATIONS,
+    "service-quotas": servicequotas.OPERATIONS,
 }
 
 
@@ -152,6 +160,8 @@ def install(account: Account, gateway: Gateway) -> None:
     gateway.permissions = PERMISSIONS
     gateway.operations = OPERATIONS
     gateway.observers["events", "PutEvents"] = events.publish_entries
+    gateway.observers["logs", "PutRetentionPolicy"] = logs.check_retention
+    gateway.observers["s3", "CreateBucket"] = s3.check_bucket_name
     triggers = GitTriggers(account)
     gateway.signed_routes[f"{MLFLOW_PREFIX}/"] = MlflowProxy(account).answer
     gateway.routes[GIT_PREFIX] = GitApplication(account)

@@ -72,10 +72,10 @@ class FailedAtOnce(Passed):
 class Stubs:
     def __init__(self) -> None:
         keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
-        names = ("s3", "sagemaker", "logs")
+        names = ("s3", "sagemaker", "logs", "codepipeline")
         made = {name: boto3.client(name, region_name="us-east-1", **keys) for name in names}
         self.clients = Clients(**made)
-        self.s3, self.sagemaker, self.logs = (Stubber(made[name]) for name in names)
+        self.s3, self.sagemaker, self.logs = (Stubber(made[name]) for name in names[:3])
         for stub in (self.s3, self.sagemaker, self.logs):
             stub.activate()
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
+import boto3
 import pytest
 from botocore.response import StreamingBody
-from botocore.stub import ANY
+from botocore.stub import ANY, Stubber
 
-from ml_code.execution import run_pipeline, stack_assertions
+from ml_code.execution import job_wheels, run_pipeline, stack_assertions
 from ml_code.execution.run_pipeline import RunError, read_settings
 from tests.ml_code.execution.stubs import (
     DEFINITION,
@@ -35,10 +36,25 @@ def _project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model_yaml: str) -
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.parametrize(("trigger", "expected"), [("CreatePipeline", True), ("CloudWatchEvent", False)])
+def test_a_deployment_starts_the_first_delivery(trigger: str, expected: bool) -> None:
+    client = boto3.client("codepipeline", region_name="us-east-1")
+    with Stubber(client) as stub:
+        stub.add_response(
+            "get_pipeline_execution",
+            {"pipelineExecution": {"trigger": {"triggerType": trigger}}},
+            {"pipelineName": "digits", "pipelineExecutionId": "e" * 36},
+        )
+        environment = {"DELIVERY_EXECUTION": "e" * 36, "CODEBUILD_INITIATOR": "codepipeline/digits"}
+        assert run_pipeline.started_by_deployment(environment, client) is expected
+    assert not run_pipeline.started_by_deployment({}, client)
+
+
 @pytest.fixture
 def stubs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stubs]:
     monkeypatch.setattr(run_pipeline, "pipeline_definition", lambda spec, settings: DEFINITION)
-    monkeypatch.setattr(run_pipeline, "get_wheels", lambda s3, bucket: {"a.whl": b""})
+    monkeypatch.setattr(run_pipeline, "get_wheels", lambda s3, bucket: {})
+    monkeypatch.setattr(job_wheels, "job_requirements", lambda wheels, pins: "")
     monkeypatch.setattr(run_pipeline, "RESULT_FILE", tmp_path / "pipeline-result.env")
     monkeypatch.setattr(stack_assertions, "started", lambda s3, bucket: nullcontext(Passed()))
     made = Stubs()

@@ -97,16 +97,34 @@ def test_a_reason_is_cut_to_what_sagemaker_shows(tmp_path: Path, monkeypatch: py
 
 def test_pip_runs_only_for_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[list[str]] = []
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: calls.append(command))
-    pin = f"pytest=={entry_point.installed_version('pytest')}"
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        calls.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    (tmp_path / "requirements.txt").write_text(f"--no-index\n--find-links .\n{pin} --hash=sha256:0\n")
+    pin = f"pytest=={entry_point.installed_version('pytest')} --hash=sha256:0"
+    (tmp_path / "requirements.txt").write_text(f"--no-index\n--find-links .\n{pin}\n")
     entry_point.install_requirements(tmp_path, tmp_path / "folder")
     assert not calls
-    (tmp_path / "requirements.txt").write_text("pytest==0.0.1\n")
+    (tmp_path / "requirements.txt").write_text("pytest==0.0.1 --hash=sha256:0\n")
     entry_point.install_requirements(tmp_path, tmp_path / "folder")
-    assert calls[0][-4:] == ["--target", str(tmp_path / "folder"), "--requirement", "requirements.txt"]
+    assert calls[0][-1] == "--dry-run"
+    assert calls[1][-2:] == ["--target", str(tmp_path / "folder")]
     assert sys.path[0] == str(tmp_path / "folder")
+
+
+def test_what_pip_cannot_install_is_the_reason(code_folder: Path) -> None:
+    requirements = "--no-index\n--find-links .\ncertifi==2099.1.1\n"
+    archive = source_archive.build_source_archive({}, requirements, wheels())
+    (code_folder / "source.tar.gz").write_bytes(archive)
+    done = _run(code_folder, "good")
+    assert done.returncode == 1
+    message = (code_folder / "output/message").read_text()
+    assert message.startswith("pip cannot install what the job needs: ERROR: ")
+    assert "No matching distribution found for certifi==2099.1.1" in message
+    assert "No matching distribution found for certifi==2099.1.1" in done.stderr
 
 
 @pytest.mark.parametrize(("host", "first"), [("algo-1", True), ("algo-2", False)])

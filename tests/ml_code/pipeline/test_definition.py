@@ -93,6 +93,7 @@ def test_each_step_has_its_own_compute(spec: ModelSpec) -> None:
         preprocess_instance_count=2,
         preprocess_max_runtime_seconds=600,
         training_instance_type="ml.c5.xlarge",
+        training_spot=False,
         training_instance_count=3,
         training_max_runtime_seconds=700,
         evaluate_instance_type="ml.m5.2xlarge",
@@ -124,7 +125,7 @@ def test_spot_training_waits_and_keeps_checkpoints_for_each_execution(spec: Mode
 
 
 def test_a_warm_pool_reaches_the_training_jobs(spec: ModelSpec) -> None:
-    steps = _steps(spec, training_keep_alive_seconds=600)
+    steps = _steps(spec, training_spot=False, training_keep_alive_seconds=600)
     resources = steps["Tune"]["Arguments"]["TrainingJobDefinition"]["ResourceConfig"]
     assert resources["KeepAlivePeriodInSeconds"] == 600
 

@@ -66,6 +66,18 @@ def test_a_first_version_below_the_gate_leaves_no_endpoint(world: World) -> None
     assert world.in_production() is None
 
 
+def test_a_first_serverless_endpoint_that_fails_names_the_setting_that_helps(
+    world: World,
+) -> None:
+    world.release(world.register())
+    world.aws.sagemaker.failure = "did not pass the ping health check"
+    with pytest.raises(ReleaseError) as later:
+        world.release(world.register())
+    assert "realtime" not in str(later.value)
+    with pytest.raises(ReleaseError, match=r"staging_endpoint_mode realtime.*ml\.t2\.medium, in cdk\.json"):
+        world.release("2", STAGE="staging", ENDPOINT_NAME="factory-staging")
+
+
 def test_an_alias_that_cannot_move_takes_the_version_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,18 @@ def arn(service: str, resource: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PassedRoles:
+    """Members of requests that name roles: who gives one needs iam:PassRole, and the service must be able to assume it."""
+
+    members: Sequence[str]
+    service: str  # the principal that assumes them
+    # What the service answers when the role does not exist or does not trust it, with {role} put in; empty when it
+    # takes the role and fails later.
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServicePermissions:
     """What the operations of one service need, each the action of its own name and what is said here."""
 
@@ -40,9 +52,10 @@ class ServicePermissions:
     )  # of operations whose action is not called like them
     lists_everything: bool = False  # List… and Search… work on "*" unless `resources` names them
     tag_action: str = ""  # which Create… needs besides, when it is given tags
-    passes_roles_to: str = ""  # the service principal that will assume the roles in `role_members`
-    role_members: Sequence[str] = ()
+    roles: Sequence[PassedRoles] = ()
     context: Callable[[Operation], ConditionKeys] = lambda _: {}
+    # Of a resource by its ARN, for the condition key aws:ResourceTag; without it such a condition never matches.
+    resource_tags: Callable[[Account, str], Mapping[str, str]] = lambda _account, _arn: {}
     further: Callable[[Account, Operation], Iterator[Permission]] = lambda _account, _operation: iter(())
     # All that an operation needs, where actions are not called as operations at all.
     all_of: Callable[[Account, Operation], Iterator[Permission]] | None = None

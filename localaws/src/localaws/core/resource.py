@@ -2,8 +2,7 @@
 
 A service's `resources.py` has `RESOURCES: list[Resource]`, one object per type; `registry.py` registers them.
 Properties arrive with every Ref, GetAtt, Join, Sub … resolved, in CloudFormation's own casing ("RoleArn").
-Every value has the JSON type that the template gave it: CloudFormation allows "5" where 5 is meant and "true"
-where true is meant, so convert where the API is strict.
+They satisfy the schema of the registry and have its types, also where the template says "5" or "true".
 An exception in a method fails the resource with the exception's text as the reason, and the stack rolls back.
 """
 
@@ -31,8 +30,11 @@ class Resource(Protocol):
         """All values of Fn::GetAtt, dotted names as they are written in a template."""
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        """Called only when the properties differ. A new physical id means replacement: `delete` follows later
-        for the old one, with the old properties."""
+        """Called only when properties differ that the schema lets change; others make the resource anew.
+
+        A new physical id means replacement all the same, as a custom resource does it: `delete` follows later for
+        the old one, with the old properties.
+        """
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
         """Removes the resource; one that is gone already is not an error."""

@@ -4,6 +4,9 @@ moto's own CloudFormation ignores properties that it does not know; these name t
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from uuid import uuid4
 
@@ -11,16 +14,33 @@ from botocore.exceptions import ClientError
 
 from localaws.core.account import Account
 from localaws.core.errors import validation_error
+from localaws.core.identity import Credentials
 from localaws.core.resource import Properties
 
-_CLIENTS: dict[tuple[int, str], Any] = {}
+_CLIENTS: dict[tuple[int, str, str], Any] = {}
+_ACTING: ContextVar[Credentials | None] = ContextVar("acting", default=None)
+
+
+@contextmanager
+def acting_as(credentials: Credentials) -> Iterator[None]:
+    """Whose rights the resources of a stack are made with: its role's, or those of who called CloudFormation."""
+    token = _ACTING.set(credentials)
+    try:
+        yield
+    finally:
+        _ACTING.reset(token)
+
+
+def acting(account: Account) -> Credentials:
+    return _ACTING.get() or account.administrator
 
 
 def client(account: Account, service: str) -> Any:
-    """Made once: a client costs as much as ten requests."""
-    key = (id(account), service)
+    """Made once for each identity: a client costs as much as ten requests."""
+    credentials = acting(account)
+    key = (id(account), service, credentials.access_key_id)
     if key not in _CLIENTS:
-        _CLIENTS[key] = account.client(service)
+        _CLIENTS[key] = account.client(service, credentials)
     return _CLIENTS[key]
 
 
@@ -47,7 +67,3 @@ def ignore_missing(call: Any, *codes: str) -> None:
 
 def policy_text(document: Any) -> str:
     return document if isinstance(document, str) else json.dumps(document)
-
-
-def as_boolean(value: Any) -> bool:
-    return str(value).lower() == "true"

@@ -4,34 +4,14 @@ Requests and responses have the shapes of the public API (botocore's models): a 
 refuse for its shape is refused here, and so is an operation that is not implemented, with its name.
 """
 
-from functools import lru_cache
 from typing import ClassVar
 
-import botocore.session
 from botocore import xform_name
-from botocore.exceptions import ParamValidationError
-from botocore.model import ServiceModel
-from botocore.validate import ParamValidator
 
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Caller
-
-
-@lru_cache
-def service_model(service_name: str) -> ServiceModel:
-    return botocore.session.get_session().get_service_model(service_name)
-
-
-def validate_request(service_name: str, operation: str, request: Json) -> None:
-    """Raises ServiceError("ValidationException") when botocore's shape of the operation's input refuses it."""
-    shape = service_model(service_name).operation_model(operation).input_shape
-    if shape is None:
-        return
-    report = ParamValidator().validate(request, shape)
-    if report.has_errors():
-        error = ParamValidationError(report=report.generate_report())
-        raise ServiceError("ValidationException", f"{service_name}:{operation}: {error}")
+from localaws.core.request_validation import service_model, validate_request
 
 
 class Service:

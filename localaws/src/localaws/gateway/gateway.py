@@ -14,10 +14,12 @@ from localaws.core import moto_patches
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
 from localaws.core.permission import Operation, ServicePermissions
+from localaws.core.request_validation import check_constraints
 from localaws.gateway import wire
-from localaws.gateway.permissions import require_permissions
+from localaws.gateway.permissions import require_assumable_roles, require_permissions
 from localaws.gateway.signature import Signature, read_signature, signature_matches
 from localaws.services.iam.authorization import Principal, find_principal
+from localaws.services.iam.principals import require_known_principals
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -82,6 +84,9 @@ class Gateway:
             what = f"{service}:{operation.name} by {principal.arn}"
             rules = self.permissions.get(service, NO_PERMISSIONS)
             require_permissions(self._account, rules, principal, operation)
+            check_constraints(service, operation.name, operation.parameters)
+            require_assumable_roles(rules, operation)
+            require_known_principals(operation)
             return what, self._dispatch(operation, principal, environ, body)
         except ServiceError as error:
             LOG.info("%s: %s: %s", what, error.code, error.message)

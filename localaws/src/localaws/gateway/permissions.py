@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from localaws.core.account import Account
-from localaws.core.errors import Json
+from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import ACCOUNT_ID
-from localaws.core.permission import Operation, Permission, ServicePermissions
-from localaws.services.iam.authorization import Principal, assume_permission, authorize
+from localaws.core.permission import Operation, PassedRoles, Permission, ServicePermissions
+from localaws.services.iam.authorization import Principal, assume_permission, authorize, require_trust
 
 # Of services whose actions are not called as their API is.
 ACTION_PREFIX = {
@@ -33,7 +33,25 @@ def require_permissions(
             assume_permission(principal, permission.resource)
         elif permission.action not in ALWAYS_ALLOWED:
             context = {"aws:requestedregion": [account.region], **permission.context}
+            tags = rules.resource_tags(account, permission.resource)
+            prefixes = ("aws", permission.action.partition(":")[0])
+            context |= {
+                f"{prefix}:resourcetag/{key.lower()}": [value]
+                for key, value in tags.items()
+                for prefix in prefixes
+            }
             authorize(principal, permission.action, permission.resource, context)
+
+
+def require_assumable_roles(rules: ServicePermissions, operation: Operation) -> None:
+    """Raises, in the service's words, when the service cannot assume a role that the operation gives it."""
+    for passed, role in _passed_roles(rules, operation):
+        if not passed.code:
+            continue
+        try:
+            require_trust(role, passed.service)
+        except ServiceError as error:
+            raise ServiceError(passed.code, passed.message.format(role=role)) from error
 
 
 def permissions(account: Account, rules: ServicePermissions, operation: Operation) -> Iterator[Permission]:
@@ -48,7 +66,8 @@ def permissions(account: Account, rules: ServicePermissions, operation: Operatio
         yield Permission(action, arn, context)
     if rules.tag_action and operation.name.startswith("Create") and operation.parameters.get("Tags"):
         yield Permission(f"{prefix}:{rules.tag_action}", arns[0], context)
-    yield from _pass_role(rules, operation)
+    for passed, role in _passed_roles(rules, operation):
+        yield Permission("iam:PassRole", role, {"iam:passedtoservice": [passed.service]})
     yield from rules.further(account, operation)
 
 
@@ -99,12 +118,11 @@ def _values(value: Any, path: list[str]) -> list[Any]:
     return [found for item in (inner if is_list else [inner]) for found in _values(item, path[1:])]
 
 
-def _pass_role(rules: ServicePermissions, operation: Operation) -> Iterator[Permission]:
-    roles = {
-        role for member in rules.role_members for role in _values(operation.parameters, member.split("."))
-    }
-    for role in sorted(roles):
-        yield Permission("iam:PassRole", role, {"iam:passedtoservice": [rules.passes_roles_to]})
+def _passed_roles(rules: ServicePermissions, operation: Operation) -> Iterator[tuple[PassedRoles, str]]:
+    for passed in rules.roles:
+        found = (_values(operation.parameters, member.split(".")) for member in passed.members)
+        for role in sorted({role for roles in found for role in roles}):
+            yield passed, role
 
 
 def _tag_context(parameters: Json) -> dict[str, list[str]]:

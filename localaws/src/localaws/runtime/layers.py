@@ -15,26 +15,27 @@ from pathlib import Path
 REQUIREMENTS = "requirements.txt"  # beside the wheels
 LEFT = ".localaws-wheels"  # in the container's /tmp
 IN_CONTAINER = Path("/tmp")  # noqa: S108 - the container's own
-FLAGS = {"--quiet", "--disable-pip-version-check", "--no-cache-dir", "--no-deps", "--no-compile"}
+FLAGS = {"--quiet", "--disable-pip-version-check", "--no-cache-dir", "--no-deps", "--no-compile", "--dry-run"}
 
 
 def install(arguments: Sequence[str], layer: str) -> bool:
     """Whether nothing is left to do for this command of pip."""
-    target = _target(arguments)
-    if target is None:
+    options = _options(arguments)
+    key = key_of(Path.cwd()) if options is not None else None
+    if options is None or key is None:
         return False
-    folder = Path.cwd()
-    key = key_of(folder)
-    if key is None:
-        return False
-    if layer and Path(layer).name == key and not os.path.lexists(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(layer)
-        return True
+    target = Path(options["--target"]) if "--target" in options else None
+    if layer and Path(layer).name == key:
+        if target is None:  # a dry run, which succeeded before the layer was made
+            return True
+        if not os.path.lexists(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(layer)
+            return True
     left = IN_CONTAINER / LEFT / key
-    if not left.exists():
+    if target is not None and not left.exists():
         left.mkdir(parents=True)
-        for path in (folder / REQUIREMENTS, *_named_wheels(folder)):
+        for path in (Path(REQUIREMENTS), *_named_wheels(Path.cwd())):
             shutil.copyfile(path, left / path.name)
     return False
 
@@ -63,15 +64,16 @@ def _named_wheels(folder: Path) -> list[Path]:
     return sorted(wheel for wheel in wheels if _distribution(wheel.name.partition("-")[0]) in names)
 
 
-def _target(arguments: Sequence[str]) -> Path | None:
-    """Of `pip install` into a folder, from the requirements file in the working folder and with no other option."""
+def _options(arguments: Sequence[str]) -> dict[str, str] | None:
+    """Of `pip install` from the requirements file in the working folder: into a folder, or as a dry run."""
     if list(arguments[:3]) != ["-m", "pip", "install"]:
         return None
     words = [word for word in arguments[3:] if word not in FLAGS]
     options = dict(zip(words[::2], words[1::2], strict=False))
-    if set(options) != {"--target", "--requirement"} or len(words) != 4 or "--no-deps" not in arguments:
+    asked = "--dry-run" in arguments, "--no-deps" in arguments, "--target" in options
+    if set(options) - {"--target"} != {"--requirement"} or options["--requirement"] != REQUIREMENTS:
         return None
-    return Path(options["--target"]) if options["--requirement"] == REQUIREMENTS else None
+    return options if asked in ((True, False, False), (False, True, True)) else None
 
 
 def _distribution(name: str) -> str:

@@ -1,23 +1,16 @@
 """Templates, and stacks that are created, updated, rolled back and deleted through the API."""
 
 import json
-import time
-from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.core.account import Account
 from localaws.core.errors import ServiceError
-from localaws.services.cloudformation.template import (
-    Resolver,
-    in_dependency_order,
-    read_template,
-    references,
-    resolve_parameters,
-)
+from localaws.services.cloudformation.parameters import resolve_parameters
+from localaws.services.cloudformation.references import in_dependency_order, references
+from localaws.services.cloudformation.template import Resolver, read_template
+from tests.services.cloudformation.stack import Stack
 
 VALUES = {"AWS::Region": "us-east-1", "Name": "digits", "List": ["a", "b"]}
 
@@ -87,120 +80,19 @@ def test_resources_come_after_what_they_need() -> None:
 
 
 def test_parameters() -> None:
-    template = {
+    template: dict[str, Any] = {
         "Parameters": {
             "Version": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/version"},
             "Names": {"Type": "CommaDelimitedList"},
             "Size": {"Type": "String", "Default": "s", "AllowedValues": ["s", "m"]},
         }
     }
-    values = resolve_parameters(template, {"Names": "a,b"}, lambda name: f"value of {name}")
+    values = resolve_parameters(template["Parameters"], {"Names": "a,b"}, lambda name: f"value of {name}")
     assert values == {"Version": "value of /version", "Names": ["a", "b"], "Size": "s"}
     with pytest.raises(ServiceError, match="Names"):
-        resolve_parameters(template, {}, str)
+        resolve_parameters(template["Parameters"], {}, str)
     with pytest.raises(ServiceError, match="must be one of"):
-        resolve_parameters(template, {"Names": "a", "Size": "xl"}, str)
-
-
-FUNCTION = """
-import json, urllib.request
-def handler(event, context):
-    properties = event["ResourceProperties"]
-    failed = properties.get("Fail") == "true" and event["RequestType"] != "Delete"
-    answer = {
-        "Status": "FAILED" if failed else "SUCCESS", "Reason": "told to fail", "PhysicalResourceId": "thing",
-        "StackId": event["StackId"], "RequestId": event["RequestId"],
-        "LogicalResourceId": event["LogicalResourceId"],
-        "Data": {"Seen": event["RequestType"] + " " + properties["Count"]},
-    }
-    data = json.dumps(answer).encode()
-    urllib.request.urlopen(urllib.request.Request(event["ResponseURL"], data=data, method="PUT"))
-"""
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
-}
-
-
-class Stack:
-    """A stack under test; every template keeps a bucket besides what the test adds."""
-
-    def __init__(self, account: Account) -> None:
-        self.account = account
-        self.name = f"stack-{uuid4().hex[:8]}"
-        self.api = account.client("cloudformation")
-
-    def template(self, **resources: Any) -> dict[str, Any]:
-        bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": f"{self.name}-data"}}
-        return {"Resources": {"Bucket": bucket, **resources}}
-
-    def deploy(self, template: dict[str, Any]) -> str:
-        exists = any(stack["StackName"] == self.name for stack in self.api.describe_stacks()["Stacks"])
-        call = self.api.update_stack if exists else self.api.create_stack
-        call(StackName=self.name, TemplateBody=json.dumps(template))
-        return self.wait()
-
-    def delete(self) -> str:
-        stack_id = self.describe()["StackId"]
-        self.api.delete_stack(StackName=self.name)
-        return self.wait(stack_id)
-
-    def wait(self, name: str | None = None) -> str:
-        for _ in range(600):
-            status: str = self.describe(name)["StackStatus"]
-            if not status.endswith("_IN_PROGRESS"):
-                return status
-            time.sleep(0.05)
-        raise TimeoutError(status)
-
-    def describe(self, name: str | None = None) -> dict[str, Any]:
-        stack: dict[str, Any] = self.api.describe_stacks(StackName=name or self.name)["Stacks"][0]
-        return stack
-
-    def failures(self) -> dict[str, str]:
-        events = self.api.describe_stack_events(StackName=self.name)["StackEvents"]
-        return {
-            event["LogicalResourceId"]: event["ResourceStatusReason"]
-            for event in events
-            if event["ResourceStatus"].endswith("_FAILED") and event["LogicalResourceId"] != self.name
-        }
-
-    def resources(self) -> set[str]:
-        found = self.api.list_stack_resources(StackName=self.name)["StackResourceSummaries"]
-        return {resource["LogicalResourceId"] for resource in found}
-
-    def custom(self, count: int, **properties: Any) -> dict[str, Any]:
-        return {
-            "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}},
-            "Function": {
-                "Type": "AWS::Lambda::Function",
-                "Properties": {
-                    "Handler": "index.handler",
-                    "Runtime": "python3.12",
-                    "Timeout": "30",
-                    "Code": {"ZipFile": FUNCTION},
-                    "Role": {"Fn::GetAtt": ["Role", "Arn"]},
-                },
-            },
-            "Thing": {
-                "Type": "Custom::Thing",
-                "Properties": {
-                    "ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]},
-                    "Count": count,
-                    **properties,
-                },
-            },
-        }
-
-
-@pytest.fixture
-def stack(local_aws: Account) -> Iterator[Stack]:
-    made = Stack(local_aws)
-    yield made
-    if any(found["StackName"] == made.name for found in made.api.describe_stacks()["Stacks"]):
-        made.delete()
+        resolve_parameters(template["Parameters"], {"Names": "a", "Size": "xl"}, str)
 
 
 def test_a_custom_resource_lives_through_its_function(stack: Stack) -> None:
@@ -254,9 +146,12 @@ def test_deletion_stops_at_a_bucket_with_objects_and_keeps_what_is_retained(stac
 def test_an_unsupported_type_or_property_is_named(stack: Stack) -> None:
     with pytest.raises(ClientError, match="AWS::Lex::Bot"):
         stack.deploy(stack.template(Bot={"Type": "AWS::Lex::Bot"}))
-    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST, "Colour": "red"}}
-    assert stack.deploy(stack.template(Role=role)) == "ROLLBACK_COMPLETE"
-    assert "Colour of AWS::IAM::Role" in stack.failures()["Role"]
+    encrypted = {
+        "Type": "AWS::CodeCommit::Repository",
+        "Properties": {"RepositoryName": "r", "KmsKeyId": "k"},
+    }
+    assert stack.deploy(stack.template(Repository=encrypted)) == "ROLLBACK_COMPLETE"
+    assert "KmsKeyId of AWS::CodeCommit::Repository" in stack.failures()["Repository"]
 
 
 def test_a_change_set_without_changes_fails_as_on_aws(stack: Stack) -> None:

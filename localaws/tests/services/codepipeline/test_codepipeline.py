@@ -59,7 +59,7 @@ def test_creation_runs_the_pipeline_with_artifacts_and_variables(
             stageName="Approval",
             actionName="Manual",
             result={"status": "Approved", "summary": ""},
-            token="a-token-that-was-used",  # noqa: S106
+            token="00000000-0000-4000-8000-000000000000",  # noqa: S106
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import pytest
@@ -19,6 +19,7 @@ from localaws.core.clock import Clock
 from localaws.core.identity import Credentials
 from localaws.server import running
 from localaws.services.iam.authorization import assume_role
+from localaws.services.sagemaker.quotas import QUOTAS
 from localaws.services.sagemaker.service import SageMaker
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
@@ -188,13 +189,19 @@ def _running(state_dir: Path, *, uses_image: bool) -> Iterator[Local]:
         role = create_role(account, f"jobs-{uses_image}", statements)
         credentials = assume_role(account, role, principal="sagemaker.amazonaws.com", session_name="test")
         account.client("s3").create_bucket(Bucket=BUCKET)
-        yield Local(account, account.services["sagemaker"], role, credentials)
+        sagemaker = cast(SageMaker, account.services["sagemaker"])
+        for quota in QUOTAS:  # a new account may run next to nothing
+            sagemaker.shared.quotas.set_applied(quota.name, 100)
+        yield Local(account, sagemaker, role, credentials)
 
 
 @pytest.fixture
 def make_role(local: Local) -> Callable[[list[dict[str, Any]]], str]:
-    """Makes a role with these policy statements that SageMaker may assume; its ARN."""
-    return lambda statements: create_role(local.account, f"role-{uuid.uuid4().hex[:8]}", statements)
+    """Makes a role with these policy statements, and the rights to pull images and to log, for SageMaker; its ARN."""
+    container = {"Effect": "Allow", "Action": ["ecr:*", "logs:*"], "Resource": "*"}
+    return lambda statements: create_role(
+        local.account, f"role-{uuid.uuid4().hex[:8]}", [container, *statements]
+    )
 
 
 def create_role(account: Account, name: str, statements: list[dict[str, Any]]) -> str:

@@ -1,6 +1,18 @@
 """What Lambda asks of its caller."""
 
-from localaws.core.permission import ServicePermissions, arn
+from collections.abc import Iterator
+
+from localaws.core.account import Account
+from localaws.core.permission import Operation, PassedRoles, Permission, ServicePermissions, arn
+
+
+def _further(account: Account, operation: Operation) -> Iterator[Permission]:
+    """Lambda fetches the code with the caller's rights."""
+    code = operation.parameters.get("Code", operation.parameters)
+    if isinstance(code, dict) and code.get("S3Bucket"):
+        action = "s3:GetObjectVersion" if code.get("S3ObjectVersion") else "s3:GetObject"
+        yield Permission(action, f"arn:aws:s3:::{code['S3Bucket']}/{code['S3Key']}")
+
 
 PERMISSIONS = ServicePermissions(
     resources={
@@ -9,7 +21,14 @@ PERMISSIONS = ServicePermissions(
         "UntagResource": "{Resource}",
         "FunctionName=": arn("lambda", "function:{FunctionName}"),
     },
-    passes_roles_to="lambda.amazonaws.com",
-    role_members=["Role"],
+    roles=[
+        PassedRoles(
+            members=["Role"],
+            service="lambda.amazonaws.com",
+            code="InvalidParameterValueException",
+            message="The role defined for the function cannot be assumed by Lambda.",
+        )
+    ],
     actions={"Invoke": "InvokeFunction"},
+    further=_further,
 )

@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-from typing import Any
 
 from localaws.core.account import Account
 from localaws.core.errors import validation_error
@@ -14,13 +13,11 @@ from localaws.services.awslambda.log_groups import LOG_GROUPS
 class FunctionResource:
     type = "AWS::Lambda::Function"
     CODE = ("Code",)
-    CONFIGURATION = ("Description", "Handler", "Role", "Runtime", "Environment")
+    CONFIGURATION = ("Description", "Handler", "Role", "Runtime", "Environment", "Timeout", "MemorySize")
     KNOWN = frozenset(
         {
             *CODE,
             *CONFIGURATION,
-            "Timeout",
-            "MemorySize",
             "FunctionName",
             "Tags",
             "LoggingConfig",
@@ -45,8 +42,6 @@ class FunctionResource:
         return {"Arn": account.arn("lambda", f"function:{physical_id}")}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("FunctionName") != old.get("FunctionName"):
-            return self.create(account, physical_id, properties)
         require_known(self.type, properties, set(self.KNOWN))
         functions = client(account, "lambda")
         if properties["Code"] != old["Code"]:
@@ -86,7 +81,7 @@ class PermissionResource:
         return {"Id": physical_id}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        return self.create(account, physical_id.rpartition("-")[0], properties)
+        raise validation_error(f"{self.type} is replaced, never updated.")
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
         functions = client(account, "lambda")
@@ -113,8 +108,4 @@ def _code(code: Properties) -> Properties:
 
 
 def _configuration(properties: Properties) -> Properties:
-    configuration: Any = {key: properties[key] for key in FunctionResource.CONFIGURATION if key in properties}
-    for key in ("Timeout", "MemorySize"):
-        if key in properties:
-            configuration[key] = int(properties[key])
-    return dict(configuration)
+    return {key: properties[key] for key in FunctionResource.CONFIGURATION if key in properties}

@@ -81,7 +81,10 @@ def _run(account: Account, function: LambdaFunction, event: str, directory: Path
     request_id = str(uuid4())
     group = LOG_GROUPS.get(function.function_name, function.logs_group_name)
     stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid4().hex}"
-    writer = LogWriter(account, group, stream)
+    credentials = assume_role(
+        account, function.role, principal="lambda.amazonaws.com", session_name=function.function_name
+    )
+    writer = LogWriter(account, group, stream, credentials)
     lines: list[str] = []
 
     def log(line: str) -> None:
@@ -92,9 +95,6 @@ def _run(account: Account, function: LambdaFunction, event: str, directory: Path
     with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as archive:
         archive.extractall(code)
     (directory / "event.json").write_text(event)
-    credentials = assume_role(
-        account, function.role, principal="lambda.amazonaws.com", session_name=function.function_name
-    )
     environment = {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(directory),

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 from localaws.core.account import Account
 from localaws.core.identity import ACCOUNT_ID
 from localaws.core.property_case import to_api
+from localaws.core.request_validation import service_model
 from localaws.core.resource import Properties, Resource
 from localaws.core.resource_helpers import client, generated_name, ignore_missing, require_known
-from localaws.core.service import service_model
 
 
 class Budget:
@@ -31,8 +31,6 @@ class Budget:
         return {}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties["Budget"].get("BudgetName") != old["Budget"].get("BudgetName"):
-            return self.create(account, physical_id, properties)
         self.delete(account, physical_id, old)
         return self.create(account, physical_id, properties)
 

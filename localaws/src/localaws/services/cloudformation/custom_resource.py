@@ -14,6 +14,7 @@ from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
 from localaws.core.resource import CreationFailed, Properties
 from localaws.services.awslambda.service import Invocation, invoke
+from localaws.services.cloudformation.rights import require_right
 
 RESPONSE_PREFIX = "/_localaws/cloudformation-response/"
 # A function may leave the answer to something else that it started; not for ever.
@@ -81,6 +82,7 @@ class CustomResource:
                 "InvalidRequest",
                 f"The local AWS does not support a ServiceToken that is no Lambda function: {function}",
             )
+        require_right(account, "lambda:InvokeFunction", function)
         token = secrets.token_urlsafe(32)
         answers = _ANSWERS[token] = SimpleQueue()
         event = {

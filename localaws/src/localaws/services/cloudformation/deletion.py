@@ -4,10 +4,12 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from localaws.core.account import Account
 from localaws.core.errors import ServiceError
+from localaws.services.cloudformation.references import in_dependency_order, references
 from localaws.services.cloudformation.stack import KEEP, Stack, StackResource, reason_of, resource_type
-from localaws.services.cloudformation.template import in_dependency_order, references
 
 LOG = logging.getLogger("localaws.cloudformation")
 
@@ -57,7 +59,7 @@ def delete_resource(
     try:
         resource_type(stack, resource).delete(account, resource.physical_id, resource.properties)
     except Exception as error:
-        if not isinstance(error, ServiceError):
+        if not isinstance(error, ServiceError | ClientError):
             LOG.exception("%s %s", resource.type, resource.logical_id)
         stack.set_resource_status(resource, "DELETE_FAILED", reason_of(error))
         raise

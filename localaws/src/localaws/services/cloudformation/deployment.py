@@ -4,32 +4,29 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from botocore.exceptions import ClientError
+
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError, validation_error
 from localaws.core.identity import ACCOUNT_ID
-from localaws.core.resource import RESOURCE_TYPES, CreationFailed, Properties
-from localaws.services.cloudformation.custom_resource import is_custom
+from localaws.core.resource import CreationFailed, Properties
+from localaws.core.resource_helpers import client
 from localaws.services.cloudformation.deletion import delete_resource
+from localaws.services.cloudformation.parameters import resolve_parameters
+from localaws.services.cloudformation.references import in_dependency_order, references
+from localaws.services.cloudformation.resource_properties import must_replace, read_properties
 from localaws.services.cloudformation.stack import Stack, StackResource, reason_of, resource_type
-from localaws.services.cloudformation.template import (
-    Resolver,
-    check_rules,
-    in_dependency_order,
-    read_template,
-    references,
-    resolve_parameters,
-)
+from localaws.services.cloudformation.template import Resolver, check_rules, read_template
+from localaws.services.cloudformation.template_checks import check_template, check_types_stay
 
 LOG = logging.getLogger("localaws.cloudformation")
 
 
+REPLACEMENT = "Requested update requires the creation of a new physical resource; hence creating one."
+
+
 class ResourceFailed(Exception):
     """A resource could not be created or updated; its event carries the reason."""
-
-
-def unsupported_types(definitions: dict[str, Json]) -> list[str]:
-    types = {definition["Type"] for definition in definitions.values()}
-    return sorted(name for name in types if name not in RESOURCE_TYPES and not is_custom(name))
 
 
 class Deployment:
@@ -52,14 +49,10 @@ class Deployment:
         self._undo: list[Callable[[], None]] = []
         self._replaced: list[StackResource] = []
         self._values: Json = {**self._pseudo_parameters(), **self._parameters()}
+        check_template(self._template, self._values, account.region)
         check_rules(self._template, self._resolver())
         self._order = in_dependency_order(self._template)
-        self._check_references()
-        unsupported = unsupported_types(self._wanted())
-        if unsupported:
-            raise validation_error(
-                f"Template format error: Unrecognized resource types: {unsupported}; the local AWS has none such."
-            )
+        check_types_stay(stack.resources, self._wanted())
 
     def changes(self) -> list[Json]:
         """What a change set lists; a property that follows from another resource counts by its template text."""
@@ -122,7 +115,7 @@ class Deployment:
         self._attempt(resource, "CREATE", lambda: self._provision(resource, definition))
 
     def _provision(self, resource: StackResource, definition: Json) -> None:
-        resource.properties = self._properties(definition)
+        resource.properties = self._properties(resource.logical_id, definition)
         implementation = resource_type(self._stack, resource)
         stack_name = f"{self._stack.name}-{resource.logical_id}"
         resource.physical_id = implementation.create(self._account, stack_name, resource.properties)
@@ -130,27 +123,34 @@ class Deployment:
 
     def _update(self, resource: StackResource, definition: Json) -> None:
         self._values[resource.logical_id] = resource.physical_id
-        if definition["Type"] != resource.type:
-            raise validation_error(
-                f"Update of resource type is not permitted: {resource.logical_id} is {resource.type}, "
-                f"the template says {definition['Type']}"
-            )
         old = StackResource(**vars(resource))
-        properties = self._properties(definition)
+        try:
+            properties = self._properties(resource.logical_id, definition)
+            replace = must_replace(resource.type, resource.properties, properties, self._account.region)
+        except ServiceError as error:  # refused before anything is changed
+            self._undo.append(lambda: self._stack.set_resource_status(resource, "UPDATE_COMPLETE"))
+            raise self._failure(resource, "UPDATE", error) from error
         if properties == resource.properties:
             resource.definition = definition
             self._undo.append(lambda: setattr(resource, "definition", old.definition))
             return
         self._undo.append(lambda: self._undo_update(resource, old, properties))
-        self._attempt(resource, "UPDATE", lambda: self._modify(resource, definition, properties))
+        self._attempt(resource, "UPDATE", lambda: self._modify(resource, definition, properties, replace))
         if resource.physical_id != old.physical_id:
             self._replaced.append(old)
 
-    def _modify(self, resource: StackResource, definition: Json, properties: Properties) -> None:
+    def _modify(
+        self, resource: StackResource, definition: Json, properties: Properties, replace: bool
+    ) -> None:
         implementation = resource_type(self._stack, resource)
-        resource.physical_id = implementation.update(
-            self._account, resource.physical_id, properties, resource.properties
-        )
+        if replace:
+            self._stack.set_resource_status(resource, "UPDATE_IN_PROGRESS", REPLACEMENT)
+            stack_name = f"{self._stack.name}-{resource.logical_id}"
+            resource.physical_id = implementation.create(self._account, stack_name, properties)
+        else:
+            resource.physical_id = implementation.update(
+                self._account, resource.physical_id, properties, resource.properties
+            )
         resource.properties, resource.definition = properties, definition
         resource.attributes = implementation.attributes(self._account, resource.physical_id)
 
@@ -160,16 +160,17 @@ class Deployment:
         try:
             work()
         except Exception as error:  # any failure of a type is the reason that the stack shows
-            if not isinstance(error, ServiceError):
+            if not isinstance(error, ServiceError | ClientError):
                 LOG.exception("%s %s", resource.type, resource.logical_id)
             if isinstance(error, CreationFailed):
                 resource.physical_id = error.physical_id
-            stack.set_resource_status(resource, f"{kind}_FAILED", reason_of(error))
-            raise ResourceFailed(
-                f"The following resource(s) failed to {kind.lower()}: [{resource.logical_id}]."
-            ) from error
+            raise self._failure(resource, kind, error) from error
         self._values[resource.logical_id] = resource.physical_id
         stack.set_resource_status(resource, f"{kind}_COMPLETE")
+
+    def _failure(self, resource: StackResource, kind: str, error: Exception) -> ResourceFailed:
+        self._stack.set_resource_status(resource, f"{kind}_FAILED", reason_of(error))
+        return ResourceFailed(f"The following resource(s) failed to {kind.lower()}: [{resource.logical_id}].")
 
     def _failed(self, kind: str, reason: str) -> None:
         stack = self._stack
@@ -241,9 +242,9 @@ class Deployment:
             if "Condition" not in definition or resolver.condition(definition["Condition"])
         }
 
-    def _properties(self, definition: Json) -> Properties:
-        properties: Properties = self._resolver().resolve(definition.get("Properties", {}))
-        return properties
+    def _properties(self, logical_id: str, definition: Json) -> Properties:
+        given = self._resolver().resolve(definition.get("Properties", {}))
+        return read_properties(definition["Type"], logical_id, given, self._account.region)
 
     def _resolver(self) -> Resolver:
         return Resolver(self._template, self._values, self._attribute, self._exports)
@@ -252,33 +253,31 @@ class Deployment:
         resource = self._stack.resources.get(logical_id)
         if resource is None:
             raise validation_error(f"Template error: Fn::GetAtt references undefined resource {logical_id}")
-        if name not in resource.attributes:
-            raise validation_error(
-                f"Template error: resource {logical_id} does not support attribute type {name} in Fn::GetAtt; "
-                f"{resource.type} has {sorted(resource.attributes)}"
-            )
-        return resource.attributes[name]
-
-    def _check_references(self) -> None:
-        known = self._values.keys() | self._template["Resources"].keys() | {"AWS::NoValue"}
-        unknown = {name for name in references(self._template["Resources"]) if name not in known}
-        if unknown:
-            raise validation_error(
-                f"Template format error: Unresolved resource dependencies {sorted(unknown)} in the Resources block"
-            )
+        if name in resource.attributes:
+            return resource.attributes[name]
+        if isinstance(resource.properties.get(name), str):  # of some types every property is an attribute
+            return str(resource.properties[name])
+        raise validation_error(
+            f"The local AWS does not know the attribute {name} of {logical_id}; of {resource.type} it knows "
+            f"{sorted(resource.attributes)}."
+        )
 
     def _parameters(self) -> Json:
         def read_ssm(name: str) -> str:
             try:
-                value: str = self._account.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
-            except self._account.client("ssm").exceptions.ParameterNotFound as error:
+                found = client(self._account, "ssm").get_parameters(Names=[name])["Parameters"]
+            except ClientError as error:
+                raise validation_error(error.response["Error"]["Message"]) from error
+            if not found:
                 raise validation_error(
                     f"Unable to fetch parameters [{name}] from parameter store for this account."
-                ) from error
-            return value
+                )
+            return str(found[0]["Value"])
 
         if not hasattr(self, "_resolved_parameters"):
-            self._resolved_parameters = resolve_parameters(self._template, self._given, read_ssm)
+            self._resolved_parameters = resolve_parameters(
+                self._template.get("Parameters", {}), self._given, read_ssm
+            )
         return self._resolved_parameters
 
     def _pseudo_parameters(self) -> Json:

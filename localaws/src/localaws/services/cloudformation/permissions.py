@@ -1,6 +1,6 @@
 """What CloudFormation asks of its caller."""
 
-from localaws.core.permission import ServicePermissions, arn
+from localaws.core.permission import PassedRoles, ServicePermissions, arn
 
 PERMISSIONS = ServicePermissions(
     resources={
@@ -8,6 +8,12 @@ PERMISSIONS = ServicePermissions(
         "GetTemplateSummary": arn("cloudformation", "stack/{StackName}/*"),
         "StackName=": arn("cloudformation", "stack/{StackName}/*"),
     },
-    passes_roles_to="cloudformation.amazonaws.com",
-    role_members=["RoleARN"],
+    roles=[
+        PassedRoles(
+            members=["RoleARN"],
+            service="cloudformation.amazonaws.com",
+            code="ValidationError",
+            message="Role {role} is invalid or cannot be assumed",
+        )
+    ],
 )

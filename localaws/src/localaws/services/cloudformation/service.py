@@ -12,15 +12,20 @@ from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
+from botocore.exceptions import ClientError
+
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError, validation_error
-from localaws.core.resource_helpers import client
+from localaws.core.identity import Caller
+from localaws.core.resource_helpers import acting_as, client
 from localaws.core.service import Service
 from localaws.services.cloudformation.deletion import delete_stack
 from localaws.services.cloudformation.deployment import Deployment
 from localaws.services.cloudformation.descriptions import describe, describe_resource, parameter_list
+from localaws.services.cloudformation.rights import StackRights
 from localaws.services.cloudformation.stack import Stack
 from localaws.services.cloudformation.template import read_template
+from localaws.services.iam.authorization import credentials_of
 
 LOG = logging.getLogger("localaws.cloudformation")
 NO_CHANGES = (
@@ -57,6 +62,12 @@ class CloudFormation(Service):
         self._stacks: list[Stack] = []
         self._change_sets: list[ChangeSet] = []
         self._lock = threading.RLock()
+        self._rights = StackRights(account)
+
+    def call(self, operation: str, request: Json, caller: Caller) -> Json:
+        """Reads templates and parameters with the caller's rights."""
+        with acting_as(credentials_of(caller.access_key_id)):
+            return super().call(operation, request, caller)
 
     def stacks(self) -> list[Stack]:
         """Those that are not deleted."""
@@ -209,6 +220,7 @@ class CloudFormation(Service):
                 raise validation_error(
                     f"Stack [{stack.id}] cannot be deleted while TerminationProtection is enabled"
                 )
+            stack.role_arn = request.get("RoleARN") or stack.role_arn
             stack.client_request_token = request.get("ClientRequestToken")
             self._change_sets = [known for known in self._change_sets if known.stack is not stack]
             stack.set_status("DELETE_IN_PROGRESS", "User Initiated")
@@ -320,9 +332,12 @@ class CloudFormation(Service):
         self._in_background(stack, deployment.run, f"{kind}_FAILED")
 
     def _in_background(self, stack: Stack, work: object, failed: str) -> None:
+        credentials = self._rights.credentials(stack.role_arn)
+
         def run() -> None:
             try:
-                work()  # type: ignore[operator]
+                with acting_as(credentials):
+                    work()  # type: ignore[operator]
             except Exception as error:  # a fault of the local AWS: the stack must not stay in progress
                 LOG.exception("stack %s", stack.name)
                 stack.set_status(failed, f"A fault of the local AWS: {type(error).__name__}: {error}")
@@ -408,7 +423,7 @@ class CloudFormation(Service):
         s3 = client(self.account, "s3")
         try:
             text: str = s3.get_object(Bucket=bucket, Key=path)["Body"].read().decode()
-        except (s3.exceptions.NoSuchKey, s3.exceptions.NoSuchBucket) as error:
+        except ClientError as error:
             raise validation_error(f"S3 error: {url}: {error}") from error
         return text
 

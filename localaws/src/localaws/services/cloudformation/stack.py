@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from botocore.exceptions import ClientError
+
 from localaws.core.errors import Json, ServiceError
 from localaws.core.resource import RESOURCE_TYPES, Properties, Resource
 from localaws.services.cloudformation.custom_resource import CustomResource, is_custom
-from localaws.services.cloudformation.template import Template
+from localaws.services.cloudformation.references import Template
 
 KEEP = ("Retain", "RetainExceptOnCreate")
 LOG = logging.getLogger("localaws.cloudformation")
@@ -105,5 +107,10 @@ def resource_type(stack: Stack, resource: StackResource) -> Resource:
 
 def reason_of(error: Exception) -> str:
     if isinstance(error, ServiceError):
+        if error.code == "ValidationError":  # CloudFormation's own
+            return error.message
         return f"{error.message} ({error.code})"
+    if isinstance(error, ClientError):
+        answer, metadata = error.response["Error"], error.response["ResponseMetadata"]
+        return f"{answer['Message']} ({answer['Code']}, {error.operation_name}, status {metadata['HTTPStatusCode']})"
     return str(error) or repr(error)

@@ -1,20 +1,23 @@
-"""CloudFormation templates: reading, intrinsic functions, the order of resources. Pure."""
+"""CloudFormation templates: reading and intrinsic functions. Pure."""
 
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import yaml
 
-from localaws.core.errors import Json, validation_error
+from localaws.core.errors import validation_error
+from localaws.services.cloudformation.references import (
+    SUBSTITUTION,
+    Template,
+    attribute_of,
+    sub_arguments,
+)
 
-Template = dict[str, Any]
 _NO_VALUE = object()
-_SUBSTITUTION = re.compile(r"\$\{([^}]*)\}")
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
@@ -50,48 +53,6 @@ def read_template(text: str) -> Template:
     if not isinstance(template, dict) or not template.get("Resources"):
         raise validation_error("Template format error: At least one Resources member must be defined.")
     return template
-
-
-def references(value: Any) -> Iterator[str]:
-    """The names that Ref, Fn::GetAtt and Fn::Sub mention."""
-    if isinstance(value, list):
-        for item in value:
-            yield from references(item)
-    elif isinstance(value, dict):
-        if set(value) == {"Ref"}:
-            yield value["Ref"]
-        elif set(value) == {"Fn::GetAtt"}:
-            yield _attribute_of(value["Fn::GetAtt"])[0]
-        elif set(value) == {"Fn::Sub"}:
-            text, own = _sub_arguments(value["Fn::Sub"])
-            yield from references(own)
-            for name in _SUBSTITUTION.findall(text):
-                if not name.startswith("!") and name not in own:
-                    yield name.partition(".")[0]
-        else:
-            for item in value.values():
-                yield from references(item)
-
-
-def dependencies(template: Template, logical_id: str) -> set[str]:
-    resource = template["Resources"][logical_id]
-    explicit = resource.get("DependsOn", [])
-    names: set[str] = {explicit} if isinstance(explicit, str) else set(explicit)
-    unknown = names - template["Resources"].keys()
-    if unknown:
-        raise validation_error(
-            f"Template format error: Unresolved resource dependencies {sorted(unknown)} in the Resources block"
-        )
-    named: set[str] = set(references(resource.get("Properties", {}))) & set(template["Resources"])
-    return names | named
-
-
-def in_dependency_order(template: Template) -> list[str]:
-    sorter = TopologicalSorter({name: dependencies(template, name) for name in template["Resources"]})
-    try:
-        return list(sorter.static_order())
-    except CycleError as error:
-        raise validation_error(f"Circular dependency between resources: {error.args[1]}") from error
 
 
 @dataclass(frozen=True)
@@ -158,7 +119,7 @@ class Resolver:
         return self.values[name]
 
     def _getatt(self, argument: Any) -> Any:
-        logical_id, name = _attribute_of(argument)
+        logical_id, name = attribute_of(argument)
         return self.attribute(logical_id, str(self._resolve(name)))
 
     def _join(self, argument: Any) -> str:
@@ -174,7 +135,7 @@ class Resolver:
         return items[int(index)]
 
     def _sub(self, argument: Any) -> str:
-        text, own = _sub_arguments(argument)
+        text, own = sub_arguments(argument)
 
         def replacement(match: re.Match[str]) -> str:
             name = match.group(1)
@@ -184,7 +145,7 @@ class Resolver:
                 return _text(self._resolve(own[name]))
             return _text(self._getatt(name) if "." in name else self._ref(name))
 
-        return _SUBSTITUTION.sub(replacement, text)
+        return SUBSTITUTION.sub(replacement, text)
 
     def _if(self, argument: Any) -> Any:
         condition, if_true, if_false = argument
@@ -225,29 +186,6 @@ FUNCTIONS = frozenset({"Ref"}) | {
 }
 
 
-def resolve_parameters(template: Template, given: Mapping[str, str], read_ssm: Callable[[str], str]) -> Json:
-    """The values of all parameters: given or default, of the type that the template declares."""
-    declared = template.get("Parameters", {})
-    unknown = sorted(given.keys() - declared.keys())
-    if unknown:
-        raise validation_error(f"Parameters: {unknown} do not exist in the template")
-    missing = sorted(name for name, spec in declared.items() if name not in given and "Default" not in spec)
-    if missing:
-        raise validation_error(f"Parameters: {missing} must have values")
-    values: Json = {}
-    for name, spec in declared.items():
-        value: Any = given.get(name, spec.get("Default"))
-        allowed = spec.get("AllowedValues")
-        if allowed is not None and str(value) not in map(str, allowed):
-            raise validation_error(f"Parameter {name} must be one of {allowed}, got {value!r}")
-        kind = spec["Type"]
-        if kind.startswith("AWS::SSM::Parameter::Value"):
-            value = read_ssm(str(value))
-        is_list = kind == "CommaDelimitedList" or "List<" in kind
-        values[name] = str(value).split(",") if is_list else str(value)
-    return values
-
-
 def check_rules(template: Template, resolver: Resolver) -> None:
     for name, rule in template.get("Rules", {}).items():
         if "RuleCondition" in rule and not resolver.holds(rule["RuleCondition"]):
@@ -256,17 +194,6 @@ def check_rules(template: Template, resolver: Resolver) -> None:
             if not resolver.holds(assertion["Assert"]):
                 text = assertion.get("AssertDescription", json.dumps(assertion["Assert"]))
                 raise validation_error(f"Template validation error: rule {name}: {text}")
-
-
-def _attribute_of(argument: Any) -> tuple[str, Any]:
-    if isinstance(argument, str):
-        logical_id, _, name = argument.partition(".")
-        return logical_id, name
-    return argument[0], argument[1] if len(argument) == 2 else ".".join(argument[1:])
-
-
-def _sub_arguments(argument: Any) -> tuple[str, Json]:
-    return (argument, {}) if isinstance(argument, str) else (argument[0], argument[1])
 
 
 def _comparable(value: Any) -> Any:

@@ -5,9 +5,9 @@ import json
 from localaws.core.account import Account
 from localaws.core.errors import validation_error
 from localaws.core.property_case import to_api
+from localaws.core.request_validation import service_model
 from localaws.core.resource import Properties, Resource
 from localaws.core.resource_helpers import client, generated_name, ignore_missing, require_known
-from localaws.core.service import service_model
 
 
 class Alarm:
@@ -25,8 +25,6 @@ class Alarm:
         return {"Arn": account.arn("cloudwatch", f"alarm:{physical_id}")}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("AlarmName") != old.get("AlarmName"):
-            return self.create(account, physical_id, properties)
         self._put(account, physical_id, properties)
         return physical_id
 
@@ -52,8 +50,6 @@ class Dashboard:
         return {}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("DashboardName") != old.get("DashboardName"):
-            return self.create(account, physical_id, properties)
         self._put(account, physical_id, properties)
         return physical_id
 

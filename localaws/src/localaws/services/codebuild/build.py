@@ -239,6 +239,8 @@ class BuildRun:
 
     def _upload(self, spec: Buildspec, credentials: Credentials) -> None:
         s3: Any = self._account.client("s3", credentials) if self._work.outputs else None
+        if spec.artifact is not None and not self._work.outputs:
+            self._say("localaws: the artifacts of the buildspec go nowhere: nobody takes them")
         for number, (name, target) in enumerate(self._work.outputs.items()):
             artifact = (
                 spec.artifact

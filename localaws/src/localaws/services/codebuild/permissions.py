@@ -1,6 +1,6 @@
 """What CodeBuild asks of its caller."""
 
-from localaws.core.permission import ServicePermissions, arn
+from localaws.core.permission import PassedRoles, ServicePermissions, arn
 
 PERMISSIONS = ServicePermissions(
     resources={
@@ -13,6 +13,12 @@ PERMISSIONS = ServicePermissions(
         "RetryBuild": arn("codebuild", "project/{id}"),
         "projectName=": arn("codebuild", "project/{projectName}"),
     },
-    passes_roles_to="codebuild.amazonaws.com",
-    role_members=["serviceRole", "serviceRoleOverride"],
+    roles=[
+        PassedRoles(
+            members=["serviceRole", "serviceRoleOverride"],
+            service="codebuild.amazonaws.com",
+            code="InvalidInputException",
+            message="CodeBuild is not authorized to perform: sts:AssumeRole on {role}",
+        )
+    ],
 )

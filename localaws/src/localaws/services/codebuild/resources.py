@@ -1,13 +1,11 @@
 """The CloudFormation type of a project."""
 
-from typing import Any
-
 from localaws.core.account import Account
 from localaws.core.errors import Json
 from localaws.core.property_case import to_api
+from localaws.core.request_validation import service_model
 from localaws.core.resource import Properties, Resource
-from localaws.core.service import service_model, validate_request
-from localaws.services.codebuild.service import CodeBuild
+from localaws.core.resource_helpers import client
 
 
 class ProjectResource:
@@ -15,21 +13,18 @@ class ProjectResource:
 
     def create(self, account: Account, logical_id: str, properties: Properties) -> str:
         request = _request({"Name": logical_id, **properties})
-        validate_request("codebuild", "CreateProject", request)
-        _service(account).create_project(request)
+        client(account, "codebuild").create_project(**request)
         return str(request["name"])
 
     def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
         return {"Arn": account.arn("codebuild", f"project/{physical_id}")}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("Name") != old.get("Name"):
-            return self.create(account, str(properties.get("Name", physical_id)), properties)
-        _service(account).update_project({**_request(properties), "name": physical_id})
+        client(account, "codebuild").update_project(**{**_request(properties), "name": physical_id})
         return physical_id
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
-        _service(account).delete_project({"name": physical_id})
+        client(account, "codebuild").delete_project(name=physical_id)
 
 
 def _request(properties: Properties) -> Json:
@@ -43,12 +38,6 @@ def _request(properties: Properties) -> Json:
     assert shape is not None
     request: Json = to_api(known, shape, ProjectResource.type)
     return request
-
-
-def _service(account: Account) -> CodeBuild:
-    service: Any = account.services["codebuild"]
-    assert isinstance(service, CodeBuild)
-    return service
 
 
 RESOURCES: list[Resource] = [ProjectResource()]

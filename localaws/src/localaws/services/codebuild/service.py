@@ -13,7 +13,7 @@ from localaws.core.service import Service
 from localaws.services.codebuild.build import BuildRun
 from localaws.services.codebuild.project import console_link, log_names, project_defaults, refuse_unsupported
 from localaws.services.codebuild.work import BuildFailure, BuildWork, S3Object
-from localaws.services.iam.authorization import authorize, find_principal
+from localaws.services.iam.authorization import authorize_session
 from localaws.services.logs.writer import LogWriter
 
 SECONDS_PER_MINUTE = 60.0
@@ -250,21 +250,20 @@ class CodeBuild(Service):
     def _open_log(self, record: Json, credentials: Credentials) -> LogWriter:
         """The log is written by the local AWS, but only where the service role might."""
         group, stream = record["logs"]["groupName"], record["logs"]["streamName"]
-        principal = find_principal(credentials.access_key_id, credentials.session_token)
-        assert principal is not None, "the service role has just been assumed"
         try:
             if group not in logs_backends[ACCOUNT_ID][self.account.region].groups:
-                authorize(principal, "logs:CreateLogGroup", self.account.arn("logs", f"log-group:{group}"))
+                arn = self.account.arn("logs", f"log-group:{group}:*")
+                authorize_session(credentials, "logs:CreateLogGroup", arn)
             for verb in ("CreateLogStream", "PutLogEvents"):
                 resource = self.account.arn("logs", f"log-group:{group}:log-stream:{stream}")
-                authorize(principal, f"logs:{verb}", resource)
+                authorize_session(credentials, f"logs:{verb}", resource)
         except ServiceError as error:
             raise BuildFailure(
                 "ACCESS_DENIED",
                 f"Service role {record['serviceRole']} does not allow AWS CodeBuild to create Amazon CloudWatch Logs"
                 f" log streams for build {record['arn']}. Error message: {error.message}",
             ) from error
-        return LogWriter(self.account, group, stream)
+        return LogWriter(self.account, group, stream, credentials)
 
     def _project(self, name: str) -> Json:
         name = name.rpartition("/")[2]

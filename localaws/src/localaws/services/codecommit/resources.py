@@ -7,6 +7,7 @@ from typing import Any
 from localaws.core.account import Account
 from localaws.core.errors import Json
 from localaws.core.resource import Properties, Resource
+from localaws.core.resource_helpers import client
 from localaws.services.codecommit.service import CodeCommit
 
 
@@ -17,21 +18,19 @@ class RepositoryResource:
         for unsupported in ("Triggers", "KmsKeyId"):
             if properties.get(unsupported):
                 raise ValueError(f"The local AWS does not support {unsupported} of {self.type}.")
-        service, name = _service(account), properties["RepositoryName"]
-        service.create_repository(
-            {
-                "repositoryName": name,
-                "repositoryDescription": properties.get("RepositoryDescription", ""),
-                "tags": _tags(properties),
-            }
+        codecommit, name = client(account, "codecommit"), properties["RepositoryName"]
+        made = codecommit.create_repository(
+            repositoryName=name,
+            repositoryDescription=properties.get("RepositoryDescription", ""),
+            tags=_tags(properties),
         )
         try:
             if "Code" in properties:
                 _seed(account, name, properties["Code"])
         except Exception:
-            service.delete_repository({"repositoryName": name})
+            _service(account).delete_repository({"repositoryName": name})
             raise
-        return str(service.get_repository({"repositoryName": name})["repositoryMetadata"]["repositoryId"])
+        return str(made["repositoryMetadata"]["repositoryId"])
 
     def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
         metadata = _find(account, physical_id)
@@ -49,19 +48,20 @@ class RepositoryResource:
             raise ValueError(
                 "The local AWS cannot rename a repository: destroy the stack and deploy it again."
             )
-        service, name = _service(account), properties["RepositoryName"]
-        service.update_repository_description(
-            {"repositoryName": name, "repositoryDescription": properties.get("RepositoryDescription", "")}
-        )
-        arn = self.attributes(account, physical_id)["Arn"]
-        service.untag_resource({"resourceArn": arn, "tagKeys": list(_tags(old))})
-        service.tag_resource({"resourceArn": arn, "tags": _tags(properties)})
+        codecommit, name = client(account, "codecommit"), properties["RepositoryName"]
+        description = properties.get("RepositoryDescription", "")
+        if description != old.get("RepositoryDescription", ""):
+            codecommit.update_repository_description(repositoryName=name, repositoryDescription=description)
+        if _tags(properties) != _tags(old):
+            arn = self.attributes(account, physical_id)["Arn"]
+            codecommit.untag_resource(resourceArn=arn, tagKeys=list(_tags(old)))
+            codecommit.tag_resource(resourceArn=arn, tags=_tags(properties))
         return physical_id
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
         metadata = _find(account, physical_id)
         if metadata is not None:
-            _service(account).delete_repository({"repositoryName": metadata["repositoryName"]})
+            client(account, "codecommit").delete_repository(repositoryName=metadata["repositoryName"])
 
 
 def _service(account: Account) -> CodeCommit:
@@ -82,7 +82,7 @@ def _seed(account: Account, name: str, code: dict[str, Any]) -> None:
     version = {"VersionId": location["ObjectVersion"]} if location.get("ObjectVersion") else {}
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder, "seed.zip")
-        response = account.client("s3").get_object(Bucket=location["Bucket"], Key=location["Key"], **version)
+        response = client(account, "s3").get_object(Bucket=location["Bucket"], Key=location["Key"], **version)
         archive.write_bytes(response["Body"].read())
         _service(account).seed(name, archive, code.get("BranchName", "main"))
 

@@ -1,10 +1,9 @@
 """What CodeConnections asks of its caller."""
 
-from localaws.core.permission import ServicePermissions, arn
+from localaws.core.permission import ServicePermissions
 
 PERMISSIONS = ServicePermissions(
     resources={
-        "CreateConnection": arn("codeconnections", "connection/*"),
         "ConnectionArn=": "{ConnectionArn}",
         "ResourceArn=": "{ResourceArn}",
     }

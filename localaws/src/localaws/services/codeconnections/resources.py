@@ -2,9 +2,7 @@
 
 from localaws.core.account import Account
 from localaws.core.resource import Properties, Resource
-from localaws.core.resource_helpers import require_known
-from localaws.core.service import validate_request
-from localaws.services.codeconnections.service import CodeConnections
+from localaws.core.resource_helpers import client, ignore_missing, require_known
 
 
 class ConnectionResource:
@@ -12,32 +10,26 @@ class ConnectionResource:
 
     def create(self, account: Account, logical_id: str, properties: Properties) -> str:
         require_known(self.type, properties, {"ConnectionName", "ProviderType", "Tags"})
-        validate_request("codeconnections", "CreateConnection", properties)
-        return str(_service(account).create_connection(properties)["ConnectionArn"])
+        return str(client(account, "codeconnections").create_connection(**properties)["ConnectionArn"])
 
     def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
-        connection = _service(account).get_connection({"ConnectionArn": physical_id})["Connection"]
+        connection = client(account, "codeconnections").get_connection(ConnectionArn=physical_id)[
+            "Connection"
+        ]
         return {name: connection[name] for name in ("ConnectionArn", "ConnectionStatus", "OwnerAccountId")}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if any(properties.get(key) != old.get(key) for key in ("ConnectionName", "ProviderType")):
-            return self.create(account, physical_id, properties)
-        service = _service(account)
+        connections = client(account, "codeconnections")
         keys = [tag["Key"] for tag in old.get("Tags", [])]
-        service.untag_resource({"ResourceArn": physical_id, "TagKeys": keys})
-        service.tag_resource({"ResourceArn": physical_id, "Tags": properties.get("Tags", [])})
+        connections.untag_resource(ResourceArn=physical_id, TagKeys=keys)
+        connections.tag_resource(ResourceArn=physical_id, Tags=properties.get("Tags", []))
         return physical_id
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
-        service = _service(account)
-        if any(each["ConnectionArn"] == physical_id for each in service.list_connections({})["Connections"]):
-            service.delete_connection({"ConnectionArn": physical_id})
-
-
-def _service(account: Account) -> CodeConnections:
-    service = account.services["codeconnections"]
-    assert isinstance(service, CodeConnections)
-    return service
+        connections = client(account, "codeconnections")
+        ignore_missing(
+            lambda: connections.delete_connection(ConnectionArn=physical_id), "ResourceNotFoundException"
+        )
 
 
 RESOURCES: list[Resource] = [ConnectionResource()]

@@ -1,6 +1,6 @@
 """What CodePipeline asks of its caller."""
 
-from localaws.core.permission import ServicePermissions, arn
+from localaws.core.permission import PassedRoles, ServicePermissions, arn
 
 _ACTION = arn("codepipeline", "{pipelineName}/{stageName}/{actionName}")
 PERMISSIONS = ServicePermissions(
@@ -16,6 +16,12 @@ PERMISSIONS = ServicePermissions(
         "pipelineName=": arn("codepipeline", "{pipelineName}"),
         "name=": arn("codepipeline", "{name}"),
     },
-    passes_roles_to="codepipeline.amazonaws.com",
-    role_members=["pipeline.roleArn"],
+    roles=[
+        PassedRoles(
+            members=["pipeline.roleArn"],
+            service="codepipeline.amazonaws.com",
+            code="InvalidStructureException",
+            message="CodePipeline is not authorized to perform AssumeRole on role {role}",
+        )
+    ],
 )

@@ -6,9 +6,9 @@ from uuid import uuid4
 from localaws.core.account import Account
 from localaws.core.errors import Json
 from localaws.core.property_case import to_api
+from localaws.core.request_validation import service_model
 from localaws.core.resource import Properties, Resource
-from localaws.core.service import service_model, validate_request
-from localaws.services.codepipeline.service import CodePipeline
+from localaws.core.resource_helpers import client
 
 
 class PipelineResource:
@@ -17,30 +17,28 @@ class PipelineResource:
     def create(self, account: Account, logical_id: str, properties: Properties) -> str:
         name = properties.get("Name") or f"{logical_id}-{uuid4().hex[:12]}"
         request = _request(name, properties)
-        validate_request("codepipeline", "CreatePipeline", request)
-        _service(account).create_pipeline(request)
+        client(account, "codepipeline").create_pipeline(**request)
         return str(name)
 
     def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
-        version = _service(account).get_pipeline({"name": physical_id})["pipeline"]["version"]
+        version = client(account, "codepipeline").get_pipeline(name=physical_id)["pipeline"]["version"]
         return {"Version": str(version)}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("Name") != old.get("Name"):
-            return self.create(account, physical_id, properties)
-        service, request = _service(account), _request(physical_id, properties)
-        validate_request("codepipeline", "UpdatePipeline", {"pipeline": request["pipeline"]})
+        codepipeline, request = client(account, "codepipeline"), _request(physical_id, properties)
         if request["pipeline"] != _request(physical_id, old)["pipeline"]:
-            service.update_pipeline({"pipeline": request["pipeline"]})
-        arn = account.arn("codepipeline", physical_id)
-        service.untag_resource({"resourceArn": arn, "tagKeys": [tag["Key"] for tag in old.get("Tags", [])]})
-        service.tag_resource({"resourceArn": arn, "tags": request["tags"]})
-        if str(properties.get("RestartExecutionOnUpdate", "false")).lower() == "true":
-            service.start_pipeline_execution({"name": physical_id})
+            codepipeline.update_pipeline(pipeline=request["pipeline"])
+        if properties.get("Tags") != old.get("Tags"):
+            arn = account.arn("codepipeline", physical_id)
+            keys = [tag["Key"] for tag in old.get("Tags", [])]
+            codepipeline.untag_resource(resourceArn=arn, tagKeys=keys)
+            codepipeline.tag_resource(resourceArn=arn, tags=request["tags"])
+        if properties.get("RestartExecutionOnUpdate"):
+            codepipeline.start_pipeline_execution(name=physical_id)
         return physical_id
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
-        _service(account).delete_pipeline({"name": physical_id})
+        client(account, "codepipeline").delete_pipeline(name=physical_id)
 
 
 def _request(name: str, properties: Properties) -> Json:
@@ -58,12 +56,6 @@ def _request(name: str, properties: Properties) -> Json:
     )
     tags = [{"key": tag["Key"], "value": str(tag["Value"])} for tag in properties.get("Tags", [])]
     return {"pipeline": pipeline, "tags": tags}
-
-
-def _service(account: Account) -> CodePipeline:
-    service = account.services["codepipeline"]
-    assert isinstance(service, CodePipeline)
-    return service
 
 
 RESOURCES: list[Resource] = [PipelineResource()]

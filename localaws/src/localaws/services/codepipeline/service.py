@@ -12,7 +12,8 @@ from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Caller
 from localaws.core.listing import page
-from localaws.core.service import Service, validate_request
+from localaws.core.request_validation import validate_request
+from localaws.core.service import Service
 from localaws.services.codepipeline.execution import Execution, Lane, Track
 from localaws.services.codepipeline.state import stage_state
 from localaws.services.codepipeline.structure import check_structure, pipeline_variables

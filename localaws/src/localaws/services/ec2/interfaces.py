@@ -5,7 +5,7 @@ from moto.ec2.models import ec2_backends
 from localaws.core.account import Account
 from localaws.core.errors import ServiceError
 from localaws.core.identity import ACCOUNT_ID, Credentials
-from localaws.services.iam.authorization import authorize, find_principal
+from localaws.services.iam.authorization import authorize_session
 
 
 def require_interfaces(
@@ -19,17 +19,14 @@ def require_interfaces(
     unknown += [found for found in groups if found not in known_groups]
     if unknown:
         raise ServiceError("ValidationException", f"There is no such subnet or security group: {unknown}.")
-    principal = find_principal(credentials.access_key_id, credentials.session_token)
-    if principal is None:
-        raise ServiceError("AccessDenied", "The role has no such session.", 403)
     interface = account.arn("ec2", "network-interface/*")
     for resource in (
         interface,
         *(account.arn("ec2", f"subnet/{subnet}") for subnet in subnets),
         *(account.arn("ec2", f"security-group/{group}") for group in groups),
     ):
-        authorize(principal, "ec2:CreateNetworkInterface", resource)
+        authorize_session(credentials, "ec2:CreateNetworkInterface", resource)
     context = {"ec2:authorizedservice": [service]}
-    authorize(principal, "ec2:CreateNetworkInterfacePermission", interface, context)
+    authorize_session(credentials, "ec2:CreateNetworkInterfacePermission", interface, context)
     for what in ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs"):
-        authorize(principal, f"ec2:Describe{what}", "*")
+        authorize_session(credentials, f"ec2:Describe{what}", "*")

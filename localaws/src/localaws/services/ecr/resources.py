@@ -7,7 +7,6 @@ from localaws.core.errors import validation_error
 from localaws.core.identity import ACCOUNT_ID
 from localaws.core.resource import Properties, Resource
 from localaws.core.resource_helpers import (
-    as_boolean,
     client,
     generated_name,
     ignore_missing,
@@ -50,7 +49,7 @@ class Repository:
         raise validation_error(f"The local AWS does not support updating {self.type}.")
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
-        force = as_boolean(properties.get("EmptyOnDelete", False))
+        force = properties.get("EmptyOnDelete", False)
         ecr = client(account, "ecr")
         ignore_missing(
             lambda: ecr.delete_repository(repositoryName=physical_id, force=force),

@@ -1,6 +1,6 @@
 """What EventBridge asks of its caller."""
 
-from localaws.core.permission import ServicePermissions, arn
+from localaws.core.permission import PassedRoles, ServicePermissions, arn
 
 _RULE = arn("events", "rule/{Name}")
 PERMISSIONS = ServicePermissions(
@@ -16,6 +16,12 @@ PERMISSIONS = ServicePermissions(
         "DisableRule": _RULE,
         "ResourceARN=": "{ResourceARN}",
     },
-    passes_roles_to="events.amazonaws.com",
-    role_members=["RoleArn", "Targets[].RoleArn"],
+    roles=[
+        PassedRoles(
+            members=["RoleArn", "Targets[].RoleArn"],
+            service="events.amazonaws.com",
+            code="ValidationException",
+            message="Provided role '{role}' cannot be assumed by principal 'events.amazonaws.com'.",
+        )
+    ],
 )

@@ -1,6 +1,5 @@
 """The CloudFormation type of a rule."""
 
-import json
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -10,7 +9,7 @@ from localaws.core.account import Account
 from localaws.core.errors import validation_error
 from localaws.core.property_case import to_api
 from localaws.core.resource import Properties, Resource
-from localaws.core.resource_helpers import client, generated_name, ignore_missing, require_known
+from localaws.core.resource_helpers import client, generated_name, ignore_missing, policy_text, require_known
 
 
 class Rule:
@@ -30,8 +29,6 @@ class Rule:
         return {"Arn": client(account, "events").describe_rule(Name=physical_id)["Arn"]}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("Name") != old.get("Name"):
-            return self.create(account, physical_id, properties)
         require_known(self.type, properties, self.KNOWN)
         self._put(account, physical_id, properties, [target["Id"] for target in old.get("Targets", [])])
         return physical_id
@@ -50,7 +47,7 @@ class Rule:
         keys = ("Description", "ScheduleExpression", "State", "Tags", "RoleArn", "EventBusName")
         request = {key: properties[key] for key in keys if key in properties}
         if "EventPattern" in properties:
-            request["EventPattern"] = json.dumps(properties["EventPattern"])
+            request["EventPattern"] = policy_text(properties["EventPattern"])
         events.put_rule(Name=name, **request)
         targets = properties.get("Targets", [])
         gone = [identifier for identifier in old_targets if identifier not in {t["Id"] for t in targets}]

@@ -20,7 +20,7 @@ from localaws.core.identity import ACCOUNT_ID
 from localaws.services.awslambda import service as lambda_functions
 from localaws.services.codepipeline.service import CodePipeline
 from localaws.services.events.schedules import is_due
-from localaws.services.iam.authorization import assume_role, authorize, find_principal
+from localaws.services.iam.authorization import assume_role, authorize_session
 from localaws.services.sns.publishing import publish, target_input
 
 LOG = logging.getLogger("localaws.events")
@@ -123,9 +123,7 @@ def _start_pipeline(account: Account, rule: Rule, target: Json, event: Json) -> 
     if "RoleArn" not in target:
         raise ServiceError("ValidationException", "RoleArn is required for a target of CodePipeline")
     credentials = assume_role(account, target["RoleArn"], principal=_PRINCIPAL, session_name=rule.name)
-    principal = find_principal(credentials.access_key_id, credentials.session_token)
-    assert principal is not None, "its role has just been assumed"
-    authorize(principal, "codepipeline:StartPipelineExecution", target["Arn"])
+    authorize_session(credentials, "codepipeline:StartPipelineExecution", target["Arn"])
     pipelines = account.services["codepipeline"]
     assert isinstance(pipelines, CodePipeline)
     # Of an event that nobody made into an input, CodePipeline reads nothing.

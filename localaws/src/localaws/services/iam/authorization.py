@@ -70,6 +70,19 @@ def find_principal(access_key_id: str, session_token: str | None) -> Principal |
     return Principal(caller, session.secret_access_key, session.session_token, role, session.policy or None)
 
 
+def credentials_of(access_key_id: str) -> Credentials:
+    """What a caller signed with: for services that go on with the caller's rights."""
+    session: AssumedRole | None = sts_backends[ACCOUNT_ID]["aws"].get_assumed_role_from_access_key(
+        access_key_id
+    )
+    principal = find_principal(access_key_id, session.session_token if session else None)
+    if principal is None:
+        raise ServiceError(
+            "InvalidClientTokenId", "The security token included in the request is invalid.", 403
+        )
+    return Credentials(access_key_id, principal.secret_access_key, principal.session_token)
+
+
 def authorize(
     principal: Principal, action: str, resource: str, context: Mapping[str, list[str]] | None = None
 ) -> None:
@@ -101,6 +114,16 @@ def authorize(
     ):
         if limit is not None and decide([limit], request) is not Decision.ALLOWED:
             raise _denied(principal, action, resource, f"because no {kind} allows the {action} action")
+
+
+def authorize_session(
+    credentials: Credentials, action: str, resource: str, context: Mapping[str, list[str]] | None = None
+) -> None:
+    """`authorize` for what a service does with the credentials of a role that it has assumed."""
+    principal = find_principal(credentials.access_key_id, credentials.session_token)
+    if principal is None:
+        raise ServiceError("AccessDenied", "The role of these credentials does not exist any more.", 403)
+    authorize(principal, action, resource, context)
 
 
 def assume_permission(principal: Principal, role_arn: str) -> None:

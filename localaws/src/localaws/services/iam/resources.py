@@ -1,6 +1,5 @@
 """The CloudFormation types of IAM."""
 
-import re
 from typing import Any, ClassVar
 
 from localaws.core.account import Account
@@ -29,11 +28,9 @@ class Role:
         name = properties.get("RoleName") or generated_name(logical_id, limit=64)
         optional: Properties = {
             key: properties[key]
-            for key in ("Description", "Tags", "Path", "PermissionsBoundary")
+            for key in ("Description", "Tags", "Path", "PermissionsBoundary", "MaxSessionDuration")
             if key in properties
         }
-        if "MaxSessionDuration" in properties:
-            optional["MaxSessionDuration"] = int(properties["MaxSessionDuration"])
         iam.create_role(
             RoleName=name,
             AssumeRolePolicyDocument=policy_text(properties["AssumeRolePolicyDocument"]),
@@ -48,8 +45,6 @@ class Role:
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
         require_known(self.type, properties, self.KNOWN)
-        if any(properties.get(key) != old.get(key) for key in ("RoleName", "Path")):
-            return self.create(account, re.sub(r"-\w{12}$", "", physical_id), properties)
         iam = client(account, "iam")
         iam.update_assume_role_policy(
             RoleName=physical_id, PolicyDocument=policy_text(properties["AssumeRolePolicyDocument"])
@@ -165,7 +160,18 @@ class ManagedPolicy:
         return {"PolicyArn": physical_id}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        return self.create(account, physical_id.rpartition("/")[2], properties)
+        iam = client(account, "iam")
+        if properties["PolicyDocument"] != old["PolicyDocument"]:
+            before = iam.get_policy(PolicyArn=physical_id)["Policy"]["DefaultVersionId"]
+            document = policy_text(properties["PolicyDocument"])
+            iam.create_policy_version(PolicyArn=physical_id, PolicyDocument=document, SetAsDefault=True)
+            iam.delete_policy_version(PolicyArn=physical_id, VersionId=before)
+        roles, old_roles = set(properties.get("Roles", [])), set(old.get("Roles", []))
+        for role in sorted(roles - old_roles):
+            iam.attach_role_policy(RoleName=role, PolicyArn=physical_id)
+        for role in sorted(old_roles - roles):
+            iam.detach_role_policy(RoleName=role, PolicyArn=physical_id)
+        return physical_id
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
         iam = client(account, "iam")

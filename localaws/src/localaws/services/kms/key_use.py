@@ -8,7 +8,7 @@ from moto.s3.models import s3_backends
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import ACCOUNT_ID, Credentials
 from localaws.core.permission import Permission
-from localaws.services.iam.authorization import authorize, find_principal
+from localaws.services.iam.authorization import authorize_session
 from localaws.services.iam.policies import Decision, Request, decide
 from localaws.services.iam.resource_policies import key_policy
 
@@ -47,10 +47,7 @@ def require_use_by_service(key_arn: str, service: str, action: str, context: dic
 
 def require_volume_key(credentials: Credentials, key_arn: str) -> None:
     """SageMaker makes a grant, as the job's role, for the service that keeps the volumes."""
-    principal = find_principal(credentials.access_key_id, credentials.session_token)
-    if principal is None:
-        raise ServiceError("AccessDenied", "The job's role has no such session.", 403)
-    authorize(principal, "kms:CreateGrant", key_arn, {"kms:grantisforawsresource": ["true"]})
+    authorize_session(credentials, "kms:CreateGrant", key_arn, {"kms:grantisforawsresource": ["true"]})
 
 
 def _bucket_key(name: str) -> str | None:

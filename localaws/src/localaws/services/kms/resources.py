@@ -5,7 +5,7 @@ from typing import ClassVar
 from localaws.core.account import Account
 from localaws.core.errors import validation_error
 from localaws.core.resource import Properties, Resource
-from localaws.core.resource_helpers import as_boolean, client, ignore_missing, policy_text, require_known
+from localaws.core.resource_helpers import client, ignore_missing, policy_text, require_known
 
 
 class Key:
@@ -23,7 +23,7 @@ class Key:
             Description=properties.get("Description", ""),
             Tags=tags,
         )["KeyMetadata"]
-        self._set_rotation(account, key["KeyId"], properties)
+        self._set_rotation(account, key["KeyId"], properties, {})
         return str(key["KeyId"])
 
     def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
@@ -36,24 +36,24 @@ class Key:
             KeyId=physical_id, PolicyName="default", Policy=policy_text(properties["KeyPolicy"])
         )
         kms.update_key_description(KeyId=physical_id, Description=properties.get("Description", ""))
-        self._set_rotation(account, physical_id, properties)
+        self._set_rotation(account, physical_id, properties, old)
         return physical_id
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
-        days = int(properties.get("PendingWindowInDays", 30))
+        days = properties.get("PendingWindowInDays", 30)
         kms = client(account, "kms")
         ignore_missing(
             lambda: kms.schedule_key_deletion(KeyId=physical_id, PendingWindowInDays=days),
             "NotFoundException",
         )
 
-    def _set_rotation(self, account: Account, key_id: str, properties: Properties) -> None:
+    def _set_rotation(self, account: Account, key_id: str, properties: Properties, old: Properties) -> None:
         kms = client(account, "kms")
-        if not as_boolean(properties.get("Enabled", True)):
+        if not properties.get("Enabled", True):
             raise validation_error(f"The local AWS does not support a disabled {self.type}.")
-        if as_boolean(properties.get("EnableKeyRotation", False)):
+        if properties.get("EnableKeyRotation"):
             kms.enable_key_rotation(KeyId=key_id)
-        else:
+        elif old.get("EnableKeyRotation"):
             kms.disable_key_rotation(KeyId=key_id)
 
 
@@ -71,8 +71,6 @@ class Alias:
         return {}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties["AliasName"] != old["AliasName"]:
-            return self.create(account, "", properties)
         client(account, "kms").update_alias(
             AliasName=physical_id, TargetKeyId=_key_id(properties["TargetKeyId"])
         )

@@ -1,11 +1,11 @@
 """What CloudWatch Logs asks of its caller."""
 
-from localaws.core.permission import ServicePermissions, arn
+from localaws.core.permission import PassedRoles, ServicePermissions, arn
 
 _STREAM = arn("logs", "log-group:{logGroupName}:log-stream:{logStreamName}")
 PERMISSIONS = ServicePermissions(
     resources={
-        "DescribeLogGroups": arn("logs", "log-group:*"),
+        "DescribeLogGroups": "*",
         "PutLogEvents": _STREAM,
         "GetLogEvents": _STREAM,
         "CreateLogStream": _STREAM,
@@ -17,6 +17,5 @@ PERMISSIONS = ServicePermissions(
         "logGroupIdentifier=": arn("logs", "log-group:{logGroupIdentifier}:*"),
         "resourceArn=": "{resourceArn}",
     },
-    passes_roles_to="logs.amazonaws.com",
-    role_members=["roleArn"],
+    roles=[PassedRoles(members=["roleArn"], service="logs.amazonaws.com")],
 )

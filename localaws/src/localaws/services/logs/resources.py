@@ -15,23 +15,22 @@ class LogGroup:
     def create(self, account: Account, logical_id: str, properties: Properties) -> str:
         require_known(self.type, properties, self.KNOWN)
         name = properties.get("LogGroupName") or generated_name(logical_id, limit=512)
+        tags = {"tags": _tag_map(properties)} if properties.get("Tags") else {}
         key = self._key(account, name, properties)
-        client(account, "logs").create_log_group(logGroupName=name, tags=_tag_map(properties), **key)
-        self._set_retention(account, name, properties)
+        client(account, "logs").create_log_group(logGroupName=name, **tags, **key)
+        self._set_retention(account, name, properties, {})
         return str(name)
 
     def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
         return {"Arn": account.arn("logs", f"log-group:{physical_id}:*")}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("LogGroupName") != old.get("LogGroupName"):
-            return self.create(account, physical_id, properties)
         logs = client(account, "logs")
         if key := self._key(account, physical_id, properties):
             logs.associate_kms_key(logGroupName=physical_id, **key)
         elif "KmsKeyId" in old:
             logs.disassociate_kms_key(logGroupName=physical_id)
-        self._set_retention(account, physical_id, properties)
+        self._set_retention(account, physical_id, properties, old)
         return physical_id
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
@@ -47,11 +46,11 @@ class LogGroup:
             require_use_by_service(properties["KmsKeyId"], service, action, context)
         return {"kmsKeyId": properties["KmsKeyId"]}
 
-    def _set_retention(self, account: Account, name: str, properties: Properties) -> None:
+    def _set_retention(self, account: Account, name: str, properties: Properties, old: Properties) -> None:
         logs = client(account, "logs")
         if "RetentionInDays" in properties:
-            logs.put_retention_policy(logGroupName=name, retentionInDays=int(properties["RetentionInDays"]))
-        else:
+            logs.put_retention_policy(logGroupName=name, retentionInDays=properties["RetentionInDays"])
+        elif "RetentionInDays" in old:
             logs.delete_retention_policy(logGroupName=name)
 
 

@@ -3,11 +3,13 @@
 from typing import ClassVar
 from uuid import uuid4
 
+from moto.s3.models import s3_backends
+
 from localaws.core.account import Account
 from localaws.core.errors import validation_error
+from localaws.core.identity import ACCOUNT_ID
 from localaws.core.resource import Properties, Resource
 from localaws.core.resource_helpers import (
-    as_boolean,
     client,
     generated_name,
     ignore_missing,
@@ -27,14 +29,16 @@ class Bucket:
     def create(self, account: Account, logical_id: str, properties: Properties) -> str:
         require_known(self.type, properties, self.KNOWN)
         name = properties.get("BucketName") or generated_name(logical_id, limit=63, lower=True)
-        self._refuse_existing(account, name)
+        if name in s3_backends[ACCOUNT_ID]["aws"].buckets:
+            # S3 in us-east-1 lets the owner create a bucket twice; CloudFormation does not.
+            raise validation_error(f"{name} already exists")
         location = (
             {}
             if account.region == "us-east-1"
             else {"CreateBucketConfiguration": {"LocationConstraint": account.region}}
         )
         client(account, "s3").create_bucket(Bucket=name, **location)
-        self._configure(account, name, properties)
+        self._configure(account, name, properties, {})
         return str(name)
 
     def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
@@ -46,29 +50,19 @@ class Bucket:
         }
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("BucketName") != old.get("BucketName"):
-            return self.create(account, physical_id, properties)
         require_known(self.type, properties, self.KNOWN)
-        self._configure(account, physical_id, properties)
+        self._configure(account, physical_id, properties, old)
         return physical_id
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
         ignore_missing(lambda: client(account, "s3").delete_bucket(Bucket=physical_id), "NoSuchBucket")
 
-    def _refuse_existing(self, account: Account, name: str) -> None:
-        # S3 in us-east-1 lets the owner create a bucket twice; CloudFormation does not.
-        names = {bucket["Name"] for bucket in client(account, "s3").list_buckets()["Buckets"]}
-        if name in names:
-            raise validation_error(f"{name} already exists")
-
-    def _configure(self, account: Account, name: str, properties: Properties) -> None:
+    def _configure(self, account: Account, name: str, properties: Properties, old: Properties) -> None:
         s3 = client(account, "s3")
         if "PublicAccessBlockConfiguration" in properties:
-            block = {
-                key: as_boolean(value) for key, value in properties["PublicAccessBlockConfiguration"].items()
-            }
+            block = properties["PublicAccessBlockConfiguration"]
             s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
-        else:
+        elif "PublicAccessBlockConfiguration" in old:
             s3.delete_public_access_block(Bucket=name)
         if "BucketEncryption" in properties:
             rules = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
@@ -76,7 +70,7 @@ class Bucket:
                 Bucket=name,
                 ServerSideEncryptionConfiguration={"Rules": [_encryption(rule) for rule in rules]},
             )
-        else:
+        elif "BucketEncryption" in old:
             s3.delete_bucket_encryption(Bucket=name)
         if "VersioningConfiguration" in properties:
             s3.put_bucket_versioning(
@@ -85,7 +79,7 @@ class Bucket:
         if "LifecycleConfiguration" in properties:
             rules = [_lifecycle(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
             s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": rules})
-        else:
+        elif "LifecycleConfiguration" in old:
             s3.delete_bucket_lifecycle(Bucket=name)
         if "OwnershipControls" in properties:
             s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=properties["OwnershipControls"])
@@ -104,7 +98,7 @@ class Bucket:
             s3.put_bucket_notification_configuration(
                 Bucket=name, NotificationConfiguration={"EventBridgeConfiguration": {}}
             )
-        else:
+        elif "NotificationConfiguration" in old:
             s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={})
         if properties.get("Tags"):
             s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": properties["Tags"]})
@@ -140,7 +134,7 @@ def _lifecycle(rule: Properties) -> Properties:
     if "ExpirationInDays" in rule:
         expiration["Days"] = int(rule["ExpirationInDays"])
     if "ExpiredObjectDeleteMarker" in rule:
-        expiration["ExpiredObjectDeleteMarker"] = as_boolean(rule["ExpiredObjectDeleteMarker"])
+        expiration["ExpiredObjectDeleteMarker"] = rule["ExpiredObjectDeleteMarker"]
     if expiration:
         result["Expiration"] = expiration
     noncurrent = rule.get("NoncurrentVersionExpiration")

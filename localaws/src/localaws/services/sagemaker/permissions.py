@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from localaws.core.account import Account
-from localaws.core.permission import Operation, Permission, ServicePermissions, arn
+from localaws.core.permission import Operation, PassedRoles, Permission, ServicePermissions, arn
 from localaws.services.sagemaker.endpoints.scalable_targets import deregistration, scalable_variants
 from localaws.services.sagemaker.service import SageMaker
 
@@ -27,7 +27,14 @@ def _further(account: Account, operation: Operation) -> Iterator[Permission]:
             yield Permission("kms:CreateGrant", key, {"kms:grantisforawsresource": ["true"]})
 
 
+def _resource_tags(account: Account, resource: str) -> dict[str, str]:
+    """A job's ARN is in lower case, whatever name the request has."""
+    tags = cast(SageMaker, account.services["sagemaker"]).shared.tags
+    return tags.of(resource) or tags.of(resource.lower())
+
+
 PERMISSIONS = ServicePermissions(
+    resource_tags=_resource_tags,
     resources={
         "CreateEndpoint": _sagemaker("endpoint", "EndpointName")
         + " + "
@@ -42,7 +49,7 @@ PERMISSIONS = ServicePermissions(
             "hyper-parameter-tuning-job", "HyperParameterTuningJobName"
         ),
         "ListTags": "{ResourceArn}",
-        "ListModelPackages": _sagemaker("model-package-group", "ModelPackageGroupName"),
+        "ListModelPackages": arn("sagemaker", "model-package/{ModelPackageGroupName}/*"),
         "CreateMlflowApp": arn("sagemaker", "mlflow-app/*"),
         "PipelineExecutionArn=": "{PipelineExecutionArn}",
         "PipelineName=": _sagemaker("pipeline", "PipelineName"),
@@ -62,12 +69,22 @@ PERMISSIONS = ServicePermissions(
     },
     lists_everything=True,
     tag_action="AddTags",
-    passes_roles_to="sagemaker.amazonaws.com",
-    role_members=[
-        "RoleArn",
-        "ExecutionRoleArn",
-        "TrainingJobDefinition.RoleArn",
-        "TrainingJobDefinitions[].RoleArn",
+    roles=[
+        PassedRoles(
+            members=["RoleArn", "TrainingJobDefinition.RoleArn", "TrainingJobDefinitions[].RoleArn"],
+            service="sagemaker.amazonaws.com",
+            code="ValidationException",
+            message="Could not assume role {role}. Please ensure that the role exists and allows principal "
+            "'sagemaker.amazonaws.com' to assume the role.",
+        ),
+        PassedRoles(
+            members=["ExecutionRoleArn"],
+            service="sagemaker.amazonaws.com",
+            code="ValidationException",
+            message='The execution role ARN "{role}" is invalid. Please ensure that the role exists and that its trust '
+            'relationship policy allows the action "sts:AssumeRole" for the service principal '
+            '"sagemaker.amazonaws.com".',
+        ),
     ],
     further=_further,
 )

@@ -1,16 +1,12 @@
 """The CloudFormation types of SageMaker."""
 
 import json
-import uuid
-from typing import cast
 
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
-from localaws.core.identity import Caller
 from localaws.core.resource import Properties, Resource
-from localaws.services.sagemaker.service import SageMaker
+from localaws.core.resource_helpers import client, ignore_missing
 
-CLOUDFORMATION = Caller("cloudformation.amazonaws.com", "")
 PIPELINE_MEMBERS = (
     "PipelineName",
     "PipelineDisplayName",
@@ -26,53 +22,49 @@ class PipelineResource:
     type = "AWS::SageMaker::Pipeline"
 
     def create(self, account: Account, logical_id: str, properties: Properties) -> str:
-        request = _pipeline_request(properties) | {"ClientRequestToken": uuid.uuid4().hex}
-        _sagemaker(account).call("CreatePipeline", request, CLOUDFORMATION)
+        request = _pipeline_request(properties)
+        client(account, "sagemaker").create_pipeline(**request)
         return str(request["PipelineName"])
 
     def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
         return {}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties["PipelineName"] != old["PipelineName"]:
-            return self.create(account, "", properties)
         request = _pipeline_request(properties)
-        tags = request.pop("Tags", [])
-        sagemaker = _sagemaker(account)
-        sagemaker.call("UpdatePipeline", request, CLOUDFORMATION)
-        sagemaker.shared.tags.set(account.arn("sagemaker", f"pipeline/{physical_id}"), tags)
+        request.pop("Tags", None)
+        client(account, "sagemaker").update_pipeline(**request)
+        _set_tags(account, account.arn("sagemaker", f"pipeline/{physical_id}"), properties, old)
         return physical_id
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
-        request = {"PipelineName": physical_id, "ClientRequestToken": uuid.uuid4().hex}
-        _ignore_missing(account, "DeletePipeline", request)
+        sagemaker = client(account, "sagemaker")
+        ignore_missing(lambda: sagemaker.delete_pipeline(PipelineName=physical_id), "ResourceNotFound")
 
 
 class MlflowAppResource:
     type = "AWS::SageMaker::MlflowApp"
 
     def create(self, account: Account, logical_id: str, properties: Properties) -> str:
-        response = _sagemaker(account).call("CreateMlflowApp", _app_request(properties), CLOUDFORMATION)
-        return str(response["Arn"])
+        request = {**properties, "Tags": _tags(properties)}
+        return str(client(account, "sagemaker").create_mlflow_app(**request)["Arn"])
 
     def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
-        described = _sagemaker(account).call("DescribeMlflowApp", {"Arn": physical_id}, CLOUDFORMATION)
+        described = client(account, "sagemaker").describe_mlflow_app(Arn=physical_id)
         return {name: described[name] for name in ("Arn", "MlflowVersion", "Status")}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
         changed = {key for key in properties.keys() | old.keys() if properties.get(key) != old.get(key)}
-        if changed & {"Name", "RoleArn"}:
-            return self.create(account, "", properties)
         if changed - {"Tags"}:
             raise ServiceError(
                 "ValidationException",
                 f"The local AWS does not support changing {', '.join(sorted(changed))} of {self.type}.",
             )
-        _sagemaker(account).shared.tags.set(physical_id, _tags(properties))
+        _set_tags(account, physical_id, properties, old)
         return physical_id
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
-        _ignore_missing(account, "DeleteMlflowApp", {"Arn": physical_id})
+        sagemaker = client(account, "sagemaker")
+        ignore_missing(lambda: sagemaker.delete_mlflow_app(Arn=physical_id), "ResourceNotFound")
 
 
 class MlflowTrackingServerResource:
@@ -80,11 +72,7 @@ class MlflowTrackingServerResource:
 
     def create(self, account: Account, logical_id: str, properties: Properties) -> str:
         request = {**properties, "Tags": _tags(properties)}
-        if "AutomaticModelRegistration" in request:
-            request["AutomaticModelRegistration"] = (
-                str(request["AutomaticModelRegistration"]).lower() == "true"
-            )
-        _sagemaker(account).call("CreateMlflowTrackingServer", request, CLOUDFORMATION)
+        client(account, "sagemaker").create_mlflow_tracking_server(**request)
         return str(properties["TrackingServerName"])
 
     def attributes(self, account: Account, physical_id: str) -> dict[str, str]:
@@ -98,18 +86,18 @@ class MlflowTrackingServerResource:
                 f"The local AWS does not support changing {', '.join(sorted(changed))} of {self.type}.",
             )
         arn = self.attributes(account, physical_id)["TrackingServerArn"]
-        _sagemaker(account).shared.tags.set(arn, _tags(properties))
+        _set_tags(account, arn, properties, old)
         return physical_id
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
-        _ignore_missing(account, "DeleteMlflowTrackingServer", {"TrackingServerName": physical_id})
+        sagemaker = client(account, "sagemaker")
+        ignore_missing(
+            lambda: sagemaker.delete_mlflow_tracking_server(TrackingServerName=physical_id),
+            "ResourceNotFound",
+        )
 
 
 RESOURCES: list[Resource] = [PipelineResource(), MlflowAppResource(), MlflowTrackingServerResource()]
-
-
-def _sagemaker(account: Account) -> SageMaker:
-    return cast(SageMaker, account.services["sagemaker"])
 
 
 def _pipeline_request(properties: Properties) -> Json:
@@ -124,14 +112,7 @@ def _pipeline_request(properties: Properties) -> Json:
     body = definition["PipelineDefinitionBody"]
     request = {key: value for key, value in properties.items() if key != "PipelineDefinition"}
     request["PipelineDefinition"] = body if isinstance(body, str) else json.dumps(body)
-    if "ParallelismConfiguration" in request:
-        steps = int(request["ParallelismConfiguration"]["MaxParallelExecutionSteps"])
-        request["ParallelismConfiguration"] = {"MaxParallelExecutionSteps": steps}
     return request
-
-
-def _app_request(properties: Properties) -> Json:
-    return {**properties, "Tags": _tags(properties)}
 
 
 def _tags(properties: Properties) -> list[Json]:
@@ -142,9 +123,11 @@ def _tags(properties: Properties) -> list[Json]:
     return list(tags)
 
 
-def _ignore_missing(account: Account, operation: str, request: Json) -> None:
-    try:
-        _sagemaker(account).call(operation, request, CLOUDFORMATION)
-    except ServiceError as error:
-        if error.code != "ResourceNotFound":
-            raise
+def _set_tags(account: Account, arn: str, properties: Properties, old: Properties) -> None:
+    wanted, gone = _tags(properties), [tag["Key"] for tag in _tags(old)]
+    if wanted != _tags(old):
+        sagemaker = client(account, "sagemaker")
+        if gone:
+            sagemaker.delete_tags(ResourceArn=arn, TagKeys=gone)
+        if wanted:
+            sagemaker.add_tags(ResourceArn=arn, Tags=wanted)

@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 from botocore import xform_name
 
 from localaws.core.account import Account
-from localaws.core.constraints import check_constraints
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Caller
-from localaws.core.service import Service, service_model, validate_request
+from localaws.core.request_validation import service_model, validate_request
+from localaws.core.service import Service
 from localaws.services.sagemaker.endpoints.model_packages import ModelPackageGroups
 from localaws.services.sagemaker.endpoints.models import EndpointConfigs, Models
 from localaws.services.sagemaker.endpoints.service import Endpoints
@@ -62,7 +62,6 @@ class SageMaker(Service):
     def call(self, operation: str, request: Json, caller: Caller) -> Json:
         method = self._method(operation)
         validate_request(self.name, operation, request)
-        check_constraints(self.name, operation, request)
         response: Json = method(request)
         return response
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from localaws.core.account import Account
 from localaws.services.sagemaker.jobs.host import Host
+from localaws.services.sagemaker.quotas import Quotas
 from localaws.services.sagemaker.tags import Tags
 
 
@@ -12,6 +13,7 @@ class Shared:
         self.account = account
         self.host = Host(account)
         self.tags = Tags()
+        self.quotas = Quotas()
 
     def job_ended(self, job: Any) -> None:
         """Tells EventBridge of it."""

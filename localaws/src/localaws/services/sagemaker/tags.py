@@ -19,6 +19,11 @@ class Tags:
             self._tags.delete_all_tags_for_resource(arn)
             self._tags.tag_resource(arn, tags)
 
+    def of(self, arn: str) -> dict[str, str]:
+        """None for what does not exist, too."""
+        with self._lock:
+            return dict(self._tags.get_tag_dict_for_resource(arn))
+
     def forget(self, arn: str) -> None:
         with self._lock:
             self._tags.delete_all_tags_for_resource(arn)

@@ -1,9 +1,15 @@
 """What EventBridge Scheduler asks of its caller."""
 
-from localaws.core.permission import ServicePermissions, arn
+from localaws.core.permission import PassedRoles, ServicePermissions, arn
 
 PERMISSIONS = ServicePermissions(
     resources={"Name=": arn("scheduler", "schedule/default/{Name}")},
-    passes_roles_to="scheduler.amazonaws.com",
-    role_members=["Target.RoleArn"],
+    roles=[
+        PassedRoles(
+            members=["Target.RoleArn"],
+            service="scheduler.amazonaws.com",
+            code="ValidationException",
+            message="The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
+        )
+    ],
 )

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 from localaws.core.account import Account
 from localaws.core.errors import validation_error
 from localaws.core.property_case import to_api
+from localaws.core.request_validation import service_model
 from localaws.core.resource import Properties, Resource
 from localaws.core.resource_helpers import client, generated_name, ignore_missing, require_known
-from localaws.core.service import service_model
 from localaws.services.events.schedules import at_time, is_due
 from localaws.services.scheduler.service import check_target
 
@@ -28,8 +28,6 @@ class ScheduleResource:
         return {"Arn": account.arn("scheduler", f"schedule/default/{physical_id}")}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("Name") != old.get("Name"):
-            return self.create(account, physical_id, properties)
         client(account, "scheduler").update_schedule(**self._request(physical_id, properties))
         return physical_id
 

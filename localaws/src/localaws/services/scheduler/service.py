@@ -18,7 +18,7 @@ from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import ACCOUNT_ID
 from localaws.services.awslambda import service as lambda_functions
 from localaws.services.events.schedules import at_time, is_due
-from localaws.services.iam.authorization import assume_role, authorize, find_principal
+from localaws.services.iam.authorization import assume_role, authorize_session
 
 LOG = logging.getLogger("localaws.scheduler")
 _PRINCIPAL = "scheduler.amazonaws.com"
@@ -73,9 +73,7 @@ def _invoke(account: Account, schedule: Schedule) -> None:
     credentials = assume_role(
         account, target["RoleArn"], principal=_PRINCIPAL, session_name=f"schedule-{schedule.name}"
     )
-    principal = find_principal(credentials.access_key_id, credentials.session_token)
-    assert principal is not None, "its role has just been assumed"
-    authorize(principal, "lambda:InvokeFunction", target["Arn"])
+    authorize_session(credentials, "lambda:InvokeFunction", target["Arn"])
     values = {
         "schedule-arn": schedule.arn,
         "scheduled-time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",

@@ -3,6 +3,8 @@
 import json
 from typing import ClassVar
 
+from moto.sns.models import sns_backends
+
 from localaws.core.account import Account
 from localaws.core.errors import validation_error
 from localaws.core.identity import ACCOUNT_ID
@@ -19,7 +21,7 @@ class Topic:
         sns = client(account, "sns")
         name = properties.get("TopicName") or generated_name(logical_id, limit=256)
         arn = account.arn("sns", name)
-        if arn in {topic["TopicArn"] for topic in sns.list_topics()["Topics"]}:
+        if arn in sns_backends[ACCOUNT_ID][account.region].topics:
             raise validation_error(f"{name} already exists")
         sns.create_topic(Name=name, Attributes=_attributes(properties), Tags=properties.get("Tags", []))
         for subscription in properties.get("Subscription", []):
@@ -31,8 +33,6 @@ class Topic:
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
         require_known(self.type, properties, self.KNOWN)
-        if properties.get("TopicName") != old.get("TopicName"):
-            return self.create(account, physical_id.rpartition(":")[2], properties)
         if properties.get("Subscription") != old.get("Subscription"):
             raise validation_error(f"The local AWS does not support updating Subscription of {self.type}.")
         sns = client(account, "sns")
@@ -119,7 +119,12 @@ class Subscription:
         return {"Arn": physical_id}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        return self.create(account, physical_id, properties)
+        client(account, "sns").set_subscription_attributes(
+            SubscriptionArn=physical_id,
+            AttributeName="RawMessageDelivery",
+            AttributeValue=str(properties.get("RawMessageDelivery", False)).lower(),
+        )
+        return physical_id
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
         sns = client(account, "sns")

@@ -19,8 +19,6 @@ class Parameter:
         return {"Type": parameter["Type"], "Value": parameter["Value"]}
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        if properties.get("Name") != old.get("Name"):
-            return self.create(account, physical_id, properties)
         self._put(account, physical_id, properties, overwrite=True)
         return physical_id
 

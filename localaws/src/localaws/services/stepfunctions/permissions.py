@@ -1,5 +1,15 @@
 """What Step Functions asks of its caller."""
 
-from localaws.core.permission import ServicePermissions
+from localaws.core.permission import PassedRoles, ServicePermissions
 
-PERMISSIONS = ServicePermissions(passes_roles_to="states.amazonaws.com", role_members=["roleArn"])
+PERMISSIONS = ServicePermissions(
+    roles=[
+        PassedRoles(
+            members=["roleArn"],
+            service="states.amazonaws.com",
+            code="AccessDeniedException",
+            message="Neither the global service principal states.amazonaws.com, nor the regional one is authorized to "
+            "assume the provided role.",
+        )
+    ]
+)

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Credentials
 from localaws.services.ec2.interfaces import require_interfaces
+from localaws.services.ecr.pulls import require_pull
 from localaws.services.iam.authorization import assume_role
 from localaws.services.sagemaker.endpoints import serving_container
 from localaws.services.sagemaker.endpoints.loopback import HOST, answers, free_port
@@ -67,6 +68,11 @@ class ModelServer:
             )
         except ServiceError as error:
             raise NotServing(f"Could not assume the execution role of the model: {error}") from error
+        try:
+            image = self._model["PrimaryContainer"]["Image"]
+            require_pull(credentials, self._model["ExecutionRoleArn"], image)
+        except ServiceError as error:
+            raise NotServing(str(error)) from error
         if vpc := self._model.get("VpcConfig"):
             try:
                 require_interfaces(

@@ -12,6 +12,7 @@ from localaws.services.sagemaker.endpoints.models import EndpointConfigs, Models
 from localaws.services.sagemaker.endpoints.rollback_alarms import RollbackAlarms
 from localaws.services.sagemaker.endpoints.scalable_targets import deregister_endpoint, scalable_variants
 from localaws.services.sagemaker.endpoints.variant import Variant
+from localaws.services.sagemaker.quotas import ENDPOINT, SERVERLESS_CONCURRENCY, Use, instances
 from localaws.services.sagemaker.shared import Shared
 
 CREATE_MEMBERS = {"EndpointName", "EndpointConfigName", "DeploymentConfig", "Tags"}
@@ -34,6 +35,9 @@ class Endpoints:
         self._configs = configs
         self._lock = threading.Lock()
         self._endpoints: dict[str, Endpoint] = {}
+        shared.quotas.counted.append(
+            lambda: [use for endpoint in list(self._endpoints.values()) for use in _uses(endpoint)]
+        )
 
     def create_endpoint(self, request: Json) -> Json:
         refuse_members(request, CREATE_MEMBERS, "CreateEndpoint")
@@ -43,6 +47,7 @@ class Endpoints:
         config = request.get("DeploymentConfig")
         _refuse_serverless(config, variant)
         read_rollout(config, variant.instance_count)
+        self._shared.quotas.require(_use(variant))
         with self._lock:
             if name in self._endpoints:
                 raise ServiceError("ValidationException", f'Cannot create already existing endpoint "{arn}".')
@@ -66,6 +71,7 @@ class Endpoints:
             _check_guarded_update(config, endpoint.variant, variant)
             self._check_scalable_targets(endpoint.name, endpoint.variant, variant)
             deployment = self._deployment(endpoint, variant, config)
+            self._shared.quotas.require(_additional_use(endpoint.variant, variant))
             endpoint.description |= {"EndpointStatus": "Updating", "LastModifiedTime": now()}
             endpoint.description.pop("FailureReason", None)
             endpoint.deployment_config = config
@@ -173,6 +179,24 @@ def _refuse_serverless(config: Json | None, variant: Variant) -> None:
         raise ServiceError(
             "ValidationException", "DeploymentConfig is not supported for serverless inference endpoints."
         )
+
+
+def _use(variant: Variant) -> Use:
+    if variant.serverless:
+        return SERVERLESS_CONCURRENCY, variant.serverless["MaxConcurrency"]
+    return instances(variant.instance_type, ENDPOINT, variant.instance_count)
+
+
+def _uses(endpoint: Endpoint) -> list[Use]:
+    uses = [_use(variant) for variant in _variants(endpoint)]
+    serverless = bool(endpoint.variant and endpoint.variant.serverless)
+    return [max(uses)] if serverless else uses
+
+
+def _additional_use(before: Variant, after: Variant) -> Use:
+    """An update runs both fleets of instances; a serverless endpoint moves what it has."""
+    name, count = _use(after)
+    return name, count - _use(before)[1] if before.serverless and after.serverless else count
 
 
 def _variants(endpoint: Endpoint) -> list[Variant]:

@@ -125,7 +125,9 @@ class Variant:
 
     def _start(self) -> None:
         credentials = self._server.assume_role()
-        log = self._log = LogWriter(self._account, self.log_group, self.log_stream)
+        log = self._log = LogWriter(
+            self._account, self.log_group, self.log_stream, credentials, lists_streams=True
+        )
         if self.data_capture_config is not None and data_capture.is_enabled(self.data_capture_config):
             self._capture = DataCapture(
                 self._account,

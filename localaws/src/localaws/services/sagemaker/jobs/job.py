@@ -16,12 +16,13 @@ from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Credentials
 from localaws.core.listing import now, sorted_page
 from localaws.services.ec2.interfaces import require_interfaces
+from localaws.services.ecr.pulls import require_pull
 from localaws.services.iam.authorization import assume_role
 from localaws.services.kms.key_use import require_volume_key
 from localaws.services.logs.writer import LogWriter
 from localaws.services.sagemaker.jobs.container import CommandNotFound, Container, RunningProcess, wait
 from localaws.services.sagemaker.jobs.host import Host
-from localaws.services.sagemaker.jobs.request import job_network, network_isolated, volume_key
+from localaws.services.sagemaker.jobs.request import image_uri, job_network, network_isolated, volume_key
 from localaws.services.sagemaker.jobs.storage import NoObjects, download_prefix
 from localaws.services.sagemaker.shared import Shared
 
@@ -118,6 +119,8 @@ class Job(ABC):
             credentials = assume_role(
                 self._account, self.role_arn, principal="sagemaker.amazonaws.com", session_name="SageMaker"
             )
+            if image := image_uri(self.request):
+                require_pull(credentials, self.role_arn, image)
             if key := volume_key(self.request):
                 require_volume_key(credentials, key)
             if vpc := job_network(self.request):
@@ -163,8 +166,9 @@ class Job(ABC):
         directory = self._account.state_dir / "jobs" / self.name
         return Container(self._host, directory, image, network=not network_isolated)
 
-    def _log(self) -> LogWriter:
-        log = LogWriter(self._account, self.kind.log_group, f"{self.name}/algo-1-{int(time.time())}")
+    def _log(self, credentials: Credentials) -> LogWriter:
+        stream = f"{self.name}/algo-1-{int(time.time())}"
+        log = LogWriter(self._account, self.kind.log_group, stream, credentials, lists_streams=True)
         for note in self._notes:
             log.write(note)
         return log
@@ -246,6 +250,9 @@ class JobTable:
     def all(self) -> list[Any]:
         with self._lock:
             return list(self._jobs.values())
+
+    def running(self) -> list[Any]:
+        return [job for job in self.all() if job.status not in ENDED]
 
     def launch(self, shared: Shared, job: Job) -> None:
         self.add(job)

@@ -13,6 +13,7 @@ from localaws.services.sagemaker.jobs.container import Container
 from localaws.services.sagemaker.jobs.job import MESSAGE_LIMIT, Job, JobFailed, JobKind, JobTable
 from localaws.services.sagemaker.jobs.request import output_encryption
 from localaws.services.sagemaker.jobs.storage import upload_directory
+from localaws.services.sagemaker.quotas import PROCESSING, Use, instances
 from localaws.services.sagemaker.shared import Shared
 
 KIND = JobKind("processing-job", "ProcessingJob", "/aws/sagemaker/ProcessingJobs")
@@ -67,7 +68,7 @@ class ProcessingJob(Job):
         )
         self._change(ProcessingStartTime=now())
         try:
-            with closing(self._log()) as log:
+            with closing(self._log(credentials)) as log:
                 return self._execute(
                     container,
                     command,
@@ -101,9 +102,11 @@ class Processing:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self.table = JobTable(KIND)
+        shared.quotas.counted.append(lambda: [_use(job.request) for job in self.table.running()])
 
     def create_processing_job(self, request: Json) -> Json:
         _check(request)
+        self._shared.quotas.require(_use(request))
         job = ProcessingJob(self._shared.host, request)
         self.table.launch(self._shared, job)
         return {"ProcessingJobArn": job.arn}
@@ -121,6 +124,11 @@ class Processing:
         more = ("ProcessingJobStatus", "ProcessingEndTime", "FailureReason", "ExitMessage")
         summaries = [pick(job.describe(), *members, *more) for job in self.table.all()]
         return self.table.page(request, summaries)
+
+
+def _use(request: Json) -> Use:
+    cluster = request["ProcessingResources"]["ClusterConfig"]
+    return instances(cluster["InstanceType"], PROCESSING, cluster["InstanceCount"])
 
 
 def _check(request: Json) -> None:

@@ -1,8 +1,16 @@
-"""What a job's request says of keys and networks."""
+"""What a job's request says of its image, keys and networks."""
 
 from typing import Any
 
 from localaws.core.errors import Json
+
+
+def image_uri(request: Json) -> str | None:
+    """Of a processing or training job; a transform job has its model's."""
+    found: str | None = request.get("AppSpecification", {}).get("ImageUri") or request.get(
+        "AlgorithmSpecification", {}
+    ).get("TrainingImage")
+    return found
 
 
 def volume_key(request: Json) -> str | None:

@@ -8,6 +8,7 @@ from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.sagemaker.images import check_image
 from localaws.services.sagemaker.jobs.job import JobTable
 from localaws.services.sagemaker.jobs.training_job import KIND, TrainingJob
+from localaws.services.sagemaker.quotas import SPOT_TRAINING, TRAINING, Use, instances
 from localaws.services.sagemaker.shared import Shared
 
 MEMBERS = {
@@ -32,12 +33,27 @@ MEMBERS = {
 }
 
 
+def training_use(request: Json) -> Use:
+    """What a training job, or each of a tuning job, counts as."""
+    usage = SPOT_TRAINING if request.get("EnableManagedSpotTraining") else TRAINING
+    resources = request["ResourceConfig"]
+    return instances(resources["InstanceType"], usage, resources["InstanceCount"])
+
+
 class Training:
     """The operations."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self.table = JobTable(KIND)
+        # Those of a tuning job are counted by it.
+        shared.quotas.counted.append(
+            lambda: [
+                training_use(job.request)
+                for job in self.table.running()
+                if "TuningJobArn" not in job.description
+            ]
+        )
 
     def create_training_job(self, request: Json) -> Json:
         job = self.launch(request)
@@ -46,6 +62,8 @@ class Training:
     def launch(self, request: Json, *, tuning_job_arn: str = "") -> TrainingJob:
         """Starts a job; tuning jobs start theirs here as well."""
         check(request)
+        if not tuning_job_arn:
+            self._shared.quotas.require(training_use(request))
         job = TrainingJob(self._shared.host, request, tuning_job_arn=tuning_job_arn)
         self.table.launch(self._shared, job)
         return job

@@ -61,7 +61,7 @@ class TrainingJob(Job):
         try:
             checkpoints = self.request.get("CheckpointConfig")
             directory = container.path((checkpoints or {}).get("LocalPath", DEFAULT_PATH))
-            with closing(self._log()) as log, synchronised(s3, checkpoints, directory):
+            with closing(self._log(credentials)) as log, synchronised(s3, checkpoints, directory):
                 self._train(container, credentials, s3, log.write)
         except JobStopped:
             self._upload(container, s3)  # SageMaker keeps what a stopped job wrote

@@ -22,6 +22,7 @@ from localaws.services.sagemaker.jobs.job import Job, JobFailed, JobKind, JobSto
 from localaws.services.sagemaker.jobs.request import output_encryption
 from localaws.services.sagemaker.jobs.storage import list_prefix, split_uri
 from localaws.services.sagemaker.jobs.transform_data import MEGABYTE, RecordTooLarge, assemble, batches
+from localaws.services.sagemaker.quotas import TRANSFORM, Use, instances
 from localaws.services.sagemaker.shared import Shared
 
 KIND = JobKind("transform-job", "TransformJob", "/aws/sagemaker/TransformJobs")
@@ -53,7 +54,7 @@ class TransformJob(Job):
     def _work(self, container: Container, credentials: Credentials) -> None:
         request = self.request
         server = ModelServer(self._host, self._model, container.directory / "server", self._stopping)
-        log = LogWriter(self._account, KIND.log_group, f"{self.name}/{self._instance}")
+        log = self._log_of(credentials, self._instance)
         self._change(TransformStartTime=now())
         try:
             server.start(
@@ -70,7 +71,7 @@ class TransformJob(Job):
             )
             with self.lock:
                 self._process = server.process
-            self._transform_all(server, self._account.client("s3", credentials))
+            self._transform_all(server, credentials)
         except PingFailed as error:
             if self._stopping.is_set():
                 raise JobStopped("Stopped") from error
@@ -85,7 +86,13 @@ class TransformJob(Job):
             server.close()
             self._change(TransformEndTime=now())
 
-    def _transform_all(self, server: ModelServer, s3: Any) -> None:
+    def _log_of(self, credentials: Credentials, name: str) -> LogWriter:
+        return LogWriter(
+            self._account, KIND.log_group, f"{self.name}/{name}", credentials, lists_streams=True
+        )
+
+    def _transform_all(self, server: ModelServer, credentials: Credentials) -> None:
+        s3 = self._account.client("s3", credentials)
         uri = self.request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
         bucket, _ = split_uri(uri)
         try:
@@ -94,7 +101,7 @@ class TransformJob(Job):
             raise JobFailed(f"ClientError: Failed to list {uri}: {error}") from error
         if not found:
             raise JobFailed(f"ClientError: No S3 objects found under S3 URL {uri}")
-        data_log = LogWriter(self._account, KIND.log_group, f"{self.name}/{self._instance}/data-log")
+        data_log = self._log_of(credentials, f"{self._instance}/data-log")
         settings = ", ".join(
             f"{name}={self.request[name]}"
             for name in ("MaxConcurrentTransforms", "MaxPayloadInMB", "BatchStrategy")
@@ -174,10 +181,12 @@ class Transform:
         self._shared = shared
         self._models = models
         self.table = JobTable(KIND)
+        shared.quotas.counted.append(lambda: [_use(job.request) for job in self.table.running()])
 
     def create_transform_job(self, request: Json) -> Json:
         _check(request)
         model = self._models.get(request["ModelName"])
+        self._shared.quotas.require(_use(request))
         job = TransformJob(self._shared.host, request, model)
         self.table.launch(self._shared, job)
         return {"TransformJobArn": job.arn}
@@ -195,6 +204,11 @@ class Transform:
         more = ("TransformJobStatus", "TransformEndTime", "FailureReason")
         summaries = [pick(job.describe(), *members, *more) for job in self.table.all()]
         return self.table.page(request, summaries)
+
+
+def _use(request: Json) -> Use:
+    resources = request["TransformResources"]
+    return instances(resources["InstanceType"], TRANSFORM, resources["InstanceCount"])
 
 
 def _check(request: Json) -> None:

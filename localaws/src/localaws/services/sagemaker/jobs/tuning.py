@@ -1,14 +1,14 @@
 """Hyperparameter tuning jobs: real training jobs, side by side."""
 
-from localaws.core.constraints import check_constraints
 from localaws.core.errors import Json, ServiceError
 from localaws.core.listing import pick, sorted_page
-from localaws.core.service import validate_request
+from localaws.core.request_validation import validate_request
 from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.sagemaker.jobs.job import JobTable
 from localaws.services.sagemaker.jobs.search_space import check_ranges, grid_combinations
-from localaws.services.sagemaker.jobs.training import Training, check
+from localaws.services.sagemaker.jobs.training import Training, check, training_use
 from localaws.services.sagemaker.jobs.tuning_job import DEFINITION_MEMBERS, KIND, TuningJob, training_request
+from localaws.services.sagemaker.quotas import Use
 from localaws.services.sagemaker.shared import Shared
 
 MEMBERS = {"HyperParameterTuningJobName", "HyperParameterTuningJobConfig", "TrainingJobDefinition", "Tags"}
@@ -29,9 +29,13 @@ class Tuning:
         self._shared = shared
         self._training = training
         self.table = JobTable(KIND)
+        shared.quotas.counted.append(
+            lambda: [_use(job.request) for job in self.table.all() if not job.finished.is_set()]
+        )
 
     def create_hyper_parameter_tuning_job(self, request: Json) -> Json:
         _check(request)
+        self._shared.quotas.require(_use(request))
         # Tuning jobs accept a warm pool's period and forget it (aws-controllers-k8s/sagemaker-controller#176).
         request["TrainingJobDefinition"]["ResourceConfig"].pop("KeepAlivePeriodInSeconds", None)
         job = TuningJob(self._shared, self._training, request)
@@ -107,6 +111,13 @@ def _missing(name: str) -> ServiceError:
     return ServiceError("ResourceNotFound", f"Amazon SageMaker can't find a tuning job named {name}.")
 
 
+def _use(request: Json) -> Use:
+    """As many jobs as may run at once, whether or not they do."""
+    name, count = training_use(request["TrainingJobDefinition"])
+    limits = request["HyperParameterTuningJobConfig"]["ResourceLimits"]
+    return name, count * limits["MaxParallelTrainingJobs"]
+
+
 def _check(request: Json) -> None:
     refuse_members(request, MEMBERS, "CreateHyperParameterTuningJob")
     config = request["HyperParameterTuningJobConfig"]
@@ -129,7 +140,6 @@ def _check(request: Json) -> None:
     metric = config["HyperParameterTuningJobObjective"]["MetricName"]
     example = training_request(request["HyperParameterTuningJobName"], definition, 1, {}, metric=metric)
     validate_request("sagemaker", "CreateTrainingJob", example)
-    check_constraints("sagemaker", "CreateTrainingJob", example)
     check(example)
     defined = [item["Name"] for item in definition["AlgorithmSpecification"].get("MetricDefinitions", [])]
     if metric not in defined:

@@ -177,6 +177,7 @@ class MlflowApps:
         self._shared = shared
         self._database = database
         self._apps: dict[str, MlflowServer] = {}
+        self._deleted: list[Json] = []  # descriptions: they stay in the list
 
     def create_mlflow_app(self, request: Json) -> Json:
         refuse_members(request, CREATE_MEMBERS, "CreateMlflowApp")
@@ -200,13 +201,15 @@ class MlflowApps:
 
     def list_mlflow_apps(self, request: Json) -> Json:
         members = ("Arn", "Name", "Status", "CreationTime", "LastModifiedTime", "MlflowVersion")
-        summaries = [pick(app.description, *members) for app in list(self._apps.values())]
+        found = [*self._deleted, *(app.description for app in list(self._apps.values()))]
+        summaries = [pick(description, *members) for description in found]
         return sorted_page(request, summaries, member="Summaries", name="Name", status="Status")
 
     def delete_mlflow_app(self, request: Json) -> Json:
         app = self._app(request["Arn"])
         del self._apps[app.arn]
         app.close()
+        self._deleted.append({**app.description, "Status": "Deleted", "LastModifiedTime": now()})
         self._shared.tags.forget(app.arn)
         return {"Arn": app.arn}
 

@@ -11,11 +11,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localaws.core.constraints import check_constraints
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Credentials
 from localaws.core.listing import now
-from localaws.core.service import validate_request
+from localaws.core.request_validation import validate_request
 from localaws.services.iam.authorization import assume_role
 from localaws.services.sagemaker.jobs.storage import split_uri
 from localaws.services.sagemaker.names import LOWER_ALPHANUMERIC, random_text, step_job_name
@@ -265,7 +264,9 @@ class Execution:
             run.metadata = {job.metadata: {"Arn": arn}}
             self.changed.notify_all()  # a stop may have waited for the job's name
         self._wait_for_job(arn)
-        described: Json = self._invoke(job, f"describe_{job.boto_name}", **{f"{job.operation}Name": name})
+        described: Json = self._invoke(
+            run, job, f"describe_{job.boto_name}", **{f"{job.operation}Name": name}
+        )
         status = described[f"{job.operation}Status"]
         if status == "Stopped":
             if self._stopping or run.status == "Stopping":
@@ -301,16 +302,21 @@ class Execution:
             "ExperimentConfig", None
         )  # the pipeline's own experiment, which the local AWS does not keep
         validate_request("sagemaker", f"Create{job.operation}", request)
-        check_constraints("sagemaker", f"Create{job.operation}", request)
-        arn: str = self._invoke(job, f"create_{job.boto_name}", **request)[f"{job.operation}Arn"]
+        arn: str = self._invoke(run, job, f"create_{job.boto_name}", **request)[f"{job.operation}Arn"]
         return arn
 
-    def _invoke(self, job: StepJob, method: str, **request: Any) -> Json:
+    def _invoke(self, run: StepRun, job: StepJob, method: str, **request: Any) -> Json:
         try:
             return self._call(method, **request)
         except (ClientError, BotoCoreError) as error:
             verb = method.partition("_")[0].capitalize()
             message = error.response["Error"]["Message"] if isinstance(error, ClientError) else str(error)
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceLimitExceeded":
+                message += (
+                    "\nRetry not appropriate on execution of step with PipelineExecutionArn "
+                    f"{self.arn.lower()} and StepId {run.step.name}. "
+                    "No retry policy configured for the exception type SAGEMAKER_RESOURCE_LIMIT."
+                )
             raise StepFailed(
                 f"ClientError: Failed to invoke sagemaker:{verb}{job.operation}. Error Details: {message}"
             ) from error

@@ -1,0 +1,7 @@
+"""What EC2 asks of its caller."""
+
+from localaws.core.permission import PassedRoles, ServicePermissions
+
+PERMISSIONS = ServicePermissions(
+    roles=[PassedRoles(members=["DeliverLogsPermissionArn"], service="vpc-flow-logs.amazonaws.com")]
+)

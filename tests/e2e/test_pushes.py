@@ -1,0 +1,65 @@
+"""Pushes that seldom happen, and what becomes of them."""
+
+import boto3
+import pytest
+
+from tests.e2e.conftest import NAME, Workspace, aws, failed_step, invoke, pipeline_executions
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_push_that_breaks_the_app_stops_its_training(checkout: Workspace) -> None:
+    before, served = len(pipeline_executions()), invoke()["model_version"]
+    broken = "tests/stacks/test_a_broken.py"
+    (checkout.directory / broken).write_text("def test_broken():\n    assert 1 == 2, 'no bucket'\n")
+    checkout.run("git", "add", broken)
+    checkout.push("Break the app")
+    status, stages = checkout.finish(checkout.next_execution())
+    assert status == "Failed"
+    assert list(stages) == ["Source", "Build"]
+    assert [execution["PipelineExecutionStatus"] for execution in pipeline_executions()[before:]] in (
+        [],
+        ["Stopped"],
+    )
+    assert invoke()["model_version"] == served
+    log = aws(
+        *("logs", "filter-log-events", "--log-group-name", f"/aws/codebuild/{NAME}-build"),
+        *("--query", "events[].message"),
+    )
+    assert "The tests of the CDK app failed: this commit goes no further. tests/stacks failed" in log
+
+
+def test_of_two_quick_pushes_the_newer_ends_in_production(checkout: Workspace) -> None:
+    checkout.skip_build_tests()
+    checkout.edit("models/digits/model.yaml", "seed: ", "seed: 2")
+    checkout.push("First of two")
+    first = checkout.next_execution()
+    checkout.edit("models/digits/model.yaml", "seed: 2", "seed: 3")
+    newer = checkout.push("Second of two")
+    second = checkout.next_execution()
+    first_status, _ = checkout.finish(first)
+    second_status, stages = checkout.finish(second)
+    assert first_status in ("Succeeded", "Superseded")
+    assert second_status == "Succeeded", stages
+    assert invoke()["commit"] == newer
+
+
+def test_a_permission_taken_from_the_jobs_role_is_named_in_the_failure(checkout: Workspace) -> None:
+    role = next(
+        role
+        for role in boto3.client("iam").list_roles()["Roles"]
+        if "Training" in role["RoleName"] and "Job" in role["RoleName"]
+    )
+    checkout.edit("stacks/training.py", "grant_read(self.job_role", "grant_read(self.pipeline_role")
+    checkout.deploy()
+    checkout.skip_build_tests()
+    checkout.edit("models/digits/model.yaml", "seed: ", "seed: 4")
+    checkout.push("Without a permission")
+    status, _ = checkout.finish(checkout.next_execution())
+    assert status == "Failed"
+    reason = failed_step(pipeline_executions()[-1]["PipelineExecutionArn"])["FailureReason"]
+    assert (
+        "not authorized to perform: s3:" in reason
+        and role["RoleName"] in reason
+        and "arn:aws:s3:::" in reason
+    )

@@ -1,0 +1,54 @@
+"""What the settings need of SageMaker's quotas, against what a new account has."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ml_code.spec import load_spec
+from stacks.config import FactoryConfig
+from stacks.quota_needs import quota_needs
+from tests.stacks.configurations import CONFIGURATIONS
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def needs(configuration: str) -> dict[str, int]:
+    config = FactoryConfig(**CONFIGURATIONS[configuration])
+    return quota_needs(config, parallel_training_jobs=load_spec().tuning.max_parallel_jobs)
+
+
+def test_the_default_fits_a_new_account() -> None:
+    quotas = pytest.importorskip("localaws.services.sagemaker.quotas", reason="the local AWS has the table")
+    new_account = {quota.name: quota.default for quota in quotas.QUOTAS}
+    needed = needs("default")
+    assert {name: count for name, count in needed.items() if count > new_account.get(name, 0)} == {}
+    assert needed == {
+        "ml.t3.large for processing job usage": 1,
+        "ml.m5.large for spot training job usage": 2,
+        "Maximum total concurrency that can be allocated across all serverless endpoints": 10,
+    }
+
+
+def test_both_fleets_of_both_stages_count() -> None:
+    needed = needs("realtime-staging")
+    assert needed["ml.t2.medium for endpoint usage"] == 2 * 2 + 2 * 1
+    assert not [name for name in needed if "serverless" in name]
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_each_configuration_says_what_it_needs(configuration: str) -> None:
+    needed = needs(configuration)
+    assert all(count > 0 for count in needed.values())
+    assert any("training job usage" in name for name in needed)
+    is_realtime = CONFIGURATIONS[configuration].get("endpoint_mode") == "realtime"
+    assert any("endpoint usage" in name for name in needed) == is_realtime
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README_zh.md"])
+def test_the_readme_names_the_quotas_by_their_codes(readme: str) -> None:
+    quotas = pytest.importorskip("localaws.services.sagemaker.quotas", reason="the local AWS has the table")
+    codes = {quota.name: quota.code for quota in quotas.QUOTAS}
+    rows = re.findall(r"\| `([^`|]+)`[^|]*\| `(L-[0-9A-F]{8})` \|", (PROJECT / readme).read_text())
+    assert len(rows) == 5
+    assert {name: codes[name] for name, _ in rows} == dict(rows)
