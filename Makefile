@@ -12,8 +12,6 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-deps
 CDK_FLAGS := --require-approval never --no-notices
 # The local AWS is a distribution of its own, and a repository that a factory was seeded into has none.
 LOCALAWS := $(wildcard localaws/pyproject.toml)
-# They make the environment of SageMaker's image first, which takes minutes on a new machine.
-IMAGE_TESTS := tests/services/sagemaker/endpoints/test_image.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install need-localaws demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
@@ -40,8 +38,8 @@ endif
 demo: need-localaws install ## the whole factory on this machine, from `cdk deploy` to `cdk destroy`
 	@$(BIN)/python -m operations.demo.demo --port $(PORT)
 
-up: need-localaws install ## start the local AWS: make up IMAGE=1 runs endpoints by AWS's own toolkit
-	@$(BIN)/python -m localaws up --port $(PORT) $(if $(IMAGE),--image)
+up: need-localaws install ## start the local AWS; make up IMAGE=0 runs no toolkit of AWS's and is no evidence for AWS
+	@$(BIN)/python -m localaws up --port $(PORT) $(if $(filter 0,$(IMAGE)),--no-image)
 
 env: need-localaws ## shell exports for the local AWS: eval "$$(make env)"
 	@$(BIN)/python -m localaws env
@@ -115,13 +113,12 @@ unit-others:
 	@$(BIN)/python -m pytest tests/model tests/project tests/stacks tests/ml_code tests/operations
 
 unit-localaws:
-	@cd localaws && $(BIN)/python -m pytest -n 2 --dist loadfile --ignore $(IMAGE_TESTS)
+	@cd localaws && $(BIN)/python -m pytest -n 2 --dist loadfile
 
 e2e: need-localaws install
 	@$(BIN)/python -m pytest tests/e2e/test_factory.py tests/e2e/test_job_wheels.py
 
 e2e-more: need-localaws install
-	@cd localaws && $(BIN)/python -m pytest $(IMAGE_TESTS)
 	@$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/test_factory.py --ignore tests/e2e/test_job_wheels.py
 
 bench: need-localaws install ## seconds from a push to a verified production endpoint, against bare scripts

@@ -11,7 +11,7 @@ from localaws.server import running
 
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    with running(tmp_path_factory.mktemp("localaws"), user="core-administrator") as account:
+    with running(tmp_path_factory.mktemp("localaws"), user="core-administrator", uses_image=False) as account:
         yield account
 
 

@@ -25,7 +25,7 @@ def build_source_archive(files: Mapping[str, bytes], requirements: str, wheels: 
     """source.tar.gz; the same content gives the same bytes."""
     members = {
         **files,
-        "requirements.txt": requirements.encode(),
+        "wheels/requirements.txt": requirements.encode(),
         **{f"wheels/{name}": content for name, content in wheels.items()},
     }
     # Wheels are compressed, and the rest is small: another compression would only cost time.

@@ -1,7 +1,7 @@
 """Starts the module that JOB_MODULE names in a job: `python3 entry_point.py --its arguments`.
 
 A processing job has it beside source.tar.gz, the packaged code of one commit; a training job has that unpacked
-around it. It needs nothing but Python and pip.
+around it. It needs nothing but Python and pip, and writes nowhere but to the folder for temporary files.
 """
 
 import json
@@ -19,6 +19,8 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 
 EXIT_MESSAGE_BYTES = 1024
+# Not beside this file: there SageMaker's training toolkit would install it before the job, into the image.
+REQUIREMENTS = "requirements.txt"
 RESOURCES_FILE = Path("/opt/ml/config/resourceconfig.json")
 # These two names are in ml_code/contracts.py, too, which is not installed yet.
 MODULE_VARIABLE = "JOB_MODULE"
@@ -33,21 +35,28 @@ def run(work: Path) -> None:
         source = work / "source"
         with tarfile.open(archive) as tar:
             tar.extractall(source, filter="data")
-    install_requirements(source)
+    install_requirements(source / "wheels", work / "requirements")
     install_package(source, work / "package")
     with chdir(source):  # where models/ is
         runpy.run_module(os.environ[MODULE_VARIABLE], run_name="__main__", alter_sys=True)
 
 
-def install_requirements(source: Path) -> None:
-    requirements = (source / "requirements.txt").read_text().splitlines()
+def install_requirements(wheels: Path, folder: Path) -> None:
+    """Installs the wheels into a folder, so that the image's packages stay as they are."""
+    requirements = (wheels / REQUIREMENTS).read_text().splitlines()
     pins = [line.split()[0].split("==") for line in requirements if "==" in line]
     if all(installed_version(name) == version for name, version in pins):
         return  # pip would take a second to find that out
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    # The wheels are named relative to the requirements file.
-    command += ["--requirement", "requirements.txt"]
-    done = subprocess.run(command, cwd=source, check=False, stderr=subprocess.PIPE, text=True)
+    command += ["--no-cache-dir", "--requirement", REQUIREMENTS]
+    run_pip([*command, "--dry-run"], wheels)  # whether they fit together with what the image has
+    # Without dependencies: the list is complete, and with --target pip would look for the image's packages as well.
+    run_pip([*command, "--no-deps", "--no-compile", "--target", str(folder)], wheels)
+    sys.path.insert(0, str(folder))
+
+
+def run_pip(command: list[str], wheels: Path) -> None:
+    done = subprocess.run(command, cwd=wheels, check=False, stderr=subprocess.PIPE, text=True)
     print(done.stderr, file=sys.stderr, end="", flush=True)
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]

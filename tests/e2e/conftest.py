@@ -42,7 +42,6 @@ class Workspace:
     port: int
     minute_seconds: float | None = None
     """How long a minute of AWS's waiting takes; None: a minute."""
-    uses_image: bool = False
     executions_seen: set[str] = field(default_factory=set)
 
     def run(self, *command: str, check: bool = True) -> str:
@@ -63,8 +62,7 @@ class Workspace:
 
     def start(self) -> None:
         speed = ("--minute-seconds", str(self.minute_seconds)) if self.minute_seconds else ()
-        image = ("--image",) if self.uses_image else ()
-        self.local_aws("up", "--port", str(self.port), *speed, *image)
+        self.local_aws("up", "--port", str(self.port), *speed)
         os.environ.update(parse_exports(self.local_aws("env")))
         boto3.setup_default_session()
         for code, value in QUOTAS.items():
@@ -148,12 +146,10 @@ def clone(directory: Path) -> Path:
 
 
 @contextmanager
-def running(
-    directory: Path, *, minute_seconds: float | None = None, uses_image: bool = False
-) -> Iterator[Workspace]:
+def running(directory: Path, *, minute_seconds: float | None = None) -> Iterator[Workspace]:
     """A clone with a local AWS of its own, up, with nothing deployed; this process is pointed to it meanwhile."""
     pytest.importorskip("localaws.cli", reason="the local AWS is a distribution of its own")
-    workspace = Workspace(clone(directory), free_port(), minute_seconds, uses_image)
+    workspace = Workspace(clone(directory), free_port(), minute_seconds)
     before = dict(os.environ)
     os.environ["PATH"] = os.pathsep.join(
         [str(Path(sys.executable).parent), str(PROJECT / "node_modules" / ".bin"), os.environ["PATH"]]

@@ -119,7 +119,7 @@ def test_an_unconstrained_bundle_fails(job: Job, bundle: dict[str, bytes]) -> No
     wheels[newest.name] = newest.read_bytes()
     names = ("mlflow-skinny", "sagemaker-mlflow", "matplotlib", "pydantic")
     pins = [f"{pin.name}=={pin.version}" for pin in job_wheels.read_lock() if pin.name in names]
-    done = job.run(wheels, "\n".join(["--no-index", "--find-links wheels", *pins]) + "\n")
+    done = job.run(wheels, "\n".join(["--no-index", "--find-links .", *pins]) + "\n")
     assert done.returncode == 1
     assert "certifi>=2026.10" in done.stderr
     assert "certifi>=2026.10" in job.exit_message

@@ -72,7 +72,7 @@ def document(statement: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    with running(tmp_path_factory.mktemp("serving") / "project", uses_image=True) as workspace:
+    with running(tmp_path_factory.mktemp("serving") / "project") as workspace:
         wait_for_environment(workspace)
         s3, sagemaker = boto3.client("s3"), boto3.client("sagemaker")
         s3.create_bucket(Bucket=BUCKET)
@@ -110,7 +110,7 @@ def wait_for_environment(workspace: Workspace) -> None:
 def memory_mib(workspace: Workspace) -> float:
     """The proportional memory of all processes of the container, which lead by the one that isolates them."""
     status = workspace.local_aws("status")
-    (leader,) = [line.split()[0] for line in status.splitlines() if "isolation.py" in line]
+    (leader,) = [line.split()[0] for line in status.splitlines() if "/bin/serve" in line]
     total = 0
     for process in Path("/proc").glob("[0-9]*"):
         try:

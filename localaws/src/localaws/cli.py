@@ -76,8 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         default=60.0,
         help="real seconds for a minute of bake times and alarm periods; default: %(default)g",
     )
-    image_help = "run endpoints by AWS's own toolkit, in the packages of its scikit-learn image"
-    up_parser.add_argument("--image", action="store_true", help=image_help)
+    image_help = "jobs and endpoints run as in AWS's scikit-learn image; --no-image is no evidence for AWS"
+    up_parser.add_argument("--image", action=argparse.BooleanOptionalAction, default=True, help=image_help)
     up_parser.set_defaults(run=up)
     env_parser = commands.add_parser("env", parents=[shared], help="print shell exports; use with eval")
     env_parser.set_defaults(run=env)
@@ -132,7 +132,7 @@ def up(arguments: argparse.Namespace) -> None:
                 str(state_dir),
                 "--minute-seconds",
                 str(arguments.minute_seconds),
-                *(["--image"] if arguments.image else []),
+                *([] if arguments.image else ["--no-image"]),
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -190,7 +190,7 @@ def status(arguments: argparse.Namespace) -> None:
     started = (arguments.state_dir / "server.json").stat().st_mtime
     print(f"Running: {server.endpoint_url}, pid {server.pid}, up {time.time() - started:.0f} s")
     report = _report(server)
-    print(f"Endpoints: {report['containers']}")
+    print(f"Containers: {report['containers']}")
     print(f"Processes: {len(report['processes'])}")
     for pid, command in report["processes"]:
         print(f"  {pid:>7}  {command}")
@@ -247,13 +247,13 @@ def down(arguments: argparse.Namespace) -> None:
         containers = _containers(server)
         _stop(server)
         print(f"Stopped {server.endpoint_url} and everything it had started.")
-        print(f"Endpoints: {containers}")
+        print(f"Containers: {containers}")
     if state_dir.exists() and not arguments.keep:
         shutil.rmtree(state_dir)
 
 
 def _containers(server: Server) -> str:
-    """How endpoints ran: whether what was seen here says something about AWS."""
+    """How jobs and endpoints ran: whether what was seen here says something about AWS."""
     try:
         return str(_report(server)["containers"])
     except OSError as error:

@@ -42,12 +42,13 @@ def main() -> None:
     parser.add_argument("--region", required=True)
     parser.add_argument("--state-dir", type=Path, required=True)
     parser.add_argument("--minute-seconds", type=float, required=True)
-    parser.add_argument("--image", action="store_true")
+    parser.add_argument("--no-image", action="store_true")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("localaws").setLevel(logging.DEBUG)
     clock = Clock(arguments.minute_seconds)
-    serve(arguments.state_dir.resolve(), arguments.port, arguments.region, clock, uses_image=arguments.image)
+    uses_image = not arguments.no_image
+    serve(arguments.state_dir.resolve(), arguments.port, arguments.region, clock, uses_image=uses_image)
 
 
 def serve(state_dir: Path, port: int, region: str, clock: Clock, *, uses_image: bool) -> None:
@@ -70,11 +71,11 @@ def running(
     clock: Clock = REAL,
     user: str = ADMINISTRATOR,
     *,
-    uses_image: bool = False,
+    uses_image: bool = True,
 ) -> Iterator[Account]:
     """A local AWS in this process, on a free port unless one is given.
 
-    Endpoints run in the packages of SageMaker's image if `uses_image`, else in a small server that starts sooner.
+    Jobs and endpoints run in the packages of SageMaker's image if `uses_image`, else in those of this machine.
     moto keeps its users per process: a second local AWS beside the first needs another `user`.
     """
     processes = ProcessTable()

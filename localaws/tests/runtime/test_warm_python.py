@@ -105,9 +105,9 @@ def test_a_job_sees_what_it_installed(run: Run) -> None:
 LOCAL_AWS = """
 import sys, time
 from pathlib import Path
-from localaws.environments import overlay_environment
-from localaws.processes import ProcessTable
-from localaws.sagemaker.warm_python import WarmPython
+from localaws.runtime.environments import overlay_environment
+from localaws.runtime.processes import ProcessTable
+from localaws.runtime.warm_python import WarmPython
 home = Path(sys.argv[1])
 warm = WarmPython(ProcessTable(), home / "warm", [])
 assert warm.wait_until_ready(120)

@@ -17,7 +17,9 @@ ARTIFACT_BUCKET = "delivery-artifacts"
 
 @pytest.fixture(scope="session")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    with running(tmp_path_factory.mktemp("state"), user="delivery-administrator") as account:
+    with running(
+        tmp_path_factory.mktemp("state"), user="delivery-administrator", uses_image=False
+    ) as account:
         account.client("s3").create_bucket(Bucket=ARTIFACT_BUCKET)
         yield account
 

@@ -48,7 +48,7 @@ def test_the_lock_is_read_as_pip_reads_it(tmp_path: Path) -> None:
 def test_a_job_installs_these_very_bytes() -> None:
     assert job_wheels.job_requirements(WHEELS, PINS).splitlines() == [
         "--no-index",
-        "--find-links wheels",
+        "--find-links .",
         "--require-hashes",
         f"mlflow-skinny==3.10.1 --hash=sha256:{digest(b'mlflow')}",
         f"zipp==4.1.2 --hash=sha256:{digest(b'zipp')}",

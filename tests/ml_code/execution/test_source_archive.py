@@ -17,11 +17,12 @@ def test_the_same_content_gives_the_same_bytes() -> None:
     assert source_archive.build_source_archive(FILES, "a==2\n", WHEELS) != first
 
 
-def test_a_job_finds_files_requirements_and_wheels_at_the_root() -> None:
+def test_a_job_finds_requirements_beside_the_wheels() -> None:
+    """At the root, SageMaker's training toolkit would install them before the job."""
     archive = source_archive.build_source_archive(FILES, "a==1\n", WHEELS)
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
-        assert tar.getnames() == [*sorted(FILES), "requirements.txt", f"wheels/{next(iter(WHEELS))}"]
-        requirements = tar.extractfile("requirements.txt")
+        assert tar.getnames() == [*sorted(FILES), f"wheels/{next(iter(WHEELS))}", "wheels/requirements.txt"]
+        requirements = tar.extractfile("wheels/requirements.txt")
         assert requirements is not None
         assert requirements.read() == b"a==1\n"
 

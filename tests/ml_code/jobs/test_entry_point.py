@@ -30,9 +30,9 @@ def code_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def unpacked_folder(tmp_path: Path) -> Path:
     """What a training job finds at /opt/ml/code."""
-    for name, content in {"requirements.txt": b"", **{f"wheels/{k}": v for k, v in wheels().items()}}.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(content)
+    (tmp_path / "wheels").mkdir()
+    for name, content in {"requirements.txt": b"", **wheels()}.items():
+        (tmp_path / "wheels" / name).write_bytes(content)
     (tmp_path / "models/a").mkdir(parents=True)
     (tmp_path / "models/a/model.yaml").write_text("name: a")
     shutil.copy(entry_point.__file__, tmp_path)
@@ -103,17 +103,20 @@ def test_pip_runs_only_for_what_is_missing(tmp_path: Path, monkeypatch: pytest.M
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     pin = f"pytest=={entry_point.installed_version('pytest')} --hash=sha256:0"
-    (tmp_path / "requirements.txt").write_text(f"--no-index\n--find-links wheels\n{pin}\n")
-    entry_point.install_requirements(tmp_path)
+    (tmp_path / "requirements.txt").write_text(f"--no-index\n--find-links .\n{pin}\n")
+    entry_point.install_requirements(tmp_path, tmp_path / "folder")
     assert not calls
     (tmp_path / "requirements.txt").write_text("pytest==0.0.1 --hash=sha256:0\n")
-    entry_point.install_requirements(tmp_path)
-    assert calls[0][-2:] == ["--requirement", "requirements.txt"]
+    entry_point.install_requirements(tmp_path, tmp_path / "folder")
+    assert calls[0][-1] == "--dry-run"
+    assert calls[1][-2:] == ["--target", str(tmp_path / "folder")]
+    assert sys.path[0] == str(tmp_path / "folder")
 
 
 def test_what_pip_cannot_install_is_the_reason(code_folder: Path) -> None:
-    requirements = "--no-index\n--find-links wheels\ncertifi==2099.1.1\n"
+    requirements = "--no-index\n--find-links .\ncertifi==2099.1.1\n"
     archive = source_archive.build_source_archive({}, requirements, wheels())
     (code_folder / "source.tar.gz").write_bytes(archive)
     done = _run(code_folder, "good")

@@ -29,7 +29,7 @@ class Account:
     region: str
     administrator: Credentials
     processes: ProcessTable
-    # Of the scikit-learn image; without it, endpoints run in a small server of the local AWS's own.
+    # Of the scikit-learn image; without it, this machine's packages and a small server stand for it.
     image: ImageEnvironment | None = None
     clock: Clock = field(default_factory=Clock)
     metrics: MetricStore = field(default_factory=MetricStore)

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from localaws.core.account import Account
 from localaws.core.errors import Json
+from localaws.runtime.image_environment import STAND_IN
 from localaws.services.cloudformation.service import CloudFormation
 
 
@@ -23,7 +24,7 @@ class StatusPage:
             "processes": self._account.processes.running(),
             "containers": self._account.image.description
             if self._account.image
-            else "the local AWS's own small server; `up --image` runs AWS's toolkit",
+            else f"{STAND_IN} (`up --no-image`)",
             "stacks": [(stack.name, stack.status) for stack in self._cloudformation.stacks()],
         }
         return Response(json.dumps(report), mimetype="application/json")(environ, start_response)

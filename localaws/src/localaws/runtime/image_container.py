@@ -1,7 +1,8 @@
-"""Commands in the image's environment: in namespaces as a serverless container has them, where the machine has them."""
+"""Commands in the image's environment: in namespaces as a container of SageMaker has them, where the machine has them."""
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -9,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localaws.runtime import isolation
+from localaws.runtime.isolation import Sandbox
 
 CONTAINER_PORT = 8080
 PROBE_TIMEOUT_SECONDS = 30.0
+HOSTS = "127.0.0.1 localhost algo-1\n::1 localhost\n"
 # As the image's Dockerfile sets them, and HOME, which its user has on an instance.
 ENVIRONMENT = {
     "HOME": "/root",
@@ -21,6 +24,11 @@ ENVIRONMENT = {
     "PYTHONIOENCODING": "utf-8",
     "PYTHONUNBUFFERED": "1",
     "SAGEMAKER_SERVING_MODULE": "sagemaker_sklearn_container.serving:main",
+    "SAGEMAKER_TRAINING_MODULE": "sagemaker_sklearn_container.training:main",
+    "SM_CHECKPOINT_CONFIG_FILE": "/opt/ml/input/config/checkpointconfig.json",
+    "SM_INPUT": "/opt/ml/input",
+    "SM_INPUT_DATA_CONFIG_FILE": "/opt/ml/input/config/inputdataconfig.json",
+    "SM_INPUT_TRAINING_CONFIG_FILE": "/opt/ml/input/config/hyperparameters.json",
     "SM_MODEL_DIR": "/opt/ml/model",
     "TEMP": "/home/model-server/tmp",
 }
@@ -38,35 +46,59 @@ class ImageContainer:
         return not self.problem
 
     @property
+    def python(self) -> Path:
+        return self.folder / "bin" / "python"
+
+    @property
     def description(self) -> str:
-        toolkit = f"AWS's own sagemaker-containers and gunicorn, packages of the image in {self.folder}"
+        toolkits = f"AWS's own toolkits and gunicorn, packages of the image in {self.folder}"
         if self.isolated:
-            return f"{toolkit}; unprivileged, read-only but /tmp, without network"
-        return f"{toolkit}; NOT ISOLATED, as your own user ({self.problem})"
+            return f"{toolkits}; unprivileged, with no files of this machine to write to"
+        return f"{toolkits}; NOT ISOLATED, as your own user ({self.problem})"
 
     def environment(self) -> dict[str, str]:
         return {**ENVIRONMENT, "PATH": f"{self.folder / 'bin'}:/usr/local/bin:/usr/bin:/bin"}
 
-    def isolate(
-        self, command: Sequence[str], *, directory: Path, ml: Path, tmp: Path, port: int
-    ) -> list[str]:
-        """The command line that runs the command in namespaces; `directory` gets the container's root folder.
+    def sandbox(
+        self, directory: Path, *, ml: Path, tmp: Path, ml_writable: bool, network: bool, port: int = 0
+    ) -> Sandbox:
+        """Namespaces for a container; `directory` gets its root folder.
 
         Connections to `port` of this machine reach the container's own port 8080.
         """
-        return _isolated(self.folder, command, directory=directory, ml=ml, tmp=tmp, port=port)
+        root, hosts = directory / "root", directory / "hosts"
+        root.mkdir(exist_ok=True)
+        hosts.write_text(HOSTS)
+        if os.getuid() == 0:  # its user is another one
+            for folder in (ml, tmp):
+                _give_away(folder)
+        return {
+            "root": str(root.absolute()),
+            "folders": [str(self.folder.absolute()), str(_interpreter_folder(self.folder))],
+            "ml": str(ml.absolute()),
+            "ml_writable": ml_writable,
+            "tmp": str(tmp.absolute()),
+            "hosts": str(hosts.absolute()),
+            "network": network,
+            "port": port,
+            "container_port": CONTAINER_PORT,
+        }
+
+    def isolated_command(self, sandbox: Sandbox, command: Sequence[str]) -> list[str]:
+        """The command line that runs the command in namespaces."""
+        return [str(self.python), isolation.__file__, json.dumps(sandbox), *command]
 
 
 def without_isolation(folder: Path) -> str:
     """Why commands in this environment cannot be isolated on this machine; nothing where they can."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        for part in ("ml", "tmp"):
-            (directory / part).mkdir()
-        program = [str(folder / "bin" / "python"), "-c", ""]
-        command = _isolated(
-            folder, program, directory=directory, ml=directory / "ml", tmp=directory / "tmp", port=0
-        )
+        parts = [directory / part for part in ("ml", "tmp")]
+        for part in parts:
+            part.mkdir()
+        container = ImageContainer(folder, problem="")
+        sandbox = container.sandbox(directory, ml=parts[0], tmp=parts[1], ml_writable=True, network=False)
+        command = container.isolated_command(sandbox, [str(container.python), "-c", "import numpy"])
         try:
             answer = subprocess.run(
                 command, check=False, capture_output=True, text=True, timeout=PROBE_TIMEOUT_SECONDS
@@ -78,22 +110,10 @@ def without_isolation(folder: Path) -> str:
     return (answer.stderr.strip().splitlines() or [f"exit code {answer.returncode}"])[-1]
 
 
-def _isolated(
-    folder: Path, command: Sequence[str], *, directory: Path, ml: Path, tmp: Path, port: int
-) -> list[str]:
-    root = directory / "root"
-    root.mkdir(exist_ok=True)
-    python = folder / "bin" / "python"
-    sandbox = isolation.Sandbox(
-        root=str(root.absolute()),
-        folders=[str(folder.absolute()), str(_interpreter_folder(folder))],
-        ml=str(ml.absolute()),
-        tmp=str(tmp.absolute()),
-        port=port,
-        container_port=CONTAINER_PORT,
-        command=list(command),
-    )
-    return [str(python), isolation.__file__, json.dumps(sandbox)]
+def _give_away(folder: Path) -> None:
+    for path, _, files in os.walk(folder):
+        for name in ("", *files):
+            shutil.chown(Path(path, name), isolation.NOBODY, isolation.NOBODY)
 
 
 def _interpreter_folder(folder: Path) -> Path:

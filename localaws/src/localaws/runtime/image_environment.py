@@ -35,6 +35,10 @@ MADE = "made"  # the file that is written last
 LOCK_POLL_SECONDS = 0.5
 MAKE_TIMEOUT_SECONDS = 1800.0
 KEPT_LINES = 5
+STAND_IN = (
+    "NOT AWS'S: jobs run in this machine's own packages, endpoints in a small server of the local AWS, "
+    "which is no evidence for AWS"
+)
 
 
 class NotMade(Exception):
@@ -80,9 +84,9 @@ class ImageEnvironment:
             self._container = ImageContainer(self.folder, without_isolation(self.folder))
             self.description = self._container.description
             level = logging.INFO if self._container.isolated else logging.WARNING
-            LOG.log(level, "endpoints run in %s", self.description)
+            LOG.log(level, "jobs and endpoints run in %s", self.description)
         except (NotMade, OSError, subprocess.SubprocessError) as error:
-            self.description = f"NOT AWS'S: endpoints run in the local AWS's own small server, which is no evidence for AWS ({error})"
+            self.description = f"{STAND_IN} ({error})"
             LOG.warning("%s", self.description)
         finally:
             self._done.set()
@@ -127,9 +131,10 @@ class ImageEnvironment:
         layer = site_packages / "sagemaker_sklearn_container"
         layer.mkdir()
         (layer / "__init__.py").touch()
-        shutil.copyfile(DATA / "serving.py", layer / "serving.py")
-        with tempfile.TemporaryDirectory() as base:  # importing the toolkit makes folders
-            modules = "sklearn, sagemaker_containers.cli.serve, sagemaker_sklearn_container.serving"
+        for name in ("serving.py", "training.py"):
+            shutil.copyfile(DATA / name, layer / name)
+        with tempfile.TemporaryDirectory() as base:  # importing the toolkits makes folders
+            modules = "sklearn, sagemaker_containers.cli.serve, sagemaker_sklearn_container.training"
             self._run([python, "-c", f"import {modules}"], SAGEMAKER_BASE_DIR=base)
         (self.folder / MADE).touch()
 

@@ -67,6 +67,7 @@ class ProcessTable:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: dict[int, Process] = {}
+        self._watched: dict[int, str] = {}  # others' processes: their command lines
         read_end, self._pipe = os.pipe()
         self._warden = subprocess.Popen(
             [sys.executable, "-S", "-E", str(Path(__file__).with_name("warden.py"))],
@@ -95,7 +96,7 @@ class ProcessTable:
             text=True,
             errors="replace",
         )
-        self.watch(popen.pid)
+        self._warn(f"+{popen.pid}")
         reader = threading.Thread(target=_read_lines, args=(popen, on_line), daemon=True)
         process = Process(popen, reader, self._forget)
         with self._lock:
@@ -106,7 +107,10 @@ class ProcessTable:
     def running(self) -> list[tuple[int, str]]:
         """Process id and command line of each child."""
         with self._lock:
-            return [(process.pid, process.command) for process in self._running.values()]
+            return [
+                *((process.pid, process.command) for process in self._running.values()),
+                *self._watched.items(),
+            ]
 
     def close(self) -> None:
         """Ends all children, then the warden."""
@@ -120,19 +124,26 @@ class ProcessTable:
         os.close(self._pipe)
         self._warden.wait()
 
+    def watch(self, pid: int, command: Sequence[str]) -> None:
+        """Has the warden end the process group of `pid`, should the local AWS end first."""
+        with self._lock:
+            self._watched[pid] = shlex.join(command).splitlines()[0]
+        self._warn(f"+{pid}")
+
+    def release(self, pid: int) -> None:
+        """The group has ended: its number may be another's soon."""
+        with self._lock:
+            self._watched.pop(pid, None)
+        self._warn(f"-{pid}")
+
     def _forget(self, pid: int) -> None:
         with self._lock:
             known = self._running.pop(pid, None)
         if known is not None:
-            self.release(pid)
+            self._warn(f"-{pid}")
 
-    def watch(self, pid: int) -> None:
-        """Has the warden end the process group of `pid`, should the local AWS end first."""
-        os.write(self._pipe, f"+{pid}\n".encode())
-
-    def release(self, pid: int) -> None:
-        """The group has ended: its number may be another's soon."""
-        os.write(self._pipe, f"-{pid}\n".encode())
+    def _warn(self, message: str) -> None:
+        os.write(self._pipe, f"{message}\n".encode())
 
 
 def _read_lines(popen: subprocess.Popen[str], on_line: Callable[[str], None]) -> None:

@@ -4,7 +4,6 @@ Only on Linux, where such a fork is safe, and only once the parent is ready: oth
 plain process.
 """
 
-import json
 import os
 import secrets
 import signal
@@ -17,10 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from localaws.runtime import warm_parent
+from localaws.runtime import forking, warm_parent
+from localaws.runtime.isolation import Sandbox
 from localaws.runtime.processes import Process, ProcessTable
 
-INTERPRETERS = ("python", "python3")
 # The libraries' threads do not survive a fork, so that none may be started while they load.
 _ENVIRONMENT = {
     **{name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")},
@@ -81,27 +80,61 @@ class WarmProcess:
         self._ended.set()
 
 
+class ForkedPair:
+    """A program in a container, and what forks in the container for it."""
+
+    def __init__(self, program: WarmProcess, forks: WarmProcess) -> None:
+        self.pid = program.pid
+        self._program = program
+        self._forks = forks
+
+    def wait(self, timeout_seconds: float | None = None) -> int:
+        code = self._program.wait(timeout_seconds)
+        self._forks.kill()
+        return code
+
+    @property
+    def running(self) -> bool:
+        return self._program.running
+
+    def terminate(self, grace_seconds: float = 5.0) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._forks.pid, signal.SIGTERM)
+        self._program.terminate(grace_seconds)
+        self._forks.kill()
+
+
 class WarmPython:
     """Starts the parent in the background; forks jobs from it."""
 
     def __init__(
-        self, processes: ProcessTable, directory: Path, libraries: Sequence[str] = warm_parent.LIBRARIES
+        self,
+        processes: ProcessTable,
+        directory: Path,
+        libraries: Sequence[str] = warm_parent.LIBRARIES,
+        *,
+        python: Path = Path(sys.executable),
+        layer: Path | None = None,
     ) -> None:
-        self._address = f"localaws-{secrets.token_hex(16)}"
+        self.layer = layer  # made by layers.LayerStore; its libraries come before the interpreter's
+        self.messages: list[str] = []  # what the parent printed
+        self._directory = directory
+        self._address = f"socket-{secrets.token_hex(4)}"
         self._ready = threading.Event()
         self._lock = threading.Lock()
         self._running: dict[int, WarmProcess] = {}
-        self.messages: list[str] = []  # what the parent printed
         self._parent: Process | None = None
         self._processes = processes
         if sys.platform == "linux":
-            self._start(directory, libraries)
+            self._start(python, libraries)
 
     def runs(self, command: Sequence[str]) -> bool:
-        """Whether a fork can stand for this command now: a Python script, or -c."""
-        if not self._ready.is_set() or self._parent is None or not self._parent.running or len(command) < 2:
-            return False
-        return Path(command[0]).name in INTERPRETERS and (command[1] == "-c" or command[1].endswith(".py"))
+        """Whether a fork can stand for this command now."""
+        return self.is_ready and forking.runs(command)
+
+    @property
+    def is_ready(self) -> bool:
+        return self._ready.is_set() and self._parent is not None and self._parent.running
 
     def wait_until_ready(self, timeout_seconds: float) -> bool:
         return self._ready.wait(timeout_seconds)
@@ -113,24 +146,30 @@ class WarmPython:
         environment: Mapping[str, str],
         directory: Path,
         on_line: Callable[[str], None],
+        sandbox: Sandbox | None = None,
+        role: str = warm_parent.ALONE,
     ) -> WarmProcess:
-        """As ProcessTable.start, for a command that `runs`; VIRTUAL_ENV names the overlay it runs in."""
+        """As ProcessTable.start, for a Python program, in a container where there is a sandbox.
+
+        VIRTUAL_ENV names an overlay that it runs in. `directory` is the container's.
+        """
         read_end, write_end = os.pipe()
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        connection = self._connect()
         try:
-            connection.connect("\0" + self._address)
             request = {
                 "arguments": list(command[1:]),
                 "environment": dict(environment),
                 "directory": str(directory.absolute()),
+                "sandbox": sandbox,
+                "role": role,
             }
-            body = json.dumps(request).encode()
-            socket.send_fds(connection, [warm_parent.HEADER.pack(len(body))], [write_end])
-            connection.sendall(body)
+            forking.send_request(connection, request, [nothing, write_end, write_end])
         finally:
+            os.close(nothing)
             os.close(write_end)
-        (pid,) = warm_parent.HEADER.unpack(_exactly(connection, warm_parent.HEADER.size))
-        self._processes.watch(pid)  # it leads a session of its own
+        (pid,) = forking.HEADER.unpack(_exactly(connection, forking.HEADER.size))
+        self._processes.watch(pid, command)  # it leads a session of its own
         reader = threading.Thread(target=_read_lines, args=(read_end, on_line), daemon=True)
         reader.start()
         process = WarmProcess(pid, connection, reader, self._forget)
@@ -148,14 +187,27 @@ class WarmPython:
         if self._parent is not None:
             self._parent.terminate(grace_seconds=1.0)
 
-    def _start(self, directory: Path, libraries: Sequence[str]) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+    def _start(self, python: Path, libraries: Sequence[str]) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
         self._parent = self._processes.start(
-            [sys.executable, warm_parent.__file__, self._address, *libraries],
-            environment={**_ENVIRONMENT, "HOME": str(directory.absolute()), "PATH": os.defpath},
-            directory=directory,
+            [
+                *(str(python), "-c", warm_parent.PROGRAM, warm_parent.SOURCE),
+                *(self._address, str(self.layer or ""), *libraries),
+            ],
+            environment={**_ENVIRONMENT, "HOME": str(self._directory.absolute()), "PATH": os.defpath},
+            directory=self._directory,
             on_line=self._on_line,
         )
+
+    def _connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # The path of a socket may have about a hundred characters, the state folder's any number.
+        folder = os.open(self._directory, os.O_RDONLY)
+        try:
+            connection.connect(f"/proc/self/fd/{folder}/{self._address}")
+        finally:
+            os.close(folder)
+        return connection
 
     def _on_line(self, line: str) -> None:
         self.messages.append(line)

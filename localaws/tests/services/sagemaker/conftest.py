@@ -2,12 +2,15 @@
 
 import io
 import json
+import os
 import tarfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+from unittest import mock
 
 import pytest
 
@@ -21,6 +24,8 @@ from localaws.services.sagemaker.service import SageMaker
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 BUCKET = "data-for-jobs"
+SKIP = "LOCALAWS_SKIP_IMAGE_TESTS"
+LAYERS = "localaws.services.sagemaker.jobs.host.user_cache"
 
 
 @dataclass
@@ -146,10 +151,42 @@ class Local:
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    state_dir, clock = tmp_path_factory.mktemp("state"), Clock(minute_seconds=1.0)
-    with running(state_dir, clock=clock, user="sagemaker-administrator") as account:
-        role = create_role(account, "jobs", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+def image_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """With containers in the image's environment, made now unless it is there; layers of its own."""
+    cache = tmp_path_factory.mktemp("cache")
+    with (
+        mock.patch(LAYERS, lambda: cache),
+        _running(tmp_path_factory.mktemp("state"), uses_image=True) as local,
+    ):
+        environment = local.account.image
+        assert environment is not None
+        container = environment.wait()
+        if container is None or not container.isolated:
+            reason = f"needs containers as SageMaker's (or {SKIP}=1): {environment.description}"
+            if os.environ.get(SKIP) == "1":
+                pytest.skip(reason)
+            pytest.fail(reason)
+        yield local
+
+
+@pytest.fixture(scope="session")
+def small_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """With what stands for the image where it cannot be had, which starts sooner."""
+    with _running(tmp_path_factory.mktemp("state"), uses_image=False) as local:
+        yield local
+
+
+@pytest.fixture(scope="session")
+def local(image_local: Local) -> Local:
+    return image_local
+
+
+@contextmanager
+def _running(state_dir: Path, *, uses_image: bool) -> Iterator[Local]:
+    user = f"sagemaker-administrator-{uses_image}"
+    with running(state_dir, clock=Clock(minute_seconds=1.0), user=user, uses_image=uses_image) as account:
+        statements = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
+        role = create_role(account, f"jobs-{uses_image}", statements)
         credentials = assume_role(account, role, principal="sagemaker.amazonaws.com", session_name="test")
         account.client("s3").create_bucket(Bucket=BUCKET)
         sagemaker = cast(SageMaker, account.services["sagemaker"])

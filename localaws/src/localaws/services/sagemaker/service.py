@@ -86,7 +86,7 @@ class SageMaker(Service):
         self.endpoints.close()
         self.mlflow_apps.close()
         self.mlflow_tracking_servers.close()
-        self.shared.host.warm_python.close()
+        self.shared.host.close()
 
     def _method(self, operation: str) -> Any:
         name = xform_name(operation)

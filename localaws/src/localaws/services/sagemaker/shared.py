@@ -3,9 +3,7 @@
 from typing import Any
 
 from localaws.core.account import Account
-from localaws.runtime.warm_python import WarmPython
-from localaws.services.sagemaker.jobs.container import Host
-from localaws.services.sagemaker.jobs.requirements import MetRequirements
+from localaws.services.sagemaker.jobs.host import Host
 from localaws.services.sagemaker.quotas import Quotas
 from localaws.services.sagemaker.tags import Tags
 
@@ -13,8 +11,7 @@ from localaws.services.sagemaker.tags import Tags
 class Shared:
     def __init__(self, account: Account) -> None:
         self.account = account
-        warm_python = WarmPython(account.processes, account.state_dir / "cache" / "warm-python")
-        self.host = Host(account, warm_python, MetRequirements())
+        self.host = Host(account)
         self.tags = Tags()
         self.quotas = Quotas()
 

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.services.sagemaker.jobs.transform_data import RecordTooLarge, assemble, batches
-from tests.services.sagemaker.conftest import BUCKET
+from tests.services.sagemaker.conftest import BUCKET, Local
 
 MODEL = """
 import os
@@ -29,6 +29,12 @@ def transform_fn(model, content, content_type, accept):
     print(f"asked {os.environ['SAGEMAKER_BATCH']} {os.environ.get('MODE')} {accept}\\n", end="")
     return "\\n".join(str(sum(map(int, row.split(",")))) for row in rows), "text/csv"
 """
+
+
+@pytest.fixture
+def local(small_local: Local) -> Local:
+    """Its containers start soon; endpoints/test_image.py has a transform job in the image's environment."""
+    return small_local
 
 
 def test_a_large_file_takes_seconds(local: Any, wait_until: Callable[[Callable[[], bool]], None]) -> None:

@@ -11,13 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Credentials
-from localaws.runtime.image_container import ImageContainer
 from localaws.services.ec2.interfaces import require_interfaces
 from localaws.services.ecr.pulls import require_pull
 from localaws.services.iam.authorization import assume_role
 from localaws.services.sagemaker.endpoints import serving_container
 from localaws.services.sagemaker.endpoints.loopback import HOST, answers, free_port
-from localaws.services.sagemaker.jobs.container import Container, Host, RunningProcess
+from localaws.services.sagemaker.jobs.container import SERVE, Container, RunningProcess
+from localaws.services.sagemaker.jobs.host import Host
 from localaws.services.sagemaker.jobs.storage import download_file, unpack
 
 PING_INTERVAL_SECONDS = 0.05
@@ -34,10 +34,19 @@ class PingFailed(NotServing):
 
 
 class ModelServer:
-    """Once `given_up` is set, it no longer waits for the container."""
+    """Once `given_up` is set, it no longer waits for the container; with `read_only`, that may write to /tmp only."""
 
-    def __init__(self, host: Host, model: Json, directory: Path, given_up: threading.Event) -> None:
+    def __init__(
+        self,
+        host: Host,
+        model: Json,
+        directory: Path,
+        given_up: threading.Event,
+        *,
+        read_only: bool = False,
+    ) -> None:
         self._host = host
+        self._read_only = read_only
         self._given_up = given_up
         self._account = host.account
         self._model = model
@@ -86,20 +95,27 @@ class ModelServer:
         startup_seconds: float,
     ) -> None:
         """Returns when /ping answers 200; raises NotServing. `environment` comes on top of the model's own."""
-        container = self._container = Container(self._host, self._directory)
+        image = self._host.image(on_line)
+        container = self._container = Container(
+            self._host,
+            self._directory,
+            image,
+            network=False,
+            ml_writable=not self._read_only,
+            port=self._port,
+        )
         for name in ("model", "code"):
             (container.root / name).mkdir()
         specification = self._model["PrimaryContainer"]
         self._download(container, credentials, _model_data(specification))
         request = {**specification.get("Environment", {}), **environment}
         aws = {**self._account.environment(credentials), "SAGEMAKER_REGION": self._account.region}
-        image = self._image(on_line)
+        command = [SERVE]
         if image is None:
-            variables = container.environment(aws={**aws, **self._moved(container)}, request=request)
+            aws |= container.moved()
             command = ["python3", serving_container.__file__]
-            self.process = container.start(command, environment=variables, on_line=on_line)
-        else:
-            self.process = self._start_image(image, container, {**aws, **request}, on_line)
+        variables = container.environment(aws=aws, request=request)
+        self.process = container.start(command, environment=variables, on_line=on_line)
         self._wait_for_ping(startup_seconds)
 
     def invoke(
@@ -116,45 +132,6 @@ class ModelServer:
         self._pool.close()
         if self._container is not None:
             self._container.remove()
-
-    def _image(self, on_line: Callable[[str], None]) -> ImageContainer | None:
-        """What the image's commands run in; None: the local AWS's own small server stands for them."""
-        image = self._account.image
-        if image is None:
-            return None
-        if not image.is_ready:
-            on_line(f"localaws: waiting for the image's environment, {image.description}")
-        found = image.wait()
-        if found is None or not found.isolated:
-            on_line(f"localaws: {image.description}")
-        return found
-
-    def _start_image(
-        self,
-        image: ImageContainer,
-        container: Container,
-        variables: dict[str, str],
-        on_line: Callable[[str], None],
-    ) -> RunningProcess:
-        """`serve`, as SageMaker starts a container that serves."""
-        command = ["serve"]
-        if image.isolated:
-            directory, tmp = container.directory, container.directory / "tmp"
-            command = image.isolate(command, directory=directory, ml=container.root, tmp=tmp, port=self._port)
-            variables = {**image.environment(), **variables}
-        else:
-            variables = {**image.environment(), **self._moved(container), **container.localise(variables)}
-            command = [str(image.folder / "bin" / "serve")]
-        return self._account.processes.start(
-            command, environment=variables, directory=container.directory / "home", on_line=on_line
-        )
-
-    def _moved(self, container: Container) -> dict[str, str]:
-        """What tells a server that is not isolated where /opt/ml and its port are."""
-        return {
-            "SAGEMAKER_BASE_DIR": str(container.root.absolute()),
-            "SAGEMAKER_BIND_TO_PORT": str(self._port),
-        }
 
     def _download(self, container: Container, credentials: Credentials, uri: str) -> None:
         if not uri:

@@ -12,7 +12,7 @@ from localaws.services.sagemaker.endpoints import data_capture
 from localaws.services.sagemaker.endpoints.data_capture import DataCapture
 from localaws.services.sagemaker.endpoints.invocation_metrics import InvocationMetrics
 from localaws.services.sagemaker.endpoints.model_server import ModelServer, NotServing, PingFailed
-from localaws.services.sagemaker.jobs.container import Host
+from localaws.services.sagemaker.jobs.host import Host
 from localaws.services.sagemaker.names import LOWER_ALPHANUMERIC, random_text
 
 SERVERLESS_STARTUP_SECONDS = 180.0
@@ -55,7 +55,11 @@ class Variant:
         self._account = host.account
         name = f"{endpoint}-{random_text(6, LOWER_ALPHANUMERIC)}"
         self._server = ModelServer(
-            host, model, host.account.state_dir / "endpoints" / name, threading.Event()
+            host,
+            model,
+            host.account.state_dir / "endpoints" / name,
+            threading.Event(),
+            read_only=self.serverless is not None,
         )
         self._log: LogWriter | None = None
         self._capture: DataCapture | None = None

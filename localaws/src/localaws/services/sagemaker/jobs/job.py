@@ -20,8 +20,9 @@ from localaws.services.ecr.pulls import require_pull
 from localaws.services.iam.authorization import assume_role
 from localaws.services.kms.key_use import require_volume_key
 from localaws.services.logs.writer import LogWriter
-from localaws.services.sagemaker.jobs.container import CommandNotFound, Container, Host, RunningProcess, wait
-from localaws.services.sagemaker.jobs.request import image_uri, job_network, volume_key
+from localaws.services.sagemaker.jobs.container import CommandNotFound, Container, RunningProcess, wait
+from localaws.services.sagemaker.jobs.host import Host
+from localaws.services.sagemaker.jobs.request import image_uri, job_network, network_isolated, volume_key
 from localaws.services.sagemaker.jobs.storage import NoObjects, download_prefix
 from localaws.services.sagemaker.shared import Shared
 
@@ -68,6 +69,7 @@ class Job(ABC):
         self.lock = threading.Lock()
         self._stopping = threading.Event()
         self._process: RunningProcess | None = None
+        self._notes: list[str] = []  # of the local AWS, on how the job runs
         self.description: Json = {
             **{key: value for key, value in request.items() if key != "Tags"},
             f"{self.kind.api_name}Arn": self.arn,
@@ -129,7 +131,7 @@ class Job(ABC):
                     vpc["SecurityGroupIds"],
                     "sagemaker.amazonaws.com",
                 )
-            container = Container(self._host, self._account.state_dir / "jobs" / self.name)
+            container = self._container(network_isolated=network_isolated(self.request))
             self._work(container, credentials)
         except JobStopped as stopped:
             status, reason = "Stopped", ""
@@ -155,9 +157,21 @@ class Job(ABC):
             if reason:
                 self.description["FailureReason"] = reason[:MESSAGE_LIMIT]
 
+    def _container(self, *, network_isolated: bool) -> Container:
+        image = self._host.image(self._notes.append)
+        if network_isolated and not (image and image.isolated):
+            raise JobFailed(
+                f"InternalServerError: this machine cannot isolate a job from the network: {self._notes}"
+            )
+        directory = self._account.state_dir / "jobs" / self.name
+        return Container(self._host, directory, image, network=not network_isolated)
+
     def _log(self, credentials: Credentials) -> LogWriter:
         stream = f"{self.name}/algo-1-{int(time.time())}"
-        return LogWriter(self._account, self.kind.log_group, stream, credentials, lists_streams=True)
+        log = LogWriter(self._account, self.kind.log_group, stream, credentials, lists_streams=True)
+        for note in self._notes:
+            log.write(note)
+        return log
 
     def _execute(
         self,

@@ -142,7 +142,6 @@ def _check(request: Json) -> None:
         {"EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "VpcConfig"},
         "NetworkConfig",
     )
-    refuse_values({"EnableNetworkIsolation": (network.get("EnableNetworkIsolation"), (False,))})
     cluster = request["ProcessingResources"]["ClusterConfig"]
     refuse_values({"InstanceCount": (cluster.get("InstanceCount"), (1,))})
     for item in request.get("ProcessingInputs", []):

@@ -36,3 +36,11 @@ def job_network(request: Json) -> Json | None:
     """VpcConfig of a processing or training job."""
     found: Json | None = request.get("NetworkConfig", {}).get("VpcConfig") or request.get("VpcConfig")
     return found
+
+
+def network_isolated(request: Json) -> bool:
+    """Whether the containers of a processing or training job may make no connections."""
+    return bool(
+        request.get("NetworkConfig", {}).get("EnableNetworkIsolation")
+        or request.get("EnableNetworkIsolation")
+    )

@@ -97,7 +97,6 @@ def check(request: Json) -> None:
         {
             "TrainingInputMode": (specification.get("TrainingInputMode"), ("File",)),
             "InstanceCount": (resources.get("InstanceCount"), (1,)),
-            "EnableNetworkIsolation": (request.get("EnableNetworkIsolation"), (False,)),
         }
     )
     _check_spot(request)

@@ -14,7 +14,8 @@ from localaws.core.identity import Credentials
 from localaws.core.listing import now
 from localaws.services.sagemaker.jobs import toolkit
 from localaws.services.sagemaker.jobs.checkpoints import DEFAULT_PATH, synchronised
-from localaws.services.sagemaker.jobs.container import Container, Host
+from localaws.services.sagemaker.jobs.container import TRAIN, Container
+from localaws.services.sagemaker.jobs.host import Host
 from localaws.services.sagemaker.jobs.job import Job, JobFailed, JobKind, JobStopped
 from localaws.services.sagemaker.jobs.request import output_encryption
 from localaws.services.sagemaker.jobs.storage import download_file, pack, unpack, upload_file
@@ -133,6 +134,9 @@ class TrainingJob(Job):
         if "ContainerEntrypoint" in specification:
             command = [*specification["ContainerEntrypoint"], *specification.get("ContainerArguments", [])]
             self._run_command(container, command, environment, None, write, error_class=None)
+            return
+        if container.image is not None:
+            self._run_command(container, [TRAIN], environment, None, write, error_class=None)
             return
         self._run_script(container, environment, s3, write)
 

@@ -16,7 +16,8 @@ from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.logs.writer import LogWriter
 from localaws.services.sagemaker.endpoints.model_server import ModelServer, NotServing, PingFailed
 from localaws.services.sagemaker.endpoints.models import Models
-from localaws.services.sagemaker.jobs.container import Container, Host
+from localaws.services.sagemaker.jobs.container import Container
+from localaws.services.sagemaker.jobs.host import Host
 from localaws.services.sagemaker.jobs.job import Job, JobFailed, JobKind, JobStopped, JobTable
 from localaws.services.sagemaker.jobs.request import output_encryption
 from localaws.services.sagemaker.jobs.storage import list_prefix, split_uri
