@@ -223,3 +223,15 @@ def create_role(account: Account, name: str, statements: list[dict[str, Any]]) -
 
 
 __all__ = ["IMAGE", "Local", "Path"]
+
+
+@pytest.fixture
+def new_account(local: Local) -> Iterator[Local]:
+    """The account with AWS's default quotas."""
+    quotas = local.sagemaker.shared.quotas
+    before = {quota.name: quotas.applied(quota.name) for quota in QUOTAS}
+    for quota in QUOTAS:
+        quotas.set_applied(quota.name, quota.default)
+    yield local
+    for name, value in before.items():
+        quotas.set_applied(name, value)

@@ -1,14 +1,12 @@
 """What a new account may run at once, and what AWS answers beyond it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.services.sagemaker.quotas import QUOTAS
 from tests.services.sagemaker.conftest import BUCKET
-from tests.services.sagemaker.endpoints.serving import configuration, create_config, deploy, settle
 from tests.services.sagemaker.jobs.test_tuning import RANGES, tune, tuning_request
 from tests.services.sagemaker.pipelines.test_pipelines import create, document, execute, step
 
@@ -17,18 +15,6 @@ WORDS = (
     "request delta of {delta} Instances. Please use AWS Service Quotas to request an increase for this quota. If AWS "
     "Service Quotas is not available, contact AWS support to request an increase for this quota."
 )
-
-
-@pytest.fixture
-def new_account(local: Any) -> Iterator[Any]:
-    """The account with AWS's default quotas."""
-    quotas = local.sagemaker.shared.quotas
-    before = {quota.name: quotas.applied(quota.name) for quota in QUOTAS}
-    for quota in QUOTAS:
-        quotas.set_applied(quota.name, quota.default)
-    yield local
-    for name, value in before.items():
-        quotas.set_applied(name, value)
 
 
 def refusal(call: Callable[..., Any], **request: Any) -> str:
@@ -104,41 +90,6 @@ def test_a_tuning_job_counts_as_many_jobs_as_it_may_run_at_once(new_account: Any
     )
     request = tuning_request(new_account, RANGES, jobs=2, parallel=2)
     assert tune(new_account, request)["HyperParameterTuningJobStatus"] == "Completed"
-
-
-def test_an_update_runs_both_fleets(
-    new_account: Any, wait_until: Callable[[Callable[[], bool]], None]
-) -> None:
-    quotas = new_account.sagemaker.shared.quotas
-    first, second = (configuration(new_account, word, serverless=False) for word in ("one", "two"))
-    sagemaker = new_account.client()
-    assert "'ml.m5.large for endpoint usage' is 0" in refusal(
-        sagemaker.create_endpoint, EndpointName="over-quota", EndpointConfigName=first
-    )
-    quotas.set_applied("ml.m5.large for endpoint usage", 2)
-    name = deploy(new_account, wait_until, first)
-    assert refusal(sagemaker.update_endpoint, EndpointName=name, EndpointConfigName=second) == WORDS.format(
-        name="ml.m5.large for endpoint usage", limit=2, used=2, delta=2
-    )
-    quotas.set_applied("ml.m5.large for endpoint usage", 4)
-    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second)
-    assert settle(new_account, wait_until, name)["EndpointStatus"] == "InService"
-    sagemaker.delete_endpoint(EndpointName=name)
-
-
-def test_serverless_endpoints_share_a_total_concurrency(
-    new_account: Any, wait_until: Callable[[Callable[[], bool]], None]
-) -> None:
-    config = configuration(new_account, "small")
-    names = [deploy(new_account, wait_until, config) for _ in range(2)]
-    sagemaker = new_account.client()
-    limit = "is 10, with current utilization of 10 and a request delta of 5."
-    assert limit in refusal(sagemaker.create_endpoint, EndpointName="third", EndpointConfigName=config)
-    create_config(new_account, f"{config}-again", config)
-    sagemaker.update_endpoint(EndpointName=names[0], EndpointConfigName=f"{config}-again")
-    assert settle(new_account, wait_until, names[0])["EndpointStatus"] == "InService"
-    for name in names:
-        sagemaker.delete_endpoint(EndpointName=name)
 
 
 def test_a_transform_job_beyond_the_quota_is_refused(new_account: Any) -> None:

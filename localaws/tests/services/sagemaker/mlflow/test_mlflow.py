@@ -71,7 +71,7 @@ def test_a_tracking_server_serves_mlflow(local: Any) -> None:
         "TrackingServerSize": "Small",
         "ArtifactStoreUri": "s3://data-for-jobs/mlflow",
         "RoleArn": local.role,
-        "AutomaticModelRegistration": "false",
+        "AutomaticModelRegistration": False,
     }
     assert resource.create(local.account, "Stack-Server", properties) == "tracking"
     arn = resource.attributes(local.account, "tracking")["TrackingServerArn"]
