@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localaws.services.sagemaker.quotas import QUOTAS
 from tests.services.sagemaker.conftest import BUCKET
 from tests.services.sagemaker.jobs.test_tuning import RANGES, tune, tuning_request
 from tests.services.sagemaker.pipelines.test_pipelines import create, document, execute, step
