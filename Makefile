@@ -8,7 +8,8 @@ export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := 1
 INSTALLED := $(VENV)/.installed
-PIP_FLAGS := --quiet --disable-pip-version-check --no-deps
+# Modules are compiled when they are first imported: most never are, and compiling all takes longer than the installation.
+PIP_FLAGS := --quiet --disable-pip-version-check --no-deps --no-compile
 CDK_FLAGS := --require-approval never --no-notices
 # The local AWS is a distribution of its own, and a repository that a factory was seeded into has none.
 LOCALAWS := $(wildcard localaws/pyproject.toml)
