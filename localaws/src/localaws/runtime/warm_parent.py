@@ -199,6 +199,8 @@ class Parent:
                 subprocess._fork_exec = forking.Forking(forking.ADDRESS)  # type: ignore[attr-defined]
                 if layers.install(arguments, self._layer):
                     interpreter.finish(0)
+                if arguments[:2] == ["-m", "pip"]:  # a fork of it would see what the parent's layer changed
+                    os.execve(sys.executable, [sys.executable, *arguments], os.environ)  # noqa: S606
             self._become_python(arguments, os.environ)
             code = interpreter.run(arguments)
         except SystemExit as end:
