@@ -21,7 +21,9 @@ Run = Callable[..., tuple[int, list[str]]]
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmPython]:
     processes = ProcessTable()
-    warm = WarmPython(processes, tmp_path_factory.mktemp("warm"), ["numpy", "sklearn", "yaml"])
+    warm = WarmPython(
+        processes, tmp_path_factory.mktemp("warm"), ["numpy", "sklearn", "yaml", "importlib_metadata"]
+    )
     assert warm.wait_until_ready(120), warm.messages
     yield warm
     warm.close()
@@ -63,6 +65,14 @@ def test_environment_arguments_and_paths_are_its_own(run: Run, tmp_path: Path) -
     assert lines[0] == "['script.py', '--a', '1'] beside shared __main__ True"
     overlay = tmp_path / "overlay"
     assert lines[1] == f"MARK {overlay} {overlay}/bin/python"
+
+
+def test_what_is_installed_is_found_though_the_backport_was_loaded(run: Run) -> None:
+    """importlib_metadata takes the standard library's finder of distributions away when it is imported."""
+    program = "import importlib.metadata as m; print(m.version('numpy')); import importlib_metadata; print(m.version('numpy'))"
+    code, lines = run("-c", program)
+    assert code == 0, lines
+    assert lines[0] == lines[1] != ""
 
 
 @pytest.mark.parametrize(

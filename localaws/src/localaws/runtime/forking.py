@@ -57,9 +57,8 @@ class Forking:
         mine = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         mine.connect(self._address)
         send_request(mine, request, descriptors)
-        os.closerange(
-            0, STANDARD_DESCRIPTORS
-        )  # whoever reads the program's output waits for its end, not for this
+        # The reader of the program's output waits for its end, not for that of this process.
+        os.closerange(0, STANDARD_DESCRIPTORS)
         for descriptor in descriptors:
             with suppress(OSError):
                 os.close(descriptor)

@@ -5,11 +5,13 @@ import sys
 import types
 from contextlib import suppress
 from importlib.abc import Loader
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import NoReturn
 
 Modules = dict[str, types.ModuleType]
+# importlib_metadata removes it when it is imported, as its own finder stands for it.
+FIND_DISTRIBUTIONS = PathFinder.__dict__["find_distributions"]
 
 
 def third_party(standard: set[str], layer: str) -> Modules:
@@ -31,6 +33,9 @@ class HiddenModules:
         # Those of libraries' own (importlib_metadata has one) are theirs, and hidden with them.
         self._finders = [finder for finder in sys.meta_path if not _is_standard(finder)]
         sys.meta_path[:] = [self, *(finder for finder in sys.meta_path if _is_standard(finder))]
+        self._has_backport = "find_distributions" not in PathFinder.__dict__
+        if self._has_backport:
+            PathFinder.find_distributions = FIND_DISTRIBUTIONS  # type: ignore[method-assign]
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name not in self._hidden:
@@ -39,6 +44,8 @@ class HiddenModules:
             self._start_again()
         sys.meta_path.remove(self)
         sys.meta_path.extend(self._finders)
+        if self._has_backport:
+            del PathFinder.find_distributions
         for other, module in self._hidden.items():
             sys.modules.setdefault(other, module)
         module = sys.modules.pop(name)

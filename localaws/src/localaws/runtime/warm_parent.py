@@ -35,20 +35,15 @@ from localaws.runtime import forking, hidden_modules, interpreter, isolation, la
 PROGRAM = "import sys; sys.path[0] = sys.argv[1]; from localaws.runtime.warm_parent import main; del sys.path[0]; main()"
 SOURCE = str(Path(__file__).parents[2])
 OWN_FILES = (__file__, interpreter.__file__, isolation.__file__, runpy.__file__, "<frozen runpy>")
+_IN_BOTH = (
+    *("numpy", "scipy.stats", "scipy.sparse.linalg", "pandas", "pyarrow", "sklearn", "joblib"),
+    *("boto3", "flask", "yaml"),
+)
 # What jobs of the scikit-learn image import, and the MLflow client.
 LIBRARIES = (
-    "numpy",
-    "scipy.stats",
-    "scipy.sparse.linalg",
-    "pandas",
-    "pyarrow",
-    "sklearn",
-    "joblib",
+    *_IN_BOTH,
     "cloudpickle",
-    "boto3",
     "s3transfer",
-    "flask",
-    "yaml",
     "pydantic",
     "mlflow",
     "mlflow.sklearn",
@@ -60,18 +55,8 @@ LIBRARIES = (
 # What serves a model imports; no layer, as a model's archive brings no wheels. Not gunicorn, which notes the working
 # folder when it is imported.
 SERVER_LIBRARIES = (
-    *(
-        "numpy",
-        "scipy.stats",
-        "scipy.sparse.linalg",
-        "pandas",
-        "pyarrow",
-        "sklearn",
-        "joblib",
-        "boto3",
-        "flask",
-    ),
-    *("gevent", "paramiko", "pkg_resources", "psutil", "retrying", "werkzeug.serving", "yaml"),
+    *_IN_BOTH,
+    *("gevent", "paramiko", "pkg_resources", "psutil", "retrying", "werkzeug.serving"),
 )
 READY = "ready"
 # In a container: a program and what forks for it; only a program, as another parent forks for it; only what forks.
@@ -158,9 +143,7 @@ class Parent:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             if not self._in_container:
                 os.setsid()
-            connection.sendall(
-                forking.HEADER.pack(os.getpid())
-            )  # only now: whoever knows it may signal the group
+            connection.sendall(forking.HEADER.pack(os.getpid()))  # only now: the group can be signalled
             go = connection.recv(1)
             connection.close()
             if not go:  # nobody would end this process
@@ -199,8 +182,6 @@ class Parent:
                 subprocess._fork_exec = forking.Forking(forking.ADDRESS)  # type: ignore[attr-defined]
                 if layers.install(arguments, self._layer):
                     interpreter.finish(0)
-                if arguments[:2] == ["-m", "pip"]:  # a fork of it would see what the parent's layer changed
-                    os.execve(sys.executable, [sys.executable, *arguments], os.environ)  # noqa: S606
             self._become_python(arguments, os.environ)
             code = interpreter.run(arguments)
         except SystemExit as end:
