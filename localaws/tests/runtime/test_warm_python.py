@@ -75,6 +75,13 @@ def test_what_is_installed_is_found_though_the_backport_was_loaded(run: Run) -> 
     assert lines[0] == lines[1] != ""
 
 
+def test_the_local_aws_is_imported_where_the_backport_was_loaded() -> None:
+    """mlflow loads importlib_metadata, and a test imports it before the local AWS."""
+    subprocess.run(
+        [sys.executable, "-c", "import importlib_metadata, localaws.runtime.hidden_modules"], check=True
+    )
+
+
 @pytest.mark.parametrize(
     ("program", "code", "last_line"),
     [

@@ -6,12 +6,11 @@ import types
 from contextlib import suppress
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import MetadataPathFinder
 from pathlib import Path
 from typing import NoReturn
 
 Modules = dict[str, types.ModuleType]
-# importlib_metadata removes it when it is imported, as its own finder stands for it.
-FIND_DISTRIBUTIONS = PathFinder.__dict__["find_distributions"]
 
 
 def third_party(standard: set[str], layer: str) -> Modules:
@@ -33,9 +32,10 @@ class HiddenModules:
         # Those of libraries' own (importlib_metadata has one) are theirs, and hidden with them.
         self._finders = [finder for finder in sys.meta_path if not _is_standard(finder)]
         sys.meta_path[:] = [self, *(finder for finder in sys.meta_path if _is_standard(finder))]
+        # importlib_metadata removes it when it is imported: its own finder, hidden now, does its work.
         self._has_backport = "find_distributions" not in PathFinder.__dict__
         if self._has_backport:
-            PathFinder.find_distributions = FIND_DISTRIBUTIONS  # type: ignore[method-assign]
+            PathFinder.find_distributions = MetadataPathFinder.find_distributions  # type: ignore[method-assign]
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name not in self._hidden:
