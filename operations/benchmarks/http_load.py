@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
-from operations.factory import OperationError
+from operations.errors import OperationError
 
 START_TIMEOUT_SECONDS = 120.0
 

@@ -22,7 +22,8 @@ from ml_code.contracts import Variable
 from ml_code.inference import handler
 from ml_code.spec import load_spec, sample_data
 from operations.benchmarks.http_load import Case, Speed, Started, load, middle, server, speed
-from operations.factory import PROJECT, run
+from operations.errors import run
+from operations.factory import PROJECT
 
 SERVER = PROJECT / "localaws/src/localaws/services/sagemaker/endpoints/serving_container.py"
 SECONDS = 3.0  # a measurement
