@@ -12,6 +12,11 @@ class OperationError(Exception):
     """Something a person can put right; the message says how."""
 
 
+def is_denied(error: ClientError) -> bool:
+    """True for a call that the caller may not make; services write the code differently."""
+    return str(error.response["Error"]["Code"]).startswith("AccessDenied")
+
+
 def run(main: Callable[[], int | None]) -> None:
     """Runs a command's main; a user's mistake ends in one sentence on stderr and exit code 1."""
     try:
