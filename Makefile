@@ -15,7 +15,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down deploy destroy synth train run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,11 +63,19 @@ endif
 synth: install ## write the CloudFormation template to cdk.out
 	@$(CDK) synth --quiet --no-notices
 
-deploy: install ## bootstrap the account where needed, then cdk deploy
-	@aws ssm get-parameter --name /cdk-bootstrap/hnb659fds/version >/dev/null 2>&1 || $(CDK) bootstrap --no-notices
-	@$(CDK) deploy $(CDK_FLAGS)
+doctor: install ## whether the account, its region, quotas and bootstrap are fit for a deployment; reads only: make doctor JSON=1
+	@$(BIN)/python -m operations.doctor $(if $(JSON),--json)
+
+quotas: install ## SageMaker's quotas against what the settings start: make quotas YES=1 asks AWS for what is missing
+	@$(BIN)/python -m operations.quotas $(if $(YES),--request)
+
+deploy: install ## doctor, then bootstrap an account that has none, then cdk deploy; make deploy DOCTOR=0 asks no doctor
+	@$(if $(filter 0,$(DOCTOR)),$(CDK) synth --quiet --no-notices,$(BIN)/python -m operations.doctor)
+	@$(BIN)/python -m operations.bootstrap
+	@$(CDK) deploy --app cdk.out $(CDK_FLAGS)
 
 destroy: install ## cdk destroy
+	@$(BIN)/python -m operations.account
 	@$(CDK) destroy --force --no-notices
 
 train: install ## tune and evaluate the model on this machine, without AWS: make train TRIALS=3 DATA=folder

@@ -23,7 +23,8 @@ from ml_code.jobs.train import train
 from ml_code.metrics import measure
 from ml_code.schema import SchemaError
 from ml_code.spec import Choice, IntegerRange, ModelSpec, SearchRange, SpecError, find_model, load_spec
-from operations.factory import PROJECT, OperationError, run
+from operations.errors import OperationError, run
+from operations.factory import PROJECT
 
 PICTURE = PROJECT / "train-output" / "confusion_matrix.png"
 

@@ -14,7 +14,7 @@ from threading import Thread
 
 import psutil
 
-from operations.factory import OperationError
+from operations.errors import OperationError
 
 START_TIMEOUT_SECONDS = 120.0
 

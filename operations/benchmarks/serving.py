@@ -23,7 +23,7 @@ from ml_code.inference import handler
 from ml_code.inference.container import container
 from ml_code.spec import load_spec, sample_data
 from operations.benchmarks.http_load import Case, Speed, Started, load, middle, server, speed
-from operations.factory import run
+from operations.errors import run
 
 SECONDS = 3.0  # a measurement
 TURNS = 3

@@ -8,7 +8,7 @@ import pytest
 
 from ml_code.spec import load_spec
 from operations import train
-from operations.factory import OperationError
+from operations.errors import OperationError
 
 MODEL_YAML = """
 name: sides

@@ -1,0 +1,29 @@
+"""How a command ends that cannot go on: one sentence on stderr and exit status 1."""
+
+import sys
+from collections.abc import Callable
+
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+LOCAL_HINT = 'For the local AWS: make up, then eval "$(make env)".'
+
+
+class OperationError(Exception):
+    """Something a person can put right; the message says how."""
+
+
+def is_denied(error: ClientError) -> bool:
+    """True for a call that the caller may not make; services write the code differently."""
+    return str(error.response["Error"]["Code"]).startswith("AccessDenied")
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Runs a command's main; a user's mistake ends in one sentence on stderr and exit code 1."""
+    try:
+        sys.exit(main() or 0)
+    except OperationError as error:
+        sys.exit(str(error))
+    except (NoCredentialsError, NoRegionError) as error:
+        sys.exit(f"{error} {LOCAL_HINT}")
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"AWS: {error}")
