@@ -9,7 +9,7 @@ from ml_code.spec import load_spec
 from stacks.config import FactoryConfig
 from stacks.model_factory_stack import ModelFactoryStack
 from stacks.regions import MLFLOW_REGIONS, check_region
-from tests.stacks.synthesis import EXAMPLE_MODEL, PROJECT
+from tests.stacks.synthesis import EXAMPLE_MODEL
 
 TYPES = {"app": "AWS::SageMaker::MlflowApp", "tracking-server": "AWS::SageMaker::MlflowTrackingServer"}
 
@@ -48,7 +48,7 @@ def test_a_region_is_refused_before_anything_is_made(
             App(analytics_reporting=False),
             config=FactoryConfig(**settings),  # type: ignore[arg-type]
             spec=load_spec(EXAMPLE_MODEL),
-            project_root=PROJECT,
+            project_files={},
             account=None,
             region=region,
         )
