@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
-from ml_code.contracts import Output, deploy_project_name
+from ml_code.contracts import RETRIES, Output, deploy_project_name
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -95,6 +95,8 @@ def mlflow_url(factory: Factory) -> str:
 
 def run(main: Callable[[], int | None]) -> None:
     """Runs a command's main; a user's mistake ends in one sentence on stderr and exit code 1."""
+    for name, value in RETRIES.items():
+        os.environ.setdefault(name, value)
     try:
         sys.exit(main() or 0)
     except OperationError as error:
