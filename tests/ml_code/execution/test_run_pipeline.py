@@ -210,7 +210,7 @@ def test_a_version_that_is_no_number_goes_no_further(version: object) -> None:
     metadata = {"ProcessingJob": {"Arn": f"{JOB_ARN}processing-job/job"}}
     register = step("Register", "Succeeded", Metadata=metadata)
     ended = Snapshot(status="Succeeded", failure_reason="", steps=(register,))
-    with pytest.raises(RunError, match="version.json of Register has version"):
+    with pytest.raises(RunError, match=r"version\.json of Register has version"):
         run_pipeline.registered_version(made.clients, ended)
 
 
