@@ -15,7 +15,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -77,6 +77,9 @@ deploy: install ## doctor, then bootstrap an account that has none, then cdk dep
 destroy: install ## cdk destroy
 	@$(BIN)/python -m operations.account
 	@$(CDK) destroy --force --no-notices
+
+train: install ## tune and evaluate the model on this machine, without AWS: make train TRIALS=3 DATA=folder
+	@$(BIN)/python -m operations.train $(if $(TRIALS),--trials "$(TRIALS)") $(if $(DATA),--data "$(DATA)")
 
 run: ## start a delivery by hand: make run REASON="why" DATA=raw/2026/ COMMIT=<id>
 	@$(BIN)/python -m operations.run --reason "$(REASON)" --data "$(DATA)" --commit "$(COMMIT)"
@@ -150,4 +153,4 @@ lock: install ## write all locks anew, after a change of the requirements: make 
 	@UPDATE_LOCKS=1 $(BIN)/python -m pytest tests/project/test_locks.py
 
 clean: down ## remove what the targets above made in this folder
-	rm -rf $(VENV) node_modules cdk.out .localaws demo-output
+	rm -rf $(VENV) node_modules cdk.out .localaws demo-output train-output
