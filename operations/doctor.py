@@ -20,7 +20,7 @@ from operations.bootstrap import ForeignBootstrapError
 from operations.errors import OperationError, is_denied, run
 from operations.factory import PROJECT
 from operations.rights import denied
-from operations.table import print_table
+from operations.table import Row, print_table
 
 PYTHON_MINIMUM = (3, 11)
 NODE_MINIMUM = 20
@@ -133,8 +133,8 @@ def check_operator_rights(account: Account, wanted: Assembly) -> Finding:
 def check_source(account: Account, wanted: Assembly) -> Finding:
     if "AWS::CodeCommit::Repository" in wanted.resource_types:
         return _codecommit()
-    client = boto3.client("codeconnections")
     for arn in wanted.connection_arns():
+        client = boto3.client("codeconnections", region_name=arn.split(":")[3])
         status = client.get_connection(ConnectionArn=arn)["Connection"]["ConnectionStatus"]
         if status != "AVAILABLE":
             remedy = "Accept it in the console: Developer Tools, Settings, Connections."
@@ -185,8 +185,8 @@ def check_quotas(account: Account, wanted: Assembly) -> Finding:
         remedy = (
             "make quotas YES=1 asks AWS for it, or choose another instance type or endpoint_mode in cdk.json."
         )
-        return Finding("SageMaker quotas", Status.FAULT, "; ".join(map(str, missing)), remedy)
-    return Finding("SageMaker quotas", Status.OK, "; ".join(map(str, found)))
+        return Finding("SageMaker quotas", Status.FAULT, "\n".join(map(str, missing)), remedy)
+    return Finding("SageMaker quotas", Status.OK, "\n".join(map(str, found)))
 
 
 Check = Callable[[Account, Assembly], Finding]
@@ -246,13 +246,14 @@ def main() -> int:
     if arguments.json:
         print(json.dumps({"faults": faults, "findings": [asdict(finding) for finding in findings]}, indent=1))
     else:
-        title = f"{faults} faults" if faults else "Fit for a deployment"
-        rows = [
-            (finding.check, finding.status, "\n".join(filter(None, (finding.found, finding.remedy))))
-            for finding in findings
-        ]
-        print_table(Console(), title, ("check", "status", "found, and what to do"), rows)
+        title = "Not fit for a deployment" if faults else "Fit for a deployment"
+        print_table(Console(), title, ("check", "status", "found, and what to do"), map(_row, findings))
     return 1 if faults else 0
+
+
+def _row(finding: Finding) -> Row:
+    remedy = f"\n→ {finding.remedy}" if finding.remedy else ""
+    return finding.check, finding.status, f"{finding.found}{remedy}"
 
 
 if __name__ == "__main__":
