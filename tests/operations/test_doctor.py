@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 
 from operations import assembly, doctor
+from operations.account import Account as InUse
 from operations.assembly import Assembly
 from operations.doctor import Finding, Status
 from operations.factory import PROJECT
@@ -20,6 +22,9 @@ from tests.operations.toolkit import toolkit_template
 if TYPE_CHECKING:
     from localaws.core.account import Account
 
+ACCOUNT = InUse(
+    id="123456789012", region="eu-west-1", partition="aws", caller_arn="arn:aws:iam::123456789012:user/ada"
+)
 PAGE = PROJECT / "docs/doctor.md"
 SPOT = "ml.m5.large for spot training job usage"
 pytestmark = pytest.mark.skipif(not shutil.which("cdk"), reason="the CDK command is not installed")
@@ -167,3 +172,90 @@ def test_another_cdk_command_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None
     found = doctor.cdk_command()
     assert (found.status, found.found) == (Status.FAULT, "3.0.0, pinned is 2.1148.1")
     assert doctor.node().status is Status.FAULT
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, service: str) -> Stubber:
+    """The client of the service that the doctor gets, with answers of its own."""
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
+    client = boto3.client(service, region_name="eu-west-1", **keys)
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
+    return Stubber(client)
+
+
+def with_types(*types: str, connection_arn: str = "") -> Assembly:
+    source = {"Configuration": {"ConnectionArn": connection_arn or {"Ref": "Connection"}}}
+    resources: dict[str, Any] = {type_: {"Type": type_} for type_ in types}
+    pipeline = {"Type": "AWS::CodePipeline::Pipeline", "Properties": {"Stages": [{"Actions": [source]}]}}
+    return Assembly("55.0.0", "digits", {"Resources": {**resources, "Pipeline": pipeline}}, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "status"),
+    [
+        ("OperationNotAllowedException", "no existing repository in this AWS account", Status.FAULT),
+        ("AccessDeniedException", "with an explicit deny in a service control policy", Status.FAULT),
+        ("AccessDeniedException", "because no identity-based policy allows", Status.WARNING),
+    ],
+)
+def test_codecommit_that_refuses_the_account(
+    monkeypatch: pytest.MonkeyPatch, code: str, message: str, status: Status
+) -> None:
+    wanted = with_types("AWS::CodeCommit::Repository")
+    with answering(monkeypatch, "codecommit") as stub:
+        stub.add_client_error("list_repositories", code, message)
+        found = doctor.attempt("source", ACCOUNT, wanted)
+    assert found.status is status
+    assert message in found.found
+    assert ('"source": "github"' in found.remedy) == (status is Status.FAULT)
+
+
+@pytest.mark.parametrize(("state", "status"), [("AVAILABLE", Status.OK), ("PENDING", Status.FAULT)])
+def test_a_connection_of_one_s_own(monkeypatch: pytest.MonkeyPatch, state: str, status: Status) -> None:
+    arn = "arn:aws:codeconnections:eu-west-1:123456789012:connection/0a1b"
+    with answering(monkeypatch, "codeconnections") as stub:
+        answer = {"Connection": {"ConnectionStatus": state}}
+        stub.add_response("get_connection", answer, {"ConnectionArn": arn})
+        assert doctor.attempt("source", ACCOUNT, with_types(connection_arn=arn)).status is status
+
+
+def test_a_connection_of_the_stack_s_is_to_be_accepted() -> None:
+    found = doctor.attempt("source", ACCOUNT, with_types())
+    assert (found.status, "accept it in the console" in found.remedy) == (Status.WARNING, True)
+
+
+@pytest.mark.parametrize(
+    ("type_", "operation"),
+    [
+        ("AWS::SageMaker::MlflowApp", "list_mlflow_apps"),
+        ("AWS::SageMaker::MlflowTrackingServer", "list_mlflow_tracking_servers"),
+    ],
+)
+def test_a_region_without_mlflow(monkeypatch: pytest.MonkeyPatch, type_: str, operation: str) -> None:
+    with answering(monkeypatch, "sagemaker") as stub:
+        stub.add_client_error(operation, "UnknownOperationException")
+        found = doctor.attempt("MLflow", ACCOUNT, with_types(type_))
+    assert (found.status, "another of app, tracking-server, fargate" in found.remedy) == (Status.FAULT, True)
+
+
+def test_a_service_that_does_not_answer_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"AWS_ENDPOINT_URL": "http://localhost:9", "AWS_ACCESS_KEY_ID": "x"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    boto3.setup_default_session()
+    found = doctor.attempt("source", ACCOUNT, with_types("AWS::CodeCommit::Repository"))
+    boto3.setup_default_session()
+    assert (found.status, "reachable from here" in found.remedy) == (Status.FAULT, True)
+
+
+@pytest.mark.parametrize(
+    ("arn", "expected"),
+    [
+        ("arn:aws:iam::123456789012:root", Status.OK),
+        ("arn:aws:sts::123456789012:federated-user/bob", Status.WARNING),
+    ],
+)
+def test_callers_that_iam_does_not_simulate(arn: str, expected: Status) -> None:
+    caller = InUse(id="123456789012", region="us-east-1", partition="aws", caller_arn=arn)
+    assert doctor.attempt("rights to operate", caller, with_types()).status is expected
