@@ -2,9 +2,10 @@
 PYTHON ?= python3
 PORT ?= 4566
 VENV := .venv
-BIN := $(CURDIR)/$(VENV)/bin
-CDK := $(CURDIR)/node_modules/.bin/cdk
-export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+# Relative: the folder's own path may have spaces.
+BIN := $(VENV)/bin
+CDK := node_modules/.bin/cdk
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := 1
 INSTALLED := $(VENV)/.installed
@@ -44,7 +45,7 @@ up: need-localaws install ## start the local AWS; make up IMAGE=0 runs no toolki
 
 env: need-localaws ## shell exports for the local AWS: eval "$$(make env)"
 	@$(BIN)/python -m localaws env
-	@echo 'export PATH="$(BIN):$(CURDIR)/node_modules/.bin:$$PATH"'
+	@echo 'export PATH="$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$$PATH"'
 
 status: ## the local AWS, and the factory in the account that the shell points to
 ifdef LOCALAWS
@@ -111,7 +112,7 @@ lint: install
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 ifdef LOCALAWS
-	@cd localaws && $(BIN)/mypy
+	@cd localaws && ../$(BIN)/mypy
 endif
 
 # Side by side: the options compute, the others mostly wait.
@@ -125,7 +126,7 @@ unit-others:
 	@$(BIN)/python -m pytest tests/model tests/project tests/stacks tests/ml_code tests/operations
 
 unit-localaws:
-	@cd localaws && $(BIN)/python -m pytest -n 2 --dist loadfile
+	@cd localaws && ../$(BIN)/python -m pytest -n 2 --dist loadfile
 
 e2e: need-localaws install
 	@$(BIN)/python -m pytest tests/e2e/test_factory.py tests/e2e/test_job_wheels.py

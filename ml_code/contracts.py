@@ -44,6 +44,11 @@ class Variable:
     WINDOW_MINUTES = "WINDOW_MINUTES"
 
 
+# What botocore reads, wherever the factory's code calls AWS: throttling is waited out for minutes (about two for a call).
+# The code of ml_code/retries.py makes nothing twice by it.
+RETRIES = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "15"}
+
+
 class Prefix:
     """Key prefixes in the data bucket (the first two) and the artifact bucket. Policies are cut along them."""
 

@@ -1,9 +1,12 @@
 """How a command ends that cannot go on: one sentence on stderr and exit status 1."""
 
+import os
 import sys
 from collections.abc import Callable
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+from ml_code.contracts import RETRIES
 
 LOCAL_HINT = 'For the local AWS: make up, then eval "$(make env)".'
 
@@ -19,6 +22,8 @@ def is_denied(error: ClientError) -> bool:
 
 def run(main: Callable[[], int | None]) -> None:
     """Runs a command's main; a user's mistake ends in one sentence on stderr and exit code 1."""
+    for name, value in RETRIES.items():
+        os.environ.setdefault(name, value)
     try:
         sys.exit(main() or 0)
     except OperationError as error:

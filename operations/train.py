@@ -22,7 +22,8 @@ from ml_code.jobs.preprocess import read_raw, split
 from ml_code.jobs.train import train
 from ml_code.metrics import measure
 from ml_code.schema import SchemaError
-from ml_code.spec import Choice, IntegerRange, ModelSpec, SearchRange, SpecError, find_model, load_spec
+from ml_code.search_space import Choice, IntegerRange, SearchRange
+from ml_code.spec import ModelSpec, SpecError, find_model, load_spec
 from operations.errors import OperationError, run
 from operations.factory import PROJECT
 

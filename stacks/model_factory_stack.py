@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from pathlib import Path
 
 from aws_cdk import CfnOutput, CfnResource, Fn, Stack, Tags
@@ -35,7 +36,7 @@ class ModelFactoryStack(Stack):
         *,
         config: FactoryConfig,
         spec: ModelSpec,
-        project_root: Path,
+        project_files: Mapping[str, Path],
         account: str | None,
         region: str,
     ) -> None:
@@ -55,7 +56,7 @@ class ModelFactoryStack(Stack):
         self._training = self._make_training(spec)
         self._rollback_alarms = self._make_rollback_alarms()
         self._serving = self._make_serving()
-        self._delivery = self._make_delivery(project_root)
+        self._delivery = self._make_delivery(project_files)
         self._transform_jobs = self._make_transform_jobs()
         self._make_teardown(self._make_drift())
         self._bound_permissions()
@@ -112,12 +113,12 @@ class ModelFactoryStack(Stack):
             rollback_alarms=self._rollback_alarms,
         )
 
-    def _make_delivery(self, project_root: Path) -> Delivery:
+    def _make_delivery(self, project_files: Mapping[str, Path]) -> Delivery:
         delivery = Delivery(
             self,
             "Delivery",
             context=self._context,
-            project_root=project_root,
+            project_files=project_files,
             storage=self._storage,
             tracking=self._tracking,
             training=self._training,

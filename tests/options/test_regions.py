@@ -12,7 +12,7 @@ from stacks.model_factory_stack import ModelFactoryStack
 from stacks.regions import LACKING, REGIONS, check_region
 from tests.options.proof import Proof
 from tests.stacks.configurations import CONFIGURATIONS
-from tests.stacks.synthesis import EXAMPLE_MODEL, PROJECT, Synthesise
+from tests.stacks.synthesis import EXAMPLE_MODEL, Synthesise
 
 
 def _has_image(region: str) -> bool:
@@ -113,7 +113,7 @@ def stack_in(region: str, **settings: str) -> ModelFactoryStack:
         App(analytics_reporting=False),
         config=FactoryConfig(**settings),  # type: ignore[arg-type]
         spec=load_spec(EXAMPLE_MODEL),
-        project_root=PROJECT,
+        project_files={},
         account=None,
         region=region,
     )

@@ -1,7 +1,6 @@
-"""`python -m localaws up|env|status|logs|connect|serve|down`."""
+"""`python -m localaws up|env|status|logs|connect|fault|serve|down`."""
 
 import argparse
-import json
 import os
 import shlex
 import shutil
@@ -11,12 +10,10 @@ import subprocess
 import sys
 import tarfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Any
 
-from localaws.running_server import Server, UserError, find_server, is_alive, require_server
+from localaws.running_server import Server, UserError, alive, find_server
+from localaws.runtime.environments import outside_proxy
 from localaws.serve import NotServed, serve
 
 START_TIMEOUT_SECONDS = 60.0
@@ -65,6 +62,17 @@ def _parser() -> argparse.ArgumentParser:
         "folder", type=Path, help="stands for the provider: FOLDER/owner/name is a git repository"
     )
     connect_parser.set_defaults(run=connect)
+    fault_parser = commands.add_parser(
+        "fault", parents=[shared], help="answer a share of the requests with an error; without RULE no more"
+    )
+    fault_parser.add_argument(
+        "rules",
+        nargs="*",
+        metavar="RULE",
+        help="SERVICE:OPERATION:PROBABILITY:CODE, with :after for an answer that is lost; the first that hits decides",
+    )
+    fault_parser.add_argument("--seed", type=int, default=0, help="of chance; default: %(default)s")
+    fault_parser.set_defaults(run=fault)
     serve_parser = commands.add_parser(
         "serve", help="serve a model archive as the scikit-learn image does on a serverless endpoint"
     )
@@ -121,6 +129,7 @@ def up(arguments: argparse.Namespace) -> None:
                 str(arguments.minute_seconds),
                 *([] if arguments.image else ["--no-image"]),
             ],
+            env={**os.environ, **outside_proxy(os.environ)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -168,28 +177,24 @@ def _remove_stale(state_dir: Path) -> None:
 
 
 def env(arguments: argparse.Namespace) -> None:
-    for name, value in require_server(arguments.state_dir).environment().items():
+    for name, value in _require_server(arguments.state_dir).environment().items():
         print(f"export {name}={shlex.quote(value)}")
 
 
 def status(arguments: argparse.Namespace) -> None:
-    server = require_server(arguments.state_dir)
+    server = _require_server(arguments.state_dir)
     started = (arguments.state_dir / "server.json").stat().st_mtime
     print(f"Running: {server.endpoint_url}, pid {server.pid}, up {time.time() - started:.0f} s")
-    report = _report(server)
+    report = server.report()
     print(f"Containers: {report['containers']}")
+    if report["faults"]:
+        print(f"Faults: {' '.join(report['faults'])}")
     print(f"Processes: {len(report['processes'])}")
     for pid, command in report["processes"]:
         print(f"  {pid:>7}  {command}")
     print(f"Stacks: {len(report['stacks'])}")
     for name, state in report["stacks"]:
         print(f"  {name}  {state}")
-
-
-def _report(server: Server) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{server.endpoint_url}/_localaws/status", timeout=10) as answer:  # noqa: S310
-        report: dict[str, Any] = json.load(answer)
-    return report
 
 
 def logs(arguments: argparse.Namespace) -> None:
@@ -207,22 +212,17 @@ def logs(arguments: argparse.Namespace) -> None:
 
 
 def connect(arguments: argparse.Namespace) -> None:
-    server = require_server(arguments.state_dir)
+    server = _require_server(arguments.state_dir)
     if not arguments.folder.is_dir():
         raise UserError(f"{arguments.folder} is no folder; it stands for the provider and holds owner/name.")
-    body = {
-        "name": arguments.name,
-        "folder": str(arguments.folder.resolve()),
-        "secret": server.secret_access_key,
-    }
-    request = urllib.request.Request(  # noqa: S310 (the address is the server's)
-        f"{server.endpoint_url}/_localaws/connect", json.dumps(body).encode(), method="POST"
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            print(f"{json.load(answer)['ConnectionArn']} is available.")
-    except urllib.error.HTTPError as error:
-        raise UserError(json.load(error)["message"]) from error
+    request = {"name": arguments.name, "folder": str(arguments.folder.resolve())}
+    print(f"{server.ask('connect', request)['ConnectionArn']} is available.")
+
+
+def fault(arguments: argparse.Namespace) -> None:
+    server = _require_server(arguments.state_dir)
+    server.ask("faults", {"faults": arguments.rules, "seed": arguments.seed})
+    print(f"Faults: {' '.join(arguments.rules) or 'none'}")
 
 
 def serve_archive(arguments: argparse.Namespace) -> None:
@@ -250,17 +250,24 @@ def down(arguments: argparse.Namespace) -> None:
 def _containers(server: Server) -> str:
     """How jobs and endpoints ran: whether what was seen here says something about AWS."""
     try:
-        return str(_report(server)["containers"])
-    except OSError as error:
-        return f"unknown, the server does not answer ({error})"
+        return str(server.report()["containers"])
+    except UserError as error:
+        return f"unknown: {error}"
 
 
 def _stop(server: Server) -> None:
     os.kill(server.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
-        if not is_alive(server.pid):
+        if not alive(server.pid):
             return
         time.sleep(0.05)
     os.kill(server.pid, signal.SIGKILL)
     print(f"The server did not stop within {STOP_TIMEOUT_SECONDS:.0f} s and was killed.")
+
+
+def _require_server(state_dir: Path) -> Server:
+    server = find_server(state_dir)
+    if server is None:
+        raise UserError(f"not running (no server in {state_dir}); start it: python -m localaws up.")
+    return server

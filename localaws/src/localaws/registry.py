@@ -7,6 +7,7 @@ from localaws.core.errors import Json
 from localaws.core.permission import ServicePermissions
 from localaws.core.resource import Resource, register
 from localaws.gateway.connect_page import ConnectPage
+from localaws.gateway.fault_page import FaultPage
 from localaws.gateway.gateway import Gateway
 from localaws.gateway.status_page import StatusPage
 from localaws.services.application_autoscaling import permissions as application_autoscaling_permissions
@@ -169,7 +170,8 @@ def install(account: Account, gateway: Gateway) -> None:
     gateway.routes[GIT_PREFIX] = GitApplication(account)
     gateway.routes[custom_resource.RESPONSE_PREFIX] = custom_resource.receive
     gateway.routes[ConnectPage.path] = ConnectPage(account, triggers)
-    gateway.routes[StatusPage.path] = StatusPage(account, stacks)
+    gateway.routes[FaultPage.path] = FaultPage(account, gateway.faults)
+    gateway.routes[StatusPage.path] = StatusPage(account, stacks, gateway.faults)
     alarms.listen(account)
     events.listen(account)
     scheduler.listen(account)

@@ -1,10 +1,14 @@
-"""The server that runs in the background, found by what it wrote into its state folder."""
+"""A running server, as the command line sees it: its address, its credentials, its pages."""
 
 import json
 import os
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from localaws.runtime.environments import outside_proxy
 from localaws.services.codecommit.git_credential import git_configuration
 
 
@@ -34,8 +38,28 @@ class Server:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
             "SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT": f"{self.endpoint_url}/mlflow",
+            **outside_proxy(os.environ),
             **git_configuration(self.endpoint_url, os.environ),
         }
+
+    def report(self) -> dict[str, Any]:
+        """What runs."""
+        return self._request("status", None)
+
+    def ask(self, page: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Has the server do what only its administrator may."""
+        return self._request(page, json.dumps({**request, "secret": self.secret_access_key}).encode())
+
+    def _request(self, page: str, body: bytes | None) -> dict[str, Any]:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(f"{self.endpoint_url}/_localaws/{page}", body, timeout=10) as answer:
+                found: dict[str, Any] = json.load(answer)
+                return found
+        except urllib.error.HTTPError as error:
+            raise UserError(json.load(error)["message"]) from error
+        except OSError as error:
+            raise UserError(f"the server at {self.endpoint_url} does not answer: {error}") from error
 
 
 def find_server(state_dir: Path) -> Server | None:
@@ -43,17 +67,10 @@ def find_server(state_dir: Path) -> Server | None:
     if not path.exists():
         return None
     server = Server(**json.loads(path.read_text()))
-    return server if is_alive(server.pid) else None
+    return server if alive(server.pid) else None
 
 
-def require_server(state_dir: Path) -> Server:
-    server = find_server(state_dir)
-    if server is None:
-        raise UserError(f"not running (no server in {state_dir}); start it: python -m localaws up.")
-    return server
-
-
-def is_alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
     """Whether this very server runs: a process id may have been given to another program since."""
     command = Path(f"/proc/{pid}/cmdline")
     if Path("/proc/self").exists():
