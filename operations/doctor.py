@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -259,4 +260,5 @@ def _row(finding: Finding) -> Row:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("AWS_MAX_ATTEMPTS", "5")  # a service that does not answer is a finding, in seconds
     run(main)

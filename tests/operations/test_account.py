@@ -94,7 +94,7 @@ def test_credentials_that_aws_does_not_know_are_refused_in_a_sentence(
     account: "Account", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAUNKNOWN")
-    with pytest.raises(OperationError, match=r"AWS refuses the credentials: .*InvalidClientTokenId"):
+    with pytest.raises(OperationError, match=r"AWS does not say whose .*InvalidClientTokenId"):
         account_in_use()
 
 
