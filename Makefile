@@ -143,8 +143,8 @@ bench-serving: install ## requests per second of the endpoint's code, against ml
 bench-synth: install ## seconds of a synthesis, against a bare CDK app and an import of the SageMaker SDK
 	@$(BIN)/python -m operations.benchmarks.synth
 
-snapshot: install ## write the reviewed template of the default settings anew, after a change that is meant
-	@UPDATE_SNAPSHOT=1 $(BIN)/python -m pytest tests/stacks/test_snapshot.py
+snapshot: install ## write the reviewed template and the transcripts of the docs anew, after a change that is meant
+	@UPDATE_SNAPSHOT=1 $(BIN)/python -m pytest tests/stacks/test_snapshot.py $(if $(LOCALAWS),tests/operations/test_doctor.py)
 
 lock: install ## write all locks anew, after a change of the requirements: make lock UPGRADE=1 takes the newest releases
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
