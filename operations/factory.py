@@ -17,6 +17,18 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PROJECT = Path(__file__).resolve().parent.parent
+# Errors besides ours that say in a sentence what is wrong: of modules that not every command loads, for they take seconds.
+_SENTENCES = {
+    "ml_code.spec": "SpecError",
+    "ml_code.tracking.model_registry": "RegistryError",
+    "ml_code.verification.invoke": "VerificationError",
+    "mlflow.exceptions": "MlflowException",
+}
+
+
+BEFORE_PRODUCTION = (
+    "A delivery brings a version into production: make status shows it, make approve lets it go on."
+)
 
 
 class OperationError(Exception):
@@ -103,3 +115,10 @@ def run(main: Callable[[], int | None]) -> None:
         sys.exit(f'{error} For the local AWS: make up, then eval "$(make env)".')
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"AWS: {error}")
+    except Exception as error:
+        loaded = [
+            getattr(sys.modules[name], kind) for name, kind in _SENTENCES.items() if name in sys.modules
+        ]
+        if not isinstance(error, tuple(loaded)):
+            raise
+        sys.exit(str(error))

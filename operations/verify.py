@@ -10,6 +10,7 @@ import boto3
 from ml_code.contracts import PRODUCTION, Output, Variable
 from ml_code.spec import load_spec, sample_data
 from operations.factory import (
+    BEFORE_PRODUCTION,
     Factory,
     OperationError,
     deployed_factory,
@@ -55,11 +56,15 @@ def main() -> None:
     os.environ[Variable.MLFLOW_TRACKING_URI] = factory.output(Output.MLFLOW_TRACKING_URI)
     os.environ[Variable.ENDPOINT_NAME] = factory.output(Output.PRODUCTION_ENDPOINT_NAME)
     os.environ[Variable.STAGE] = PRODUCTION
+    from ml_code.tracking.model_registry import RegistryError
     from ml_code.verification.settings import VerifySettings, read_settings
     from ml_code.verification.verify import summary, verify
 
     spec = load_spec()
-    result = verify(f"models:/{spec.name}@{PRODUCTION}", read_settings(VerifySettings, os.environ), spec)
+    try:
+        result = verify(f"models:/{spec.name}@{PRODUCTION}", read_settings(VerifySettings, os.environ), spec)
+    except RegistryError as error:
+        raise OperationError(f"Nothing to verify: {error}. {BEFORE_PRODUCTION}") from error
     print(summary(result))
     if not result["passed"]:
         raise OperationError("The production endpoint is below the gate; see verification.json.")
