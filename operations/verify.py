@@ -8,7 +8,8 @@ from typing import Any
 import boto3
 
 from ml_code.contracts import PRODUCTION, Output, Variable
-from ml_code.spec import load_spec, sample_data
+from ml_code.raw_files import open_text
+from ml_code.spec import find_model, load_spec, sample_data
 from operations.factory import (
     BEFORE_PRODUCTION,
     Factory,
@@ -25,7 +26,10 @@ FILES = ("verification.json", "verification.png", "verification.html")
 def invoke_once(factory: Factory) -> str:
     """The production endpoint's answer to the first row of the sample data, with that row's truth."""
     target = load_spec().target.name
-    with next(iter(sample_data().values())).open() as file:
+    samples = list(sample_data().values())
+    if not samples:
+        raise OperationError(f"{find_model()} has no sample data to take a row of.")
+    with open_text(samples[0]) as file:
         header, row = next(lines := csv.reader(file)), next(lines)
     truth = row[header.index(target)]
     features = [value for name, value in zip(header, row, strict=True) if name != target]

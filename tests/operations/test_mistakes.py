@@ -51,7 +51,7 @@ def test_errors_that_say_what_is_wrong_end_without_a_stack_trace() -> None:
 
     for error in (
         SpecError("model.yaml: seed is missing"),
-        MlflowException("RESOURCE_DOES_NOT_EXIST: no run"),
+        MlflowException("RESOURCE_DOES_NOT_EXIST: no run"),  # type: ignore[no-untyped-call]
     ):
 
         def main(error: Exception = error) -> None:
@@ -95,7 +95,10 @@ def test_a_failed_batch_shows_the_end_of_its_log(
     logs, stream = boto3.client("logs"), f"{planned.name}/i-1/data-log"
     logs.create_log_group(logGroupName=JobLogs.TRANSFORM)
     logs.create_log_stream(logGroupName=JobLogs.TRANSFORM, logStreamName=stream)
-    event = {"timestamp": int(time.time() * 1000), "message": "rows.csv: the header line must be a,b,c, got c,b,a"}
+    event = {
+        "timestamp": int(time.time() * 1000),
+        "message": "rows.csv: the header line must be a,b,c, got c,b,a",
+    }
     logs.put_log_events(logGroupName=JobLogs.TRANSFORM, logStreamName=stream, logEvents=[event])
     assert said(batch.main).splitlines() == [
         "transform job digits-batch-v1-ab is Failed: ClientError: See job logs",
