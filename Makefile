@@ -2,9 +2,10 @@
 PYTHON ?= python3
 PORT ?= 4566
 VENV := .venv
-BIN := $(CURDIR)/$(VENV)/bin
-CDK := $(CURDIR)/node_modules/.bin/cdk
-export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+# Relative: the folder's own path may have spaces.
+BIN := $(VENV)/bin
+CDK := node_modules/.bin/cdk
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := 1
 INSTALLED := $(VENV)/.installed
@@ -15,7 +16,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,7 +45,7 @@ up: need-localaws install ## start the local AWS; make up IMAGE=0 runs no toolki
 
 env: need-localaws ## shell exports for the local AWS: eval "$$(make env)"
 	@$(BIN)/python -m localaws env
-	@echo 'export PATH="$(BIN):$(CURDIR)/node_modules/.bin:$$PATH"'
+	@echo 'export PATH="$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$$PATH"'
 
 status: ## the local AWS, and the factory in the account that the shell points to
 ifdef LOCALAWS
@@ -63,12 +64,23 @@ endif
 synth: install ## write the CloudFormation template to cdk.out
 	@$(CDK) synth --quiet --no-notices
 
-deploy: install ## bootstrap the account where needed, then cdk deploy
-	@aws ssm get-parameter --name /cdk-bootstrap/hnb659fds/version >/dev/null 2>&1 || $(CDK) bootstrap --no-notices
-	@$(CDK) deploy $(CDK_FLAGS)
+doctor: install ## whether the account, its region, quotas and bootstrap are fit for a deployment; reads only: make doctor JSON=1
+	@$(BIN)/python -m operations.doctor $(if $(JSON),--json)
+
+quotas: install ## SageMaker's quotas against what the settings start: make quotas YES=1 asks AWS for what is missing
+	@$(BIN)/python -m operations.quotas $(if $(YES),--request)
+
+deploy: install ## doctor, then bootstrap an account that has none, then cdk deploy; make deploy DOCTOR=0 asks no doctor
+	@$(if $(filter 0,$(DOCTOR)),$(CDK) synth --quiet --no-notices,$(BIN)/python -m operations.doctor)
+	@$(BIN)/python -m operations.bootstrap
+	@$(CDK) deploy --app cdk.out $(CDK_FLAGS)
 
 destroy: install ## cdk destroy
+	@$(BIN)/python -m operations.account
 	@$(CDK) destroy --force --no-notices
+
+train: install ## tune and evaluate the model on this machine, without AWS: make train TRIALS=3 DATA=folder
+	@$(BIN)/python -m operations.train $(if $(TRIALS),--trials "$(TRIALS)") $(if $(DATA),--data "$(DATA)")
 
 run: ## start a delivery by hand: make run REASON="why" DATA=raw/2026/ COMMIT=<id>
 	@$(BIN)/python -m operations.run --reason "$(REASON)" --data "$(DATA)" --commit "$(COMMIT)"
@@ -100,7 +112,7 @@ lint: install
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 ifdef LOCALAWS
-	@cd localaws && $(BIN)/mypy
+	@cd localaws && ../$(BIN)/mypy
 endif
 
 # Side by side: the options compute, the others mostly wait.
@@ -114,7 +126,7 @@ unit-others:
 	@$(BIN)/python -m pytest tests/model tests/project tests/stacks tests/ml_code tests/operations
 
 unit-localaws:
-	@cd localaws && $(BIN)/python -m pytest -n 2 --dist loadfile
+	@cd localaws && ../$(BIN)/python -m pytest -n 2 --dist loadfile
 
 e2e: need-localaws install
 	@$(BIN)/python -m pytest tests/e2e/test_factory.py tests/e2e/test_job_wheels.py
@@ -142,4 +154,4 @@ lock: install ## write all locks anew, after a change of the requirements: make 
 	@UPDATE_LOCKS=1 $(BIN)/python -m pytest tests/project/test_locks.py
 
 clean: down ## remove what the targets above made in this folder
-	rm -rf $(VENV) node_modules cdk.out .localaws demo-output
+	rm -rf $(VENV) node_modules cdk.out .localaws demo-output train-output

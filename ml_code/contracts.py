@@ -44,6 +44,11 @@ class Variable:
     WINDOW_MINUTES = "WINDOW_MINUTES"
 
 
+# What botocore reads, wherever the factory's code calls AWS: throttling is waited out for minutes (about two for a call).
+# The code of ml_code/retries.py makes nothing twice by it.
+RETRIES = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "15"}
+
+
 class Prefix:
     """Key prefixes in the data bucket (the first two) and the artifact bucket. Policies are cut along them."""
 
@@ -187,6 +192,12 @@ class Output:
     REPOSITORY_CLONE_URL = "RepositoryCloneUrl"
     STAGING_ENDPOINT_NAME = "StagingEndpointName"
     TRAINING_PIPELINE_NAME = "TrainingPipelineName"
+
+
+class TemplateMetadata:
+    """Keys of the template's section Metadata: what operations learn of the settings before a deployment."""
+
+    QUOTA_NEEDS = "QuotaNeeds"
 
 
 class TeardownProperty:

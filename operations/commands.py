@@ -5,7 +5,8 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from operations.factory import PROJECT, OperationError
+from operations.errors import OperationError
+from operations.factory import PROJECT
 
 
 def command(

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 
 from ml_code.contracts import Stage
-from operations.factory import OperationError
+from operations.errors import OperationError
 
 FINISHED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 
@@ -87,13 +88,15 @@ def approve(pipeline: str, execution_id: str, *, summary: str) -> bool:
                 and latest.get("status") == "InProgress"
                 and "token" in latest
             ):
-                codepipeline.put_approval_result(
-                    pipelineName=pipeline,
-                    stageName=stage["stageName"],
-                    actionName=action["actionName"],
-                    token=latest["token"],
-                    result={"summary": summary, "status": "Approved"},
-                )
+                # Completed by an attempt whose answer was lost; or a person was quicker, and the status says how.
+                with suppress(codepipeline.exceptions.ApprovalAlreadyCompletedException):
+                    codepipeline.put_approval_result(
+                        pipelineName=pipeline,
+                        stageName=stage["stageName"],
+                        actionName=action["actionName"],
+                        token=latest["token"],
+                        result={"summary": summary, "status": "Approved"},
+                    )
                 return True
     return False
 

@@ -10,15 +10,8 @@ import boto3
 from ml_code.contracts import PRODUCTION, Output, Variable
 from ml_code.raw_files import open_text
 from ml_code.spec import find_model, load_spec, sample_data
-from operations.factory import (
-    BEFORE_PRODUCTION,
-    Factory,
-    OperationError,
-    deployed_factory,
-    mlflow_client,
-    mlflow_url,
-    run,
-)
+from operations.errors import OperationError, run
+from operations.factory import BEFORE_PRODUCTION, Factory, deployed_factory, mlflow_client, mlflow_url
 
 FILES = ("verification.json", "verification.png", "verification.html")
 

@@ -6,6 +6,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from ml_code.contracts import RETRIES
 from stacks.acknowledgements import acknowledge
 from stacks.context import FactoryContext
 from stacks.logs import log_group
@@ -54,7 +55,8 @@ class Build(Construct):
                 compute_type=codebuild.ComputeType.SMALL,
             ),
             environment_variables={
-                key: codebuild.BuildEnvironmentVariable(value=value) for key, value in environment.items()
+                key: codebuild.BuildEnvironmentVariable(value=value)
+                for key, value in {**RETRIES, **environment}.items()
             },
             logging=codebuild.LoggingOptions(cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=logs)),
             timeout=timeout,

@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from ml_code.contracts import RETRIES
 from stacks.context import FactoryContext
 from stacks.logs import log_group
 from stacks.permissions import grant_write_logs, service_role
@@ -55,7 +56,7 @@ def own_function(
             log_group=logs,
             memory_size=256,
             timeout=timeout,
-            environment=environment,
+            environment={**RETRIES, **(environment or {})},
         )
     function.node.add_dependency(role)
     return function, role

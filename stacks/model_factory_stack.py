@@ -1,11 +1,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import CfnOutput, Fn, Stack, Tags
+from aws_cdk import CfnOutput, CfnResource, Fn, Stack, Tags
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ml_code.contracts import PRODUCTION, STAGING, Output, Tag
+from ml_code.contracts import PRODUCTION, STAGING, Output, Tag, TemplateMetadata
 from ml_code.pipeline.definition import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
 from stacks.config import FactoryConfig
@@ -16,6 +16,7 @@ from stacks.drift.construct import Drift
 from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.observability import Observability
+from stacks.quota_needs import quota_needs
 from stacks.regions import check_region
 from stacks.rollback_alarms import RollbackAlarms
 from stacks.serving import Serving
@@ -47,7 +48,6 @@ class ModelFactoryStack(Stack):
             termination_protection=config.keeps_data_on_destroy,
             analytics_reporting=False,
         )
-        check_region(config, region)
         self._image_uri = scikit_learn_image_uri(region)
         names = FactoryNames(factory=config.name, account=self.account, region=region)
         self._storage = Storage(self, "Storage", config=config, names=names)
@@ -62,6 +62,13 @@ class ModelFactoryStack(Stack):
         self._bound_permissions()
         self._tag()
         self._add_outputs(self._make_observability())
+        check_region(
+            region,
+            {found.cfn_resource_type for found in self.node.find_all() if isinstance(found, CfnResource)},
+        )
+        # What operations compare the account's quotas with.
+        needs = quota_needs(config, parallel_training_jobs=spec.tuning.max_parallel_jobs)
+        self.template_options.metadata = {TemplateMetadata.QUOTA_NEEDS: dict(needs)}
 
     @property
     def availability_zones(self) -> list[str]:

@@ -11,9 +11,19 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def localaws(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "localaws", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+# Where nothing listens.
+DEAD_PROXY = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"), "http://127.0.0.1:9")
+
+
+def localaws(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return run(sys.executable, "-m", "localaws", *arguments, **variables)
+
+
+def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **variables}
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False, env=environment
+    )
 
 
 def free_port() -> int:
@@ -76,3 +86,40 @@ def test_a_minute_takes_some_time(tmp_path: Path) -> None:
     refused = localaws("up", "--state-dir", str(tmp_path), "--minute-seconds", "0")
     assert refused.returncode == 2
     assert "--minute-seconds: invalid positive_seconds value: '0'" in refused.stderr
+
+
+def test_behind_a_proxy_that_answers_nothing(tmp_path: Path) -> None:
+    where = ("--state-dir", str(tmp_path / "state"))
+    try:
+        up = localaws("up", "--no-image", "--port", str(free_port()), *where, **DEAD_PROXY)
+        assert up.returncode == 0, up.stderr
+        status = localaws("status", *where, **DEAD_PROXY)
+        assert (status.returncode, status.stderr) == (0, "")
+        exports = localaws("env", *where, **DEAD_PROXY, no_proxy="intranet").stdout
+        assert "export NO_PROXY=intranet,localhost,127.0.0.1\n" in exports
+        assert "proxy" not in localaws("env", *where).stdout.lower()
+        # The server's own calls go around the proxy, too: it makes this stack's resource itself.
+        template = (
+            """{"Resources": {"Log": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "x"}}}}"""
+        )
+        make = f"aws cloudformation deploy --stack-name x --template-file {tmp_path / 'template.json'}"
+        (tmp_path / "template.json").write_text(template)
+        made = run("bash", "-c", f"{exports}\n{make}", **DEAD_PROXY)
+        assert made.returncode == 0, made.stdout + made.stderr
+    finally:
+        localaws("down", *where)
+
+
+def test_faults_are_set_shown_and_taken_away(tmp_path: Path) -> None:
+    where = ("--state-dir", str(tmp_path / "state"))
+    try:
+        localaws("up", "--no-image", "--port", str(free_port()), *where)
+        assert localaws("fault", "s3:*:0.2:SlowDown", *where).stdout == "Faults: s3:*:0.2:SlowDown\n"
+        assert "Faults: s3:*:0.2:SlowDown\n" in localaws("status", *where).stdout
+        wrong = localaws("fault", "s3:*:0.2", *where)
+        assert wrong.returncode == 1
+        assert wrong.stderr.startswith("localaws: The fault is 's3:*:0.2': the form is")
+        assert localaws("fault", *where).stdout == "Faults: none\n"
+        assert "Faults" not in localaws("status", *where).stdout
+    finally:
+        localaws("down", *where)

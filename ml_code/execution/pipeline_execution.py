@@ -6,10 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from ml_code.contracts import JobLogs
+from ml_code.retries import is_temporary
 
 RUNNING = ("Executing", "Stopping")
-POLL_SECONDS_AT_LEAST, POLL_SECONDS_AT_MOST = 1.0, 10.0
+# DescribeEndpoint was throttled when asked every five seconds (aws/sagemaker-python-sdk#1204).
+POLL_SECONDS_AT_LEAST, POLL_SECONDS_AT_MOST = 2.0, 30.0
+# How long SageMaker may leave the questions unanswered, besides botocore's own attempts.
+PATIENCE_SECONDS = 1800.0
 LOG_LINES = 50
 
 
@@ -54,18 +60,30 @@ def snapshot(sagemaker: Any, execution_arn: str) -> Snapshot:
 def follow(
     take_snapshot: Callable[[], Snapshot], sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Snapshot]:
-    """Snapshots until the execution has ended; seldom when nothing has changed for long."""
-    changed, last = time.monotonic(), None
+    """Snapshots until the execution has ended; seldom when nothing has changed for long.
+
+    The execution goes on while SageMaker throttles or does not answer: so does this.
+    """
+    changed = answered = time.monotonic()
+    last = None
     while True:
-        current = take_snapshot()
+        try:
+            current = take_snapshot()
+        except (BotoCoreError, ClientError) as error:
+            if not is_temporary(error) or time.monotonic() - answered > PATIENCE_SECONDS:
+                raise
+            print(f"no answer, asking again: {error}", flush=True)
+            sleep(POLL_SECONDS_AT_MOST)
+            continue
+        answered = time.monotonic()
         yield current
         if not current.is_running:
             return
         statuses = [(step["StepName"], step["StepStatus"]) for step in current.steps]
         if statuses != last:
             changed, last = time.monotonic(), statuses
-        patience = (time.monotonic() - changed) / 30
-        sleep(min(max(patience, POLL_SECONDS_AT_LEAST), POLL_SECONDS_AT_MOST))
+        pause = (time.monotonic() - changed) / 10
+        sleep(min(max(pause, POLL_SECONDS_AT_LEAST), POLL_SECONDS_AT_MOST))
 
 
 def explain_failure(sagemaker: Any, logs: Any, ended: Snapshot) -> Iterator[str]:

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from botocore.exceptions import ClientError
+
 from ml_code.contracts import JobLogs, tag_list
 from ml_code.inference.container import container
+from ml_code.retries import once
 
 MAX_PAYLOAD_MB = 4  # below the 5 MB that the image takes
 CONCURRENT_REQUESTS = 2
@@ -59,7 +62,8 @@ def batch_name(settings: BatchSettings, version: str) -> str:
 def score(sagemaker: Any, batch: Batch, say: Callable[[str], None], poll_seconds: float = 2.0) -> str:
     """The S3 URI of the answers, a line for each line of the input. The model is made for the job only."""
     network = {"VpcConfig": batch.settings.vpc} if batch.settings.vpc else {}
-    sagemaker.create_model(
+    once(
+        sagemaker.create_model,
         ModelName=batch.name,
         ExecutionRoleArn=batch.settings.role_arn,
         PrimaryContainer=container(batch.image_uri, batch.model_data_url),
@@ -67,12 +71,21 @@ def score(sagemaker: Any, batch: Batch, say: Callable[[str], None], poll_seconds
         **network,
     )
     try:
-        sagemaker.create_transform_job(**_request(batch))
+        once(sagemaker.create_transform_job, **_request(batch))
         say(f"transform job {batch.name} scores {batch.input_uri}")
         _wait(sagemaker, batch.name, poll_seconds)
     finally:
-        sagemaker.delete_model(ModelName=batch.name)
+        _delete_model(sagemaker, batch.name)
     return f"{batch.output_uri}{batch.input_uri.rpartition('/')[2]}.out"
+
+
+def _delete_model(sagemaker: Any, name: str) -> None:
+    try:
+        sagemaker.delete_model(ModelName=name)
+    except ClientError as error:
+        # A repeated attempt may find it deleted by the one before.
+        if "Could not find" not in error.response["Error"]["Message"]:
+            raise
 
 
 def _request(batch: Batch) -> dict[str, Any]:

@@ -2,16 +2,24 @@
 
 import argparse
 import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import mlflow
-from mlflow.exceptions import MlflowException
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException, RestException
 
 from ml_code.contracts import STAGING, Argument
 from ml_code.jobs.gate import gate_status
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.tracking import runs
+
+ATTEMPTS = 12  # over about two minutes
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # read by MLflow's client at every request
 
 
 def version_tags(
@@ -41,11 +49,47 @@ def register(spec: ModelSpec, model: dict[str, Any], tags: dict[str, str]) -> st
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    version = client.create_model_version(
-        spec.name, model["model_uri"], run_id=model["run_id"], tags=tags, model_id=model["model_id"]
-    )
-    client.set_registered_model_alias(spec.name, STAGING, version.version)
-    return str(version.version)
+    version = _version(client, spec, model, tags)
+    client.set_registered_model_alias(spec.name, STAGING, version)
+    return version
+
+
+def _version(client: MlflowClient, spec: ModelSpec, model: dict[str, Any], tags: dict[str, str]) -> str:
+    """The execution's version, made once: MLflow's client would repeat a request whose answer was lost."""
+    of_execution = f"name = '{spec.name}' and tags.execution_arn = '{tags['execution_arn']}'"
+    attempt = 0
+    while True:
+        attempt += 1
+        found = client.search_model_versions(of_execution)
+        if found:
+            return min((str(version.version) for version in found), key=int)
+        try:
+            with _no_repetition():
+                made = client.create_model_version(
+                    spec.name,
+                    model["model_uri"],
+                    run_id=model["run_id"],
+                    tags=tags,
+                    model_id=model["model_id"],
+                )
+            return str(made.version)
+        except MlflowException as error:
+            if isinstance(error, RestException) or attempt == ATTEMPTS:
+                raise
+            print(f"no answer, asking again: {error}", flush=True)
+            time.sleep(min(2.0**attempt, 20.0))
+
+
+@contextmanager
+def _no_repetition() -> Iterator[None]:
+    before = os.environ.get(RETRIES)
+    os.environ[RETRIES] = "0"
+    try:
+        yield
+    finally:
+        del os.environ[RETRIES]
+        if before is not None:
+            os.environ[RETRIES] = before
 
 
 def main() -> None:

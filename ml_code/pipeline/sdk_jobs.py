@@ -17,7 +17,7 @@ from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow import steps as sdk_steps
 from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep
 
-from ml_code.contracts import Parameter, Prefix, Variable
+from ml_code.contracts import RETRIES, Parameter, Prefix, Variable
 from ml_code.pipeline.settings import PipelineSettings
 
 CODE_URI = ParameterString(Parameter.CODE_URI)
@@ -130,6 +130,7 @@ class Jobs:
         """What every job gets; `module` is what its entry point runs."""
         return {
             Variable.JOB_MODULE: module,
+            **RETRIES,
             "AWS_DEFAULT_REGION": self.settings.region,
             Variable.MLFLOW_TRACKING_URI: self.settings.mlflow_tracking_uri,
             "MLFLOW_DISABLE_TELEMETRY": "true",

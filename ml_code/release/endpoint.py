@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from ml_code.contracts import tag_list
 from ml_code.inference.container import container
 from ml_code.release.endpoint_settings import EndpointSettings
+from ml_code.retries import once
 
 SageMakerClient: TypeAlias = Any  # boto3 makes its clients' classes at run time
 
@@ -126,7 +127,7 @@ def put_back(
         delete_endpoint(sagemaker, name, waiter)
     else:
         policy = deployment.endpoint_settings.update(is_guarded=False)
-        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=previous.config_name, **policy)
+        once(sagemaker.update_endpoint, EndpointName=name, EndpointConfigName=previous.config_name, **policy)
         _wait_for_config(sagemaker, name, previous.config_name, waiter)
     remove(
         sagemaker,
@@ -155,7 +156,8 @@ def _create_model_and_config(
     sagemaker: SageMakerClient, deployment: Deployment, previous: DeployedConfig | None
 ) -> None:
     tags = tag_list(deployment.tags)
-    sagemaker.create_model(
+    once(
+        sagemaker.create_model,
         ModelName=deployment.resource_name,
         ExecutionRoleArn=deployment.role_arn,
         PrimaryContainer=container(deployment.image_uri, deployment.model_data_url),
@@ -163,7 +165,8 @@ def _create_model_and_config(
         **deployment.endpoint_settings.network(),
     )
     running = previous.instance_count if previous else None
-    sagemaker.create_endpoint_config(
+    once(
+        sagemaker.create_endpoint_config,
         EndpointConfigName=deployment.resource_name,
         Tags=tags,
         **deployment.endpoint_settings.config(deployment.resource_name, running),
@@ -174,10 +177,10 @@ def _start(sagemaker: SageMakerClient, deployment: Deployment, *, is_new: bool) 
     name, config_name = deployment.endpoint_name, deployment.resource_name
     if is_new:
         tags = tag_list(deployment.tags)
-        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config_name, Tags=tags)
+        once(sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=config_name, Tags=tags)
     else:
         policy = deployment.endpoint_settings.update(is_guarded=True)
-        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config_name, **policy)
+        once(sagemaker.update_endpoint, EndpointName=name, EndpointConfigName=config_name, **policy)
 
 
 def _wait_for_config(sagemaker: SageMakerClient, name: str, config_name: str, waiter: Waiter) -> str:

@@ -1,12 +1,13 @@
 """One MLflow run for each pipeline execution, with a child for each training job."""
 
 import time
+import uuid
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from ml_code.contracts import Argument
@@ -58,15 +59,16 @@ def parent_run_id(client: MlflowClient, experiment: str, execution: Execution) -
     found = _oldest_parent(client, experiment, execution)
     if found is not None:
         return found
-    made = client.create_run(
+    made = _create_run(
+        client,
         experiment,
-        run_name=f"{execution.commit[:8]} {execution.id}",
+        name=f"{execution.commit[:8]} {execution.id}",
         tags={
             "execution_arn": execution.arn,
             "commit": execution.commit,
             "trigger_reason": execution.trigger_reason,
         },
-    ).info.run_id
+    )
     # Training jobs start together, and MLflow cannot make a run "unless it exists": all that were
     # made at the same time agree on the oldest.
     time.sleep(CREATION_RACE_SECONDS)
@@ -74,12 +76,23 @@ def parent_run_id(client: MlflowClient, experiment: str, execution: Execution) -
     if oldest is not None and oldest != made:
         client.delete_run(made)
         return oldest
-    return str(made)
+    return made
 
 
 def child_run_id(client: MlflowClient, experiment: str, parent: str, name: str) -> str:
-    run = client.create_run(experiment, run_name=name, tags={"mlflow.parentRunId": parent})
-    return str(run.info.run_id)
+    return _create_run(client, experiment, name=name, tags={"mlflow.parentRunId": parent})
+
+
+def _create_run(client: MlflowClient, experiment: str, *, name: str, tags: dict[str, str]) -> str:
+    """MLflow's client repeats a request whose answer was lost: of what it made, the first stays."""
+    token = uuid.uuid4().hex
+    client.create_run(experiment, run_name=name, tags={**tags, "creation": token})
+    first, *others = sorted(
+        client.search_runs([experiment], filter_string=f"tags.creation = '{token}'"), key=_age
+    )
+    for run in others:
+        client.delete_run(run.info.run_id)
+    return str(first.info.run_id)
 
 
 def log(
@@ -114,5 +127,9 @@ def _oldest_parent(client: MlflowClient, experiment: str, execution: Execution) 
         order_by=["attributes.start_time ASC"],
         max_results=10,
     )
-    oldest = min(runs, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
+    oldest = min(runs, key=_age, default=None)
     return None if oldest is None else str(oldest.info.run_id)
+
+
+def _age(run: Run) -> tuple[int, str]:
+    return run.info.start_time, run.info.run_id

@@ -24,15 +24,8 @@ from ml_code.search_space import Choice, ContinuousRange, IntegerRange
 from ml_code.spec import MODEL_YAML, ModelSpec, find_model, load_spec
 from operations import delivery
 from operations.commands import command, parse_exports
-from operations.factory import (
-    PROJECT,
-    Factory,
-    OperationError,
-    deploy_environment,
-    deployed_factory,
-    factory_name,
-    run,
-)
+from operations.errors import OperationError, run
+from operations.factory import PROJECT, Factory, deploy_environment, deployed_factory, factory_name
 
 TESTS = ["-m", "pytest", "-q", "tests/model"]
 

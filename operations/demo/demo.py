@@ -16,7 +16,8 @@ from rich.table import Table
 
 from ml_code.spec import load_spec
 from operations.commands import command, parse_exports
-from operations.factory import PROJECT, OperationError, deployed_factory, factory_name
+from operations.errors import OperationError
+from operations.factory import PROJECT, deployed_factory, factory_name
 
 OUTPUT = PROJECT / "demo-output"
 

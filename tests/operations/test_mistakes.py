@@ -13,7 +13,8 @@ from ml_code.inference import transform_job
 from ml_code.inference.transform_job import Batch, BatchError, BatchSettings
 from ml_code.spec import SpecError
 from operations import batch, verify
-from operations.factory import Factory, run
+from operations.errors import run
+from operations.factory import Factory
 
 if TYPE_CHECKING:
     from localaws.core.account import Account

@@ -1,7 +1,6 @@
-"""`python -m localaws up|env|status|logs|connect|down`."""
+"""`python -m localaws up|env|status|logs|connect|fault|serve|down`."""
 
 import argparse
-import json
 import os
 import shlex
 import shutil
@@ -9,47 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import time
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from localaws.services.codecommit.git_credential import git_configuration
+from localaws.running_server import Server, UserError, alive, find_server
+from localaws.runtime.environments import outside_proxy
+from localaws.serve import NotServed, serve
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 30.0
-
-
-class UserError(Exception):
-    """Something that the person at the terminal can put right."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running server as it described itself in its state folder."""
-
-    pid: int
-    port: int
-    region: str
-    access_key_id: str
-    secret_access_key: str
-
-    @property
-    def endpoint_url(self) -> str:
-        return f"http://localhost:{self.port}"
-
-    def environment(self) -> dict[str, str]:
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": self.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_REGION": self.region,
-            "SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT": f"{self.endpoint_url}/mlflow",
-            **git_configuration(self.endpoint_url, os.environ),
-        }
 
 
 def main() -> None:
@@ -94,6 +62,26 @@ def _parser() -> argparse.ArgumentParser:
         "folder", type=Path, help="stands for the provider: FOLDER/owner/name is a git repository"
     )
     connect_parser.set_defaults(run=connect)
+    fault_parser = commands.add_parser(
+        "fault", parents=[shared], help="answer a share of the requests with an error; without RULE no more"
+    )
+    fault_parser.add_argument(
+        "rules",
+        nargs="*",
+        metavar="RULE",
+        help="SERVICE:OPERATION:PROBABILITY:CODE, with :after for an answer that is lost; the first that hits decides",
+    )
+    fault_parser.add_argument("--seed", type=int, default=0, help="of chance; default: %(default)s")
+    fault_parser.set_defaults(run=fault)
+    serve_parser = commands.add_parser(
+        "serve", help="serve a model archive as the scikit-learn image does on a serverless endpoint"
+    )
+    serve_parser.add_argument("archive", type=Path, help="model.tar.gz")
+    serve_parser.add_argument("--port", type=int, default=8080, help="default: %(default)s")
+    serve_parser.add_argument(
+        "--env", action="append", type=variable, default=[], metavar="NAME=VALUE", help="as in CreateModel"
+    )
+    serve_parser.set_defaults(run=serve_archive)
     down_parser = commands.add_parser("down", parents=[shared], help="stop the server and all it started")
     down_parser.add_argument("--keep", action="store_true", help="keep the state folder, with its logs")
     down_parser.set_defaults(run=down)
@@ -105,6 +93,13 @@ def positive_seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise ValueError(text)
     return value
+
+
+def variable(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not name or not separator:
+        raise ValueError(text)
+    return name, value
 
 
 def up(arguments: argparse.Namespace) -> None:
@@ -134,6 +129,7 @@ def up(arguments: argparse.Namespace) -> None:
                 str(arguments.minute_seconds),
                 *([] if arguments.image else ["--no-image"]),
             ],
+            env={**os.environ, **outside_proxy(os.environ)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -168,7 +164,7 @@ def _require_free(port: int) -> None:
             listener.bind(("127.0.0.1", port))
         except OSError as error:
             raise UserError(
-                f"port {port} is used by another program; choose another one: python -m localaws up --port PORT."
+                f"port {port} is used by another program; choose another one by --port."
             ) from error
 
 
@@ -189,20 +185,16 @@ def status(arguments: argparse.Namespace) -> None:
     server = _require_server(arguments.state_dir)
     started = (arguments.state_dir / "server.json").stat().st_mtime
     print(f"Running: {server.endpoint_url}, pid {server.pid}, up {time.time() - started:.0f} s")
-    report = _report(server)
+    report = server.report()
     print(f"Containers: {report['containers']}")
+    if report["faults"]:
+        print(f"Faults: {' '.join(report['faults'])}")
     print(f"Processes: {len(report['processes'])}")
     for pid, command in report["processes"]:
         print(f"  {pid:>7}  {command}")
     print(f"Stacks: {len(report['stacks'])}")
     for name, state in report["stacks"]:
         print(f"  {name}  {state}")
-
-
-def _report(server: Server) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{server.endpoint_url}/_localaws/status", timeout=10) as answer:  # noqa: S310
-        report: dict[str, Any] = json.load(answer)
-    return report
 
 
 def logs(arguments: argparse.Namespace) -> None:
@@ -223,19 +215,22 @@ def connect(arguments: argparse.Namespace) -> None:
     server = _require_server(arguments.state_dir)
     if not arguments.folder.is_dir():
         raise UserError(f"{arguments.folder} is no folder; it stands for the provider and holds owner/name.")
-    body = {
-        "name": arguments.name,
-        "folder": str(arguments.folder.resolve()),
-        "secret": server.secret_access_key,
-    }
-    request = urllib.request.Request(  # noqa: S310 (the address is the server's)
-        f"{server.endpoint_url}/_localaws/connect", json.dumps(body).encode(), method="POST"
-    )
+    request = {"name": arguments.name, "folder": str(arguments.folder.resolve())}
+    print(f"{server.ask('connect', request)['ConnectionArn']} is available.")
+
+
+def fault(arguments: argparse.Namespace) -> None:
+    server = _require_server(arguments.state_dir)
+    server.ask("faults", {"faults": arguments.rules, "seed": arguments.seed})
+    print(f"Faults: {' '.join(arguments.rules) or 'none'}")
+
+
+def serve_archive(arguments: argparse.Namespace) -> None:
+    _require_free(arguments.port)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            print(f"{json.load(answer)['ConnectionArn']} is available.")
-    except urllib.error.HTTPError as error:
-        raise UserError(json.load(error)["message"]) from error
+        sys.exit(serve(arguments.archive, arguments.port, dict(arguments.env)))
+    except (NotServed, OSError, tarfile.TarError) as error:
+        raise UserError(f"{arguments.archive} is not served: {error}") from error
 
 
 def down(arguments: argparse.Namespace) -> None:
@@ -255,28 +250,20 @@ def down(arguments: argparse.Namespace) -> None:
 def _containers(server: Server) -> str:
     """How jobs and endpoints ran: whether what was seen here says something about AWS."""
     try:
-        return str(_report(server)["containers"])
-    except OSError as error:
-        return f"unknown, the server does not answer ({error})"
+        return str(server.report()["containers"])
+    except UserError as error:
+        return f"unknown: {error}"
 
 
 def _stop(server: Server) -> None:
     os.kill(server.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
-        if not _alive(server.pid):
+        if not alive(server.pid):
             return
         time.sleep(0.05)
     os.kill(server.pid, signal.SIGKILL)
     print(f"The server did not stop within {STOP_TIMEOUT_SECONDS:.0f} s and was killed.")
-
-
-def find_server(state_dir: Path) -> Server | None:
-    path = state_dir / "server.json"
-    if not path.exists():
-        return None
-    server = Server(**json.loads(path.read_text()))
-    return server if _alive(server.pid) else None
 
 
 def _require_server(state_dir: Path) -> Server:
@@ -284,15 +271,3 @@ def _require_server(state_dir: Path) -> Server:
     if server is None:
         raise UserError(f"not running (no server in {state_dir}); start it: python -m localaws up.")
     return server
-
-
-def _alive(pid: int) -> bool:
-    """Whether this very server runs: a process id may have been given to another program since."""
-    command = Path(f"/proc/{pid}/cmdline")
-    if Path("/proc/self").exists():
-        return command.exists() and b"localaws.server" in command.read_bytes()
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

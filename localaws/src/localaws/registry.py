@@ -7,6 +7,7 @@ from localaws.core.errors import Json
 from localaws.core.permission import ServicePermissions
 from localaws.core.resource import Resource, register
 from localaws.gateway.connect_page import ConnectPage
+from localaws.gateway.fault_page import FaultPage
 from localaws.gateway.gateway import Gateway
 from localaws.gateway.status_page import StatusPage
 from localaws.services.application_autoscaling import permissions as application_autoscaling_permissions
@@ -50,6 +51,7 @@ from localaws.services.events import resources as events_resources
 from localaws.services.events import service as events
 from localaws.services.iam import permissions as iam_permissions
 from localaws.services.iam import resources as iam_resources
+from localaws.services.iam import simulation
 from localaws.services.kms import permissions as kms_permissions
 from localaws.services.kms import resources as kms_resources
 from localaws.services.logs import permissions as logs_permissions
@@ -135,6 +137,7 @@ PERMISSIONS: Mapping[str, ServicePermissions] = {
 OPERATIONS: Mapping[str, Mapping[str, Callable[[Account, Json], Json]]] = {
     "application-autoscaling": application_autoscaling.OPERATIONS,
     "cloudwatch": cloudwatch.OPERATIONS,
+    "iam": simulation.OPERATIONS,
     "lambda": awslambda.OPERATIONS,
     "service-quotas": servicequotas.OPERATIONS,
 }
@@ -167,7 +170,8 @@ def install(account: Account, gateway: Gateway) -> None:
     gateway.routes[GIT_PREFIX] = GitApplication(account)
     gateway.routes[custom_resource.RESPONSE_PREFIX] = custom_resource.receive
     gateway.routes[ConnectPage.path] = ConnectPage(account, triggers)
-    gateway.routes[StatusPage.path] = StatusPage(account, stacks)
+    gateway.routes[FaultPage.path] = FaultPage(account, gateway.faults)
+    gateway.routes[StatusPage.path] = StatusPage(account, stacks, gateway.faults)
     alarms.listen(account)
     events.listen(account)
     scheduler.listen(account)

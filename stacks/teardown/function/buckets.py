@@ -16,7 +16,9 @@ def empty_buckets(names: dict[str, Any], deadline: Deadline) -> None:
 def _empty(s3: Any, bucket: str, deadline: Deadline) -> None:
     uploads = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket)
     for upload in (upload for page in uploads for upload in page.get("Uploads", ())):
-        s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        unless_missing(
+            s3.abort_multipart_upload, Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+        )
     removed = 0
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]

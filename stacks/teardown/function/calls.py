@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 _MISSING_CODES = (
     "NoSuchBucket",
+    "NoSuchUpload",
     "PipelineNotFoundException",
     "ResourceNotFound",
     "ResourceNotFoundException",

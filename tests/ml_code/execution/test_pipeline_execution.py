@@ -1,8 +1,17 @@
+import time
 from datetime import UTC, datetime
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from ml_code.execution.pipeline_execution import Snapshot, explain_failure, follow
 from ml_code.execution.progress import show_plain
 from tests.ml_code.execution.stubs import JOB_ARN, Stubs, step, training_job, tuning_job
+
+
+def refused(code: str, status: int = 400) -> ClientError:
+    answer = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "DescribePipelineExecution")
 
 
 def test_a_failed_tuning_job_names_a_training_job() -> None:
@@ -40,7 +49,55 @@ def test_following_ends_with_the_execution_and_slows_down() -> None:
     seen = list(follow(lambda: next(answers), pauses.append))
     assert [one.status for one in seen] == ["Executing"] * 3 + ["Succeeded"]
     assert len(pauses) == 3
-    assert min(pauses) >= 1
+    assert min(pauses) >= 2
+
+
+def test_following_outlives_throttling_faults_and_no_connection() -> None:
+    url = "https://api.sagemaker.us-east-1.amazonaws.com"
+    ended = Snapshot(status="Succeeded", failure_reason="", steps=())
+    answers = iter(
+        [
+            refused("ThrottlingException"),
+            refused("InternalFailure", 500),
+            EndpointConnectionError(endpoint_url=url),
+        ]
+    )
+
+    def take() -> Snapshot:
+        error = next(answers, None)
+        if error is not None:
+            raise error
+        return ended
+
+    pauses: list[float] = []
+    assert list(follow(take, pauses.append)) == [ended]
+    assert pauses == [30, 30, 30]
+
+
+@pytest.mark.parametrize("error", [refused("AccessDeniedException", 403), NoCredentialsError()])
+def test_following_ends_with_what_time_does_not_mend(error: Exception) -> None:
+    def take() -> Snapshot:
+        raise error
+
+    pauses: list[float] = []
+    with pytest.raises(type(error)):
+        list(follow(take, pauses.append))
+    assert pauses == []
+
+
+def test_following_has_an_end_when_sagemaker_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def take() -> Snapshot:
+        raise refused("ThrottlingException")
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    with pytest.raises(ClientError, match="Throttling"):
+        list(follow(take, sleep))
+    assert 1800 < now[0] < 1900
 
 
 def test_plain_progress_says_each_change_once() -> None:

@@ -2,6 +2,7 @@ import json
 import pickle
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,7 +15,7 @@ from ml_code.jobs.register import version_tags
 from ml_code.jobs.train import is_first_host, read_job, train
 from ml_code.metrics import measure
 from ml_code.schema import SchemaError
-from ml_code.search_space import Choice, ContinuousRange, Value
+from ml_code.search_space import Choice, ContinuousRange
 from ml_code.spec import ModelSpec, SpecError
 from ml_code.tracking.runs import Execution
 
@@ -101,7 +102,7 @@ def toolkit_environment(hyperparameters: dict[str, str], folder: Path) -> dict[s
 
 
 def test_searched_values_keep_their_types_and_names(spec: ModelSpec, tmp_path: Path) -> None:
-    values: list[Value] = [32, "32 a", "relu", True, None, (64, 32), 0.5]
+    values: list[Any] = [32, "32 a", "relu", True, None, (64, 32), 0.5]
     choice = Choice(type="categorical", values=tuple(values))
     ranges = {
         **spec.search,

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from ml_code.tracking import runs
-from ml_code.tracking.runs import Execution, parent_run_id
+from ml_code.tracking.runs import Execution, child_run_id, parent_run_id
 
 EXECUTION = Execution(
     arn="arn:aws:sagemaker:us-east-1:1:pipeline/p/execution/x1", commit="0123456789", trigger_reason="push"
@@ -12,27 +12,37 @@ EXECUTION = Execution(
 
 
 class FakeClient:
-    """Runs by id; `rival` is what another job makes at the same time."""
+    """Runs by id; `rival` is what another job makes at the same time, and a lost answer makes a request come twice."""
 
-    def __init__(self, runs: dict[str, int], rival: tuple[str, int] | None = None) -> None:
+    def __init__(
+        self, runs: dict[str, int], rival: tuple[str, int] | None = None, *, loses_answer: bool = False
+    ) -> None:
         self.runs = runs
         self.rival = rival
+        self.loses_answer = loses_answer
         self.deleted: list[str] = []
         self.tags: dict[str, str] = {}
 
     def search_runs(self, experiments: list[str], **arguments: Any) -> list[Any]:
-        assert arguments["filter_string"] == f"tags.execution_arn = '{EXECUTION.arn}'"
+        of_execution = f"tags.execution_arn = '{EXECUTION.arn}'"
+        if arguments["filter_string"] == of_execution:
+            found = self.runs
+        else:
+            assert arguments["filter_string"] == f"tags.creation = '{self.tags['creation']}'"
+            found = {run_id: start for run_id, start in self.runs.items() if run_id.startswith("mine")}
         return [
             SimpleNamespace(info=SimpleNamespace(run_id=run_id, start_time=start))
-            for run_id, start in self.runs.items()
+            for run_id, start in found.items()
+            if run_id not in self.deleted
         ]
 
     def create_run(self, experiment: str, *, run_name: str, tags: dict[str, str]) -> Any:
         self.tags = tags
         self.runs["mine"] = 20
+        if self.loses_answer:
+            self.runs["mine again"] = 21
         if self.rival:
             self.runs[self.rival[0]] = self.rival[1]
-        return SimpleNamespace(info=SimpleNamespace(run_id="mine"))
 
     def delete_run(self, run_id: str) -> None:
         self.deleted.append(run_id)
@@ -65,7 +75,16 @@ def test_a_new_parent_says_which_execution_it_is() -> None:
     client = FakeClient({})
     parent_run_id(client, "1", EXECUTION)  # type: ignore[arg-type]
     assert client.tags == {
+        "creation": client.tags["creation"],
         "execution_arn": EXECUTION.arn,
         "commit": "0123456789",
         "trigger_reason": "push",
     }
+
+
+def test_of_a_run_that_was_made_twice_the_first_stays() -> None:
+    parent = FakeClient({}, loses_answer=True)
+    assert parent_run_id(parent, "1", EXECUTION) == "mine"  # type: ignore[arg-type]
+    child = FakeClient({}, loses_answer=True)
+    assert child_run_id(child, "1", "parent", "job-1") == "mine"  # type: ignore[arg-type]
+    assert parent.deleted == child.deleted == ["mine again"]

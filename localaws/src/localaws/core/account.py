@@ -18,6 +18,8 @@ from localaws.runtime.image_environment import ImageEnvironment
 from localaws.runtime.processes import ProcessTable
 
 _LOADER = create_loader()
+# In the user agent of AWS's own requests inside, which no fault hits (gateway/faults.py).
+INTERNAL = "localaws-internal"
 
 
 @dataclass
@@ -60,7 +62,9 @@ class Account:
             region_name=self.region,
         )
         return session.client(
-            service_name, endpoint_url=self.endpoint_url, config=Config(retries={"max_attempts": 1})
+            service_name,
+            endpoint_url=self.endpoint_url,
+            config=Config(retries={"max_attempts": 1}, user_agent_extra=INTERNAL),
         )
 
     def environment(self, credentials: Credentials) -> dict[str, str]:

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -16,10 +17,11 @@ from localaws.core.errors import Json, ServiceError
 from localaws.core.permission import Operation, ServicePermissions
 from localaws.core.request_validation import check_constraints
 from localaws.gateway import wire
+from localaws.gateway.faults import Faults
 from localaws.gateway.permissions import require_assumable_roles, require_permissions
 from localaws.gateway.signature import Signature, read_signature, signature_matches
 from localaws.services.iam.authorization import Principal, find_principal
-from localaws.services.iam.principals import require_known_principals
+from localaws.services.iam.request_policies import require_valid_policy
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -50,6 +52,7 @@ class Gateway:
         self.observers: dict[tuple[str, str], Callable[[Account, Json], None]] = {}
         self.routes: dict[str, Route] = {"/_localaws/health": _health}
         self.signed_routes: dict[str, SignedRoute] = {}
+        self.faults = Faults()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
@@ -79,15 +82,12 @@ class Gateway:
             what = f"{service}:{environ['REQUEST_METHOD']} {path} by {principal.arn}"
             for prefix, answer in self.signed_routes.items():
                 if path.startswith(prefix):
-                    return what, answer(principal, environ, body)
+                    call = partial(answer, principal, environ, body)
+                    return what, self._faulted(prefix.strip("/"), path, protocol, environ, call)
             operation = wire.read_operation(service, environ, body)
             what = f"{service}:{operation.name} by {principal.arn}"
-            rules = self.permissions.get(service, NO_PERMISSIONS)
-            require_permissions(self._account, rules, principal, operation)
-            check_constraints(service, operation.name, operation.parameters)
-            require_assumable_roles(rules, operation)
-            require_known_principals(operation)
-            return what, self._dispatch(operation, principal, environ, body)
+            call = partial(self._perform, operation, principal, environ, body)
+            return what, self._faulted(service, operation.name, protocol, environ, call)
         except ServiceError as error:
             LOG.info("%s: %s: %s", what, error.code, error.message)
             return what, wire.failure(_in_words_of(service, protocol, error), service, protocol)
@@ -95,6 +95,25 @@ class Gateway:
             LOG.exception("%s failed", what)
             text = f"{type(error).__name__}: {error}"
             return what, wire.failure(ServiceError("InternalFailure", text, 500), service, protocol)
+
+    def _faulted(
+        self, service: str, operation: str, protocol: str, environ: Environ, call: Callable[[], Route]
+    ) -> Route:
+        """What the call answers, unless a fault hits it."""
+        fault = self.faults.draw(service, operation, environ.get("HTTP_USER_AGENT", ""))
+        if fault is None:
+            return call()
+        if fault.is_late:
+            Response.from_app(call(), environ)  # moto acts when it answers
+        raise fault.error(service, protocol)
+
+    def _perform(self, operation: Operation, principal: Principal, environ: Environ, body: bytes) -> Route:
+        rules = self.permissions.get(operation.service, NO_PERMISSIONS)
+        require_permissions(self._account, rules, principal, operation)
+        check_constraints(operation.service, operation.name, operation.parameters)
+        require_assumable_roles(rules, operation)
+        require_valid_policy(operation)
+        return self._dispatch(operation, principal, environ, body)
 
     def _dispatch(self, operation: Operation, principal: Principal, environ: Environ, body: bytes) -> Route:
         own = self._account.services.get(operation.service)

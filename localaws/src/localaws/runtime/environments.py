@@ -37,6 +37,8 @@ _PASSED_NAMES = frozenset(
     }
 )
 
+_OWN_HOSTS = ("localhost", "127.0.0.1")
+
 # Console scripts of the base name the base's interpreter; run by the overlay's they see its packages too.
 _SCRIPT_WRAPPER = """#!/bin/sh
 exec '{overlay_bin}/python' '{base_bin}'/"${{0##*/}}" "$@"
@@ -94,16 +96,23 @@ def machine_environment(environ: Mapping[str, str], *, cache_dir: Path) -> dict[
         for name, value in environ.items()
         if name in _PASSED_NAMES or name.startswith(_PASSED_PREFIXES)
     }
-    if any(name.lower().endswith("_proxy") for name in passed):
-        for name in ("no_proxy", "NO_PROXY"):  # the local AWS itself is never behind the proxy
-            passed[name] = ",".join(filter(None, [passed.get(name), "localhost", "127.0.0.1"]))
     return {
         "PIP_CACHE_DIR": str(cache_dir.absolute() / "pip"),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",
         **_user_configuration(environ),
         **passed,
+        **outside_proxy(environ),
     }
+
+
+def outside_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which tools reach this machine's own addresses without the proxy of `environ`, if it has one."""
+    if not any(name.lower().endswith("_proxy") and value for name, value in environ.items()):
+        return {}
+    known = [host.strip() for name in ("no_proxy", "NO_PROXY") for host in environ.get(name, "").split(",")]
+    hosts = ",".join(dict.fromkeys(filter(None, [*known, *_OWN_HOSTS])))
+    return {"no_proxy": hosts, "NO_PROXY": hosts}
 
 
 def _user_configuration(environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,51 @@
+"""How a command ends that cannot go on: one sentence on stderr and exit status 1."""
+
+import os
+import sys
+from collections.abc import Callable
+
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+from ml_code.contracts import RETRIES
+
+LOCAL_HINT = 'For the local AWS: make up, then eval "$(make env)".'
+
+# Errors besides ours that say in a sentence what is wrong: of modules that not every command loads, for they take seconds.
+_SENTENCES = {
+    "ml_code.raw_files": "RawFileError",
+    "ml_code.schema": "SchemaError",
+    "ml_code.spec": "SpecError",
+    "ml_code.tracking.model_registry": "RegistryError",
+    "ml_code.verification.invoke": "VerificationError",
+    "mlflow.exceptions": "MlflowException",
+}
+
+
+class OperationError(Exception):
+    """Something a person can put right; the message says how."""
+
+
+def is_denied(error: ClientError) -> bool:
+    """True for a call that the caller may not make; services write the code differently."""
+    return str(error.response["Error"]["Code"]).startswith("AccessDenied")
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Runs a command's main; a user's mistake ends in one sentence on stderr and exit code 1."""
+    for name, value in RETRIES.items():
+        os.environ.setdefault(name, value)
+    try:
+        sys.exit(main() or 0)
+    except OperationError as error:
+        sys.exit(str(error))
+    except (NoCredentialsError, NoRegionError) as error:
+        sys.exit(f"{error} {LOCAL_HINT}")
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"AWS: {error}")
+    except Exception as error:
+        loaded = [
+            getattr(sys.modules[name], kind) for name, kind in _SENTENCES.items() if name in sys.modules
+        ]
+        if not isinstance(error, tuple(loaded)):
+            raise
+        sys.exit(str(error))
