@@ -16,7 +16,7 @@ import mlflow.sklearn
 import pandas as pd
 from mlflow.entities import LoggedModelOutput
 from mlflow.models import Model, ModelSignature, infer_signature
-from mlflow.types import ColSpec, DataType
+from mlflow.types import ColSpec, DataType, TensorSpec
 from mlflow.types import Schema as MlflowSchema
 from mlflow.types.schema import AnyType
 from sklearn.pipeline import Pipeline
@@ -106,8 +106,9 @@ def pyfunc_signature(schema: Schema, model: Pipeline, example: pd.DataFrame) -> 
     MLflow refuses int64 where a signature says double, so that the very data that a model was trained on would be
     refused once a column of them has whole numbers only. So a number may be of any type there.
     """
-    columns = [
-        ColSpec(DataType.long if column.type == "integer" else AnyType(), name=column.name)
+    any_type = AnyType()  # type: ignore[no-untyped-call]
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.long if column.type == "integer" else any_type, name=column.name)
         for column in schema.columns
     ]
     answer = infer_signature(example, model.predict(example)).outputs
