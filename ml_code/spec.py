@@ -221,6 +221,8 @@ def load_spec(path: Path | None = None) -> ModelSpec:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise SpecError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path} is not text in UTF-8 ({error.reason}): save it in UTF-8") from error
     return parse_spec(text, source=path.name)
 
 
