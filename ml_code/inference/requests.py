@@ -138,13 +138,24 @@ def header(schema: Schema, first_row: list[str]) -> list[str] | None:
     names = [cell.strip() for cell in first_row]
     if names == schema.names:
         return names
-    numbers = sum(isinstance(_number_or_text(name), float) for name in names)
-    if numbers == len(names):
+    if _are_numbers(names):
         return None
-    if numbers == 0 and any(names):  # all text is never a row of numbers
+    if any(names) and not any(map(_is_number, names)):  # all text is never a row of numbers
         check_columns(names, schema)
         return names
     return names if sorted(names) == schema.sorted_names else None
+
+
+def _are_numbers(cells: list[str]) -> bool:
+    try:
+        list(map(float, cells))
+    except ValueError:
+        return False
+    return True
+
+
+def _is_number(cell: str) -> bool:
+    return isinstance(_number_or_text(cell), float)
 
 
 def _csv_cells(row: list[str]) -> list[Any]:
@@ -233,7 +244,7 @@ def is_header_line(schema: Schema, line: str) -> bool:
         return False
     if names == schema.names:
         return True
-    texts = [name for name in names if isinstance(_number_or_text(name), str)]
+    texts = [name for name in names if not _is_number(name)]
     if not set(texts).isdisjoint(schema.names):
         raise RequestError(400, f"the header line must be {','.join(schema.names)}, got {line}")
     return False
