@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PROJECT = Path(__file__).resolve().parent.parent
+BEFORE_PRODUCTION = (
+    "A delivery brings a version into production: make status shows it, make approve lets it go on."
+)
 
 
 def factory_name() -> str:

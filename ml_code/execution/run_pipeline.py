@@ -18,6 +18,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ml_code import raw_files
 from ml_code.contracts import (
     ARGUMENT_CHARACTERS,
     REASON_CHARACTERS,
@@ -43,6 +44,7 @@ from ml_code.execution.trigger import Trigger, read_trigger
 from ml_code.package_wheel import build_wheel
 from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
+from ml_code.raw_files import RawFileError
 from ml_code.spec import SpecError, load_spec, sample_data
 
 RESULT_FILE = Path("pipeline-result.env")
@@ -178,7 +180,7 @@ def upload_code(s3: Any, settings: RunSettings, wheels: Mapping[str, bytes]) -> 
 
 
 def provide_data(s3: Any, bucket: str, prefix: str) -> str:
-    """A hash of what lies under the prefix; the sample data goes to raw/ when there is nothing."""
+    """A hash of the data under the prefix; the sample data goes to raw/ when there is none."""
     objects = _objects(s3, bucket, prefix)
     if not objects and prefix != Prefix.RAW_DATA:
         raise RunError(f"no data under s3://{bucket}/{prefix}: put it there, or train on {Prefix.RAW_DATA}")
@@ -194,9 +196,19 @@ def provide_data(s3: Any, bucket: str, prefix: str) -> str:
 
 
 def _objects(s3: Any, bucket: str, prefix: str) -> list[tuple[str, str]]:
-    """Key and entity tag of each object."""
+    """Key and entity tag of each object that is data; what the job would refuse is refused here."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return [(found["Key"], found["ETag"]) for page in pages for found in page.get("Contents", [])]
+    tags = {found["Key"]: found["ETag"] for page in pages for found in page.get("Contents", [])}
+    folder = prefix.rpartition("/")[0]
+    names = {key: key.removeprefix(f"{folder}/") for key in tags}
+    try:
+        files = raw_files.select(names.values())
+    except RawFileError as error:
+        raise RunError(f"s3://{bucket}/{folder}/: {error}") from None
+    if files.left_out:
+        _say(files.remark)
+    data = set(files.data)
+    return [(key, tag) for key, tag in tags.items() if names[key] in data]
 
 
 def update_pipeline(sagemaker: Any, name: str, definition: str) -> None:

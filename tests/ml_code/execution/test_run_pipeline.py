@@ -244,6 +244,40 @@ def test_an_empty_bucket_gets_the_sample_data(monkeypatch: pytest.MonkeyPatch) -
     stubs.finish()
 
 
+def test_what_is_no_data_brings_neither_the_sample_nor_another_version(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = [{"Key": "raw/a.csv", "ETag": '"1"'}]
+    versions = []
+    for more in ([], [{"Key": "raw/", "ETag": '"2"'}, {"Key": "raw/_SUCCESS", "ETag": '"3"'}]):
+        stubs = Stubs()
+        stubs.s3.add_response("list_objects_v2", {"Contents": [*more, *data]})
+        versions.append(run_pipeline.provide_data(stubs.clients.s3, "data", "raw/"))
+    assert versions[0] == versions[1]
+    assert "no data: _SUCCESS" in capsys.readouterr().out
+
+
+def test_a_folder_object_does_not_keep_the_sample_data_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    stubs = Stubs()
+    stubs.s3.add_response("list_objects_v2", {"Contents": [{"Key": "raw/", "ETag": '"1"'}]})
+    stubs.s3.add_response("list_objects_v2", {"Contents": [{"Key": "raw/digits.csv", "ETag": '"1"'}]})
+    uploaded: list[str] = []
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr(stubs.clients.s3, "upload_file", lambda path, bucket, key: uploaded.append(key))
+    run_pipeline.provide_data(stubs.clients.s3, "data", "raw/")
+    assert uploaded == ["raw/digits.csv"]
+
+
+def test_what_the_job_would_refuse_is_refused_before_it_starts() -> None:
+    stubs = Stubs()
+    contents = [{"Key": f"raw/{name}", "ETag": '"1"'} for name in ("a.csv", "b.parquet")]
+    stubs.s3.add_response("list_objects_v2", {"Contents": contents})
+    with pytest.raises(
+        RunError, match=r"s3://data/raw/: b\.parquet cannot be read as raw data; allowed: \.csv,"
+    ):
+        run_pipeline.provide_data(stubs.clients.s3, "data", "raw/")
+
+
 def test_an_empty_prefix_below_raw_is_refused() -> None:
     stubs = Stubs()
     stubs.s3.add_response("list_objects_v2", {})
