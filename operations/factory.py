@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -93,12 +94,23 @@ def mlflow_url(factory: Factory) -> str:
     return str(sagemaker.create_presigned_mlflow_app_url(Arn=uri)["AuthorizedUrl"])
 
 
+def _interrupt(number: int, frame: object) -> None:
+    """As Ctrl-C: what was started is ended on the way out. A second signal does not stop that."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def run(main: Callable[[], int | None]) -> None:
     """Runs a command's main; a user's mistake ends in one sentence on stderr and exit code 1."""
     for name, value in RETRIES.items():
         os.environ.setdefault(name, value)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         sys.exit(main() or 0)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
     except OperationError as error:
         sys.exit(str(error))
     except (NoCredentialsError, NoRegionError) as error:

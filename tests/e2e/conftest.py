@@ -21,6 +21,7 @@ import yaml
 
 from operations import delivery
 from operations.commands import parse_exports
+from operations.failures import failure_lines
 
 PROJECT = Path(__file__).resolve().parents[2]
 NAME = "model-factory"
@@ -176,8 +177,9 @@ def factory(workspace: Workspace) -> Workspace:
     workspace.cdk("bootstrap")
     workspace.deploy()
     workspace.run("git", "remote", "add", "local", f"http://localhost:{workspace.port}/v1/repos/{NAME}")
-    status, stages = workspace.finish(workspace.next_execution())
-    assert status == "Succeeded", stages
+    execution = workspace.next_execution()
+    status, _ = workspace.finish(execution)
+    assert status == "Succeeded", "\n".join(failure_lines(NAME, execution))
     return workspace
 
 
