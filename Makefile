@@ -16,7 +16,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down deploy destroy synth run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,8 +37,8 @@ ifndef LOCALAWS
 	@echo "there is no folder localaws/: clone the project itself to run a factory without an AWS account" >&2; exit 1
 endif
 
-demo: need-localaws install ## the whole factory on this machine, from `cdk deploy` to `cdk destroy`
-	@$(BIN)/python -m operations.demo.demo --port $(PORT)
+demo: need-localaws install ## the whole factory on this machine, from `cdk deploy` to `cdk destroy`; KEEP=1 leaves it up
+	@$(BIN)/python -m operations.demo.demo --port $(PORT) $(if $(KEEP),--keep)
 
 up: need-localaws install ## start the local AWS; make up IMAGE=0 runs no toolkit of AWS's and is no evidence for AWS
 	@$(BIN)/python -m localaws up --port $(PORT) $(if $(filter 0,$(IMAGE)),--no-image)
@@ -64,12 +64,27 @@ endif
 synth: install ## write the CloudFormation template to cdk.out
 	@$(CDK) synth --quiet --no-notices
 
-deploy: install ## bootstrap the account where needed, then cdk deploy
-	@aws ssm get-parameter --name /cdk-bootstrap/hnb659fds/version >/dev/null 2>&1 || $(CDK) bootstrap --no-notices
-	@$(CDK) deploy $(CDK_FLAGS)
+doctor: install ## whether the account, its region, quotas and bootstrap are fit for a deployment; reads only: make doctor JSON=1
+	@$(BIN)/python -m operations.doctor $(if $(JSON),--json)
+
+quotas: install ## SageMaker's quotas against what the settings start: make quotas YES=1 asks AWS for what is missing
+	@$(BIN)/python -m operations.quotas $(if $(YES),--request)
+
+deploy: install ## doctor, then bootstrap an account that has none, then cdk deploy; make deploy DOCTOR=0 asks no doctor
+	@$(if $(filter 0,$(DOCTOR)),$(CDK) synth --quiet --no-notices,$(BIN)/python -m operations.doctor)
+	@$(BIN)/python -m operations.bootstrap
+	@$(CDK) deploy --app cdk.out $(CDK_FLAGS)
+	@$(BIN)/python -m operations.clone_url
 
 destroy: install ## cdk destroy
+	@$(BIN)/python -m operations.account
 	@$(CDK) destroy --force --no-notices
+
+train: install ## tune and evaluate the model on this machine, without AWS: make train TRIALS=3 DATA=folder
+	@$(BIN)/python -m operations.train $(if $(TRIALS),--trials "$(TRIALS)") $(if $(DATA),--data "$(DATA)")
+
+mlflow: ## MLflow's own pages, in the browser or by their address
+	@$(BIN)/python -m operations.mlflow_pages
 
 run: ## start a delivery by hand: make run REASON="why" DATA=raw/2026/ COMMIT=<id>
 	@$(BIN)/python -m operations.run --reason "$(REASON)" --data "$(DATA)" --commit "$(COMMIT)"
@@ -143,4 +158,4 @@ lock: install ## write all locks anew, after a change of the requirements: make 
 	@UPDATE_LOCKS=1 $(BIN)/python -m pytest tests/project/test_locks.py
 
 clean: down ## remove what the targets above made in this folder
-	rm -rf $(VENV) node_modules cdk.out .localaws demo-output
+	rm -rf $(VENV) node_modules cdk.out .localaws demo-output train-output

@@ -1,4 +1,4 @@
-"""The CDK app: read the settings, build the stack, synthesise."""
+"""The CDK app: read the settings and what git knows of the project, build the stack, synthesise."""
 
 import gc
 
@@ -6,12 +6,14 @@ import gc
 gc.disable()
 
 import os
+import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from aws_cdk import App
 
-from ml_code.spec import load_spec
+from ml_code.spec import MODEL_YAML, find_model, load_spec
 from stacks.config import FactoryConfig
 from stacks.model_factory_stack import ModelFactoryStack
 
@@ -22,17 +24,39 @@ FALLBACK_REGION = "us-east-1"
 def main() -> None:
     app = App(analytics_reporting=False)
     try:
+        config = FactoryConfig.from_context(app.node.get_all_context())
         ModelFactoryStack(
             app,
-            config=FactoryConfig.from_context(app.node.get_all_context()),
+            config=config,
             spec=load_spec(),
-            project_root=Path(__file__).parent,
+            project_files=tracked_files(Path(__file__).parent) if config.source == "codecommit" else {},
             account=os.environ.get("CDK_DEFAULT_ACCOUNT"),
             region=os.environ.get("CDK_DEFAULT_REGION", FALLBACK_REGION),
         )
     except ValueError as error:  # a setting, a field of model.yaml, the region: each says what is allowed
         sys.exit(str(error))
     app.synth()
+
+
+def tracked_files(project: Path) -> Mapping[str, Path]:
+    """What git knows, by path in the project: neither what it ignores nor what was never added."""
+    command = ["git", "-C", str(project), "ls-files", "-z"]
+    try:
+        listed = subprocess.run(command, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = getattr(error, "stderr", b"").decode(errors="replace").strip() or error
+        raise ValueError(
+            f"The new repository gets the files that git knows of {project}, which git cannot list: {reason}. "
+            "In a folder that is no clone: git init && git add --all"
+        ) from error
+    names = [os.fsdecode(name) for name in listed.split(b"\0") if name]
+    files = {name: project / name for name in names if (project / name).is_file()}
+    model = (find_model() / MODEL_YAML).as_posix()
+    if model not in files:
+        raise ValueError(
+            f"git does not know {model}, and the new repository gets what git knows: git add {find_model()}"
+        )
+    return files
 
 
 if __name__ == "__main__":

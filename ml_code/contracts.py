@@ -194,6 +194,12 @@ class Output:
     TRAINING_PIPELINE_NAME = "TrainingPipelineName"
 
 
+class TemplateMetadata:
+    """Keys of the template's section Metadata: what operations learn of the settings before a deployment."""
+
+    QUOTA_NEEDS = "QuotaNeeds"
+
+
 class TeardownProperty:
     """Properties of the custom resource that runs the teardown function: the names of what it stops and removes."""
 

@@ -1,15 +1,19 @@
 """model.yaml, typed: what is wrong in it is refused in one sentence."""
 
 import itertools
+import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from ml_code.contracts import Argument
 from ml_code.schema import Column, Schema
+from ml_code.search_space import Choice, ContinuousRange, FixedValue, Frozen, IntegerRange, SearchRange
+from ml_code.yaml_text import YamlError, parse_yaml
 
 MODELS = Path("models")
 MODEL_YAML = "model.yaml"
@@ -18,28 +22,46 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 SklearnPath = Annotated[str, Field(pattern=r"^sklearn(\.[A-Za-z_]\w*)+$")]
 Metric = Literal["accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "recall_macro", "log_loss"]
 GateMetric = Literal["accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "recall_macro"]
-Scalar = bool | int | float | str | None
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 _RANGE_TYPES = "'integer', 'continuous', 'categorical'"
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+_VALUES = "a number, text, true, false, null, a list of these, or a mapping to these"
+MAX_COLUMNS = 10_000  # of one pattern: a slip such as {0..99999999} takes no memory
+# Hyperparameters of a training job beside those that are searched.
+RESERVED = tuple(
+    name.replace("-", "_") for name in (Argument.EXECUTION_ARN, Argument.COMMIT, Argument.TRIGGER_REASON)
+)
+RESERVED_PREFIXES = ("sagemaker_", "_tuning_")
 
 
 class SpecError(ValueError):
     """A wrong model.yaml, in one sentence: field, value, what is allowed."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ColumnSpec(_Frozen):
+class ColumnSpec(Frozen):
     """One column, or with {0..7} in its name one for each number."""
 
     name: str = Field(min_length=1)
     type: Literal["number", "integer"]
     minimum: float | None = None
     maximum: float | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _writable(cls, name: str) -> str:
+        if name != name.strip():
+            raise ValueError(
+                f"it is {name!r}; allowed: no space at its ends, as header lines are read without"
+            )
+        ranges = [(int(low), int(high)) for low, high in _RANGE.findall(name)]
+        for low, high in ranges:
+            if low > high:
+                raise ValueError(f"it has the range {{{low}..{high}}}; allowed: the smaller number first")
+        count = math.prod(high - low + 1 for low, high in ranges)
+        if count > MAX_COLUMNS:
+            raise ValueError(f"{name!r} stands for {count:,} columns; allowed: {MAX_COLUMNS:,}")
+        return name
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -54,39 +76,7 @@ class ColumnSpec(_Frozen):
         )
 
 
-class IntegerRange(_Frozen):
-    type: Literal["integer"]
-    minimum: int
-    maximum: int
-    scale: Literal["linear", "logarithmic"] = "linear"
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _check_range(self.minimum, self.maximum, self.scale)
-        return self
-
-
-class ContinuousRange(_Frozen):
-    type: Literal["continuous"]
-    minimum: float
-    maximum: float
-    scale: Literal["linear", "logarithmic"] = "linear"
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _check_range(self.minimum, self.maximum, self.scale)
-        return self
-
-
-class Choice(_Frozen):
-    type: Literal["categorical"]
-    values: tuple[str, ...] = Field(min_length=1, max_length=30)
-
-
-SearchRange = Annotated[IntegerRange | ContinuousRange | Choice, Field(discriminator="type")]
-
-
-class Split(_Frozen):
+class Split(Frozen):
     train: Fraction
     validation: Fraction
     test: Fraction
@@ -99,7 +89,7 @@ class Split(_Frozen):
         return self
 
 
-class Tuning(_Frozen):
+class Tuning(Frozen):
     strategy: Literal["Random"]
     max_jobs: int = Field(ge=1, le=750)
     max_parallel_jobs: int = Field(ge=1, le=100)
@@ -113,7 +103,7 @@ class Tuning(_Frozen):
         return self
 
 
-class Objective(_Frozen):
+class Objective(Frozen):
     metric: Metric
     direction: Literal["maximize", "minimize"]
 
@@ -138,7 +128,7 @@ class Objective(_Frozen):
         return f"{self.metric_name}=([0-9.]+)"
 
 
-class Gate(_Frozen):
+class Gate(Frozen):
     """What a model must reach on the test part to be registered.
 
     `tolerance` is how far below the version in production it may be, on the same rows. `dry_run` measures
@@ -162,7 +152,7 @@ class Gate(_Frozen):
         return self.mode != "enabled" or self.reached(metrics)
 
 
-class ModelSpec(_Frozen):
+class ModelSpec(Frozen):
     name: Name
     description: str = ""
     target: ColumnSpec
@@ -171,7 +161,7 @@ class ModelSpec(_Frozen):
     seed: int = Field(ge=0, lt=2**31)
     estimator: SklearnPath
     scaler: SklearnPath | None = None
-    hyperparameters: dict[str, Scalar | tuple[Scalar, ...]] = {}
+    hyperparameters: dict[str, FixedValue] = Field(default={})
     search: dict[str, SearchRange] = Field(min_length=1, max_length=30)
     tuning: Tuning
     objective: Objective
@@ -180,7 +170,7 @@ class ModelSpec(_Frozen):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [column.name for spec in (*self.features, self.target) for column in spec.columns()]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
             raise ValueError(
                 f"column {twice[0]!r} is named twice; allowed: once, as a feature or as the target"
@@ -188,6 +178,12 @@ class ModelSpec(_Frozen):
         both = sorted(self.hyperparameters.keys() & self.search.keys())
         if both:
             raise ValueError(f"{both[0]!r} is in hyperparameters and in search; allowed: one of the two")
+        odd = [name for name in (*self.hyperparameters, *self.search) if not name.isidentifier()]
+        if odd:
+            raise ValueError(f"{odd[0]!r} is no name of a hyperparameter; in YAML a list is written [64, 32]")
+        reserved = [name for name in self.search if name in RESERVED or name.startswith(RESERVED_PREFIXES)]
+        if reserved:
+            raise ValueError(f"search.{reserved[0]} has a name that training jobs use; allowed: another name")
         return self
 
     def request_schema(self) -> Schema:
@@ -226,9 +222,9 @@ def load_spec(path: Path | None = None) -> ModelSpec:
 
 def parse_spec(text: str, *, source: str = "model.yaml") -> ModelSpec:
     try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SpecError(f"{source} is not YAML: {' '.join(str(error).split())}") from error
+        document = parse_yaml(text)
+    except YamlError as error:
+        raise SpecError(f"{source} is not YAML: {error}") from error
     if not isinstance(document, dict):
         raise SpecError(f"{source} holds {type(document).__name__}; allowed: a mapping of fields")
     try:
@@ -239,9 +235,12 @@ def parse_spec(text: str, *, source: str = "model.yaml") -> ModelSpec:
 
 def _sentence(error: ValidationError) -> str:
     """The first fault; the others show when it is mended."""
-    fault: Any = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in fault["loc"])
-    context = fault.get("ctx", {})
+    faults: list[Any] = error.errors(include_url=False)
+    fault, location = faults[0], _value_location(faults[0]["loc"])
+    is_value = location != fault["loc"]
+    if is_value:  # of the types that were tried, ours says what is wrong
+        fault = next((each for each in faults if each["type"] == "value_error"), fault)
+    field, context = ".".join(str(part) for part in location), fault.get("ctx", {})
     if fault["type"] == "value_error":
         return f"{field}: {context['error']}" if field else str(context["error"])
     if fault["type"] == "extra_forbidden":
@@ -254,8 +253,15 @@ def _sentence(error: ValidationError) -> str:
         )
     if fault["type"] == "string_pattern_mismatch":
         return f"{field} is {fault['input']!r}; allowed: text like {context['pattern']}"
-    allowed = fault["msg"].removeprefix("Input should be ")
+    allowed = _VALUES if is_value else fault["msg"].removeprefix("Input should be ")
     return f"{field} is {fault['input']!r}; allowed: {allowed}"
+
+
+def _value_location(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Of a hyperparameter's value, without the types that were tried for it; any other as it is."""
+    if location[:1] == ("hyperparameters",):
+        return location[:2]
+    return location[: location.index("values") + 2] if "values" in location else location
 
 
 def _fields_beside(location: tuple[str | int, ...]) -> list[str]:
@@ -276,13 +282,9 @@ def _fields_beside(location: tuple[str | int, ...]) -> list[str]:
 
 def _expand(pattern: str) -> list[str]:
     """`p_{0..1}_{0..1}` as p_0_0, p_0_1, p_1_0, p_1_1."""
+    texts = _RANGE.split(pattern)[::3]
     ranges = [range(int(low), int(high) + 1) for low, high in _RANGE.findall(pattern)]
-    template = _RANGE.sub("{}", pattern)
-    return [template.format(*numbers) for numbers in itertools.product(*ranges)]
-
-
-def _check_range(minimum: float, maximum: float, scale: str) -> None:
-    if minimum >= maximum:
-        raise ValueError(f"minimum is {minimum:g}; allowed: less than maximum = {maximum:g}")
-    if scale == "logarithmic" and minimum <= 0:
-        raise ValueError(f"minimum is {minimum:g}; allowed with scale logarithmic: more than 0")
+    return [
+        "".join(f"{text}{number}" for text, number in zip(texts, [*numbers, ""], strict=True))
+        for numbers in itertools.product(*ranges)
+    ]

@@ -6,7 +6,8 @@ import boto3
 
 from ml_code.contracts import Stage
 from operations import delivery
-from operations.factory import OperationError, deployed_factory, run
+from operations.errors import OperationError, run
+from operations.factory import deployed_factory
 
 
 def main() -> None:

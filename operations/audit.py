@@ -13,7 +13,9 @@ from typing import Any
 import boto3
 
 from ml_code.contracts import Tag
-from operations.factory import factory_name, run
+from operations.account import say_account
+from operations.errors import run
+from operations.factory import factory_name
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,7 @@ def _stacks() -> Iterator[tuple[str, list[dict[str, str]]]]:
 
 
 def main() -> int:
+    say_account()
     left = left_of(factory_name())
     for line in left:
         print(line)

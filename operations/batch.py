@@ -17,14 +17,8 @@ from ml_code.inference import transform_job
 from ml_code.inference.transform_job import Batch, BatchError, BatchSettings, Scored
 from ml_code.spec import load_spec
 from operations import objects
-from operations.factory import (
-    Factory,
-    OperationError,
-    deploy_environment,
-    deployed_factory,
-    mlflow_client,
-    run,
-)
+from operations.errors import OperationError, run
+from operations.factory import Factory, deploy_environment, deployed_factory, mlflow_client
 
 PREDICTIONS, BAD_ROWS = "predictions.csv", "bad_rows.csv"
 SHOWN_BAD_ROWS = 5

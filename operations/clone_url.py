@@ -1,7 +1,8 @@
 """After a deployment: how this clone pushes to the seeded repository. Silent where the repository is connected."""
 
 from ml_code.contracts import Output
-from operations.factory import deployed_factory, run
+from operations.errors import run
+from operations.factory import deployed_factory
 
 
 def main() -> None:

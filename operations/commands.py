@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from operations.factory import PROJECT, OperationError
+from operations.errors import OperationError
+from operations.factory import PROJECT
 
 GRACE_SECONDS = 5.0  # for a command that is interrupted
 

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 
 from ml_code.contracts import Stage
-from operations.factory import OperationError
+from operations.errors import OperationError
 
 FINISHED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 

@@ -2,26 +2,21 @@
 
 import json
 import os
-import signal
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import ClientError
 
-from ml_code.contracts import RETRIES, Output, deploy_project_name
+from ml_code.contracts import Output, deploy_project_name
+from operations.account import say_account
+from operations.errors import OperationError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PROJECT = Path(__file__).resolve().parent.parent
-
-
-class OperationError(Exception):
-    """Something a person can put right; the message says how."""
 
 
 def factory_name() -> str:
@@ -43,8 +38,8 @@ class Factory:
 
 
 def deployed_factory() -> Factory:
-    """Raises OperationError when the stack is not deployed where the shell points to."""
-    name = factory_name()
+    """Says which account it is in; OperationError when the stack is not deployed there."""
+    name, account = factory_name(), say_account()
     cloudformation = boto3.client("cloudformation")
     try:
         stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
@@ -52,7 +47,7 @@ def deployed_factory() -> Factory:
         if "does not exist" not in str(error):
             raise
         raise OperationError(
-            f"Stack {name} is not deployed in this account and region: run `make deploy`."
+            f"Stack {name} is not deployed in account {account.id}, region {account.region}: run `make deploy`."
         ) from None
     outputs = stacks[0].get("Outputs", [])
     return Factory(name, {output["OutputKey"]: output["OutputValue"] for output in outputs})
@@ -92,28 +87,3 @@ def mlflow_url(factory: Factory) -> str:
         answer = sagemaker.create_presigned_mlflow_tracking_server_url(TrackingServerName=name)
         return str(answer["AuthorizedUrl"])
     return str(sagemaker.create_presigned_mlflow_app_url(Arn=uri)["AuthorizedUrl"])
-
-
-def _interrupt(number: int, frame: object) -> None:
-    """As Ctrl-C: what was started is ended on the way out. A second signal does not stop that."""
-    signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
-def run(main: Callable[[], int | None]) -> None:
-    """Runs a command's main; a user's mistake ends in one sentence on stderr and exit code 1."""
-    for name, value in RETRIES.items():
-        os.environ.setdefault(name, value)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    try:
-        sys.exit(main() or 0)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    except OperationError as error:
-        sys.exit(str(error))
-    except (NoCredentialsError, NoRegionError) as error:
-        sys.exit(f'{error} For the local AWS: make up, then eval "$(make env)".')
-    except (BotoCoreError, ClientError) as error:
-        sys.exit(f"AWS: {error}")

@@ -7,7 +7,8 @@ from rich.console import Console
 from ml_code.spec import load_spec
 from ml_code.tracking import production_history
 from ml_code.tracking.production_history import Period
-from operations.factory import deployed_factory, mlflow_client, run
+from operations.errors import run
+from operations.factory import deployed_factory, mlflow_client
 from operations.table import Row, print_table
 
 

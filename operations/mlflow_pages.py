@@ -4,7 +4,8 @@ import sys
 import webbrowser
 
 from ml_code.contracts import Output
-from operations.factory import deployed_factory, mlflow_url, run
+from operations.errors import run
+from operations.factory import deployed_factory, mlflow_url
 
 
 def main() -> None:

@@ -15,14 +15,8 @@ from ml_code.tracking import production_history
 from ml_code.tracking.production_history import Period, Promotion
 from ml_code.verification.settings import read_settings
 from operations import objects
-from operations.factory import (
-    Factory,
-    OperationError,
-    deploy_environment,
-    deployed_factory,
-    mlflow_client,
-    run,
-)
+from operations.errors import OperationError, run
+from operations.factory import Factory, deploy_environment, deployed_factory, mlflow_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

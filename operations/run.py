@@ -7,7 +7,8 @@ import re
 import boto3
 
 from ml_code.contracts import REASON_CHARACTERS, DeliveryVariable, Prefix, Stage
-from operations.factory import OperationError, deployed_factory, run
+from operations.errors import OperationError, run
+from operations.factory import deployed_factory
 
 # What JSON, a shell and a hyperparameter's value pass on unchanged: CodePipeline puts the text into JSON as it is.
 _PLAIN = re.compile(rf"[\w .,:;/@()+=-]{{1,{REASON_CHARACTERS}}}")

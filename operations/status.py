@@ -10,7 +10,8 @@ from rich.console import Console
 from ml_code.contracts import Output, Parameter, Tag
 from ml_code.spec import load_spec
 from operations import delivery
-from operations.factory import Factory, deployed_factory, mlflow_client, run
+from operations.errors import run
+from operations.factory import Factory, deployed_factory, mlflow_client
 from operations.failures import failure_lines
 from operations.table import Row, print_table
 

@@ -9,14 +9,8 @@ import boto3
 
 from ml_code.contracts import PRODUCTION, Output, Variable
 from ml_code.spec import load_spec, sample_data
-from operations.factory import (
-    Factory,
-    OperationError,
-    deployed_factory,
-    mlflow_client,
-    mlflow_url,
-    run,
-)
+from operations.errors import OperationError, run
+from operations.factory import Factory, deployed_factory, mlflow_client, mlflow_url
 
 FILES = ("verification.json", "verification.png", "verification.html")
 

@@ -27,7 +27,7 @@ class Delivery(Construct):
         id: str,
         *,
         context: FactoryContext,
-        project_root: Path,
+        project_files: Mapping[str, Path],
         storage: Storage,
         tracking: Tracking,
         training: Training,
@@ -42,7 +42,7 @@ class Delivery(Construct):
             Variable.MLFLOW_TRACKING_URI: tracking.tracking_uri,
         }
         self._pipeline_arn = arn(self, "codepipeline", context.names.factory)
-        self.source = self._source(project_root)
+        self.source = self._source(project_files)
         build = self._build(training)
         deployments = {stage: self._deployment(stage, tracking, serving) for stage in ENDPOINT_STAGES}
         self.builds = [build, *deployments.values()]
@@ -77,10 +77,10 @@ class Delivery(Construct):
         )
         self.rules = [*triggers.rules, *([self.new_data.rule] if self.new_data else [])]
 
-    def _source(self, project_root: Path) -> Source:
+    def _source(self, project_files: Mapping[str, Path]) -> Source:
         if self._context.config.source != "codecommit":
             return ConnectedRepository(self, "Source", context=self._context)
-        return SeededRepository(self, "Source", context=self._context, project_root=project_root)
+        return SeededRepository(self, "Source", context=self._context, project_files=project_files)
 
     def _build(self, training: Training) -> Build:
         build = self._project(

@@ -1,10 +1,11 @@
+from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import CfnOutput, Fn, Stack, Tags
+from aws_cdk import CfnOutput, CfnResource, Fn, Stack, Tags
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ml_code.contracts import PRODUCTION, STAGING, Output, Tag
+from ml_code.contracts import PRODUCTION, STAGING, Output, Tag, TemplateMetadata
 from ml_code.pipeline.definition import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
 from stacks.config import FactoryConfig
@@ -15,6 +16,7 @@ from stacks.drift.construct import Drift
 from stacks.names import FactoryNames
 from stacks.network import Network
 from stacks.observability import Observability
+from stacks.quota_needs import quota_needs
 from stacks.regions import check_region
 from stacks.rollback_alarms import RollbackAlarms
 from stacks.serving import Serving
@@ -34,7 +36,7 @@ class ModelFactoryStack(Stack):
         *,
         config: FactoryConfig,
         spec: ModelSpec,
-        project_root: Path,
+        project_files: Mapping[str, Path],
         account: str | None,
         region: str,
     ) -> None:
@@ -46,7 +48,6 @@ class ModelFactoryStack(Stack):
             termination_protection=config.keeps_data_on_destroy,
             analytics_reporting=False,
         )
-        check_region(config, region)
         self._image_uri = scikit_learn_image_uri(region)
         names = FactoryNames(factory=config.name, account=self.account, region=region)
         self._storage = Storage(self, "Storage", config=config, names=names)
@@ -55,12 +56,19 @@ class ModelFactoryStack(Stack):
         self._training = self._make_training(spec)
         self._rollback_alarms = self._make_rollback_alarms()
         self._serving = self._make_serving()
-        self._delivery = self._make_delivery(project_root)
+        self._delivery = self._make_delivery(project_files)
         self._transform_jobs = self._make_transform_jobs()
         self._make_teardown(self._make_drift())
         self._bound_permissions()
         self._tag()
         self._add_outputs(self._make_observability())
+        check_region(
+            region,
+            {found.cfn_resource_type for found in self.node.find_all() if isinstance(found, CfnResource)},
+        )
+        # What operations compare the account's quotas with.
+        needs = quota_needs(config, parallel_training_jobs=spec.tuning.max_parallel_jobs)
+        self.template_options.metadata = {TemplateMetadata.QUOTA_NEEDS: dict(needs)}
 
     @property
     def availability_zones(self) -> list[str]:
@@ -105,12 +113,12 @@ class ModelFactoryStack(Stack):
             rollback_alarms=self._rollback_alarms,
         )
 
-    def _make_delivery(self, project_root: Path) -> Delivery:
+    def _make_delivery(self, project_files: Mapping[str, Path]) -> Delivery:
         delivery = Delivery(
             self,
             "Delivery",
             context=self._context,
-            project_root=project_root,
+            project_files=project_files,
             storage=self._storage,
             tracking=self._tracking,
             training=self._training,

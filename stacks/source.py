@@ -1,21 +1,21 @@
 """Where the code comes from: a repository that the stack makes, or one that a connection reaches."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import IgnoreMode
 from aws_cdk import aws_codecommit as codecommit
 from aws_cdk import aws_codeconnections as codeconnections
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from ml_code.contracts import Stage
 from stacks.config import FactoryConfig
 from stacks.context import FactoryContext
 from stacks.permissions import allow, grant_bucket_acls
+from stacks.seed import seed_asset
 
 _PROVIDERS = {"github": "GitHub", "gitlab": "GitLab", "bitbucket": "Bitbucket"}
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}
@@ -23,7 +23,7 @@ _Trigger = codepipeline.CfnPipeline.PipelineTriggerDeclarationProperty
 
 
 class SeededRepository(Construct):
-    """A repository in CodeCommit whose first commit is this very project."""
+    """A repository in CodeCommit whose first commit is this very project, as far as git knows it."""
 
     provider = "CodeCommit"
     triggers: list[_Trigger]
@@ -34,22 +34,16 @@ class SeededRepository(Construct):
         id: str,
         *,
         context: FactoryContext,
-        project_root: Path,
+        project_files: Mapping[str, Path],
     ) -> None:
         super().__init__(scope, id)
         config = context.config
-        ignored = (project_root / ".gitignore").read_text().splitlines()
-        # The local AWS is nothing that a factory on AWS needs.
-        left_out = [*ignored, ".git", "/localaws/"]
-        seed = s3_assets.Asset(
-            self, "Seed", path=str(project_root), exclude=left_out, ignore_mode=IgnoreMode.GIT
-        )
         self._repository = codecommit.Repository(
             self,
             "Repository",
             repository_name=context.names.factory,
             description=f"The model factory {context.names.factory}: a push to {config.branch} retrains",
-            code=codecommit.Code.from_asset(seed, config.branch),
+            code=codecommit.Code.from_asset(seed_asset(self, "Seed", project_files), config.branch),
         )
         self._repository.apply_removal_policy(context.removal_policy)
         self.clone_url = self._repository.repository_clone_url_http

@@ -6,11 +6,14 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from ml_code.spec import Choice, IntegerRange, ModelSpec, SpecError
+from ml_code.spec import ModelSpec, SpecError
 
 
 def build_estimator(spec: ModelSpec, searched: Mapping[str, Any]) -> Pipeline:
-    """The unfitted estimator behind its scaler, with `searched` beside the fixed hyperparameters."""
+    """The unfitted estimator behind its scaler, with `searched` beside the fixed hyperparameters.
+
+    SpecError names the parameter that scikit-learn refuses.
+    """
     estimator = _instance("estimator", spec.estimator, {**spec.hyperparameters, **searched}, spec.seed)
     if not hasattr(estimator, "predict_proba"):
         raise SpecError(f"estimator is {spec.estimator!r}; allowed: a classifier with predict_proba")
@@ -20,16 +23,20 @@ def build_estimator(spec: ModelSpec, searched: Mapping[str, Any]) -> Pipeline:
     return Pipeline(steps)
 
 
-def parse_searched(spec: ModelSpec, texts: Mapping[str, str]) -> dict[str, Any]:
-    """A tuning job hands every hyperparameter over as text."""
-    return {name: _parse(spec, name, texts[name]) for name in spec.search}
+def parse_searched(spec: ModelSpec, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What was searched, of a training job's hyperparameters: SM_HPS has them as JSON."""
+    missing = [name for name in spec.search if name not in hyperparameters]
+    if missing:
+        raise SpecError(f"the training job has no hyperparameter {missing[0]!r}, which model.yaml searches")
+    return {name: found.decode(hyperparameters[name]) for name, found in spec.search.items()}
 
 
-def _parse(spec: ModelSpec, name: str, text: str) -> int | float | str:
-    found = spec.search[name]
-    if isinstance(found, Choice):
-        return text
-    return int(text) if isinstance(found, IntegerRange) else float(text)
+def check_search(spec: ModelSpec) -> None:
+    """Builds the estimator at the ends of each range and with each choice; SpecError when it refuses one."""
+    middle = {name: found.samples()[-1] for name, found in spec.search.items()}
+    for name, found in spec.search.items():
+        for value in found.samples():
+            build_estimator(spec, {**middle, name: value})
 
 
 def _instance(field: str, path: str, arguments: Mapping[str, Any], seed: int) -> Any:
@@ -44,4 +51,8 @@ def _instance(field: str, path: str, arguments: Mapping[str, Any], seed: int) ->
         raise SpecError(f"hyperparameters do not fit {path}: {error}") from error
     if "random_state" in made.get_params() and "random_state" not in arguments:
         made.set_params(random_state=seed)
+    try:
+        made._validate_params()  # what fit() does first
+    except ValueError as error:
+        raise SpecError(f"hyperparameters do not fit {path}: {error}") from None
     return made

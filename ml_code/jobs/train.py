@@ -1,12 +1,12 @@
 """One training job: fit on the train part, measure on the validation part, log to MLflow."""
 
-import argparse
 import json
 import logging
 import os
 import pickle
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,42 @@ def save_model(model: Pipeline, folder: Path, *, example: pd.DataFrame, mlflow_m
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a training job is given."""
+
+    hyperparameters: dict[str, Any]
+    name: str
+    train_dir: Path
+    validation_dir: Path
+    model_dir: Path
+    checkpoint_dir: Path | None
+
+    @property
+    def execution(self) -> runs.Execution:
+        texts = {name: self.hyperparameters[name.replace("-", "_")] for name in runs.EXECUTION_ARGUMENTS}
+        # Text that is JSON by chance, such as the reason 2026, comes as what it means there.
+        arn, commit, reason = (text if isinstance(text, str) else json.dumps(text) for text in texts.values())
+        return runs.Execution(arn=arn, commit=commit, trigger_reason=reason)
+
+
+def read_job(environment: Mapping[str, str]) -> Job:
+    """From the variables of SageMaker's training toolkit.
+
+    Its command line is no way to names that the model chooses: it has one dash before those of one letter, and may have
+    those of other arguments.
+    """
+    directory = environment.get(Variable.CHECKPOINT_DIR)
+    return Job(
+        hyperparameters=json.loads(environment["SM_HPS"]),
+        name=environment.get("TRAINING_JOB_NAME", "training"),
+        train_dir=Path(environment["SM_CHANNEL_TRAIN"]),
+        validation_dir=Path(environment["SM_CHANNEL_VALIDATION"]),
+        model_dir=Path(environment["SM_MODEL_DIR"]),
+        checkpoint_dir=Path(directory) if directory else None,
+    )
+
+
 def is_first_host(environment: Mapping[str, str]) -> bool:
     """With an instance count above one each instance runs this script."""
     hosts = json.loads(environment.get("SM_HOSTS", "[]"))
@@ -115,52 +151,36 @@ def is_first_host(environment: Mapping[str, str]) -> bool:
 
 
 def main() -> None:
-    spec = load_spec()
-    arguments = _parse_arguments(spec)
     if not is_first_host(os.environ):
         print("another instance trains the model: this sample does not share the work")
         return
-    searched = parse_searched(spec, vars(arguments))
-    part = pd.read_csv(arguments.train / "train.csv")
-    validation = pd.read_csv(arguments.validation / "validation.csv")
+    spec, job = load_spec(), read_job(os.environ)
+    searched = parse_searched(spec, job.hyperparameters)
+    part = pd.read_csv(job.train_dir / "train.csv")
+    validation = pd.read_csv(job.validation_dir / "validation.csv")
     features, truth = validation.drop(columns=spec.target.name), validation[spec.target.name]
 
-    model = checkpoint.restore(arguments.checkpoint_dir, arguments.job_name)
+    model = checkpoint.restore(job.checkpoint_dir, job.name)
     if model is None:
         model = train(spec, searched, part)
-        checkpoint.save(arguments.checkpoint_dir, arguments.job_name, model)
+        checkpoint.save(job.checkpoint_dir, job.name, model)
     metrics = measure(model, features, truth)
     print(spec.objective.log_line(metrics[spec.objective.metric]), flush=True)
 
     ids = log_run(
         spec,
         model,
-        execution=runs.execution_of(arguments),
-        name=arguments.job_name,
+        execution=job.execution,
+        name=job.name,
         searched=searched,
         metrics=metrics,
         example=features.head(1),
         sample=training_sample(spec, part),
     )
-    arguments.model_dir.mkdir(parents=True, exist_ok=True)
-    (arguments.model_dir / "model.pkl").write_bytes(pickle.dumps(model))
+    job.model_dir.mkdir(parents=True, exist_ok=True)
+    (job.model_dir / "model.pkl").write_bytes(pickle.dumps(model))
     facts = {**ids, "hyperparameters": searched, "validation_metrics": metrics}
-    (arguments.model_dir / "run.json").write_text(json.dumps(facts, indent=2))
-
-
-def _parse_arguments(spec: ModelSpec) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name in spec.search:
-        parser.add_argument(f"--{name}", required=True)
-    runs.add_execution_arguments(parser)
-    parser.add_argument("--train", type=Path, default=os.environ.get("SM_CHANNEL_TRAIN"))
-    parser.add_argument("--validation", type=Path, default=os.environ.get("SM_CHANNEL_VALIDATION"))
-    parser.add_argument("--model-dir", type=Path, default=os.environ.get("SM_MODEL_DIR"))
-    parser.add_argument("--checkpoint-dir", type=Path, default=os.environ.get(Variable.CHECKPOINT_DIR))
-    parser.add_argument("--job-name", default=os.environ.get("TRAINING_JOB_NAME", "training"))
-    # The tuning service adds it to the hyperparameters of its jobs.
-    parser.add_argument("--_tuning_objective_metric", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    (job.model_dir / "run.json").write_text(json.dumps(facts, indent=2))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from sagemaker.train.tuner import HyperparameterTuner
 from ml_code.contracts import Argument, Parameter, Step, Variable
 from ml_code.pipeline.sdk_jobs import CODE_URI, EXIT_MESSAGE_FILE, Jobs, without_warning
 from ml_code.pipeline.settings import PipelineSettings
-from ml_code.spec import Choice, ContinuousRange, IntegerRange, ModelSpec
+from ml_code.search_space import Choice, ContinuousRange, IntegerRange
+from ml_code.spec import ModelSpec
 
 DATA_URI = ParameterString(Parameter.DATA_URI)
 # What lies under DataUri, as a hash: new data is a new argument, which no cached result fits.
@@ -237,6 +238,6 @@ def _channel(name: str, uri: Any) -> Channel:
 
 def _tuning_range(found: IntegerRange | ContinuousRange | Choice) -> Any:
     if isinstance(found, Choice):
-        return CategoricalParameter(list(found.values))
+        return CategoricalParameter(found.texts)
     kind = IntegerParameter if isinstance(found, IntegerRange) else ContinuousParameter
     return kind(found.minimum, found.maximum, scaling_type=found.scale.capitalize())

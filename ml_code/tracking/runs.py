@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from ml_code.contracts import Argument
 
 CREATION_RACE_SECONDS = 0.25
+EXECUTION_ARGUMENTS = (Argument.EXECUTION_ARN, Argument.COMMIT, Argument.TRIGGER_REASON)
 # Artifact of each training job's run: rows of the train part, for whoever compares live inputs with them.
 TRAINING_SAMPLE = "training_sample.csv.gz"
 
@@ -31,9 +32,8 @@ class Execution:
 
 
 def add_execution_arguments(parser: ArgumentParser) -> None:
-    # Hyperparameters have underscores, arguments of processing jobs have dashes.
-    for name in (Argument.EXECUTION_ARN, Argument.COMMIT, Argument.TRIGGER_REASON):
-        parser.add_argument(f"--{name}", f"--{name.replace('-', '_')}", required=True)
+    for name in EXECUTION_ARGUMENTS:
+        parser.add_argument(f"--{name}", required=True)
 
 
 def execution_of(arguments: Namespace) -> Execution:

@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Thread
 
-from operations.factory import OperationError
+import psutil
+
+from operations.errors import OperationError
 
 START_TIMEOUT_SECONDS = 120.0
 
@@ -39,9 +40,12 @@ class Started:
     pid: int
     start_seconds: float
 
-    def peak_memory_mib(self) -> int:
-        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
+    def memory_mib(self) -> int:
+        """What all its processes hold now, shared pages counted once (PSS)."""
+        server = psutil.Process(self.pid)
+        processes = [server, *server.children(recursive=True)]
+        pss_bytes = sum(int(process.memory_full_info().pss) for process in processes)
+        return pss_bytes >> 20
 
 
 @contextmanager

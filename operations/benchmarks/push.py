@@ -14,24 +14,18 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.table import Table
 
 from ml_code.contracts import ENDPOINT_STAGES, STAGING, Variable
-from ml_code.spec import MODEL_YAML, Choice, ContinuousRange, IntegerRange, ModelSpec, find_model, load_spec
+from ml_code.search_space import Choice, ContinuousRange, IntegerRange
+from ml_code.spec import MODEL_YAML, ModelSpec, find_model, load_spec
 from operations import delivery
 from operations.commands import command, parse_exports
-from operations.factory import (
-    PROJECT,
-    Factory,
-    OperationError,
-    deploy_environment,
-    deployed_factory,
-    factory_name,
-    run,
-)
+from operations.errors import OperationError, run
+from operations.factory import PROJECT, Factory, deploy_environment, deployed_factory, factory_name
 
 TESTS = ["-m", "pytest", "-q", "tests/model"]
 
@@ -155,18 +149,20 @@ def train_all(spec: ModelSpec, work: Path, environment: Mapping[str, str], execu
 
     def train(job: int) -> None:
         share = (job + 0.5) / spec.tuning.max_jobs
-        searched = [
-            part for name, found in spec.search.items() for part in (f"--{name}", point(found, share))
-        ]
-        python(
-            "-m",
-            "ml_code.jobs.train",
-            *searched,
-            *execution,
-            *("--train", str(work / "train"), "--validation", str(work / "validation")),
-            *("--model-dir", str(work / "models" / str(job)), "--job-name", f"bench-{job}"),
-            environment={**environment, "OMP_NUM_THREADS": "1"},
-        )
+        names = (name.removeprefix("--").replace("-", "_") for name in execution[::2])
+        hyperparameters = {
+            **{name: point(found, share) for name, found in spec.search.items()},
+            **dict(zip(names, execution[1::2], strict=True)),
+        }
+        variables = {
+            "SM_HPS": json.dumps(hyperparameters),
+            "SM_CHANNEL_TRAIN": str(work / "train"),
+            "SM_CHANNEL_VALIDATION": str(work / "validation"),
+            "SM_MODEL_DIR": str(work / "models" / str(job)),
+            "TRAINING_JOB_NAME": f"bench-{job}",
+            "OMP_NUM_THREADS": "1",
+        }
+        python("-m", "ml_code.jobs.train", environment={**environment, **variables})
 
     with ThreadPoolExecutor(spec.tuning.max_parallel_jobs) as pool:
         list(pool.map(train, range(spec.tuning.max_jobs)))
@@ -177,11 +173,11 @@ def train_all(spec: ModelSpec, work: Path, environment: Mapping[str, str], execu
     )
 
 
-def point(found: IntegerRange | ContinuousRange | Choice, share: float) -> str:
+def point(found: IntegerRange | ContinuousRange | Choice, share: float) -> Any:
     if isinstance(found, Choice):
-        return str(found.values[int(share * len(found.values))])
+        return found.values[int(share * len(found.values))]
     value = found.minimum + share * (found.maximum - found.minimum)
-    return str(round(value)) if isinstance(found, IntegerRange) else str(value)
+    return round(value) if isinstance(found, IntegerRange) else value
 
 
 def evaluate_arguments(work: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """Requests per second of the endpoint's code, against `mlflow models serve` and MLflow's scoring in process.
 
-The same model, payloads, client and machine; all in turns, so that a busy machine slows down all alike. The
-endpoint's code runs in the same server program that stands in for SageMaker's image on this machine.
+The same model, payloads, client and machine; all in turns, so that a busy machine slows down all alike. The endpoint's code
+runs as on an endpoint: the archive, behind AWS's toolkit and gunicorn, in the image's packages (`localaws serve`).
 """
 
 import json
@@ -20,15 +20,15 @@ from rich.table import Table
 
 from ml_code.contracts import Variable
 from ml_code.inference import handler
+from ml_code.inference.container import container
 from ml_code.spec import load_spec, sample_data
 from operations.benchmarks.http_load import Case, Speed, Started, load, middle, server, speed
-from operations.factory import PROJECT, run
+from operations.errors import run
 
-SERVER = PROJECT / "localaws/src/localaws/services/sagemaker/endpoints/serving_container.py"
 SECONDS = 3.0  # a measurement
 TURNS = 3
 JSON, CSV = "application/json", "text/csv"
-OURS, MLFLOW = "wsgi.py", "mlflow models serve"
+OURS, MLFLOW = "gunicorn", "mlflow models serve"
 
 
 CASES = [
@@ -51,7 +51,7 @@ def main() -> None:
             for started in (ours, mlflow):
                 console.print(
                     f"{started.name}: first /ping after {started.start_seconds:.1f} s, "
-                    f"peak memory {started.peak_memory_mib()} MiB"
+                    f"memory of its processes {started.memory_mib()} MiB"
                 )
         print_in_process(console, measure_in_process(folder, payloads))
 
@@ -62,6 +62,7 @@ def save_models(folder: Path) -> pd.DataFrame:
 
     from ml_code.jobs.train import save_model, train
     from ml_code.release.deploy import serving_files
+    from ml_code.release.model_archive import build_archive
     from ml_code.tracking.model_registry import RegisteredVersion
 
     spec = load_spec()
@@ -74,7 +75,9 @@ def save_models(folder: Path) -> pd.DataFrame:
     version = RegisteredVersion(
         name=spec.name, version="1", run_id="r", commit="c", data_sha256="d", execution_arn="e", code_uri=""
     )
-    for name, content in serving_files(folder / "mlflow", version).items():
+    files = serving_files(folder / "mlflow", version)
+    (folder / "model.tar.gz").write_bytes(build_archive(files))
+    for name, content in files.items():
         path = folder / "served" / "model" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -91,14 +94,10 @@ def payload(features: pd.DataFrame, case: Case) -> bytes:
 
 
 def our_command(folder: Path) -> tuple[list[str], dict[str, str]]:
-    served = folder / "served"
-    environment = {
-        "SAGEMAKER_BASE_DIR": str(served),
-        "SAGEMAKER_SERVING_MODULE": "wsgi:app",
-        "PYTHONPATH": str(served / "model" / "code"),
-        "SAGEMAKER_BIND_TO_PORT": "{port}",
-    }
-    return [sys.executable, str(SERVER)], environment
+    variables = container("", "")["Environment"]
+    assignments = [part for item in variables.items() for part in ("--env", "=".join(item))]
+    command = [sys.executable, "-m", "localaws", "serve", str(folder / "model.tar.gz"), *assignments]
+    return [*command, "--port", "{port}"], {}
 
 
 # What `mlflow models serve --env-manager local --workers 1` runs. MLflow 3.10 decorates with FastAPI.route,

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
-from operations.factory import PROJECT, OperationError, run
+from operations.errors import OperationError, run
+from operations.factory import PROJECT
 
 BUCKET = """
 from aws_cdk import App, Stack

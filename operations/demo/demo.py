@@ -15,7 +15,8 @@ from rich.table import Table
 
 from ml_code.spec import load_spec
 from operations.commands import command, parse_exports
-from operations.factory import PROJECT, OperationError, deployed_factory, factory_name, run
+from operations.errors import OperationError, run
+from operations.factory import PROJECT, deployed_factory, factory_name
 
 OUTPUT = PROJECT / "demo-output"
 KEPT = """The local AWS and the factory are up.

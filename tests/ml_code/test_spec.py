@@ -50,6 +50,35 @@ def test_the_project_has_exactly_one_model(tmp_path: Path, model_yaml: str) -> N
         ("minimum: 64", "minimum: 200", "minimum is 200; allowed: less than maximum = 128"),
         ("{max_iter: 300", "{alpha: 300", "'alpha' is in hyperparameters and in search; allowed: one of the"),
         ("name: digit,", "name: pixel_0_0,", "column 'pixel_0_0' is named twice; allowed: once"),
+        ("pixel_{0..7}_{0..7}", "p{7..0}", "it has the range {7..0}; allowed: the smaller number first"),
+        ("pixel_{0..7}_{0..7}", "p{0..99999}", "'p{0..99999}' stands for 100,000 columns; allowed: 10,000"),
+        ("name: digit,", "name: ' digit',", "it is ' digit'; allowed: no space at its ends"),
+        ("alpha:", "commit:", "search.commit has a name that training jobs use; allowed: another name"),
+        ("alpha:", "sagemaker_program:", "search.sagemaker_program has a name that training jobs use"),
+        ("gate:", "seed: 1\ngate:", 'line 23: found duplicate key "seed"'),
+        ("tol: 0.001", "tol: '1e-3'", "hyperparameters.tol: it is the text '1e-3'; allowed: 0.001, without"),
+        (
+            "tol: 0.001",
+            "tol: '(64, 32)'",
+            "tol: it is the text '(64, 32)'; allowed: [64, 32], without quotes",
+        ),
+        ("tol: 0.001", "tol: (64, 32)", "'32)' is no name of a hyperparameter; in YAML a list is written"),
+        ("tol: 0.001", "tol: None", "hyperparameters.tol: it is the text 'None'; allowed: null, without"),
+        (
+            "tol: 0.001",
+            "tol: 2026-01-01",
+            "hyperparameters.tol is datetime.date(2026, 1, 1); allowed: a number,",
+        ),
+        (
+            "tol: 0.001",
+            "tol: .nan",
+            "hyperparameters.tol is nan; allowed: a number, text, true, false, null, a",
+        ),
+        (
+            "type: continuous, minimum: 0.01, maximum: 1.0, scale: logarithmic",
+            "type: categorical, values: [1, '2']",
+            "values.1: it is the text '2'; allowed: 2, without quotes, or other text",
+        ),
     ],
 )
 def test_a_wrong_field_is_refused_in_one_sentence(
@@ -79,3 +108,32 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_the_gate_asks_for_its_threshold(spec: ModelSpec) -> None:
     assert spec.gate.passes({"accuracy": 0.95})
     assert not spec.gate.passes({"accuracy": 0.949})
+
+
+def test_values_have_the_types_of_yaml_1_2(model_yaml: str) -> None:
+    given = "{tol: 1e-3, shuffle: no, hidden: [64, 32], none: null, class_weight: {0: 1.0, b: 5}, on: true, octal: 012}"
+    values = parse_spec(
+        model_yaml.replace("{max_iter: 300, n_iter_no_change: 8, tol: 0.001}", given)
+    ).hyperparameters
+    expected = {
+        "tol": 0.001,
+        "shuffle": "no",
+        "hidden": (64, 32),
+        "none": None,
+        "class_weight": {0: 1.0, "b": 5},
+        "on": True,
+        "octal": 12,
+    }
+    assert values == expected
+    assert {name: type(value) for name, value in values.items()} == {
+        name: type(value) for name, value in expected.items()
+    }
+
+
+def test_braces_that_are_no_range_stay(model_yaml: str) -> None:
+    names = (
+        parse_spec(model_yaml.replace("pixel_{0..7}_{0..7}", "{0..1} size{cm}{{3..4}}"))
+        .request_schema()
+        .names
+    )
+    assert names == ["0 size{cm}{3}", "0 size{cm}{4}", "1 size{cm}{3}", "1 size{cm}{4}"]

@@ -12,12 +12,12 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from ml_code.inference import handler
-from ml_code.jobs.estimator import build_estimator
+from ml_code.jobs.estimator import build_estimator, check_search
 from ml_code.jobs.preprocess import read_raw, split
 from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
 from ml_code.release.deploy import serving_files
-from ml_code.spec import Choice, IntegerRange, ModelSpec, find_model, load_spec
+from ml_code.spec import ModelSpec, find_model, load_spec
 from ml_code.tracking.model_registry import RegisteredVersion
 from tests.pipeline_requests import dangling_references, invalid_requests
 
@@ -54,15 +54,8 @@ def parts(spec: ModelSpec) -> dict[str, pd.DataFrame]:
 def model(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> Pipeline:
     """Fitted on a few rows, in the middle of the search space."""
     rows = parts["train"].head(TRAINED_ROWS)
-    searched = {name: middle(found) for name, found in spec.search.items()}
+    searched = {name: found.samples()[-1] for name, found in spec.search.items()}
     return build_estimator(spec, searched).fit(rows.drop(columns=spec.target.name), rows[spec.target.name])
-
-
-def middle(found: Any) -> Any:
-    if isinstance(found, Choice):
-        return found.values[0]
-    value = (found.minimum + found.maximum) / 2
-    return round(value) if isinstance(found, IntegerRange) else value
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +76,10 @@ def answer(
     response = handler.transform_fn(handler.model_fn(str(folder)), body, "text/csv", "application/json")
     assert response.status_code == 200, response.get_data()
     return dict(json.loads(response.get_data()))
+
+
+def test_the_estimator_takes_its_parameters_and_all_that_is_searched(spec: ModelSpec) -> None:
+    check_search(spec)
 
 
 def test_every_part_of_the_sample_data_has_rows(parts: dict[str, pd.DataFrame]) -> None:

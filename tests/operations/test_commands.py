@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from operations.commands import command
-from operations.factory import PROJECT, OperationError
+from operations.errors import OperationError
+from operations.factory import PROJECT
 
 # As `make deploy` does: a shell that starts others and waits.
 PROGRAM = """
 from operations.commands import command
-from operations.factory import run
+from operations.errors import run
 run(lambda: command("sh", "-c", "sleep 3600.{mark} & echo started > {file}; sleep 3600.{mark}") and None)
 """
 

@@ -5,7 +5,7 @@ import pytest
 from botocore.stub import Stubber
 
 from ml_code.tracking.production_history import Period, Promotion
-from operations.factory import OperationError
+from operations.errors import OperationError
 from operations.history import rows
 from operations.rollback import check_archive, check_endpoint, choose
 

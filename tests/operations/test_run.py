@@ -6,7 +6,7 @@ import pytest
 from botocore.stub import Stubber
 
 from operations import run
-from operations.factory import OperationError
+from operations.errors import OperationError
 
 
 @pytest.fixture

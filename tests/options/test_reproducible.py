@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.stacks.synthesis import PROJECT
+from tests.stacks.synthesis import PROJECT, project_files
 
 MEGABYTE = 1024**2
 
 
 def tracked() -> list[str]:
-    """With new files that are to be added, without what git ignores."""
-    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    found = subprocess.run(listing, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-    return [name for name in found.split("\0") if name and (PROJECT / name).is_file()]
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    return [name for name in listed.stdout.split("\0") if name and (PROJECT / name).is_file()]
 
 
 def start_synthesis(project: Path, outdir: Path, hash_seed: str) -> subprocess.Popen[str]:
@@ -44,21 +44,30 @@ def start_synthesis(project: Path, outdir: Path, hash_seed: str) -> subprocess.P
 
 @pytest.fixture(scope="module")
 def assemblies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Of this folder, and of a copy elsewhere that has files of a developer's beside the tracked ones."""
+    """Of this folder, and of a clone elsewhere that has files of a developer's beside the tracked ones."""
     copy = tmp_path_factory.mktemp("copy")
-    for name in tracked():
+    for name, path in project_files().items():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(PROJECT / name, copy / name)
-    for name in (
-        ".venv/bin/x",
-        "node_modules/x",
-        "cdk.out/x",
-        ".localaws/x",
-        "stacks/__pycache__/x.pyc",
-        "a.pyc",
-    ):
+        shutil.copy(path, copy / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=copy, check=True)
+    names = "\0".join(tracked()).encode()
+    add = ["git", "add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul"]
+    subprocess.run(add, cwd=copy, input=names, check=True)
+    for name, content in {
+        ".venv/bin/x": "x",
+        "node_modules/x": "x",
+        "cdk.out/x": "x",
+        ".localaws/x": "x",
+        "stacks/__pycache__/x.pyc": "x",
+        ".env": "PASSWORD=hunter2",
+        "private/.gitignore": "*",
+        "private/people.csv": "name,salary",
+        ".git/info/exclude": "local-only.txt",
+        "local-only.txt": "x",
+        "empty.txt": "",
+    }.items():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        (copy / name).write_text("x")
+        (copy / name).write_text(content)
     outdirs = (tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("there"))
     runs = [start_synthesis(PROJECT, outdirs[0], "1"), start_synthesis(copy, outdirs[1], "2")]
     for run in runs:
@@ -80,8 +89,9 @@ def test_two_processes_write_the_same_bytes(assemblies: tuple[Path, Path]) -> No
 def test_the_repository_starts_with_the_tracked_files_of_the_factory_only(
     assemblies: tuple[Path, Path],
 ) -> None:
-    (seed,) = (path.parent for path in assemblies[0].glob("asset.*/cdk.json"))
-    assert set(files(seed)) == {name for name in tracked() if not name.startswith("localaws/")}
+    for assembly in assemblies:
+        (seed,) = (path.parent for path in assembly.glob("asset.*/cdk.json"))
+        assert set(files(seed)) == {name for name in tracked() if not name.startswith("localaws/")}
 
 
 def test_no_asset_is_larger_than_a_megabyte(assemblies: tuple[Path, Path], tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 """A synthesised template in readable form."""
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from aws_cdk import App
@@ -59,11 +62,24 @@ def cdk_app(settings: Mapping[str, Any], outdir: str) -> tuple[App, ModelFactory
         app,
         config=FactoryConfig(**settings),
         spec=load_spec(EXAMPLE_MODEL),
-        project_root=PROJECT,
+        project_files=project_files(),
         account=None,
         region=REGION,
     )
     return app, stack
+
+
+@cache
+def project_files() -> Mapping[str, Path]:
+    """With new files that are to be added, without what git ignores. The source of a build is no clone."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    with TemporaryDirectory() as folder:
+        if not (PROJECT / ".git").exists():
+            subprocess.run(["git", "init", "--quiet", "--bare", folder], check=True)
+            command[1:1] = [f"--git-dir={folder}", f"--work-tree={PROJECT}"]
+        listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    names = [name for name in listed.split("\0") if name]
+    return {name: PROJECT / name for name in names if (PROJECT / name).is_file()}
 
 
 def read_assembly(outdir: str, stack: ModelFactoryStack) -> Synthesised:

@@ -1,11 +1,14 @@
 """What the repository starts with."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aws_cdk import App, Stack
 
+from stacks.seed import MAX_COMPRESSED_BYTES, seed_asset
 from tests.stacks.synthesis import PROJECT, Synthesised
 
 
@@ -47,3 +50,34 @@ def test_it_leaves_out_the_local_aws(seed: Path) -> None:
 
 def test_it_is_small_enough_for_codecommit(seed: Path) -> None:
     assert sum(path.stat().st_size for path in contents(seed)) < 20 * 1024**2
+
+
+def refusal(files: dict[str, Path]) -> str:
+    with pytest.raises(ValueError) as error:
+        seed_asset(Stack(App(analytics_reporting=False), "stack"), "Seed", files)
+    return str(error.value)
+
+
+def test_empty_files_are_refused_by_name(tmp_path: Path) -> None:
+    full, empty = tmp_path / "full", tmp_path / "empty"
+    full.write_text("x")
+    empty.touch()
+    message = refusal({"a.py": full, "new/__init__.py": empty, "localaws/py.typed": empty})
+    assert message.startswith(
+        "The new repository has empty files, which CodeCommit refuses: new/__init__.py. "
+    )
+
+
+def test_too_many_bytes_are_refused_with_the_largest_files(tmp_path: Path) -> None:
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_text("x")
+    large.write_bytes(os.urandom(MAX_COMPRESSED_BYTES))
+    message = refusal({"a.py": small, "data.bin": large})
+    assert "allowed are 20,971,520" in message
+    assert "the largest are data.bin, a.py" in message
+
+
+def test_what_compresses_well_is_not_refused(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(b"0" * 2 * MAX_COMPRESSED_BYTES)
+    seed_asset(Stack(App(analytics_reporting=False), "stack"), "Seed", {"zeros": large})

@@ -1,4 +1,4 @@
-"""`python -m localaws up|env|status|logs|connect|fault|down`."""
+"""`python -m localaws up|env|status|logs|connect|fault|serve|down`."""
 
 import argparse
 import os
@@ -8,11 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
 from localaws.running_server import Server, UserError, alive, find_server
 from localaws.runtime.environments import outside_proxy
+from localaws.serve import NotServed, serve
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 30.0
@@ -71,6 +73,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     fault_parser.add_argument("--seed", type=int, default=0, help="of chance; default: %(default)s")
     fault_parser.set_defaults(run=fault)
+    serve_parser = commands.add_parser(
+        "serve", help="serve a model archive as the scikit-learn image does on a serverless endpoint"
+    )
+    serve_parser.add_argument("archive", type=Path, help="model.tar.gz")
+    serve_parser.add_argument("--port", type=int, default=8080, help="default: %(default)s")
+    serve_parser.add_argument(
+        "--env", action="append", type=variable, default=[], metavar="NAME=VALUE", help="as in CreateModel"
+    )
+    serve_parser.set_defaults(run=serve_archive)
     down_parser = commands.add_parser("down", parents=[shared], help="stop the server and all it started")
     down_parser.add_argument("--keep", action="store_true", help="keep the state folder, with its logs")
     down_parser.set_defaults(run=down)
@@ -82,6 +93,13 @@ def positive_seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise ValueError(text)
     return value
+
+
+def variable(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not name or not separator:
+        raise ValueError(text)
+    return name, value
 
 
 def up(arguments: argparse.Namespace) -> None:
@@ -146,7 +164,7 @@ def _require_free(port: int) -> None:
             listener.bind(("127.0.0.1", port))
         except OSError as error:
             raise UserError(
-                f"port {port} is used by another program; choose another one: python -m localaws up --port PORT."
+                f"port {port} is used by another program; choose another one by --port."
             ) from error
 
 
@@ -205,6 +223,14 @@ def fault(arguments: argparse.Namespace) -> None:
     server = _require_server(arguments.state_dir)
     server.ask("faults", {"faults": arguments.rules, "seed": arguments.seed})
     print(f"Faults: {' '.join(arguments.rules) or 'none'}")
+
+
+def serve_archive(arguments: argparse.Namespace) -> None:
+    _require_free(arguments.port)
+    try:
+        sys.exit(serve(arguments.archive, arguments.port, dict(arguments.env)))
+    except (NotServed, OSError, tarfile.TarError) as error:
+        raise UserError(f"{arguments.archive} is not served: {error}") from error
 
 
 def down(arguments: argparse.Namespace) -> None:

@@ -51,6 +51,7 @@ from localaws.services.events import resources as events_resources
 from localaws.services.events import service as events
 from localaws.services.iam import permissions as iam_permissions
 from localaws.services.iam import resources as iam_resources
+from localaws.services.iam import simulation
 from localaws.services.kms import permissions as kms_permissions
 from localaws.services.kms import resources as kms_resources
 from localaws.services.logs import permissions as logs_permissions
@@ -136,6 +137,7 @@ PERMISSIONS: Mapping[str, ServicePermissions] = {
 OPERATIONS: Mapping[str, Mapping[str, Callable[[Account, Json], Json]]] = {
     "application-autoscaling": application_autoscaling.OPERATIONS,
     "cloudwatch": cloudwatch.OPERATIONS,
+    "iam": simulation.OPERATIONS,
     "lambda": awslambda.OPERATIONS,
     "service-quotas": servicequotas.OPERATIONS,
 }

@@ -2,18 +2,20 @@ import json
 import pickle
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from ml_code.jobs import checkpoint
-from ml_code.jobs.estimator import build_estimator, parse_searched
+from ml_code.jobs.estimator import build_estimator, check_search, parse_searched
 from ml_code.jobs.evaluate import draw_confusion, evaluate, read_model
 from ml_code.jobs.preprocess import hash_raw, read_raw, split
 from ml_code.jobs.register import version_tags
-from ml_code.jobs.train import is_first_host, train
+from ml_code.jobs.train import is_first_host, read_job, train
 from ml_code.metrics import measure
 from ml_code.schema import SchemaError
+from ml_code.search_space import Choice, ContinuousRange
 from ml_code.spec import ModelSpec, SpecError
 from ml_code.tracking.runs import Execution
 
@@ -87,13 +89,70 @@ def test_the_scaler_sees_the_train_part_only(spec: ModelSpec, parts: dict[str, p
     assert model.named_steps["scaler"].mean_ == pytest.approx(expected)
 
 
-def test_searched_values_arrive_as_text(spec: ModelSpec) -> None:
-    texts = {"hidden_layer_sizes": "100", "alpha": "0.25", "learning_rate_init": "1e-3"}
-    assert parse_searched(spec, texts) == {
-        "hidden_layer_sizes": 100,
-        "alpha": 0.25,
-        "learning_rate_init": 0.001,
+def toolkit_environment(hyperparameters: dict[str, str], folder: Path) -> dict[str, str]:
+    """As SageMaker's toolkit makes it of the texts that a tuning job hands over."""
+
+    def decoded(text: str) -> object:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+
+    return {
+        "SM_HPS": json.dumps({name: decoded(text) for name, text in hyperparameters.items()}),
+        "SM_CHANNEL_TRAIN": str(folder / "train"),
+        "SM_CHANNEL_VALIDATION": str(folder / "validation"),
+        "SM_MODEL_DIR": str(folder / "model"),
     }
+
+
+def test_searched_values_keep_their_types_and_names(spec: ModelSpec, tmp_path: Path) -> None:
+    values: list[Any] = [32, "32 a", "relu", True, None, (64, 32), 0.5]
+    choice = Choice(type="categorical", values=tuple(values))
+    ranges = {
+        **spec.search,
+        "C": ContinuousRange(type="continuous", minimum=1, maximum=2),
+        "train": choice,
+        "validation": choice,
+    }
+    searching = spec.model_copy(update={"search": ranges})
+    fixed = {"execution_arn": "arn:x/execution/1", "commit": "0123", "trigger_reason": "2026"}
+    found = {"hidden_layer_sizes": "100", "alpha": "1", "learning_rate_init": "1e-3", "C": "1.5"}
+    for value, text in zip(values, choice.texts, strict=True):
+        job = read_job(toolkit_environment({**fixed, **found, "train": text, "validation": text}, tmp_path))
+        searched = parse_searched(searching, job.hyperparameters)
+        assert searched["train"] == searched["validation"] == value
+        assert type(searched["train"]) is type(value)
+    assert searched["hidden_layer_sizes"] == 100
+    assert (searched["alpha"], type(searched["alpha"])) == (1.0, float)
+    assert (searched["learning_rate_init"], searched["C"]) == (0.001, 1.5)
+    assert job.execution == Execution(arn="arn:x/execution/1", commit="0123", trigger_reason="2026")
+    assert (job.name, job.checkpoint_dir) == ("training", None)
+
+
+def test_a_searched_value_that_did_not_come_is_named(spec: ModelSpec) -> None:
+    with pytest.raises(SpecError, match="the training job has no hyperparameter 'alpha'"):
+        parse_searched(spec, {"hidden_layer_sizes": 100})
+
+
+@pytest.mark.parametrize(
+    ("search", "message"),
+    [
+        ({"alpha": {"type": "continuous", "minimum": -1, "maximum": 1}}, "The 'alpha' parameter of MLPClass"),
+        ({"beta_1": {"type": "continuous", "minimum": 0.5, "maximum": 1}}, r"in the range \[0.0, 1.0\)"),
+        ({"solver": {"type": "categorical", "values": ["adam", "adma"]}}, "Got 'adma' instead"),
+        ({"depth": {"type": "integer", "minimum": 1, "maximum": 3}}, "unexpected keyword argument 'depth'"),
+    ],
+)
+def test_what_the_estimator_refuses_somewhere_in_the_search_is_named(
+    spec: ModelSpec, search: dict[str, object], message: str
+) -> None:
+    check_search(spec)
+    searching = ModelSpec.model_validate({**spec.model_dump(), "search": search})
+    with pytest.raises(
+        SpecError, match=f"hyperparameters do not fit sklearn.neural_network.MLPClassifier: .*{message}"
+    ):
+        check_search(searching)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +161,7 @@ def test_searched_values_arrive_as_text(spec: ModelSpec) -> None:
         ({"estimator": "sklearn.nowhere.Model"}, "estimator is 'sklearn.nowhere.Model'; allowed"),
         ({"scaler": "sklearn.preprocessing.Skaler"}, "scaler is 'sklearn.preprocessing.Skaler'; allowed"),
         ({"hyperparameters": {"depth": 3}}, "hyperparameters do not fit .*'depth'"),
+        ({"hyperparameters": {"tol": "1e-3"}}, "The 'tol' parameter of MLPClassifier must be a float"),
         ({"estimator": "sklearn.cluster.KMeans", "hyperparameters": {}, "search": {}}, "with predict_proba"),
     ],
 )

@@ -21,7 +21,7 @@ from localaws.gateway.faults import Faults
 from localaws.gateway.permissions import require_assumable_roles, require_permissions
 from localaws.gateway.signature import Signature, read_signature, signature_matches
 from localaws.services.iam.authorization import Principal, find_principal
-from localaws.services.iam.principals import require_known_principals
+from localaws.services.iam.request_policies import require_valid_policy
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -112,7 +112,7 @@ class Gateway:
         require_permissions(self._account, rules, principal, operation)
         check_constraints(operation.service, operation.name, operation.parameters)
         require_assumable_roles(rules, operation)
-        require_known_principals(operation)
+        require_valid_policy(operation)
         return self._dispatch(operation, principal, environ, body)
 
     def _dispatch(self, operation: Operation, principal: Principal, environ: Environ, body: bytes) -> Route:

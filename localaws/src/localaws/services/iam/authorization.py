@@ -116,6 +116,23 @@ def authorize(
             raise _denied(principal, action, resource, f"because no {kind} allows the {action} action")
 
 
+def decide_for_identity(arn: str, action: str, resource: str) -> Decision:
+    """By the policies and the permissions boundary of a user or role alone; NoSuchEntity when it does not exist."""
+    identities: list[User | Role] = [*_iam().users.values(), *_iam().roles.values()]
+    identity = next((each for each in identities if each.arn == arn), None)
+    if identity is None:
+        raise ServiceError("NoSuchEntity", f"The entity with arn {arn} cannot be found.", 404)
+    principal = Principal(Caller(arn, ""), "", None, identity)
+    request = Request(action, resource, _global_context(principal))
+    decisions = [decide(_identity_policies(identity), request)]
+    if (boundary := _boundary(principal)) is not None:
+        decisions.append(decide([boundary], request))
+    for worst in (Decision.DENIED, Decision.NOT_MENTIONED):
+        if worst in decisions:
+            return worst
+    return Decision.ALLOWED
+
+
 def authorize_session(
     credentials: Credentials, action: str, resource: str, context: Mapping[str, list[str]] | None = None
 ) -> None:

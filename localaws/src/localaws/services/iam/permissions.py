@@ -9,5 +9,6 @@ PERMISSIONS = ServicePermissions(
         "GroupName=": "arn:aws:iam::{account}:group/{GroupName}",
         "CreatePolicy": "arn:aws:iam::{account}:policy/{PolicyName}",
         "PolicyArn=": "{PolicyArn}",
+        "PolicySourceArn=": "{PolicySourceArn}",
     }
 )

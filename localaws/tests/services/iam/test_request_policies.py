@@ -1,4 +1,4 @@
-"""Policies that name a principal that does not exist are refused, in the service's words."""
+"""Policies that are malformed or name a principal that does not exist are refused, in the service's words."""
 
 import json
 from collections.abc import Iterator
@@ -78,3 +78,22 @@ def test_a_function_is_opened_to_principals_that_exist(local_aws: Account) -> No
     statement = {"FunctionName": "any", "StatementId": "a", "Action": "lambda:InvokeFunction"}
     with pytest.raises(ClientError, match="The provided principal was invalid"):
         local_aws.client("lambda").add_permission(Principal="evnts.amazonaws.com", **statement)
+
+
+TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {**TRUST, "Effect": "allow"},
+        {**TRUST, "NotAction": "sts:TagSession"},
+        {**TRUST, "Actoin": "sts:TagSession"},
+        {key: value for key, value in TRUST.items() if key != "Action"},
+        {key: value for key, value in TRUST.items() if key != "Effect"},
+    ],
+)
+def test_a_statement_follows_the_grammar(local_aws: Account, statement: dict[str, Any]) -> None:
+    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    with pytest.raises(ClientError, match=r"MalformedPolicyDocument.*Syntax errors in policy"):
+        local_aws.client("iam").create_role(RoleName="grammar", AssumeRolePolicyDocument=document)

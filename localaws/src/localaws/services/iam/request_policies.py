@@ -1,6 +1,7 @@
-"""Which principals a policy may name: as on AWS, those of this account and AWS's services must exist.
+"""What a policy in a request may be: its grammar, and the principals that it names.
 
-Principals of other accounts, which the local AWS does not have, are taken as they are.
+As on AWS, principals of this account and AWS's services must exist. Those of other accounts, which the local AWS does not
+have, are taken as they are.
 """
 
 import json
@@ -60,9 +61,15 @@ def _permission(parameters: Json) -> Json:
     """Lambda makes the statement itself."""
     principal = str(parameters["Principal"])
     kind = "Service" if principal.endswith((".amazonaws.com", ".amazonaws.com.cn")) else "AWS"
-    return {"Statement": [{"Principal": {kind: principal}}]}
+    return {
+        "Statement": [{"Effect": "Allow", "Action": parameters["Action"], "Principal": {kind: principal}}]
+    }
 
 
+_ELEMENTS = {
+    *("Sid", "Effect", "Condition", "Principal", "NotPrincipal"),
+    *("Action", "NotAction", "Resource", "NotResource"),
+}
 _S3 = PolicyMember(_member("Policy"), "MalformedPolicy", "Invalid principal in policy")
 _KMS = PolicyMember(
     _member("Policy"),
@@ -100,8 +107,8 @@ POLICIES = {
 }
 
 
-def require_known_principals(operation: Operation) -> None:
-    """Raises ServiceError in the service's words when a policy names a principal that does not exist."""
+def require_valid_policy(operation: Operation) -> None:
+    """Raises ServiceError when a policy is malformed or names a principal that does not exist."""
     member = POLICIES.get((operation.service, operation.name))
     document = member.policy(operation.parameters) if member else None
     if member is None or not document:
@@ -110,6 +117,8 @@ def require_known_principals(operation: Operation) -> None:
         policy = document if isinstance(document, dict) else json.loads(document)
     except ValueError:
         return  # which the service refuses itself
+    if not _follows_grammar(policy):
+        raise ServiceError(member.code, "Syntax errors in policy.")
     for kind, principal in _principals(policy):
         if not _exists(kind, principal):
             label = "SERVICE" if kind == "Service" else kind
@@ -117,9 +126,22 @@ def require_known_principals(operation: Operation) -> None:
             raise ServiceError(member.code, message)
 
 
-def _principals(policy: Json) -> Iterator[tuple[str, str]]:
+def _follows_grammar(policy: Json) -> bool:
+    return all(
+        statement.keys() <= _ELEMENTS
+        and statement.get("Effect") in ("Allow", "Deny")
+        and ("Action" in statement) != ("NotAction" in statement)
+        for statement in _statements(policy)
+    )
+
+
+def _statements(policy: Json) -> list[Json]:
     statements = policy.get("Statement", [])
-    for statement in statements if isinstance(statements, list) else [statements]:
+    return statements if isinstance(statements, list) else [statements]
+
+
+def _principals(policy: Json) -> Iterator[tuple[str, str]]:
+    for statement in _statements(policy):
         for element in ("Principal", "NotPrincipal"):
             named = statement.get(element, {})
             for kind, values in (named if isinstance(named, dict) else {"AWS": named}).items():

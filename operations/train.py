@@ -1,0 +1,134 @@
+"""The model of this folder, tuned with a few trials and evaluated on this machine: no AWS, no git, no deployment.
+
+The code is that of the jobs: the same checks of the data, the same parts, the same estimator, metrics and gate.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from sklearn.pipeline import Pipeline
+
+from ml_code.jobs.evaluate import Evaluation, draw_confusion, evaluate
+from ml_code.jobs.gate import evaluate_gate, gate_message
+from ml_code.jobs.preprocess import read_raw, split
+from ml_code.jobs.train import train
+from ml_code.metrics import measure
+from ml_code.schema import SchemaError
+from ml_code.search_space import Choice, IntegerRange, SearchRange
+from ml_code.spec import ModelSpec, SpecError, find_model, load_spec
+from operations.errors import OperationError, run
+from operations.factory import PROJECT
+
+PICTURE = PROJECT / "train-output" / "confusion_matrix.png"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One set of searched hyperparameters, and what the model that they gave measures on the validation part."""
+
+    searched: dict[str, Any]
+    model: Pipeline
+    metrics: dict[str, float]
+    seconds: float
+
+
+def main() -> int:
+    """Exit status 1 when the gate would refuse the model."""
+    parser = argparse.ArgumentParser(prog="python -m operations.train", description=__doc__)
+    parser.add_argument("--trials", type=int, default=3)
+    parser.add_argument("--data", type=Path, help="folder of CSV files; default: data/ of the model's folder")
+    arguments = parser.parse_args()
+    if arguments.trials < 1:
+        raise OperationError(f"trials is {arguments.trials}; allowed: 1 or more")
+    try:
+        return report(Console(), load_spec(), arguments.data or find_model() / "data", arguments.trials)
+    except (SpecError, SchemaError, FileNotFoundError) as error:
+        raise OperationError(str(error)) from error
+
+
+def report(console: Console, spec: ModelSpec, folder: Path, trial_count: int) -> int:
+    frame = read_raw(folder, spec.training_schema())
+    parts = split(frame, target=spec.target.name, fractions=spec.split)
+    rows = ", ".join(f"{len(part)} {name}" for name, part in parts.items())
+    console.print(f"Model {spec.name}: {len(frame)} rows of {folder} ({rows})", soft_wrap=True)
+    trials = [run_trial(spec, searched, parts) for searched in samples(spec, trial_count)]
+    best = choose(spec, trials)
+    print_trials(console, spec, trials, best)
+    evaluation = evaluate(best.model, parts["test"], spec.target.name)
+    print_evaluation(console, evaluation)
+    PICTURE.parent.mkdir(exist_ok=True)
+    draw_confusion(evaluation).savefig(PICTURE, dpi=100)
+    console.print(f"Confusion matrix: {PICTURE.relative_to(PROJECT)}")
+    gate = evaluate_gate(spec.gate, evaluation.metrics, baseline=None)
+    console.print(gate_message(gate, len(parts["test"])))
+    passes = spec.gate.passes(evaluation.metrics)
+    word = "passed" if passes else "failed"
+    console.print(
+        f"Gate ({spec.gate.text}): {word}. Only a delivery compares with production.", soft_wrap=True
+    )
+    return 0 if passes else 1
+
+
+def samples(spec: ModelSpec, count: int) -> list[dict[str, Any]]:
+    """Random points of the search space, the same at each call: the seed is the model's."""
+    random = np.random.default_rng(spec.seed)
+    return [{name: sample(found, random) for name, found in spec.search.items()} for _ in range(count)]
+
+
+def sample(found: SearchRange, random: np.random.Generator) -> Any:
+    if isinstance(found, Choice):
+        return found.values[random.integers(len(found.values))]
+    low, high = found.minimum, found.maximum
+    if found.scale == "logarithmic":
+        value = float(np.exp(random.uniform(np.log(low), np.log(high))))
+    else:
+        value = float(random.uniform(low, high))
+    return round(value) if isinstance(found, IntegerRange) else value
+
+
+def run_trial(spec: ModelSpec, searched: dict[str, Any], parts: dict[str, pd.DataFrame]) -> Trial:
+    begin = time.monotonic()
+    model = train(spec, searched, parts["train"])
+    validation, target = parts["validation"], spec.target.name
+    metrics = measure(model, validation.drop(columns=target), validation[target])
+    return Trial(searched=searched, model=model, metrics=metrics, seconds=time.monotonic() - begin)
+
+
+def choose(spec: ModelSpec, trials: Sequence[Trial]) -> Trial:
+    sign = 1 if spec.objective.direction == "maximize" else -1
+    return max(trials, key=lambda trial: sign * trial.metrics[spec.objective.metric])
+
+
+def print_trials(console: Console, spec: ModelSpec, trials: Sequence[Trial], best: Trial) -> None:
+    table = Table()
+    for name in (*spec.search, spec.objective.metric_name, "seconds", ""):
+        table.add_column(name, overflow="fold")
+    for trial in trials:
+        values = [
+            f"{value:.4g}" if isinstance(value, float) else str(value) for value in trial.searched.values()
+        ]
+        measured = f"{trial.metrics[spec.objective.metric]:.4f}"
+        table.add_row(*values, measured, f"{trial.seconds:.1f}", "best" if trial is best else "")
+    console.print(table)
+
+
+def print_evaluation(console: Console, evaluation: Evaluation) -> None:
+    table = Table(
+        "class", "rows", "precision", "recall", "f1", title="The best on the test part", title_justify="left"
+    )
+    for label, values in evaluation.classes.items():
+        measured = (f"{values[name]:.3f}" for name in ("precision", "recall", "f1"))
+        table.add_row(label, f"{values['rows']:.0f}", *measured)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    run(main)

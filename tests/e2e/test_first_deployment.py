@@ -1,0 +1,79 @@
+"""What would stop the first delivery on a new AWS account: planted, it stops the delivery here, in AWS's words."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.conftest import NAME, Workspace, aws, failed_step, pipeline_executions, running
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def new_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A factory whose first delivery asked for an instance type that a new account has no quota for."""
+    with running(tmp_path_factory.mktemp("first") / "model-factory") as workspace:
+        workspace.configure(preprocess_instance_type="ml.m5.large")
+        workspace.skip_build_tests()
+        workspace.train_little()
+        workspace.cdk("bootstrap")
+        workspace.run("git", "commit", "--quiet", "--all", "--message", "Ask for a larger instance")
+        workspace.deploy()
+        workspace.run("git", "remote", "add", "local", f"http://localhost:{workspace.port}/v1/repos/{NAME}")
+        yield workspace
+
+
+@pytest.fixture(scope="module")
+def first_delivery(new_account: Workspace) -> tuple[str, list[str]]:
+    """Its status, and the names of the stages that it reached."""
+    status, stages = new_account.finish(new_account.next_execution())
+    return status, list(stages)
+
+
+@pytest.fixture(scope="module")
+def fitting(new_account: Workspace, first_delivery: tuple[str, list[str]]) -> Workspace:
+    """The same factory with instances that the account may start."""
+    new_account.configure(preprocess_instance_type="ml.t3.large")
+    new_account.deploy()
+    return new_account
+
+
+def test_an_instance_type_without_quota_stops_it_at_the_first_job(
+    first_delivery: tuple[str, list[str]],
+) -> None:
+    assert first_delivery == ("Failed", ["Source", "Build"])
+    reason = failed_step(pipeline_executions()[0]["PipelineExecutionArn"])["FailureReason"]
+    assert "Failed to invoke sagemaker:CreateProcessingJob" in reason
+    assert "The account-level service limit 'ml.m5.large for processing job usage' is 0 Instances" in reason
+
+
+def test_a_bundle_that_leaves_what_the_image_has_too_old_to_it_stops_preprocess(fitting: Workspace) -> None:
+    lock = fitting.directory / "requirements-job.lock"
+    lock.write_text(re.sub(r"^protobuf==.*\n(    .*\n)+", "", lock.read_text(), flags=re.MULTILINE))
+    fitting.push("Leave protobuf to the image")
+    status, stages = fitting.finish(fitting.next_execution())
+    assert (status, list(stages)) == ("Failed", ["Source", "Build"])
+    step = failed_step(pipeline_executions()[-1]["PipelineExecutionArn"])
+    assert step["StepName"] == "Preprocess"
+    assert "pip cannot install what the job needs: ERROR: " in step["FailureReason"]
+    assert "protobuf" in step["FailureReason"]
+    fitting.run("git", "checkout", "--quiet", "HEAD~1", "--", lock.name)
+
+
+def test_the_image_s_default_start_stops_staging(fitting: Workspace) -> None:
+    """Script mode installs the code by pip and writes nginx's configuration, which a serverless container may not."""
+    fitting.edit(
+        "ml_code/inference/container.py",
+        '"SAGEMAKER_SERVING_MODULE": "wsgi:app",\n            "SAGEMAKER_USE_NGINX": "false",',
+        '"SAGEMAKER_PROGRAM": "handler.py", "SAGEMAKER_SUBMIT_DIRECTORY": CODE,',
+    )
+    fitting.push("Serve as the image does by default")
+    status, stages = fitting.finish(fitting.next_execution())
+    assert (status, list(stages)) == ("Failed", ["Source", "Build", "Staging"])
+    log = aws(
+        *("logs", "filter-log-events", "--log-group-name", f"/aws/codebuild/{NAME}-deploy"),
+        *("--query", "events[].message"),
+    )
+    assert "did not pass the ping health check" in log
+    assert "staging_endpoint_mode" in log
