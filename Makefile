@@ -16,7 +16,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow audit test test-aws test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -108,6 +108,9 @@ audit: ## list whatever the account still has of the factory; nothing after a de
 	@$(BIN)/python -m operations.audit
 
 test: lint unit $(if $(LOCALAWS),e2e) ## lint, types, unit tests, the life of a factory from end to end
+
+test-aws: install ## the life of a factory in the account that the shell points to: says what it costs and asks; make test-aws YES=1
+	@$(BIN)/python -m operations.life_on_aws $(if $(YES),--yes)
 
 test-all: test e2e-more ## and the end-to-end tests of options and of what guards production
 
