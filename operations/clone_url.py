@@ -9,8 +9,10 @@ def main() -> None:
     factory = deployed_factory()
     url = factory.outputs.get(Output.REPOSITORY_CLONE_URL, "")
     if url:
-        # The seeded commit is no ancestor of this clone's.
-        print(f"First push of this clone: git push --force --set-upstream {url} HEAD:main")
+        # The seeded commit is no ancestor of this clone's, so the first push is forced.
+        remote = factory.name
+        print(f"To push this clone: git remote add {remote} {url} && git push --force {remote} HEAD:main")
+        print(f"From then on:       git push {remote} HEAD:main")
 
 
 if __name__ == "__main__":
