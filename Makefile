@@ -16,7 +16,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow audit test test-aws test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,8 +37,8 @@ ifndef LOCALAWS
 	@echo "there is no folder localaws/: clone the project itself to run a factory without an AWS account" >&2; exit 1
 endif
 
-demo: need-localaws install ## the whole factory on this machine, from `cdk deploy` to `cdk destroy`
-	@$(BIN)/python -m operations.demo.demo --port $(PORT)
+demo: need-localaws install ## the whole factory on this machine, from `cdk deploy` to `cdk destroy`; KEEP=1 leaves it up
+	@$(BIN)/python -m operations.demo.demo --port $(PORT) $(if $(KEEP),--keep)
 
 up: need-localaws install ## start the local AWS; make up IMAGE=0 runs no toolkit of AWS's and is no evidence for AWS
 	@$(BIN)/python -m localaws up --port $(PORT) $(if $(filter 0,$(IMAGE)),--no-image)
@@ -74,6 +74,7 @@ deploy: install ## doctor, then bootstrap an account that has none, then cdk dep
 	@$(if $(filter 0,$(DOCTOR)),$(CDK) synth --quiet --no-notices,$(BIN)/python -m operations.doctor)
 	@$(BIN)/python -m operations.bootstrap
 	@$(CDK) deploy --app cdk.out $(CDK_FLAGS)
+	@$(BIN)/python -m operations.clone_url
 
 destroy: install ## cdk destroy
 	@$(BIN)/python -m operations.account
@@ -81,6 +82,9 @@ destroy: install ## cdk destroy
 
 train: install ## tune and evaluate the model on this machine, without AWS: make train TRIALS=3 DATA=folder
 	@$(BIN)/python -m operations.train $(if $(TRIALS),--trials "$(TRIALS)") $(if $(DATA),--data "$(DATA)")
+
+mlflow: ## MLflow's own pages, in the browser or by their address
+	@$(BIN)/python -m operations.mlflow_pages
 
 run: ## start a delivery by hand: make run REASON="why" DATA=raw/2026/ COMMIT=<id>
 	@$(BIN)/python -m operations.run --reason "$(REASON)" --data "$(DATA)" --commit "$(COMMIT)"
@@ -104,6 +108,9 @@ audit: ## list whatever the account still has of the factory; nothing after a de
 	@$(BIN)/python -m operations.audit
 
 test: lint unit $(if $(LOCALAWS),e2e) ## lint, types, unit tests, the life of a factory from end to end
+
+test-aws: install ## the life of a factory in the account that the shell points to: says what it costs and asks; make test-aws YES=1
+	@$(BIN)/python -m operations.life_on_aws $(if $(YES),--yes)
 
 test-all: test e2e-more ## and the end-to-end tests of options and of what guards production
 
