@@ -44,6 +44,7 @@ def test_a_life(tmp_path: Path) -> None:
     try:
         up = localaws("up", "--port", port, *where)
         assert up.returncode == 0, up.stderr
+        assert state.stat().st_mode & 0o777 == 0o700
         second = localaws("up", "--port", port, *where)
         assert second.returncode == 0
         assert second.stdout.startswith(f"Already running: http://localhost:{port}")

@@ -78,8 +78,8 @@ def test_the_image_s_default_start_stops_staging(checkout: Workspace) -> None:
     checkout.push("Serve as the image does by default")
     status, stages = checkout.finish(checkout.next_execution())
     assert (status, list(stages)) == ("Failed", ["Source", "Build", "Staging"])
-    assert "did not pass the ping health check" in build_log("deploy")
-    assert "staging_endpoint_mode" in build_log("deploy")
+    assert "did not pass the ping health check" in build_log("deploy-staging")
+    assert "staging_endpoint_mode" in build_log("deploy-staging")
 
 
 def build_log(project: str) -> str:

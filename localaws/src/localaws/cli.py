@@ -111,7 +111,7 @@ def up(arguments: argparse.Namespace) -> None:
     if state_dir.exists():
         _remove_stale(state_dir)
     _require_free(arguments.port)
-    state_dir.mkdir(parents=True)
+    state_dir.mkdir(parents=True, mode=0o700)  # keys and build variables are in it
     (state_dir / ".gitignore").write_text("*\n")
     with (state_dir / "server.log").open("w") as log:
         process = subprocess.Popen(

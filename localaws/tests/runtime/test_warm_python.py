@@ -1,9 +1,11 @@
 """Forks of the warm parent behave like a Python of their own, and none outlives the local AWS."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -155,3 +157,43 @@ def group_runs(group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+OTHER_USER = 65534
+# Where the socket can be reached; a fork is asked for as the local AWS asks for it.
+ASK = """
+import os, socket, sys
+from localaws.runtime import forking
+os.chdir(sys.argv[1])
+os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+connection.connect(sys.argv[2])
+request = {"arguments": ["-c", "print('ran')"], "environment": {}, "directory": "/"}
+forking.send_request(connection, request, [0, 1, 2])
+print(connection.recv(4))
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become another user")
+def test_another_user_of_the_machine_runs_nothing(tmp_path: Path) -> None:
+    processes = ProcessTable()
+    folder = Path(tempfile.mkdtemp(prefix="localaws-test-"))
+    warm = WarmPython(processes, folder, ["json"])
+    try:
+        assert warm.wait_until_ready(60), warm.messages
+        (address,) = (path.name for path in folder.iterdir() if path.is_socket())
+
+        def ask() -> subprocess.CompletedProcess[str]:
+            command = [sys.executable, "-c", ASK, str(folder), f"{folder}/{address}"]
+            return subprocess.run(command, capture_output=True, text=True, check=False)
+
+        assert "PermissionError" in ask().stderr
+        folder.chmod(0o777)
+        (folder / address).chmod(0o777)
+        refused = ask()
+        assert "ran" not in refused.stdout
+        assert f"a connection of user {OTHER_USER} was refused" in warm.messages
+    finally:
+        warm.close()
+        processes.close()
+        shutil.rmtree(folder)

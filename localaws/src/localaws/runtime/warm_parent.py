@@ -84,7 +84,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     print(READY, flush=True)
-    Parent(hidden, layer).serve(listener, lambda: listener.accept()[0])
+    Parent(hidden, layer).serve(listener, lambda: accept_own_user(listener))
 
 
 def load(name: str) -> None:
@@ -96,6 +96,18 @@ def load(name: str) -> None:
         for part in module.__all__:
             with suppress(ImportError):  # functions are listed among the modules
                 importlib.import_module(f"sklearn.{part}")
+
+
+def accept_own_user(listener: socket.socket) -> socket.socket:
+    """The next connection of this process's own user; those of others are closed."""
+    while True:
+        connection, _ = listener.accept()
+        size = struct.calcsize("3i")
+        _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+        if uid == os.getuid():
+            return connection
+        print(f"a connection of user {uid} was refused", flush=True)
+        connection.close()
 
 
 class Parent:

@@ -189,6 +189,7 @@ class WarmPython:
 
     def _start(self, python: Path, libraries: Sequence[str]) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
+        self._directory.chmod(0o700)  # who reaches the socket runs programs as this user
         self._parent = self._processes.start(
             [
                 *(str(python), "-c", warm_parent.PROGRAM, warm_parent.SOURCE),

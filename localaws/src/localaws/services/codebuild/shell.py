@@ -29,7 +29,7 @@ _SCRIPT = """cd "$(cat '{folder}/directory')"
 set -a
 {command}
 _status=$?
-export -p > '{folder}/variables'
+(umask 077; export -p > '{folder}/variables')
 pwd > '{folder}/directory'
 exit $_status
 """
@@ -64,7 +64,7 @@ class BuildShell:
         self._marker = f"command-ended-{uuid.uuid4().hex}"
         self._exit_codes: queue.Queue[int] = queue.Queue()
         self._count = 0
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
         (folder / "directory").write_text(f"{directory}\n")
         control = folder / "control"
         os.mkfifo(control)
@@ -97,7 +97,9 @@ class BuildShell:
 
     def export(self, name: str, value: str) -> None:
         """Sets a variable for the commands to come."""
-        with (self._folder / "variables").open("a") as file:
+        path = self._folder / "variables"
+        path.touch(mode=0o600)
+        with path.open("a") as file:
             file.write(f"export {name}='{value}'\n")
 
     def variables(self) -> dict[str, str]:
