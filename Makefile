@@ -16,7 +16,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch audit test test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow audit test test-aws test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,8 +37,8 @@ ifndef LOCALAWS
 	@echo "there is no folder localaws/: clone the project itself to run a factory without an AWS account" >&2; exit 1
 endif
 
-demo: need-localaws install ## the whole factory on this machine, from `cdk deploy` to `cdk destroy`
-	@$(BIN)/python -m operations.demo.demo --port $(PORT)
+demo: need-localaws install ## the whole factory on this machine, from `cdk deploy` to `cdk destroy`; KEEP=1 leaves it up
+	@$(BIN)/python -m operations.demo.demo --port $(PORT) $(if $(KEEP),--keep)
 
 up: need-localaws install ## start the local AWS; make up IMAGE=0 runs no toolkit of AWS's and is no evidence for AWS
 	@$(BIN)/python -m localaws up --port $(PORT) $(if $(filter 0,$(IMAGE)),--no-image)
@@ -74,22 +74,27 @@ deploy: install ## doctor, then bootstrap an account that has none, then cdk dep
 	@$(if $(filter 0,$(DOCTOR)),$(CDK) synth --quiet --no-notices,$(BIN)/python -m operations.doctor)
 	@$(BIN)/python -m operations.bootstrap
 	@$(CDK) deploy --app cdk.out $(CDK_FLAGS)
+	@$(BIN)/python -m operations.clone_url
 
 destroy: install ## cdk destroy
 	@$(BIN)/python -m operations.account
 	@$(CDK) destroy --force --no-notices
 
 train: install ## tune and evaluate the model on this machine, without AWS: make train TRIALS=3 DATA=folder
-	@$(BIN)/python -m operations.train $(if $(TRIALS),--trials "$(TRIALS)") $(if $(DATA),--data "$(DATA)")
+	@$(BIN)/python -m operations.train $(if $(TRIALS),--trials "$$TRIALS") $(if $(DATA),--data "$$DATA")
 
+mlflow: ## MLflow's own pages, in the browser or by their address
+	@$(BIN)/python -m operations.mlflow_pages
+
+# make hands its command line's variables on in the environment: in a recipe's text the shell would read their quotes.
 run: ## start a delivery by hand: make run REASON="why" DATA=raw/2026/ COMMIT=<id>
-	@$(BIN)/python -m operations.run --reason "$(REASON)" --data "$(DATA)" --commit "$(COMMIT)"
+	@$(BIN)/python -m operations.run --reason "$$REASON" --data "$$DATA" --commit "$$COMMIT"
 
 approve: ## let the waiting delivery go on to production
 	@$(BIN)/python -m operations.approve
 
 rollback: ## put the previous production version back, guarded: make rollback TO=<version>
-	@$(BIN)/python -m operations.rollback --to "$(TO)"
+	@$(BIN)/python -m operations.rollback --to "$$TO"
 
 history: ## who was in production from when to when, approved by whom and why
 	@$(BIN)/python -m operations.history
@@ -98,12 +103,15 @@ verify: ## invoke the production endpoint and compare with the truth
 	@$(BIN)/python -m operations.verify
 
 batch: ## score a CSV file: make batch INPUT=rows.csv (or s3://…) VERSION=<version, else production>
-	@$(BIN)/python -m operations.batch --input "$(INPUT)" --version "$(VERSION)"
+	@$(BIN)/python -m operations.batch --input "$$INPUT" --version "$$VERSION"
 
 audit: ## list whatever the account still has of the factory; nothing after a destroy
 	@$(BIN)/python -m operations.audit
 
 test: lint unit $(if $(LOCALAWS),e2e) ## lint, types, unit tests, the life of a factory from end to end
+
+test-aws: install ## the life of a factory in the account that the shell points to: says what it costs and asks; make test-aws YES=1
+	@$(BIN)/python -m operations.life_on_aws $(if $(YES),--yes)
 
 test-all: test e2e-more ## and the end-to-end tests of options and of what guards production
 
@@ -143,8 +151,8 @@ bench-serving: install ## requests per second of the endpoint's code, against ml
 bench-synth: install ## seconds of a synthesis, against a bare CDK app and an import of the SageMaker SDK
 	@$(BIN)/python -m operations.benchmarks.synth
 
-snapshot: install ## write the reviewed template of the default settings anew, after a change that is meant
-	@UPDATE_SNAPSHOT=1 $(BIN)/python -m pytest tests/stacks/test_snapshot.py
+snapshot: install ## write the reviewed template and the transcripts of the docs anew, after a change that is meant
+	@UPDATE_SNAPSHOT=1 $(BIN)/python -m pytest tests/stacks/test_snapshot.py $(if $(LOCALAWS),tests/operations/test_doctor.py)
 
 lock: install ## write all locks anew, after a change of the requirements: make lock UPGRADE=1 takes the newest releases
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

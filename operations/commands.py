@@ -1,12 +1,17 @@
 """Commands that operations run as a person would type them."""
 
+import os
 import shlex
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from operations.errors import OperationError
 from operations.factory import PROJECT
+
+GRACE_SECONDS = 5.0  # for a command that is interrupted
 
 
 def command(
@@ -16,20 +21,36 @@ def command(
     on_output: Callable[[str], None] = lambda _: None,
 ) -> str:
     """The command's output; raises OperationError with the end of it when the command fails."""
-    result = subprocess.run(
+    process = subprocess.Popen(
         words,
         cwd=directory,
         env=environment,
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        check=False,
+        start_new_session=True,
     )
-    on_output(result.stdout)
-    if result.returncode:
-        end = "\n".join(result.stdout.splitlines()[-30:])
-        raise OperationError(f"{end}\n`{' '.join(words)}` failed with exit status {result.returncode}.")
-    return result.stdout
+    try:
+        output, _ = process.communicate()
+    except BaseException:
+        _end(process)
+        raise
+    on_output(output)
+    if process.returncode:
+        end = "\n".join(output.splitlines()[-30:])
+        raise OperationError(f"{end}\n`{' '.join(words)}` failed with exit status {process.returncode}.")
+    return output
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """With all that it started: an interrupted `make` would leave the CDK CLI, which blocks the next synthesis."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def parse_exports(script: str) -> dict[str, str]:

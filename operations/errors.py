@@ -1,6 +1,7 @@
 """How a command ends that cannot go on: one sentence on stderr and exit status 1."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -30,12 +31,23 @@ def is_denied(error: ClientError) -> bool:
     return str(error.response["Error"]["Code"]).startswith("AccessDenied")
 
 
+def _interrupt(number: int, frame: object) -> None:
+    """As Ctrl-C: what was started is ended on the way out, whatever signals come meanwhile."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def run(main: Callable[[], int | None]) -> None:
     """Runs a command's main; a user's mistake ends in one sentence on stderr and exit code 1."""
     for name, value in RETRIES.items():
         os.environ.setdefault(name, value)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         sys.exit(main() or 0)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
     except OperationError as error:
         sys.exit(str(error))
     except (NoCredentialsError, NoRegionError) as error:

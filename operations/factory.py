@@ -20,6 +20,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 BEFORE_PRODUCTION = (
     "A delivery brings a version into production: make status shows it, make approve lets it go on."
 )
+# Of a presigned address of MLflow, which opens once, and of the session behind it: the longest that SageMaker gives.
+VALIDITY = {"ExpiresInSeconds": 300, "SessionExpirationDurationInSeconds": 43200}
 
 
 def factory_name() -> str:
@@ -87,6 +89,6 @@ def mlflow_url(factory: Factory) -> str:
     kind, _, name = uri.rpartition(":")[2].partition("/")
     sagemaker = boto3.client("sagemaker")
     if kind == "mlflow-tracking-server":
-        answer = sagemaker.create_presigned_mlflow_tracking_server_url(TrackingServerName=name)
+        answer = sagemaker.create_presigned_mlflow_tracking_server_url(TrackingServerName=name, **VALIDITY)
         return str(answer["AuthorizedUrl"])
-    return str(sagemaker.create_presigned_mlflow_app_url(Arn=uri)["AuthorizedUrl"])
+    return str(sagemaker.create_presigned_mlflow_app_url(Arn=uri, **VALIDITY)["AuthorizedUrl"])

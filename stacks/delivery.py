@@ -93,7 +93,6 @@ class Delivery(Construct):
         )
         data, artifacts = self._storage.data_bucket, self._storage.artifact_bucket
         grant_list(build.role, "ListDataAndCode", data, artifacts)
-        grant_read(build.role, "ReadData", data, Prefix.RAW_DATA)
         grant_write(build.role, "SeedData", data, Prefix.RAW_DATA)
         grant_read(build.role, "ReadCodeAndResults", artifacts, Prefix.CODE, Prefix.RUNS, Prefix.WHEELS)
         grant_write(build.role, "PublishCode", artifacts, Prefix.ASSERTIONS, Prefix.CODE, Prefix.WHEELS)

@@ -200,9 +200,9 @@ def print_in_process(console: Console, found: dict[tuple[int, str], dict[str, Sp
 def _table(title: str) -> Table:
     table = Table(title=title, title_justify="left")
     for name in ("rows", "content type", "at once"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in ("requests/s", "MLflow's", "ratio", "p99 ms", "MLflow's", "ratio"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     return table
 
 

@@ -6,7 +6,6 @@ Each step is the command that a person would type; its output goes to demo-outpu
 import argparse
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +15,13 @@ from rich.table import Table
 
 from ml_code.spec import load_spec
 from operations.commands import command, parse_exports
-from operations.errors import OperationError
+from operations.errors import OperationError, run
 from operations.factory import PROJECT, deployed_factory, factory_name
 
 OUTPUT = PROJECT / "demo-output"
+KEPT = """The local AWS and the factory are up.
+To work with them:  eval "$(make env)"; make status; make mlflow
+To stop all of it:  make down"""
 
 
 class Timeline:
@@ -42,7 +44,7 @@ class Timeline:
 
     def print(self) -> None:
         table = Table(title="Timeline")
-        table.add_column("stage")
+        table.add_column("stage", overflow="fold")
         table.add_column("seconds", justify="right")
         for title, seconds in self.rows:
             table.add_row(title, f"{seconds:.1f}")
@@ -52,28 +54,30 @@ class Timeline:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=4566)
+    parser.add_argument("--keep", action="store_true", help="leave the local AWS and the factory up")
     arguments = parser.parse_args()
     console = Console()
     timeline = Timeline(console)
     OUTPUT.mkdir(exist_ok=True)
     (OUTPUT / "demo.log").write_text("")
+    kept = False
     try:
         with timeline.step("start the local AWS"):
             shell("make", "up", f"PORT={arguments.port}")
         os.environ.update(parse_exports(shell("make", "--no-print-directory", "env", secret=True)))
-        try:
-            tour(console, timeline)
-        finally:
+        tour(console, timeline, keep=arguments.keep)
+        kept = arguments.keep
+    finally:
+        if not kept:
             console.print(shell("make", "--no-print-directory", "down").strip(), highlight=False)
-    except OperationError as error:
-        console.print(str(error), style="red", markup=False, highlight=False)
-        sys.exit(1)
     timeline.print()
     console.print(f"Left for you in {OUTPUT.name}/: verification.png, .html and .json, demo.log")
+    if kept:
+        console.print(KEPT, markup=False, highlight=False)
 
 
-def tour(console: Console, timeline: Timeline) -> None:
-    """From an empty account to an empty account."""
+def tour(console: Console, timeline: Timeline, *, keep: bool) -> None:
+    """From an empty account to an empty account, unless the factory is kept."""
     from operations import delivery  # AWS clients need the environment of the local AWS
     from operations.audit import left_of
     from operations.failures import failure_lines
@@ -104,7 +108,9 @@ def tour(console: Console, timeline: Timeline) -> None:
         f"  version {version.version}, commit {version.tags['commit'][:12]}: {verification['metric']} "
         f"{verification['value']:.4f} on {verification['n']} held-out samples"
     )
-    console.print(f"  MLflow run (while the local AWS is up): {run_url}")
+    if keep:
+        console.print(f"  MLflow run: {run_url}", soft_wrap=True)
+        return
     with timeline.step("cdk destroy"):
         shell("make", "destroy")
     with timeline.step("audit"):
@@ -125,4 +131,4 @@ def shell(*words: str, secret: bool = False) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -19,13 +19,23 @@ import boto3
 import pytest
 import yaml
 
+from ml_code.contracts import Output
 from operations import delivery
 from operations.commands import parse_exports
+from operations.factory import deployed_factory, factory_name
+from operations.failures import failure_lines
 
 PROJECT = Path(__file__).resolve().parents[2]
-NAME = "model-factory"
+NAME = factory_name()
+# Set by `make test-aws`: the tests run against the account that the shell points to, not on a local AWS.
+ON_SHELLS_ACCOUNT = os.environ.get("E2E_ACCOUNT") == "shell"
 # What the README names beyond a new account's: of transform jobs, of endpoints on instances, of two factories' concurrency.
 QUOTAS = {"L-236AE59F": 2, "L-614B09FD": 8, "L-96300102": 40}
+# How git signs in to CodeCommit on AWS; the local AWS brings a helper of its own.
+CODECOMMIT = {
+    "credential.https://git-codecommit.*.amazonaws.com.helper": "!aws codecommit credential-helper $@",
+    "credential.https://git-codecommit.*.amazonaws.com.useHttpPath": "true",
+}
 
 
 def free_port() -> int:
@@ -36,13 +46,16 @@ def free_port() -> int:
 
 @dataclass
 class Workspace:
-    """A clone of the project with the local AWS that it talks to."""
+    """A clone of the project with the account that it talks to, a local AWS unless the shell's."""
 
     directory: Path
-    port: int
+    port: int = 0
+    """Of the local AWS."""
     minute_seconds: float | None = None
     """How long a minute of AWS's waiting takes; None: a minute."""
     executions_seen: set[str] = field(default_factory=set)
+    patience: float = 1.0
+    """AWS itself takes so many times longer than a local one."""
 
     def run(self, *command: str, check: bool = True) -> str:
         result = subprocess.run(
@@ -84,13 +97,15 @@ class Workspace:
 
     def next_execution(self) -> str:
         """The delivery pipeline's execution that started since this was last asked."""
-        execution = delivery.latest_execution_id(NAME, started_after=self.executions_seen, timeout_seconds=30)
+        execution = delivery.latest_execution_id(
+            NAME, started_after=self.executions_seen, timeout_seconds=30 * self.patience
+        )
         self.executions_seen.add(execution)
         return execution
 
     def finish(self, execution: str) -> tuple[str, dict[str, delivery.StageResult]]:
         """Follows an execution to its end, approving it; returns its status and its stages by name."""
-        status = delivery.follow(NAME, execution, approve_as="test", timeout_seconds=900)
+        status = delivery.follow(NAME, execution, approve_as="test", timeout_seconds=900 * self.patience)
         return status, {stage.name: stage for stage in delivery.stage_results(NAME, execution)}
 
     def edit(self, path: str, old: str, new: str) -> None:
@@ -166,18 +181,27 @@ def running(directory: Path, *, minute_seconds: float | None = None) -> Iterator
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    with running(tmp_path_factory.mktemp("e2e") / "model-factory") as workspace:
+    folder = tmp_path_factory.mktemp("e2e") / NAME
+    if ON_SHELLS_ACCOUNT:
+        yield Workspace(clone(folder), patience=12)
+        return
+    with running(folder) as workspace:
         yield workspace
 
 
 @pytest.fixture(scope="module")
 def factory(workspace: Workspace) -> Workspace:
     """A deployed factory whose first delivery, started by the seeded repository, reached production."""
-    workspace.cdk("bootstrap")
-    workspace.deploy()
-    workspace.run("git", "remote", "add", "local", f"http://localhost:{workspace.port}/v1/repos/{NAME}")
-    status, stages = workspace.finish(workspace.next_execution())
-    assert status == "Succeeded", stages
+    workspace.cdk("synth", "--quiet")
+    workspace.run(sys.executable, "-m", "operations.bootstrap")
+    workspace.cdk("deploy", "--app", "cdk.out", "--require-approval", "never")
+    for key, value in CODECOMMIT.items():
+        workspace.run("git", "config", key, value)
+    url = deployed_factory().output(Output.REPOSITORY_CLONE_URL)
+    workspace.run("git", "remote", "add", "local", url)
+    execution = workspace.next_execution()
+    status, _ = workspace.finish(execution)
+    assert status == "Succeeded", "\n".join(failure_lines(NAME, execution))
     return workspace
 
 

@@ -10,6 +10,8 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -139,11 +141,12 @@ def test_an_exception_in_training_is_the_reason_of_the_failure(checkout: Workspa
 
 def test_a_gate_out_of_reach_registers_nothing(checkout: Workspace) -> None:
     before = versions()
-    queue = subscribe_queue(deployed_factory().output("NotificationTopicArn"))
     checkout.skip_build_tests()
     checkout.edit("models/digits/model.yaml", "threshold: 0.95", "threshold: 0.9999")
-    checkout.push("Raise the gate")
-    status, stages = checkout.finish(checkout.next_execution())
+    with subscribed_queue(deployed_factory().output("NotificationTopicArn")) as queue:
+        checkout.push("Raise the gate")
+        status, stages = checkout.finish(checkout.next_execution())
+        training, build = received(queue, 2)
     assert status == "Failed"
     assert list(stages) == ["Source", "Build"]
     step = failed_step(pipeline_executions()[-1]["PipelineExecutionArn"])
@@ -154,11 +157,11 @@ def test_a_gate_out_of_reach_registers_nothing(checkout: Workspace) -> None:
     )
     assert versions() == before
     assert invoke()["model_version"] == production_version()
-    training, build = received(queue, 2)
     assert training.startswith(f'"Training of {NAME} failed in step GateFailed."')
     assert f'"Why: {step["FailureReason"]}"' in training
     assert f'"Execution: {pipeline_executions()[-1]["PipelineExecutionArn"]}"' in training
-    assert "https://us-east-1.console.aws.amazon.com/sagemaker/home" in training
+    region = boto3.session.Session().region_name
+    assert f"https://{region}.console.aws.amazon.com/sagemaker/home" in training
     assert build.startswith(f'"Build {NAME}-build failed') and "https://" in build
 
 
@@ -167,6 +170,7 @@ def test_destroy_leaves_nothing(factory: Workspace) -> None:
     assert left_of(NAME) == []
 
 
+@pytest.mark.local_aws
 def test_killing_the_local_aws_ends_all_its_processes(workspace: Workspace) -> None:
     """Runs last: kills the local AWS in the middle of a tuning job."""
     workspace.skip_build_tests()
@@ -182,13 +186,27 @@ def test_killing_the_local_aws_ends_all_its_processes(workspace: Workspace) -> N
     assert workspace.local_aws("status")
 
 
-def subscribe_queue(topic_arn: str) -> str:
+@contextmanager
+def subscribed_queue(topic_arn: str) -> Iterator[str]:
     """The address of a queue that gets what the topic gets."""
-    sqs = boto3.client("sqs")
-    url: str = sqs.create_queue(QueueName="messages")["QueueUrl"]
+    sqs, sns = boto3.client("sqs"), boto3.client("sns")
+    url: str = sqs.create_queue(QueueName=f"{NAME}-messages")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    boto3.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
-    return url
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    subscription = sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
+    try:
+        yield url
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscription)
+        sqs.delete_queue(QueueUrl=url)
 
 
 def received(queue: str, count: int) -> list[str]:

@@ -16,6 +16,7 @@ from ml_code.contracts import RETRIES
 from operations import delivery
 from operations.audit import left_of
 from operations.factory import deployed_factory, mlflow_client
+from operations.failures import failure_lines
 from tests.e2e.conftest import NAME, Workspace, invoke, pipeline_executions, running
 
 pytestmark = pytest.mark.e2e
@@ -57,8 +58,9 @@ def deliveries() -> list[str]:
 def test_deliveries_make_everything_once(factory: Workspace) -> None:
     factory.edit("models/digits/model.yaml", "seed: ", "seed: 1")
     commit = factory.push("Another seed")
-    status, stages = factory.finish(factory.next_execution())
-    assert status == "Succeeded", stages
+    execution = factory.next_execution()
+    status, _ = factory.finish(execution)
+    assert status == "Succeeded", "\n".join(failure_lines(NAME, execution))
     assert (invoke()["model_version"], invoke()["commit"]) == ("2", commit)
     assert len(deliveries()) == 2
     assert [each["PipelineExecutionStatus"] for each in pipeline_executions()] == ["Succeeded"] * 2

@@ -1,5 +1,6 @@
 """Files that the documents name are there."""
 
+import json
 import re
 from pathlib import Path
 
@@ -22,3 +23,18 @@ def test_the_files_that_a_document_names_are_there(document: str) -> None:
     # A repository that a factory was seeded into has no local AWS.
     missing = [str(name) for name in named if not (PROJECT / name).exists() and "localaws" not in str(name)]
     assert missing == []
+
+
+def test_a_claim_is_verified_on_aws_where_the_data_say_so() -> None:
+    verified = {
+        entry["claim"]: f"{entry['date']}, {entry['region']}: {entry['command']}"
+        for entry in json.loads((PROJECT / "docs/verified-on-aws.json").read_text())
+    }
+    claims: dict[str, str] = {}
+    for line in (PROJECT / "docs/local-aws.md").read_text().splitlines():
+        claim, source, on_aws, *_ = *line.split(" | "), "", "", ""
+        if claim.startswith("| ") and source and on_aws.rstrip(" |") != "on AWS?":
+            claims[claim.removeprefix("| ")] = on_aws.rstrip(" |")
+    assert len(claims) > 50
+    assert claims == {claim: verified.get(claim, "no") for claim in claims}
+    assert verified.keys() <= claims.keys()

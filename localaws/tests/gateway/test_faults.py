@@ -79,6 +79,11 @@ def test_each_service_has_its_own_words(
     call()
 
 
+def test_an_invocation_is_throttled_so_that_clients_ask_again() -> None:
+    error = Fault.parse("*:*:1:Throttling").error("sagemaker-runtime", "rest-json")
+    assert (error.code, error.status) == ("ThrottlingException", 429)
+
+
 def test_a_rule_is_of_its_service_and_operations(local_aws: Account, set_faults: Set) -> None:
     set_faults("sagemaker:List*:1:Throttling")
     sagemaker = client(local_aws, "sagemaker")

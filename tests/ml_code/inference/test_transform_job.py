@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ml_code.inference.transform_job import (
     Batch,
@@ -44,6 +45,30 @@ class SageMaker:
             return self.states.pop(0) if operation == "describe_transform_job" else {}
 
         return call
+
+
+def test_what_attempts_without_an_answer_did_is_success() -> None:
+    words = {
+        "create_model": 'Cannot create already existing model "arn:m".',
+        "create_transform_job": "a transform job with this name already exists (arn:j)",
+        "delete_model": 'Could not find model "arn:m".',
+    }
+
+    class Repeating(SageMaker):
+        def __getattr__(self, operation: str) -> Any:
+            if operation not in words:
+                return super().__getattr__(operation)
+
+            def call(**_: Any) -> Any:
+                answer: Any = {
+                    "Error": {"Code": "ValidationException", "Message": words[operation]},
+                    "ResponseMetadata": {"HTTPStatusCode": 400, "RetryAttempts": 1},
+                }
+                raise ClientError(answer, operation)
+
+            return call
+
+    score(Repeating({"TransformJobStatus": "Completed"}), planned(), lambda line: None, poll_seconds=0)
 
 
 def test_the_job_is_asked_for_a_line_a_line_and_its_model_goes_again() -> None:

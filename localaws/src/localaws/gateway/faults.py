@@ -75,10 +75,9 @@ def _throttling(service: str, protocol: str) -> tuple[str, int]:
     if protocol == "query":
         return "Throttling", 400
     if protocol == "rest-json":
-        for shape in get_service_model(service).error_shapes:
-            if shape.metadata.get("error", {}).get("httpStatusCode") == 429:
-                return str(shape.name), 429
-        return "TooManyRequestsException", 429
+        names = [str(shape.name) for shape in get_service_model(service).error_shapes]
+        known = ("TooManyRequestsException", "ThrottlingException")
+        return next((name for name in known if name in names), "ThrottlingException"), 429
     return "ThrottlingException", 400
 
 
