@@ -81,19 +81,20 @@ destroy: install ## cdk destroy
 	@$(CDK) destroy --force --no-notices
 
 train: install ## tune and evaluate the model on this machine, without AWS: make train TRIALS=3 DATA=folder
-	@$(BIN)/python -m operations.train $(if $(TRIALS),--trials "$(TRIALS)") $(if $(DATA),--data "$(DATA)")
+	@$(BIN)/python -m operations.train $(if $(TRIALS),--trials "$$TRIALS") $(if $(DATA),--data "$$DATA")
 
 mlflow: ## MLflow's own pages, in the browser or by their address
 	@$(BIN)/python -m operations.mlflow_pages
 
+# make hands its command line's variables on in the environment: in a recipe's text the shell would read their quotes.
 run: ## start a delivery by hand: make run REASON="why" DATA=raw/2026/ COMMIT=<id>
-	@$(BIN)/python -m operations.run --reason "$(REASON)" --data "$(DATA)" --commit "$(COMMIT)"
+	@$(BIN)/python -m operations.run --reason "$$REASON" --data "$$DATA" --commit "$$COMMIT"
 
 approve: ## let the waiting delivery go on to production
 	@$(BIN)/python -m operations.approve
 
 rollback: ## put the previous production version back, guarded: make rollback TO=<version>
-	@$(BIN)/python -m operations.rollback --to "$(TO)"
+	@$(BIN)/python -m operations.rollback --to "$$TO"
 
 history: ## who was in production from when to when, approved by whom and why
 	@$(BIN)/python -m operations.history
@@ -102,7 +103,7 @@ verify: ## invoke the production endpoint and compare with the truth
 	@$(BIN)/python -m operations.verify
 
 batch: ## score a CSV file: make batch INPUT=rows.csv (or s3://…) VERSION=<version, else production>
-	@$(BIN)/python -m operations.batch --input "$(INPUT)" --version "$(VERSION)"
+	@$(BIN)/python -m operations.batch --input "$$INPUT" --version "$$VERSION"
 
 audit: ## list whatever the account still has of the factory; nothing after a destroy
 	@$(BIN)/python -m operations.audit
@@ -150,8 +151,8 @@ bench-serving: install ## requests per second of the endpoint's code, against ml
 bench-synth: install ## seconds of a synthesis, against a bare CDK app and an import of the SageMaker SDK
 	@$(BIN)/python -m operations.benchmarks.synth
 
-snapshot: install ## write the reviewed template of the default settings anew, after a change that is meant
-	@UPDATE_SNAPSHOT=1 $(BIN)/python -m pytest tests/stacks/test_snapshot.py
+snapshot: install ## write the reviewed template and the transcripts of the docs anew, after a change that is meant
+	@UPDATE_SNAPSHOT=1 $(BIN)/python -m pytest tests/stacks/test_snapshot.py $(if $(LOCALAWS),tests/operations/test_doctor.py)
 
 lock: install ## write all locks anew, after a change of the requirements: make lock UPGRADE=1 takes the newest releases
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -10,10 +10,8 @@ class Variable:
     # Builds
     ARTIFACT_BUCKET = "ARTIFACT_BUCKET"
     DATA_BUCKET = "DATA_BUCKET"
-    DATA_PREFIX = "DATA_PREFIX"
     MLFLOW_TRACKING_URI = "MLFLOW_TRACKING_URI"
     PIPELINE_SETTINGS = "PIPELINE_SETTINGS"
-    TRIGGER_REASON = "TRIGGER_REASON"
     # Deployments
     DELIVERY_EXECUTION = "DELIVERY_EXECUTION"
     ENDPOINT_NAME = "ENDPOINT_NAME"
@@ -245,3 +243,17 @@ def deploy_project_name(factory: str, stage: str) -> str:
 def serving_prefix(stage: str) -> str:
     """Where the deployments of one stage put model archives: no other stage's role writes there."""
     return f"{Prefix.SERVING}{stage}/"
+
+
+# Of the consoles, by the beginning of the region's name; others are in the partition `aws`.
+CONSOLE_DOMAINS = {
+    "cn-": "console.amazonaws.cn",
+    "eusc-": "console.amazonaws-eusc.eu",
+    "us-gov-": "console.amazonaws-us-gov.com",
+}
+
+
+def console_url(region: str) -> str:
+    """The address of the region's console, in its partition."""
+    domains = [domain for beginning, domain in CONSOLE_DOMAINS.items() if region.startswith(beginning)]
+    return f"https://{region}.{domains[0] if domains else 'console.aws.amazon.com'}"

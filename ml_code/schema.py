@@ -1,5 +1,6 @@
 """Which rows a model takes: one check for training data and for requests."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -47,6 +48,10 @@ class Schema:
         return [column.name for column in self.columns]
 
     @cached_property
+    def sorted_names(self) -> list[str]:
+        return sorted(self.names)
+
+    @cached_property
     def lower(self) -> npt.NDArray[np.float64]:
         return np.array([-np.inf if c.minimum is None else c.minimum for c in self.columns])
 
@@ -55,8 +60,8 @@ class Schema:
         return np.array([np.inf if c.maximum is None else c.maximum for c in self.columns])
 
     @cached_property
-    def integer_names(self) -> list[str]:
-        return [column.name for column in self.columns if column.type == "integer"]
+    def integer_positions(self) -> list[int]:
+        return [position for position, column in enumerate(self.columns) if column.type == "integer"]
 
     def to_dict(self) -> list[dict[str, Any]]:
         return [asdict(column) for column in self.columns]
@@ -71,7 +76,7 @@ def check_frame(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
     Rows are counted from 1. Whole-number columns come back as int64, the others as float64.
     """
-    _check_columns(list(frame.columns), schema)
+    check_columns(list(frame.columns), schema)
     if len(frame) == 0:
         raise SchemaError("there are no rows; send at least one")
     values = frame[schema.names].to_numpy()
@@ -81,18 +86,20 @@ def check_frame(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     values = values.astype(np.float64, copy=False)
     check_values(values, schema)
     checked = pd.DataFrame(values, columns=schema.names)
-    if schema.integer_names:
-        checked = checked.astype(dict.fromkeys(schema.integer_names, "int64"))
+    if schema.integer_positions:
+        checked = checked.astype({schema.names[position]: "int64" for position in schema.integer_positions})
     return checked
 
 
-def _check_columns(given: Sequence[Any], schema: Schema) -> None:
+def check_columns(given: Sequence[Any], schema: Schema) -> None:
+    """SchemaError names the missing, the unexpected and the doubled, in time that grows with their number only."""
     if list(given) == schema.names:
         return
+    expected, counts = set(schema.names), Counter(given)
     faults = {
-        "missing": [name for name in schema.names if name not in given],
-        "not expected": [name for name in given if name not in schema.names],
-        "given twice": sorted({str(name) for name in given if list(given).count(name) > 1}),
+        "missing": [name for name in schema.names if name not in counts],
+        "not expected": [name for name in counts if name not in expected],
+        "given twice": [name for name, count in counts.items() if count > 1],
     }
     texts = [f"{_some(names)} {fault}" for fault, names in faults.items() if names]
     if texts:
@@ -165,9 +172,8 @@ def find_bad_rows(values: npt.NDArray[np.float64], schema: Schema) -> dict[int, 
 
 def _allowed_cells(values: npt.NDArray[np.float64], schema: Schema) -> npt.NDArray[np.bool_]:
     good: npt.NDArray[np.bool_] = (values >= schema.lower) & (values <= schema.upper) & np.isfinite(values)
-    for name in schema.integer_names:
-        position = schema.names.index(name)
-        good[:, position] &= values[:, position] % 1 == 0
+    if schema.integer_positions:
+        good[:, schema.integer_positions] &= values[:, schema.integer_positions] % 1 == 0
     return good
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from ml_code.contracts import Argument
+from ml_code.raw_files import RawFileError, files_below
 from ml_code.schema import Column, Schema
 from ml_code.search_space import Choice, ContinuousRange, FixedValue, Frozen, IntegerRange, SearchRange
 from ml_code.yaml_text import YamlError, parse_yaml
@@ -205,9 +206,12 @@ def find_model(project: Path = Path()) -> Path:
 
 
 def sample_data(project: Path = Path()) -> dict[str, Path]:
-    """The CSV files of the model's data/, which trains the first version, by their path in there."""
+    """The files of the model's data/, which train the first version, by their path in there."""
     folder = find_model(project) / "data"
-    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.csv"))}
+    try:
+        return {name: folder / name for name in files_below(folder).data}
+    except RawFileError as error:
+        raise SpecError(f"{folder}: {error}") from None
 
 
 def load_spec(path: Path | None = None) -> ModelSpec:
@@ -217,6 +221,8 @@ def load_spec(path: Path | None = None) -> ModelSpec:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise SpecError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path} is not text in UTF-8 ({error.reason}): save it in UTF-8") from error
     return parse_spec(text, source=path.name)
 
 

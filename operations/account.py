@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -23,6 +24,8 @@ from operations.errors import LOCAL_HINT, OperationError, run
 REGION_VARIABLES = ("AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION", "AMAZON_DEFAULT_REGION")
 # The CDK command reads the first that is set, botocore the second before the first.
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+# A shell that points to nothing is told in seconds, other calls are tried for minutes.
+_SECONDS = Config(retries={"mode": "standard", "total_max_attempts": 5})
 SIGN_IN = "Sign in again (aws sso login, or new keys)."
 
 
@@ -71,13 +74,13 @@ def account_in_use() -> Account:
     os.environ.update(AWS_REGION=region, AWS_DEFAULT_REGION=region)
     boto3.setup_default_session()
     try:
-        caller = boto3.client("sts").get_caller_identity()
+        caller = boto3.client("sts", config=_SECONDS).get_caller_identity()
     except NoCredentialsError as error:
         raise OperationError(f"{error}: export keys, or set AWS_PROFILE. {LOCAL_HINT}") from None
     except EndpointConnectionError as error:
         raise OperationError(f"{error} {LOCAL_HINT}") from None
     except ClientError as error:
-        raise OperationError(f"AWS refuses the credentials: {error} {SIGN_IN}") from None
+        raise OperationError(f"AWS does not say whose the credentials are: {error} {SIGN_IN}") from None
     except BotoCoreError as error:
         raise OperationError(f"No credentials for AWS: {error} {SIGN_IN}") from None
     return Account(

@@ -15,7 +15,7 @@ from operations.factory import PROJECT
 
 DIRECTORY = PROJECT / "cdk.out"
 # Lines of the CDK command that tell nothing of an error.
-_NOISE = re.compile(r"^(\s*|\d+ feature flags .*|Subprocess exited with error \d+)$")
+_NOISE = re.compile(r"^(\s*|\d+ feature flags .*|.*Subprocess exited with error \d+)$")
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,19 @@ from typing import Any
 
 import boto3
 
-from ml_code.contracts import PRODUCTION, Output, Variable
+from ml_code.contracts import PRODUCTION, JobLogs, Output, Variable
+from ml_code.execution.pipeline_execution import last_log_lines
 from ml_code.inference import transform_job
 from ml_code.inference.transform_job import Batch, BatchError, BatchSettings, Scored
 from ml_code.spec import load_spec
 from operations import objects
 from operations.errors import OperationError, run
-from operations.factory import Factory, deploy_environment, deployed_factory, mlflow_client
+from operations.factory import BEFORE_PRODUCTION, Factory, deploy_environment, deployed_factory, mlflow_client
 
 PREDICTIONS, BAD_ROWS = "predictions.csv", "bad_rows.csv"
 SHOWN_BAD_ROWS = 5
+HEAD_BYTES = 1024
+GZIP = b"\x1f\x8b"
 
 
 def plan(factory: Factory, settings: BatchSettings, source: str, version: str, instance_type: str) -> Batch:
@@ -37,7 +40,7 @@ def plan(factory: Factory, settings: BatchSettings, source: str, version: str, i
         environment = deploy_environment(factory, PRODUCTION)
         archive = publish_archive(client, found, environment[Variable.ARTIFACT_BUCKET], PRODUCTION)
     except model_registry.RegistryError as error:
-        raise OperationError(str(error)) from error
+        raise OperationError(f"Nothing to score with: {error}. {BEFORE_PRODUCTION}") from error
     job = transform_job.batch_name(settings, found.version)
     folder = f"{settings.uri}{job}/"
     return Batch(
@@ -58,6 +61,8 @@ def _input_uri(source: str, settings: BatchSettings, folder: str) -> str:
         path = Path(source)
         if not path.is_file():
             raise OperationError(f"INPUT is {source!r}, allowed is a CSV file or an s3:// address of one.")
+        with path.open("rb") as file:
+            _check_text(source, file.read(HEAD_BYTES))
         uri = f"{folder}{path.name}"
         s3.upload_file(str(path), *objects.bucket_and_key(uri))
         return uri
@@ -68,7 +73,19 @@ def _input_uri(source: str, settings: BatchSettings, folder: str) -> str:
         )
     if not objects.exists(source):
         raise OperationError(f"INPUT is {source}, where there is no object.")
+    bucket, key = objects.bucket_and_key(source)
+    with s3.get_object(Bucket=bucket, Key=key)["Body"] as body:
+        _check_text(source, body.read(HEAD_BYTES))
     return source
+
+
+def _check_text(source: str, head: bytes) -> None:
+    """A transform job would cut a compressed file, or one of UTF-16, into lines that are none."""
+    if head.startswith(GZIP) or b"\0" in head:
+        raise OperationError(
+            f"INPUT is {source}, which is compressed, or text of another kind than UTF-8: unpack it, and save it as CSV "
+            "in UTF-8."
+        )
 
 
 def collect(planned: Batch, answers_uri: str, directory: Path) -> Scored:
@@ -106,7 +123,8 @@ def main() -> None:
         )
         scored = collect(planned, answers_uri, arguments.output_dir)
     except BatchError as error:
-        raise OperationError(str(error)) from error
+        log = last_log_lines(boto3.client("logs"), JobLogs.TRANSFORM, planned.name)
+        raise OperationError("\n".join([str(error), *log])) from error
     print(
         f"{scored.predictions:,} predictions in {PREDICTIONS}, {len(scored.bad_rows):,} bad rows in {BAD_ROWS}"
     )
@@ -115,6 +133,8 @@ def main() -> None:
     if len(scored.bad_rows) > SHOWN_BAD_ROWS:
         print(f"  and {len(scored.bad_rows) - SHOWN_BAD_ROWS:,} more")
     print(f"both are in {planned.output_uri} as well")
+    if not scored.predictions:
+        raise OperationError(f"No row of {arguments.input} could be scored: see {BAD_ROWS}.")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from operations import assembly
-from operations.account import Account, account_in_use
+from operations.account import Account, say_account
 from operations.assembly import Assembly
 from operations.errors import OperationError, is_denied, run
 from operations.factory import PROJECT
@@ -135,7 +135,7 @@ def command(account: Account, wanted: Assembly) -> list[str]:
 
 
 def main() -> None:
-    account, wanted = account_in_use(), assembly.read(assembly.DIRECTORY)
+    account, wanted = say_account(), assembly.read(assembly.DIRECTORY)
     try:
         found = find(wanted)
     except ClientError as error:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from operations.bootstrap import ForeignBootstrapError
 from operations.errors import OperationError, is_denied, run
 from operations.factory import PROJECT
 from operations.rights import denied
-from operations.table import print_table
+from operations.table import Row, print_table
 
 PYTHON_MINIMUM = (3, 11)
 NODE_MINIMUM = 20
@@ -133,8 +134,8 @@ def check_operator_rights(account: Account, wanted: Assembly) -> Finding:
 def check_source(account: Account, wanted: Assembly) -> Finding:
     if "AWS::CodeCommit::Repository" in wanted.resource_types:
         return _codecommit()
-    client = boto3.client("codeconnections")
     for arn in wanted.connection_arns():
+        client = boto3.client("codeconnections", region_name=arn.split(":")[3])
         status = client.get_connection(ConnectionArn=arn)["Connection"]["ConnectionStatus"]
         if status != "AVAILABLE":
             remedy = "Accept it in the console: Developer Tools, Settings, Connections."
@@ -185,8 +186,8 @@ def check_quotas(account: Account, wanted: Assembly) -> Finding:
         remedy = (
             "make quotas YES=1 asks AWS for it, or choose another instance type or endpoint_mode in cdk.json."
         )
-        return Finding("SageMaker quotas", Status.FAULT, "; ".join(map(str, missing)), remedy)
-    return Finding("SageMaker quotas", Status.OK, "; ".join(map(str, found)))
+        return Finding("SageMaker quotas", Status.FAULT, "\n".join(map(str, missing)), remedy)
+    return Finding("SageMaker quotas", Status.OK, "\n".join(map(str, found)))
 
 
 Check = Callable[[Account, Assembly], Finding]
@@ -219,18 +220,20 @@ def examine() -> Iterator[Finding]:
     types = len(wanted.resource_types)
     found = f"{wanted.stack_name}, assembly {wanted.schema_version}, {types} resource types, all offered here"
     yield Finding("template", Status.OK, found)
-    for name, check in CHECKS.items():
-        yield _attempt(name, check, account, wanted)
+    for name in CHECKS:
+        yield attempt(name, account, wanted)
 
 
-def _attempt(name: str, check: Check, account: Account, wanted: Assembly) -> Finding:
-    """An answer that AWS does not give is a finding, too."""
+def attempt(name: str, account: Account, wanted: Assembly) -> Finding:
+    """One check; an answer that AWS does not give is a finding, too."""
     try:
-        return check(account, wanted)
+        return CHECKS[name](account, wanted)
     except ClientError as error:
         if is_denied(error):
             return Finding(name, Status.WARNING, f"cannot be checked: {error}", "Let who may look run it.")
         return Finding(name, Status.FAULT, str(error))
+    except OperationError as error:
+        return Finding(name, Status.WARNING, f"cannot be checked: {error}")
     except BotoCoreError as error:
         return Finding(
             name, Status.FAULT, str(error), "Is the service reachable from here, by proxy or network?"
@@ -246,14 +249,16 @@ def main() -> int:
     if arguments.json:
         print(json.dumps({"faults": faults, "findings": [asdict(finding) for finding in findings]}, indent=1))
     else:
-        title = f"{faults} faults" if faults else "Fit for a deployment"
-        rows = [
-            (finding.check, finding.status, "\n".join(filter(None, (finding.found, finding.remedy))))
-            for finding in findings
-        ]
-        print_table(Console(), title, ("check", "status", "found, and what to do"), rows)
+        title = "Not fit for a deployment" if faults else "Fit for a deployment"
+        print_table(Console(), title, ("check", "status", "found, and what to do"), map(_row, findings))
     return 1 if faults else 0
 
 
+def _row(finding: Finding) -> Row:
+    remedy = f"\n→ {finding.remedy}" if finding.remedy else ""
+    return finding.check, finding.status, f"{finding.found}{remedy}"
+
+
 if __name__ == "__main__":
+    os.environ.setdefault("AWS_MAX_ATTEMPTS", "5")  # a service that does not answer is a finding, in seconds
     run(main)

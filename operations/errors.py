@@ -11,6 +11,16 @@ from ml_code.contracts import RETRIES
 
 LOCAL_HINT = 'For the local AWS: make up, then eval "$(make env)".'
 
+# Errors besides ours that say in a sentence what is wrong: of modules that not every command loads, for they take seconds.
+_SENTENCES = {
+    "ml_code.raw_files": "RawFileError",
+    "ml_code.schema": "SchemaError",
+    "ml_code.spec": "SpecError",
+    "ml_code.tracking.model_registry": "RegistryError",
+    "ml_code.verification.invoke": "VerificationError",
+    "mlflow.exceptions": "MlflowException",
+}
+
 
 class OperationError(Exception):
     """Something a person can put right; the message says how."""
@@ -44,3 +54,10 @@ def run(main: Callable[[], int | None]) -> None:
         sys.exit(f"{error} {LOCAL_HINT}")
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"AWS: {error}")
+    except Exception as error:
+        loaded = [
+            getattr(sys.modules[name], kind) for name, kind in _SENTENCES.items() if name in sys.modules
+        ]
+        if not isinstance(error, tuple(loaded)):
+            raise
+        sys.exit(str(error))

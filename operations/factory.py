@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PROJECT = Path(__file__).resolve().parent.parent
+BEFORE_PRODUCTION = (
+    "A delivery brings a version into production: make status shows it, make approve lets it go on."
+)
 # Of a presigned address of MLflow, which opens once, and of the session behind it: the longest that SageMaker gives.
 VALIDITY = {"ExpiresInSeconds": 300, "SessionExpirationDurationInSeconds": 43200}
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
 from rich.console import Console
 
 from operations import assembly
@@ -80,8 +79,6 @@ def request(quotas: list[Quota]) -> Iterator[str]:
             )
         except client.exceptions.ResourceAlreadyExistsException:
             yield f"{quota.name}: a request is open already"
-        except ClientError as error:
-            yield f"{quota.name}: refused, {error}"
         else:
             yield f"{quota.name}: {quota.needed} asked for, {answer['RequestedQuota']['Status']}"
 

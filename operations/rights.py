@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import boto3
 
 from operations.account import Account
+from operations.errors import OperationError
 
 
 def denied(account: Account, needed: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -30,6 +31,8 @@ def _policy_source(account: Account) -> str | None:
     _, _, service, _, _, name = account.caller_arn.split(":", 5)
     if name == "root":
         return None
+    if name.startswith("federated-user/"):
+        raise OperationError(f"IAM simulates users and roles only, not {name}.")
     if service == "sts":  # assumed-role/<role>/<session>, without the role's path
         role = name.split("/")[1]
         return str(boto3.client("iam").get_role(RoleName=role)["Role"]["Arn"])

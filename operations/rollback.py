@@ -8,7 +8,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from ml_code.contracts import PRODUCTION
-from ml_code.release.approval import caller
+from ml_code.release.delivery_record import caller
 from ml_code.release.settings import ReleaseSettings
 from ml_code.spec import load_spec
 from ml_code.tracking import production_history

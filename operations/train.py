@@ -16,11 +16,13 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.pipeline import Pipeline
 
+from ml_code.jobs.estimator import check_search
 from ml_code.jobs.evaluate import Evaluation, draw_confusion, evaluate
 from ml_code.jobs.gate import evaluate_gate, gate_message
 from ml_code.jobs.preprocess import read_raw, split
 from ml_code.jobs.train import train
 from ml_code.metrics import measure
+from ml_code.raw_files import RawFileError
 from ml_code.schema import SchemaError
 from ml_code.search_space import Choice, IntegerRange, SearchRange
 from ml_code.spec import ModelSpec, SpecError, find_model, load_spec
@@ -50,11 +52,12 @@ def main() -> int:
         raise OperationError(f"trials is {arguments.trials}; allowed: 1 or more")
     try:
         return report(Console(), load_spec(), arguments.data or find_model() / "data", arguments.trials)
-    except (SpecError, SchemaError, FileNotFoundError) as error:
+    except (SpecError, SchemaError, RawFileError) as error:
         raise OperationError(str(error)) from error
 
 
 def report(console: Console, spec: ModelSpec, folder: Path, trial_count: int) -> int:
+    check_search(spec)
     frame = read_raw(folder, spec.training_schema())
     parts = split(frame, target=spec.target.name, fractions=spec.split)
     rows = ", ".join(f"{len(part)} {name}" for name, part in parts.items())

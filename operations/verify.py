@@ -8,9 +8,10 @@ from typing import Any
 import boto3
 
 from ml_code.contracts import PRODUCTION, Output, Variable
-from ml_code.spec import load_spec, sample_data
+from ml_code.raw_files import open_text
+from ml_code.spec import find_model, load_spec, sample_data
 from operations.errors import OperationError, run
-from operations.factory import Factory, deployed_factory, mlflow_client, mlflow_url
+from operations.factory import BEFORE_PRODUCTION, Factory, deployed_factory, mlflow_client, mlflow_url
 
 FILES = ("verification.json", "verification.png", "verification.html")
 
@@ -18,7 +19,10 @@ FILES = ("verification.json", "verification.png", "verification.html")
 def invoke_once(factory: Factory) -> str:
     """The production endpoint's answer to the first row of the sample data, with that row's truth."""
     target = load_spec().target.name
-    with next(iter(sample_data().values())).open() as file:
+    samples = list(sample_data().values())
+    if not samples:
+        raise OperationError(f"{find_model()} has no sample data to take a row of.")
+    with open_text(samples[0]) as file:
         header, row = next(lines := csv.reader(file)), next(lines)
     truth = row[header.index(target)]
     features = [value for name, value in zip(header, row, strict=True) if name != target]
@@ -49,11 +53,15 @@ def main() -> None:
     os.environ[Variable.MLFLOW_TRACKING_URI] = factory.output(Output.MLFLOW_TRACKING_URI)
     os.environ[Variable.ENDPOINT_NAME] = factory.output(Output.PRODUCTION_ENDPOINT_NAME)
     os.environ[Variable.STAGE] = PRODUCTION
+    from ml_code.tracking.model_registry import RegistryError
     from ml_code.verification.settings import VerifySettings, read_settings
     from ml_code.verification.verify import summary, verify
 
     spec = load_spec()
-    result = verify(f"models:/{spec.name}@{PRODUCTION}", read_settings(VerifySettings, os.environ), spec)
+    try:
+        result = verify(f"models:/{spec.name}@{PRODUCTION}", read_settings(VerifySettings, os.environ), spec)
+    except RegistryError as error:
+        raise OperationError(f"Nothing to verify: {error}. {BEFORE_PRODUCTION}") from error
     print(summary(result))
     if not result["passed"]:
         raise OperationError("The production endpoint is below the gate; see verification.json.")

@@ -93,12 +93,11 @@ class Delivery(Construct):
         )
         data, artifacts = self._storage.data_bucket, self._storage.artifact_bucket
         grant_list(build.role, "ListDataAndCode", data, artifacts)
-        grant_read(build.role, "ReadData", data, Prefix.RAW_DATA)
         grant_write(build.role, "SeedData", data, Prefix.RAW_DATA)
         grant_read(build.role, "ReadCodeAndResults", artifacts, Prefix.CODE, Prefix.RUNS, Prefix.WHEELS)
         grant_write(build.role, "PublishCode", artifacts, Prefix.ASSERTIONS, Prefix.CODE, Prefix.WHEELS)
         training.grant_run(build.role)
-        # Why it was started: what a deployment starts has only the variables' defaults.
+        # Why it was started, and on which data.
         allow(build.role, "ReadTrigger", ["codepipeline:GetPipelineExecution"], [self._pipeline_arn])
         build.project.node.add_dependency(training.job_role)  # which its settings name
         return build
@@ -118,9 +117,8 @@ class Delivery(Construct):
         tracking.grant_read_write(build.role)
         serving.grant_deploy(build.role, stage)
         build.project.node.add_dependency(serving.role)  # which it gives to endpoints
-        if stage == PRODUCTION:
-            # The history in the registry says who approved.
-            allow(build.role, "ReadApproval", ["codepipeline:ListActionExecutions"], [self._pipeline_arn])
+        # Which version the Build registered, and for the history in the registry who approved it.
+        allow(build.role, "ReadDelivery", ["codepipeline:ListActionExecutions"], [self._pipeline_arn])
         return build
 
     def _project(

@@ -45,31 +45,10 @@ class DeliveryPipeline(Construct):
         self._allow(role, artifact_bucket, [build, *deployments.values()])
         stages = {
             Stage.SOURCE: _source_action(source),
-            Stage.BUILD: _build_action(
-                "Build",
-                build,
-                {
-                    Variable.TRIGGER_REASON: f"#{{variables.{DeliveryVariable.TRIGGER_REASON}}}",
-                    Variable.DATA_PREFIX: f"#{{variables.{DeliveryVariable.DATA_PREFIX}}}",
-                    Variable.DELIVERY_EXECUTION: _EXECUTION_ID,
-                },
-                namespace=Stage.BUILD,
-            ),
-            Stage.STAGING: _build_action(
-                "Deploy",
-                deployments[STAGING],
-                {Variable.MODEL_VERSION: _MODEL_VERSION},
-                namespace=Stage.STAGING,
-            ),
+            Stage.BUILD: _build_action("Build", build, namespace=Stage.BUILD),
+            Stage.STAGING: _build_action("Deploy", deployments[STAGING], namespace=Stage.STAGING),
             Stage.APPROVAL: _approval_action(),
-            Stage.PRODUCTION: _build_action(
-                "Deploy",
-                deployments[PRODUCTION],
-                {
-                    Variable.MODEL_VERSION: _MODEL_VERSION,
-                    Variable.DELIVERY_EXECUTION: _EXECUTION_ID,
-                },
-            ),
+            Stage.PRODUCTION: _build_action("Deploy", deployments[PRODUCTION]),
         }
         pipeline = codepipeline.CfnPipeline(
             self,
@@ -134,13 +113,12 @@ def _source_action(source: Source) -> _Action:
     )
 
 
-def _build_action(
-    name: str, build: Build, variables: Mapping[str, str], *, namespace: str | None = None
-) -> _Action:
-    listed = [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables.items()]
+def _build_action(name: str, build: Build, *, namespace: str | None = None) -> _Action:
+    # The id only: CodePipeline would paste what people or a push wrote into this JSON, quotes and all.
+    execution = {"name": Variable.DELIVERY_EXECUTION, "value": _EXECUTION_ID, "type": "PLAINTEXT"}
     configuration = {
         "ProjectName": build.project.project_name,
-        "EnvironmentVariables": json.dumps(listed),
+        "EnvironmentVariables": json.dumps([execution]),
     }
     return _Action(
         name=name,

@@ -18,6 +18,9 @@ _CALLS = [
 _CALLS += [
     "sagemaker-mlflow:DeleteModelVersionTag",  # of a promotion that is taken back
     "sagemaker-mlflow:DeleteRun",  # of the job that made a run which another had made already
+    # Of what somebody deleted that the registry refers to
+    "sagemaker-mlflow:RestoreExperiment",
+    "sagemaker-mlflow:RestoreRun",
 ]
 
 

@@ -8,7 +8,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from ml_code.contracts import ENDPOINT_STAGES
+from ml_code.contracts import ENDPOINT_STAGES, console_url
 from stacks.names import FactoryNames
 from stacks.permissions import arn
 
@@ -34,7 +34,7 @@ class Notifications(Construct):
     ) -> None:
         super().__init__(scope, id)
         self._names = names
-        self._console = f"https://{names.region}.console.aws.amazon.com"
+        self._console = console_url(names.region)
         self.topic = sns.Topic(
             self,
             "Topic",

@@ -4,19 +4,30 @@ import argparse
 import hashlib
 import json
 import os
+import re
+import shlex
 import sys
 import time
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ml_code.contracts import ARGUMENT_CHARACTERS, REASON_CHARACTERS, Parameter, Prefix, Step, Variable
+from ml_code import raw_files
+from ml_code.contracts import (
+    ARGUMENT_CHARACTERS,
+    REASON_CHARACTERS,
+    DeliveryVariable,
+    Parameter,
+    Prefix,
+    Step,
+    Variable,
+)
 from ml_code.execution import job_wheels, source_archive, stack_assertions
 from ml_code.execution.job_wheels import WheelsError
 from ml_code.execution.objects import exists
@@ -29,9 +40,11 @@ from ml_code.execution.pipeline_execution import (
 )
 from ml_code.execution.progress import show
 from ml_code.execution.stack_assertions import AssertionsFailedError, StackAssertions
+from ml_code.execution.trigger import Trigger, read_trigger
 from ml_code.package_wheel import build_wheel
 from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
+from ml_code.raw_files import RawFileError
 from ml_code.spec import SpecError, load_spec, sample_data
 
 RESULT_FILE = Path("pipeline-result.env")
@@ -61,10 +74,9 @@ class Clients:
     s3: Any
     sagemaker: Any
     logs: Any
-    codepipeline: Any
 
 
-def read_settings(environment: Mapping[str, str], commit: str | None) -> RunSettings:
+def read_settings(environment: Mapping[str, str], commit: str | None, trigger: Trigger) -> RunSettings:
     def required(name: str) -> str:
         if not environment.get(name):
             raise RunError(f"set the environment variable {name}; a build of the factory has it")
@@ -76,33 +88,25 @@ def read_settings(environment: Mapping[str, str], commit: str | None) -> RunSett
         raise RunError(
             f"{Variable.PIPELINE_SETTINGS} is not the JSON of the pipeline's settings: {error}"
         ) from error
-    is_delivery = environment.get("CODEBUILD_INITIATOR", "").startswith("codepipeline/")
-    reason = environment.get(Variable.TRIGGER_REASON) or ("push" if is_delivery else "manual")
+    if not trigger.data_prefix.startswith(Prefix.RAW_DATA):
+        raise RunError(
+            f"{DeliveryVariable.DATA_PREFIX} is {trigger.data_prefix!r}, allowed is a prefix below {Prefix.RAW_DATA}"
+        )
     settings = RunSettings(
         pipeline=pipeline,
         data_bucket=required(Variable.DATA_BUCKET),
-        data_prefix=environment.get(Variable.DATA_PREFIX) or Prefix.RAW_DATA,
+        data_prefix=trigger.data_prefix,
         artifact_bucket=required(Variable.ARTIFACT_BUCKET),
         commit=commit or required("CODEBUILD_RESOLVED_SOURCE_VERSION"),
-        trigger_reason=reason[:REASON_CHARACTERS],
+        trigger_reason=trigger.reason[:REASON_CHARACTERS],
         request_token=uuid.uuid4().hex,
     )
     if len(settings.data_uri) > ARGUMENT_CHARACTERS:
         raise RunError(
             f"{settings.data_uri} has {len(settings.data_uri)} characters, SageMaker takes {ARGUMENT_CHARACTERS}: "
-            f"choose a shorter {Variable.DATA_PREFIX}"
+            f"choose a shorter {DeliveryVariable.DATA_PREFIX}"
         )
     return settings
-
-
-def started_by_deployment(environment: Mapping[str, str], codepipeline: Any) -> bool:
-    """Whether CodePipeline started the delivery as it was made: then nobody set the variables of the execution."""
-    execution = environment.get(Variable.DELIVERY_EXECUTION)
-    if not execution:
-        return False
-    pipeline = environment["CODEBUILD_INITIATOR"].partition("/")[2]
-    found = codepipeline.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution)
-    return bool(found["pipelineExecution"]["trigger"]["triggerType"] == "CreatePipeline")
 
 
 def run(settings: RunSettings, clients: Clients) -> int:
@@ -176,7 +180,7 @@ def upload_code(s3: Any, settings: RunSettings, wheels: Mapping[str, bytes]) -> 
 
 
 def provide_data(s3: Any, bucket: str, prefix: str) -> str:
-    """A hash of what lies under the prefix; the sample data goes to raw/ when there is nothing."""
+    """A hash of the data under the prefix; the sample data goes to raw/ when there is none."""
     objects = _objects(s3, bucket, prefix)
     if not objects and prefix != Prefix.RAW_DATA:
         raise RunError(f"no data under s3://{bucket}/{prefix}: put it there, or train on {Prefix.RAW_DATA}")
@@ -192,9 +196,19 @@ def provide_data(s3: Any, bucket: str, prefix: str) -> str:
 
 
 def _objects(s3: Any, bucket: str, prefix: str) -> list[tuple[str, str]]:
-    """Key and entity tag of each object."""
+    """Key and entity tag of each object that is data; what the job would refuse is refused here."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return [(found["Key"], found["ETag"]) for page in pages for found in page.get("Contents", [])]
+    tags = {found["Key"]: found["ETag"] for page in pages for found in page.get("Contents", [])}
+    folder = prefix.rpartition("/")[0]
+    names = {key: key.removeprefix(f"{folder}/") for key in tags}
+    try:
+        files = raw_files.select(names.values())
+    except RawFileError as error:
+        raise RunError(f"s3://{bucket}/{folder}/: {error}") from None
+    if files.left_out:
+        _say(files.remark)
+    data = set(files.data)
+    return [(key, tag) for key, tag in tags.items() if names[key] in data]
 
 
 def update_pipeline(sagemaker: Any, name: str, definition: str) -> None:
@@ -240,13 +254,19 @@ def registered_version(clients: Clients, ended: Snapshot) -> str:
     bucket, _, prefix = output.removeprefix("s3://").partition("/")
     body = clients.s3.get_object(Bucket=bucket, Key=f"{prefix}/version.json")["Body"].read()
     version = json.loads(body)
+    # The commit's own code wrote it.
+    if not re.fullmatch(r"[1-9][0-9]*", str(version["version"])):
+        raise RunError(
+            f"version.json of {Step.REGISTER} has version {version['version']!r}, allowed is a number"
+        )
     _say(f"registered {version['name']} version {version['version']}: {json.dumps(version['tags'])}")
     return str(version["version"])
 
 
 def write_result(version: str, execution_arn: str) -> None:
     """For the buildspec to source, which exports both to the delivery pipeline."""
-    RESULT_FILE.write_text(f"{Variable.MODEL_VERSION}={version}\n{Variable.EXECUTION_ARN}={execution_arn}\n")
+    values = {Variable.MODEL_VERSION: version, Variable.EXECUTION_ARN: execution_arn}
+    RESULT_FILE.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items()))
 
 
 def _say(line: str) -> None:
@@ -258,12 +278,11 @@ def main() -> None:
     parser.add_argument("--commit", help="the commit of this code; in a build, CodeBuild says it")
     arguments = parser.parse_args()
     try:
-        settings = read_settings(os.environ, arguments.commit)
+        trigger = read_trigger(os.environ, boto3.client("codepipeline"))
+        settings = read_settings(os.environ, arguments.commit, trigger)
         region = settings.pipeline.region
-        names = ("s3", "sagemaker", "logs", "codepipeline")
+        names = ("s3", "sagemaker", "logs")
         clients = Clients(**{name: boto3.client(name, region_name=region) for name in names})
-        if started_by_deployment(os.environ, clients.codepipeline):
-            settings = replace(settings, trigger_reason="deployment")
         sys.exit(run(settings, clients))
     except (RunError, SpecError, WheelsError, ClientError, BotoCoreError) as error:
         sys.exit(f"run_pipeline: {error}")

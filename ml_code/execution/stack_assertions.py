@@ -29,6 +29,7 @@ INPUTS = (
     "ml_code/pipeline",
     "ml_code/requirements.txt",
     "ml_code/requirements-without-image.txt",
+    "ml_code/raw_files.py",
     "ml_code/schema.py",
     "ml_code/search_space.py",
     "ml_code/spec.py",

@@ -29,6 +29,7 @@ from ml_code.inference.requests import (
     JSON,
     RequestError,
     check_size,
+    is_header_line,
     line_cells,
     media_type,
     read_request,
@@ -142,16 +143,17 @@ def _answer_lines(model: ServedModel, content: bytes | str, content_type: str | 
     lines = text.removeprefix("\ufeff").removesuffix("\n").split("\n")
     answers: list[dict[str, Any]] = [{}] * len(lines)
     rows: dict[int, list[float]] = {}
+    has_header = is_header_line(model.schema, lines[0])
+    if has_header:
+        answers[0] = {"header": model.schema.names}
     for index, line in enumerate(lines):
+        if has_header and index == 0:
+            continue
         row = line_cells(model.schema, line)
         if isinstance(row, list):
             rows[index] = row
         else:
             answers[index] = {"error": row}
-    if not set(names := [cell.strip() for cell in lines[0].split(",")]).isdisjoint(model.schema.names):
-        if names != model.schema.names:
-            raise RequestError(400, f"the header line must be {','.join(model.schema.names)}, got {lines[0]}")
-        answers[0] = {"header": names}
     if rows:
         values = np.array(list(rows.values()), dtype=np.float64)
         bad = find_bad_rows(values, model.schema)

@@ -1,7 +1,8 @@
 """Rows of a prediction request, read and checked against the model's schema.
 
 A request is one of
-- `text/csv`: one row a line, with or without a header line of column names;
+- `text/csv`: one row a line, with or without a header line. The first line is a header when it is the schema's column
+  names, in their order; or in another order, unless all of them are numbers, for then it could be a row;
 - `application/json`: `{"instances": rows}`, `{"dataframe_records": records}` or
   `{"dataframe_split": {"columns": names, "data": rows}}`, as MLflow's scoring server takes them,
   a bare `{"columns": names, "data": rows}`, or a bare list of rows. A row is a list in the schema's
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml_code.schema import Schema, SchemaError, cell_fault, check_frame, check_values
+from ml_code.schema import Schema, SchemaError, cell_fault, check_columns, check_frame, check_values
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -44,7 +45,10 @@ def read_request(schema: Schema, content: bytes | str, content_type: str | None)
     if found not in (JSON, CSV):
         raise RequestError(415, f"Content-Type must be {JSON} or {CSV}, got {content_type!r}")
     check_size(schema, content)
-    return _read_json(schema, content) if found == JSON else _read_csv(schema, content)
+    try:
+        return _read_json(schema, content) if found == JSON else _read_csv(schema, content)
+    except RecursionError:
+        raise RequestError(400, "the body is not valid JSON: it is nested too deeply") from None
 
 
 def check_size(schema: Schema, content: bytes | str) -> None:
@@ -58,7 +62,7 @@ def check_size(schema: Schema, content: bytes | str) -> None:
 def _read_json(schema: Schema, content: bytes | str) -> NDArray[np.float64]:
     try:
         document = json.loads(content)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RequestError(400, f"the body is not valid JSON: {error}") from None
     names, rows = _rows_of(document)
     if not isinstance(rows, list) or not rows:
@@ -105,7 +109,7 @@ def _record_values(schema: Schema, records: list[Any]) -> list[list[Any]]:
 
 def _refuse_names(row: int, schema: Schema, names: list[str]) -> None:
     try:
-        check_frame(pd.DataFrame(columns=names), schema)
+        check_columns(names, schema)
     except SchemaError as error:
         raise RequestError(400, f"row {row}: {error}") from None
 
@@ -116,11 +120,12 @@ def _read_csv(schema: Schema, content: bytes | str) -> NDArray[np.float64]:
         rows = [row for row in csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True) if row]
     except (csv.Error, UnicodeDecodeError) as error:
         raise RequestError(400, f"the body is not valid CSV in UTF-8: {error}") from None
-    columns = schema.names
-    if _is_header(schema, rows[0]):
-        columns, rows = [name.strip() for name in rows[0]], rows[1:]
+    columns = header(schema, rows[0]) if rows else None
+    if columns:
+        rows = rows[1:]
     if not rows:
         raise RequestError(400, f"there are no rows; send at least one, of {_expected(schema)}")
+    columns = columns or schema.names
     _check_widths(schema, columns, rows)
     cells = [_csv_cells(row) for row in rows]
     if columns == schema.names and all(_NUMBERS.issuperset(map(type, row)) for row in cells):
@@ -128,11 +133,29 @@ def _read_csv(schema: Schema, content: bytes | str) -> NDArray[np.float64]:
     return _check_cells(schema, columns, cells)
 
 
-def _is_header(schema: Schema, row: list[str]) -> bool:
-    """Whether a cell is a column's name, or none is a number: a header of other names."""
-    return any(cell.strip() in schema.names for cell in row) or not any(
-        isinstance(_number_or_text(cell), float) or not cell.strip() for cell in row
-    )
+def header(schema: Schema, first_row: list[str]) -> list[str] | None:
+    """The column names when the row is a header, None when it is data; SchemaError when it has other names."""
+    names = [cell.strip() for cell in first_row]
+    if names == schema.names:
+        return names
+    if _are_numbers(names):
+        return None
+    if any(names) and not any(map(_is_number, names)):  # all text is never a row of numbers
+        check_columns(names, schema)
+        return names
+    return names if sorted(names) == schema.sorted_names else None
+
+
+def _are_numbers(cells: list[str]) -> bool:
+    try:
+        list(map(float, cells))
+    except ValueError:
+        return False
+    return True
+
+
+def _is_number(cell: str) -> bool:
+    return isinstance(_number_or_text(cell), float)
 
 
 def _csv_cells(row: list[str]) -> list[Any]:
@@ -171,6 +194,7 @@ def _check_numbers(schema: Schema, rows: list[list[float]]) -> NDArray[np.float6
 
 
 def _check_cells(schema: Schema, columns: list[str], rows: list[list[Any]]) -> NDArray[np.float64]:
+    check_columns(columns, schema)
     cells = [[_within_float64(cell) for cell in row] for row in rows]
     frame = pd.DataFrame(cells, columns=columns, dtype=object)
     checked: NDArray[np.float64] = check_frame(frame, schema).to_numpy(dtype=np.float64)
@@ -188,9 +212,19 @@ def _expected(schema: Schema) -> str:
     return f"{len(names)} columns ({shown})"
 
 
+def split_line(line: str) -> list[str]:
+    """The cells of a line by itself; csv.Error when its quotes do not fit."""
+    if '"' not in line:
+        return line.split(",")
+    return next(csv.reader([line.rstrip("\r")], strict=True))
+
+
 def line_cells(schema: Schema, line: str) -> list[float] | str:
     """The numbers of a line, or what is wrong with it."""
-    cells = line.split(",")
+    try:
+        cells = split_line(line)
+    except csv.Error as error:
+        return f"the line is not valid CSV: {error}"
     if len(cells) != len(schema.names):
         given = f"{len(cells)} values" if line.strip() else "the line is empty"
         return f"{given}; give {_expected(schema)}"
@@ -200,6 +234,20 @@ def line_cells(schema: Schema, line: str) -> list[float] | str:
         return numbers
     column, text = schema.columns[texts[0]], numbers[texts[0]].strip()
     return shortened(cell_fault(column, text))
+
+
+def is_header_line(schema: Schema, line: str) -> bool:
+    """Whether the line has the schema's column names in their order; RequestError when in another, or only some."""
+    try:
+        names = [cell.strip() for cell in split_line(line)]
+    except csv.Error:
+        return False
+    if names == schema.names:
+        return True
+    texts = [name for name in names if not _is_number(name)]
+    if not set(texts).isdisjoint(schema.names):
+        raise RequestError(400, f"the header line must be {','.join(schema.names)}, got {line}")
+    return False
 
 
 def shortened(message: str) -> str:

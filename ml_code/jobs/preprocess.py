@@ -9,22 +9,24 @@ from typing import Any
 import pandas as pd
 
 from ml_code.contracts import Argument
-from ml_code.schema import Schema, SchemaError, check_frame
+from ml_code.raw_files import ALLOWED, RawFileError, files_below, open_text, read_header
+from ml_code.schema import Schema, SchemaError, check_columns, check_frame
 from ml_code.spec import ModelSpec, Split, load_spec
 
 PARTS = ("train", "validation", "test")
 
 
 def read_raw(folder: Path, schema: Schema) -> pd.DataFrame:
-    """All CSV files below the folder, in the order of their names."""
-    return pd.concat([_read_checked(path, schema) for path in _csv_files(folder)], ignore_index=True)
+    """All data files below the folder, in the order of their names."""
+    names = _data_files(folder)
+    return pd.concat([_read_checked(folder, name, schema) for name in names], ignore_index=True)
 
 
 def hash_raw(folder: Path) -> str:
     """The SHA-256 of what `read_raw` reads."""
     digest = hashlib.sha256()
-    for path in _csv_files(folder):
-        digest.update(path.read_bytes())
+    for name in _data_files(folder):
+        digest.update((folder / name).read_bytes())
     return digest.hexdigest()
 
 
@@ -59,18 +61,23 @@ def describe(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> dict[str, Any]:
     }
 
 
-def _csv_files(folder: Path) -> list[Path]:
-    files = sorted(folder.rglob("*.csv"))
-    if not files:
-        raise FileNotFoundError(f"no *.csv file in {folder}: put the raw data under the prefix of DataUri")
-    return files
+def _data_files(folder: Path) -> list[str]:
+    names = files_below(folder).data
+    if not names:
+        raise RawFileError(f"no raw data in {folder}: put files of {ALLOWED} under the prefix of DataUri")
+    return names
 
 
-def _read_checked(path: Path, schema: Schema) -> pd.DataFrame:
+def _read_checked(folder: Path, name: str, schema: Schema) -> pd.DataFrame:
     try:
-        return check_frame(pd.read_csv(path), schema)
-    except (SchemaError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise SchemaError(f"{path.name}: {error}") from None
+        header = read_header(folder / name)
+        check_columns(header, schema)
+        with open_text(folder / name) as text:
+            # Without an index: pandas would take the first column for one where rows are longer than the header.
+            frame = pd.read_csv(text, header=0, names=header, index_col=False, low_memory=False)
+        return check_frame(frame, schema)
+    except (SchemaError, RawFileError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise SchemaError(f"{name}: {error}") from None
 
 
 def main() -> None:
@@ -85,12 +92,16 @@ def main() -> None:
     arguments = parser.parse_args()
     spec = load_spec()
 
+    files = files_below(arguments.data_dir)
+    if files.left_out:
+        print(files.remark)
     frame = read_raw(arguments.data_dir, spec.training_schema())
     parts = split(frame, target=spec.target.name, fractions=spec.split)
     facts = {
         "data_uri": arguments.data_uri,
         "data_version": arguments.data_version,
         "data_sha256": hash_raw(arguments.data_dir),
+        "left_out": files.left_out,
         **describe(spec, parts),
     }
 

@@ -15,13 +15,17 @@ import mlflow
 import mlflow.sklearn
 import pandas as pd
 from mlflow.entities import LoggedModelOutput
-from mlflow.models import Model, infer_signature
+from mlflow.models import Model, ModelSignature, infer_signature
+from mlflow.types import ColSpec, DataType, TensorSpec
+from mlflow.types import Schema as MlflowSchema
+from mlflow.types.schema import AnyType
 from sklearn.pipeline import Pipeline
 
 from ml_code.contracts import Variable
 from ml_code.jobs import checkpoint
 from ml_code.jobs.estimator import build_estimator, parse_searched
 from ml_code.metrics import measure
+from ml_code.schema import Schema
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.tracking import runs
 
@@ -79,7 +83,11 @@ def log_run(
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory) / "model"
         save_model(
-            model, folder, example=example, mlflow_model=Model(run_id=run_id, model_id=logged.model_id)
+            model,
+            folder,
+            signature=pyfunc_signature(spec.request_schema(), model, example),
+            example=example,
+            mlflow_model=Model(run_id=run_id, model_id=logged.model_id),
         )
         # What an endpoint checks its requests against.
         (folder / "schema.json").write_text(json.dumps(spec.request_schema().to_dict()))
@@ -92,7 +100,24 @@ def log_run(
     return {"run_id": run_id, "model_id": logged.model_id, "model_uri": f"models:/{logged.model_id}"}
 
 
-def save_model(model: Pipeline, folder: Path, *, example: pd.DataFrame, mlflow_model: Model) -> None:
+def pyfunc_signature(schema: Schema, model: Pipeline, example: pd.DataFrame) -> ModelSignature:
+    """What `mlflow.pyfunc` holds its input to.
+
+    MLflow refuses int64 where a signature says double, so that the very data that a model was trained on would be
+    refused once a column of them has whole numbers only. So a number may be of any type there.
+    """
+    any_type = AnyType()  # type: ignore[no-untyped-call]
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.long if column.type == "integer" else any_type, name=column.name)
+        for column in schema.columns
+    ]
+    answer = infer_signature(example, model.predict(example)).outputs
+    return ModelSignature(inputs=MlflowSchema(columns), outputs=answer)
+
+
+def save_model(
+    model: Pipeline, folder: Path, *, signature: ModelSignature, example: pd.DataFrame, mlflow_model: Model
+) -> None:
     """MLflow's files of a model, model.pkl among them."""
     # Its warning about pickle is for those who load models of strangers.
     logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
@@ -101,7 +126,7 @@ def save_model(model: Pipeline, folder: Path, *, example: pd.DataFrame, mlflow_m
         str(folder),
         mlflow_model=mlflow_model,
         serialization_format="pickle",
-        signature=infer_signature(example, model.predict(example)),
+        signature=signature,
         input_example=example,
         # Given, because MLflow would run the model in a process of its own to find them out.
         pip_requirements=[f"{package}=={version(package)}" for package in SERVING_PACKAGES],

@@ -1,4 +1,6 @@
-"""Brings a version to an endpoint, or leaves everything as it was: `python -m ml_code.release.release --version 3`.
+"""Brings a version to an endpoint, or leaves everything as it was: `python -m ml_code.release.release`.
+
+In a delivery the version is the one that its Build registered; by hand, `--version 3` names it.
 
 Put the version behind the endpoint beside what it replaces; verify it there by real invocations; only then remove
 the old one and, in production, move the alias. Whatever fails on the way puts the old one back.
@@ -16,7 +18,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from ml_code.contracts import PRODUCTION, tag_list
-from ml_code.release.approval import read_approval
+from ml_code.release.delivery_record import read_approval, registered_version
 from ml_code.release.deploy import plan_deployment, publish_archive
 from ml_code.release.endpoint import (
     DeployedConfig,
@@ -237,9 +239,16 @@ def release_archive(
 
 
 def main() -> None:
-    model_uri = parse_model_uri("Release a registered model version to the stage's endpoint.")
     try:
-        release(model_uri, read_settings(ReleaseSettings, os.environ), load_spec())
+        settings, spec = read_settings(ReleaseSettings, os.environ), load_spec()
+        if settings.delivery_execution:
+            number = registered_version(
+                boto3.client("codepipeline"), settings.factory_name, settings.delivery_execution
+            )
+            model_uri = f"models:/{spec.name}/{number}"
+        else:
+            model_uri = parse_model_uri("Release a registered model version to the stage's endpoint.")
+        release(model_uri, settings, spec)
     except FAILURES as error:
         sys.exit(f"release: {error}")
 

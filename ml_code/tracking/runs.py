@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from ml_code.contracts import Argument
 
 CREATION_RACE_SECONDS = 0.25
+_DELETED = "deleted"
 EXECUTION_ARGUMENTS = (Argument.EXECUTION_ARN, Argument.COMMIT, Argument.TRIGGER_REASON)
 # Artifact of each training job's run: rows of the train part, for whoever compares live inputs with them.
 TRAINING_SAMPLE = "training_sample.csv.gz"
@@ -43,8 +44,15 @@ def execution_of(arguments: Namespace) -> Execution:
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:
+    """Of the experiment, made where there is none.
+
+    One that somebody deleted comes back with its runs: MLflow gives its name to no other, and versions in the registry refer
+    to its runs.
+    """
     found = client.get_experiment_by_name(name)
     if found is not None:
+        if found.lifecycle_stage == _DELETED:
+            _restore_experiment(client, found.experiment_id)
         return str(found.experiment_id)
     try:
         return str(client.create_experiment(name))
@@ -52,6 +60,27 @@ def experiment_id(client: MlflowClient, name: str) -> str:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     return experiment_id(client, name)  # another job was quicker
+
+
+def restore_run(client: MlflowClient, run_id: str) -> None:
+    """Brings back the run of a version that was deleted, by itself or with its experiment."""
+    info = client.get_run(run_id).info
+    if info.lifecycle_stage != _DELETED:
+        return
+    if client.get_experiment(info.experiment_id).lifecycle_stage == _DELETED:
+        _restore_experiment(client, info.experiment_id)
+    if client.get_run(run_id).info.lifecycle_stage == _DELETED:
+        client.restore_run(run_id)
+        print(f"restored MLflow run {run_id}, which was deleted", flush=True)
+
+
+def _restore_experiment(client: MlflowClient, identifier: str) -> None:
+    try:
+        client.restore_experiment(identifier)
+    except MlflowException:  # another job was quicker
+        if client.get_experiment(identifier).lifecycle_stage == _DELETED:
+            raise
+    print(f"restored MLflow experiment {identifier}, which was deleted", flush=True)
 
 
 def parent_run_id(client: MlflowClient, experiment: str, execution: Execution) -> str:

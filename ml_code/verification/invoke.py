@@ -37,6 +37,7 @@ class Answers:
 def ask(runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame, lineage: dict[str, str]) -> Answers:
     """Predictions for all rows in batches; latencies from requests of one row.
 
+    The batches have a header line, the single rows have none: both must mean the same.
     Every answer must name the model version, run and commit in `lineage`.
     """
     predictions: list[Any] = []
@@ -48,12 +49,12 @@ def ask(runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame, lineage: dict
     latencies_ms = []
     for number, row in enumerate(_slices(rows.head(SINGLE_ROW_REQUESTS), 1)):
         start = time.perf_counter()
-        answer = _invoke_version(runtime, endpoint, row, lineage)
+        answer = _invoke_version(runtime, endpoint, row, lineage, with_header=False)
         latencies_ms.append((time.perf_counter() - start) * 1000)
         if answer["predictions"] != predictions[number : number + 1]:
             raise VerificationError(
-                f"endpoint {endpoint} predicts {answer['predictions'][0]!r} for row {number + 1} alone, "
-                f"and {predictions[number]!r} among others"
+                f"endpoint {endpoint} predicts {answer['predictions'][0]!r} for row {number + 1} alone without "
+                f"a header line, and {predictions[number]!r} among others with one"
             )
     confidences = [max(row) for row in probabilities] if probabilities else None
     return Answers(predictions, confidences, latencies_ms)
@@ -64,18 +65,25 @@ def _slices(rows: pd.DataFrame, size: int) -> Iterator[pd.DataFrame]:
 
 
 def _invoke_version(
-    runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame, lineage: dict[str, str]
+    runtime: RuntimeClient,
+    endpoint: str,
+    rows: pd.DataFrame,
+    lineage: dict[str, str],
+    *,
+    with_header: bool = True,
 ) -> dict[str, Any]:
-    answer = invoke(runtime, endpoint, rows)
+    answer = invoke(runtime, endpoint, rows, with_header=with_header)
     found = {key: answer.get(key) for key in lineage}
     if found != lineage:
         raise VerificationError(f"endpoint {endpoint} answers as {found}, the registry says {lineage}")
     return answer
 
 
-def invoke(runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame) -> dict[str, Any]:
+def invoke(
+    runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame, *, with_header: bool = True
+) -> dict[str, Any]:
     """The endpoint's answer, with one prediction for each row."""
-    body = rows.to_csv(index=False).encode()
+    body = rows.to_csv(index=False, header=with_header).encode()
     try:
         response = runtime.invoke_endpoint(
             EndpointName=endpoint,

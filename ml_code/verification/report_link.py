@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import boto3
 
-from ml_code.contracts import Variable
+from ml_code.contracts import Variable, console_url
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,10 +22,9 @@ def report_url(client: "MlflowClient", run_id: str, artifact: str, tracking_uri:
     location = urlsplit(run.artifact_uri)
     if location.scheme != "s3":
         return f"{tracking_uri}#/experiments/{run.experiment_id}/runs/{run_id}/artifacts/{artifact}"
-    region = boto3.Session().region_name
+    region = str(boto3.Session().region_name)
     key = quote(f"{location.path.strip('/')}/{artifact}", safe="")
-    host = f"https://{region}.console.aws.amazon.com"
-    return f"{host}/s3/object/{location.netloc}?region={region}&prefix={key}"
+    return f"{console_url(region)}/s3/object/{location.netloc}?region={region}&prefix={key}"
 
 
 def write_link(url: str) -> None:

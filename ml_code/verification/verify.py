@@ -86,6 +86,9 @@ def verify_version(
     gate: Gate,
 ) -> dict[str, Any]:
     """What verification.json says; a result below the gate is an answer, too."""
+    from ml_code.tracking.runs import restore_run  # imports MLflow
+
+    restore_run(client, version.run_id)  # it takes the report
     runtime = boto3.client("sagemaker-runtime")
     lineage = {"model_version": version.version, "run_id": version.run_id, "commit": version.commit}
     answers = ask(runtime, settings.endpoint_name, test_rows.features, lineage)

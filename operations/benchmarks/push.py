@@ -237,7 +237,7 @@ def _pss_mib(process: Path) -> float:
 
 def _table(title: str, timings: Mapping[str, float]) -> Table:
     table = Table(title=title, title_justify="left", show_footer=True)
-    table.add_column("part", footer="all")
+    table.add_column("part", footer="all", overflow="fold")
     table.add_column("seconds", footer=f"{sum(timings.values()):.1f}", justify="right")
     for part, seconds in timings.items():
         table.add_row(part, f"{seconds:.1f}")

@@ -58,7 +58,7 @@ def main() -> None:
 
 def save_models(folder: Path) -> pd.DataFrame:
     """The sample model as MLflow keeps it and as an endpoint gets it; returns the features."""
-    from mlflow.models import Model
+    from mlflow.models import Model, infer_signature
 
     from ml_code.jobs.train import save_model, train
     from ml_code.release.deploy import serving_files
@@ -70,7 +70,9 @@ def save_models(folder: Path) -> pd.DataFrame:
     features = data.drop(columns=spec.target.name)
     searched = {"hidden_layer_sizes": 100, "alpha": 0.1, "learning_rate_init": 0.005}
     model = train(spec, searched, data)
-    save_model(model, folder / "mlflow", example=features.head(1), mlflow_model=Model())
+    example = features.head(1)
+    signature = infer_signature(example, model.predict(example))
+    save_model(model, folder / "mlflow", signature=signature, example=example, mlflow_model=Model())
     (folder / "mlflow" / "schema.json").write_text(json.dumps(spec.request_schema().to_dict()))
     version = RegisteredVersion(
         name=spec.name, version="1", run_id="r", commit="c", data_sha256="d", execution_arn="e", code_uri=""
@@ -198,9 +200,9 @@ def print_in_process(console: Console, found: dict[tuple[int, str], dict[str, Sp
 def _table(title: str) -> Table:
     table = Table(title=title, title_justify="left")
     for name in ("rows", "content type", "at once"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in ("requests/s", "MLflow's", "ratio", "p99 ms", "MLflow's", "ratio"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     return table
 
 

@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     seconds = measure(parser.parse_args().runs)
     table = Table(title="synthesis", title_justify="left")
-    table.add_column("part")
+    table.add_column("part", overflow="fold")
     table.add_column("seconds, median", justify="right")
     table.add_column("from-to", justify="right")
     for part, found in seconds.items():

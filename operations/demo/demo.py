@@ -44,7 +44,7 @@ class Timeline:
 
     def print(self) -> None:
         table = Table(title="Timeline")
-        table.add_column("stage")
+        table.add_column("stage", overflow="fold")
         table.add_column("seconds", justify="right")
         for title, seconds in self.rows:
             table.add_row(title, f"{seconds:.1f}")

@@ -1,8 +1,11 @@
 """What would stop the first delivery on a new AWS account: planted, it stops the delivery here, in AWS's words."""
 
+import json
 import re
+import sys
 from collections.abc import Iterator
 
+import boto3
 import pytest
 
 from tests.e2e.conftest import NAME, Workspace, aws, failed_step, pipeline_executions, running
@@ -17,11 +20,24 @@ def new_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]
         workspace.configure(preprocess_instance_type="ml.m5.large")
         workspace.skip_build_tests()
         workspace.train_little()
-        workspace.cdk("bootstrap")
+        bootstrap_as_acme(workspace)
         workspace.run("git", "commit", "--quiet", "--all", "--message", "Ask for a larger instance")
         workspace.deploy()
         workspace.run("git", "remote", "add", "local", f"http://localhost:{workspace.port}/v1/repos/{NAME}")
         yield workspace
+
+
+def bootstrap_as_acme(workspace: Workspace) -> None:
+    """The account as a platform team hands it over: a qualifier, a stack and a permissions boundary of its own."""
+    path = workspace.directory / "cdk.json"
+    document = json.loads(path.read_text())
+    document["toolkitStackName"] = "AcmeToolkit"
+    document["context"]["@aws-cdk/core:bootstrapQualifier"] = "acme"
+    path.write_text(json.dumps(document, indent=2))
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    boto3.client("iam").create_policy(PolicyName="acme-boundary", PolicyDocument=policy)
+    workspace.cdk("bootstrap", "--custom-permissions-boundary", "acme-boundary")
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +61,18 @@ def fitting(new_account: Workspace, first_delivery: tuple[str, list[str]]) -> Wo
 def checkout(fitting: Workspace) -> Iterator[Workspace]:
     yield fitting
     fitting.restore()
+
+
+def test_the_doctor_finds_both_and_changes_neither(new_account: Workspace) -> None:
+    said = new_account.run(sys.executable, "-m", "operations.doctor", "--json", check=False)
+    findings = {finding["check"]: finding for finding in json.loads(said)["findings"]}
+    assert findings["SageMaker quotas"]["status"] == "fault"
+    assert "ml.m5.large for processing job usage: 0, 1 needed" in findings["SageMaker quotas"]["found"]
+    bootstrap = findings["bootstrap"]["found"]
+    assert bootstrap.endswith("qualifier acme, stack AcmeToolkit, permissions boundary acme-boundary")
+    assert f"Bootstrap: {bootstrap}" in new_account.run(sys.executable, "-m", "operations.bootstrap")
+    role = boto3.client("iam").get_role(RoleName="cdk-acme-cfn-exec-role-123456789012-us-east-1")["Role"]
+    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith(":policy/acme-boundary")
 
 
 def test_an_instance_type_without_quota_stops_it_at_the_first_job(
@@ -78,8 +106,8 @@ def test_the_image_s_default_start_stops_staging(checkout: Workspace) -> None:
     checkout.push("Serve as the image does by default")
     status, stages = checkout.finish(checkout.next_execution())
     assert (status, list(stages)) == ("Failed", ["Source", "Build", "Staging"])
-    assert "did not pass the ping health check" in build_log("deploy")
-    assert "staging_endpoint_mode" in build_log("deploy")
+    assert "did not pass the ping health check" in build_log("deploy-staging")
+    assert "staging_endpoint_mode" in build_log("deploy-staging")
 
 
 def build_log(project: str) -> str:

@@ -33,6 +33,6 @@ def test_the_same_code_gives_the_same_bytes(wheel: tuple[str, bytes], tmp_path: 
 def test_an_installation_asks_for_what_the_jobs_pin() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     pinned = re.findall(
-        r"^([\w-]+)==", (PROJECT / "ml_code/requirements.txt").read_text(), flags=re.MULTILINE
+        r"^([\w.-]+)==", (PROJECT / "ml_code/requirements.txt").read_text(), flags=re.MULTILINE
     )
     assert sorted(project["dependencies"]) == sorted(pinned)

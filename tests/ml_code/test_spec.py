@@ -105,6 +105,16 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_spec(tmp_path / "nowhere.yaml")
 
 
+def test_a_file_of_another_encoding_is_named(tmp_path: Path, model_yaml: str) -> None:
+    (tmp_path / "model.yaml").write_bytes(model_yaml.encode("utf-16"))
+    with pytest.raises(
+        SpecError, match=r"model\.yaml is not text in UTF-8 \(invalid start byte\): save it in"
+    ):
+        load_spec(tmp_path / "model.yaml")
+    (tmp_path / "model.yaml").write_bytes(model_yaml.encode("utf-8-sig"))
+    assert load_spec(tmp_path / "model.yaml").name == "digits"
+
+
 def test_the_gate_asks_for_its_threshold(spec: ModelSpec) -> None:
     assert spec.gate.passes({"accuracy": 0.95})
     assert not spec.gate.passes({"accuracy": 0.949})

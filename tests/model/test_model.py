@@ -17,7 +17,7 @@ from ml_code.jobs.preprocess import read_raw, split
 from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
 from ml_code.release.deploy import serving_files
-from ml_code.spec import ModelSpec, find_model, load_spec
+from ml_code.spec import ModelSpec, find_model, load_spec, sample_data
 from ml_code.tracking.model_registry import RegisteredVersion
 from tests.pipeline_requests import dangling_references, invalid_requests
 
@@ -44,7 +44,7 @@ def spec() -> ModelSpec:
 def parts(spec: ModelSpec) -> dict[str, pd.DataFrame]:
     """Of the sample data; a model whose data are in the data bucket only has none."""
     folder = find_model() / "data"
-    if not list(folder.rglob("*.csv")):
+    if not sample_data():
         pytest.skip(f"{folder} has no sample data")
     frame = read_raw(folder, spec.training_schema())
     return split(frame, target=spec.target.name, fractions=spec.split)

@@ -1,7 +1,8 @@
 """A local AWS in this process that the shell, so to say, points to."""
 
+import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -24,3 +25,19 @@ def account(local_aws: "Account", monkeypatch: pytest.MonkeyPatch) -> "Iterator[
     boto3.setup_default_session()
     yield local_aws
     boto3.setup_default_session()
+
+
+@pytest.fixture
+def stacks(account: "Account") -> Iterator[Any]:
+    """stacks(name, template) makes one, gone after the test."""
+    cloudformation, names = boto3.client("cloudformation"), list[str]()
+
+    def make(name: str, template: Any) -> None:
+        cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+        names.append(name)
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+    yield make
+    for name in names:
+        cloudformation.delete_stack(StackName=name)
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})

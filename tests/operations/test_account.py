@@ -94,7 +94,7 @@ def test_credentials_that_aws_does_not_know_are_refused_in_a_sentence(
     account: "Account", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAUNKNOWN")
-    with pytest.raises(OperationError, match=r"AWS refuses the credentials: .*InvalidClientTokenId"):
+    with pytest.raises(OperationError, match=r"AWS does not say whose .*InvalidClientTokenId"):
         account_in_use()
 
 
@@ -102,3 +102,15 @@ def test_a_local_aws_that_is_down_is_named(account: "Account", monkeypatch: pyte
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:9")
     with pytest.raises(OperationError, match="For the local AWS: make up"):
         account_in_use()
+
+
+def test_every_command_that_asks_aws_says_whom() -> None:
+    commands = [
+        path.name
+        for path in Path(accounts.__file__).parent.glob("*.py")
+        if "run(main)" in path.read_text()
+        and not any(
+            call in path.read_text() for call in ("deployed_factory()", "say_account()", "account_in_use()")
+        )
+    ]
+    assert commands == ["train.py"]  # which asks no AWS

@@ -1,8 +1,6 @@
 """A bootstrap that exists is found by its qualifier and never changed."""
 
-import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +12,10 @@ from operations.account import Account as InUse
 from operations.assembly import Assembly
 from operations.bootstrap import ForeignBootstrapError, find
 from operations.errors import OperationError
+from tests.operations.toolkit import PARAMETER, toolkit_template
 
 if TYPE_CHECKING:
     from localaws.core.account import Account
-
-PARAMETER = "/cdk-bootstrap/{qualifier}/version"
 
 
 def wanting(qualifier: str, version: int = 6) -> Assembly:
@@ -27,41 +24,6 @@ def wanting(qualifier: str, version: int = 6) -> Assembly:
         "requiresBootstrapStackVersion": version,
     }
     return Assembly("55.0.0", "model-factory", {"Resources": {}}, properties, {})
-
-
-def toolkit(qualifier: str, boundary: str = "") -> dict[str, Any]:
-    """What `cdk bootstrap` leaves that tells of it."""
-    parameters = {"Qualifier": qualifier, "InputPermissionsBoundary": boundary}
-    return {
-        "Parameters": {key: {"Type": "String", "Default": value} for key, value in parameters.items()},
-        "Resources": {
-            "Version": {
-                "Type": "AWS::SSM::Parameter",
-                "Properties": {
-                    "Type": "String",
-                    "Name": PARAMETER.format(qualifier=qualifier),
-                    "Value": "28",
-                },
-            }
-        },
-        "Outputs": {"BootstrapVersion": {"Value": "28"}},
-    }
-
-
-@pytest.fixture
-def stacks(account: "Account") -> Iterator[Any]:
-    """stacks(name, template) makes one, gone after the test."""
-    cloudformation, names = boto3.client("cloudformation"), list[str]()
-
-    def make(name: str, template: Any) -> None:
-        cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
-        names.append(name)
-        cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-
-    yield make
-    for name in names:
-        cloudformation.delete_stack(StackName=name)
-        cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
 
 
 @pytest.fixture
@@ -83,7 +45,7 @@ def test_an_own_bootstrap_is_used_as_it_is(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    stacks("AcmeToolkit", toolkit("acme", "acme-boundary"))
+    stacks("AcmeToolkit", toolkit_template("acme", "acme-boundary"))
     deploying(monkeypatch, wanting("acme"))
     said = "version 28, qualifier acme, stack AcmeToolkit, permissions boundary acme-boundary"
     assert capsys.readouterr().out == f"Bootstrap: {said}\n"
@@ -93,7 +55,7 @@ def test_an_own_bootstrap_is_used_as_it_is(
 def test_a_foreign_bootstrap_is_no_reason_for_a_second(
     stacks: Any, executed: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stacks("AcmeToolkit", toolkit("acme", "acme-boundary"))
+    stacks("AcmeToolkit", toolkit_template("acme", "acme-boundary"))
     with pytest.raises(OperationError) as refusal:
         deploying(monkeypatch, wanting("hnb659fds"))
     assert "stack AcmeToolkit, permissions boundary acme-boundary" in str(refusal.value)

@@ -1,13 +1,16 @@
 """`mlflow=fargate`: a server of our own in the private subnets."""
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 from stacks.config import FactoryConfig
 from stacks.config_settings import SettingError
-from stacks.fargate_mlflow.server.start import database_uri
+from stacks.fargate_mlflow.server.start import database_uri, migrate
 from tests.options.test_network import groups, private_subnets
 from tests.stacks.configurations import EXISTING_NETWORK as EXISTING
 from tests.stacks.configurations import MLFLOW_IMAGE
@@ -136,3 +139,19 @@ def test_a_password_may_hold_any_character() -> None:
         database_uri(environment)
         == "postgresql://mlflow:a%3Ab%40c%2Fd%25e%3F@host:5432/mlflow?sslmode=require"
     )
+
+
+def test_a_failed_upgrade_of_the_database_does_not_print_its_password(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    command = tmp_path / "mlflow"
+    command.write_text("#!/bin/sh\nexit 3\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    uri = f"sqlite:///{tmp_path}/secret-of-the-database"
+    with sqlalchemy.create_engine(uri).begin() as connection:
+        connection.execute(sqlalchemy.text("CREATE TABLE alembic_version (version_num TEXT)"))
+    with pytest.raises(SystemExit) as ended:
+        migrate(uri)
+    assert str(ended.value) == "mlflow db upgrade ended with exit status 3"
+    assert ended.value.__cause__ is None

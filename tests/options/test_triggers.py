@@ -48,14 +48,7 @@ def defaults(factory: Synthesised) -> dict[str, str]:
     return {each["Name"]: each["DefaultValue"] for each in pipeline(factory)["Variables"]}
 
 
-def test_the_build_gets_the_pipeline_s_variables(factory: Synthesised) -> None:
-    configuration = pipeline(factory)["Stages"][1]["Actions"][0]["Configuration"]
-    variables = {each["name"]: each["value"] for each in json.loads(configuration["EnvironmentVariables"])}
-    assert variables == {
-        "TRIGGER_REASON": "#{variables.TriggerReason}",
-        "DATA_PREFIX": "#{variables.DataPrefix}",
-        "DELIVERY_EXECUTION": "#{codepipeline.PipelineExecutionId}",
-    }
+def test_a_delivery_has_a_reason_and_data_of_its_own(factory: Synthesised) -> None:
     assert defaults(factory) == {"TriggerReason": "manual", "DataPrefix": "raw/"}
 
 

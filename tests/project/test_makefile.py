@@ -44,3 +44,23 @@ def test_no_target_names_the_folder_unquoted(tmp_path: Path) -> None:
     (export,) = [line for line in commands if "Leaving" not in line]
     (printed,) = shlex.split(export)[1:]
     assert shlex.split(printed)[1].startswith(f"PATH={folder}/.venv/bin:{folder}/node_modules/.bin:")
+
+
+def test_no_recipe_reads_quotes_and_commands_in_a_variable(tmp_path: Path) -> None:
+    """make writes $(REASON) into the shell's text as it is; $$REASON stays one word."""
+    shutil.copy(PROJECT / "Makefile", tmp_path)
+    said = 'new "labels"; touch pwned'
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    python.chmod(0o755)
+    for target, names in {
+        "run": ("REASON", "DATA", "COMMIT"),
+        "rollback": ("TO",),
+        "batch": ("INPUT", "VERSION"),
+        "train": ("TRIALS", "DATA"),
+    }.items():
+        words = ["make", "--silent", "--old-file=install", target, *(f"{name}={said}" for name in names)]
+        shown = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert shown.stdout.splitlines().count(said) == len(names), shown
+    assert not (tmp_path / "pwned").exists()

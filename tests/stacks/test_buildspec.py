@@ -24,7 +24,7 @@ def test_it_exports_what_later_stages_read(buildspec: dict[str, Any], factory: S
     exported = buildspec["env"]["exported-variables"]
     assert exported == ["MODEL_VERSION", "EXECUTION_ARN"]
     stages = factory.only("AWS::CodePipeline::Pipeline")["Properties"]["Stages"]
-    assert "#{Build.MODEL_VERSION}" in str(stages)
+    assert "#{Build.MODEL_VERSION}" in str(stages)  # what the approver reads
 
 
 def test_artifacts_are_named_where_the_pipeline_takes_them(factory: Synthesised) -> None:

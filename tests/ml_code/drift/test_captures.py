@@ -1,11 +1,14 @@
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ml_code.contracts import INFERENCE_ID
 from ml_code.drift.captures import SHOWN_FAULTS, read_captures
-from ml_code.schema import Schema
+from ml_code.schema import Column, Schema
 from tests.ml_code.drift.captures import captured
 
 ROW = [1.5, 2.0, 3]
@@ -110,3 +113,27 @@ def test_no_line_is_no_row(schema: Schema) -> None:
     found = read_captures([("a.jsonl", [])], schema, maximum_rows=10)
     assert found.values(schema).shape == (0, 3)
     assert found.summary() == {"requests": 0, "rows": 0, "refused": 0, "unreadable": 0, "faults": []}
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+GOOD = json.loads(captured("1.5,2,3"))
+MEMBERS = ("captureData", "endpointInput", "endpointOutput", "observedContentType", "data", "encoding")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(MEMBERS), anything, max_size=2), st.binary(max_size=30))
+def test_no_line_stops_the_comparison(changes: dict[str, Any], other: bytes) -> None:
+    def changed(document: Any) -> Any:
+        if not isinstance(document, dict):
+            return document
+        return {key: changes.get(key, changed(value)) for key, value in document.items()}
+
+    schema = Schema(tuple(Column(name=name) for name in ("width", "height", "label")))
+    lines = [json.dumps(changed(GOOD)).encode(), captured(other), captured("1,2,3"), other]
+    found = read_captures([("a.jsonl", lines)], schema, maximum_rows=10)
+    assert found.rows >= 1
+    assert all("\n" not in fault for fault in found.faults)

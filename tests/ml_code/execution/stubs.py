@@ -72,7 +72,7 @@ class FailedAtOnce(Passed):
 class Stubs:
     def __init__(self) -> None:
         keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
-        names = ("s3", "sagemaker", "logs", "codepipeline")
+        names = ("s3", "sagemaker", "logs")
         made = {name: boto3.client(name, region_name="us-east-1", **keys) for name in names}
         self.clients = Clients(**made)
         self.s3, self.sagemaker, self.logs = (Stubber(made[name]) for name in names[:3])

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
-import boto3
 import pytest
 from botocore.response import StreamingBody
-from botocore.stub import ANY, Stubber
+from botocore.stub import ANY
 
 from ml_code.execution import job_wheels, run_pipeline, stack_assertions
+from ml_code.execution.pipeline_execution import Snapshot
 from ml_code.execution.run_pipeline import RunError, read_settings
+from ml_code.execution.trigger import Trigger
 from tests.ml_code.execution.stubs import (
     DEFINITION,
     ENVIRONMENT,
@@ -34,20 +35,6 @@ def _project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model_yaml: str) -
     (tmp_path / "models/digits/model.yaml").write_text(model_yaml)
     (tmp_path / "models/digits/data/digits.csv").write_text("digit\n1\n")
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.mark.parametrize(("trigger", "expected"), [("CreatePipeline", True), ("CloudWatchEvent", False)])
-def test_a_deployment_starts_the_first_delivery(trigger: str, expected: bool) -> None:
-    client = boto3.client("codepipeline", region_name="us-east-1")
-    with Stubber(client) as stub:
-        stub.add_response(
-            "get_pipeline_execution",
-            {"pipelineExecution": {"trigger": {"triggerType": trigger}}},
-            {"pipelineName": "digits", "pipelineExecutionId": "e" * 36},
-        )
-        environment = {"DELIVERY_EXECUTION": "e" * 36, "CODEBUILD_INITIATOR": "codepipeline/digits"}
-        assert run_pipeline.started_by_deployment(environment, client) is expected
-    assert not run_pipeline.started_by_deployment({}, client)
 
 
 @pytest.fixture
@@ -115,7 +102,7 @@ def test_success_writes_the_version_and_updates_nothing(
     )
     assert run_pipeline.run(SETTINGS, stubs.clients) == 0
     written = run_pipeline.RESULT_FILE.read_text()
-    assert written == f"MODEL_VERSION=3\nEXECUTION_ARN={EXECUTION_ARN}\n"
+    assert written == f"export MODEL_VERSION=3\nexport EXECUTION_ARN={EXECUTION_ARN}\n"
 
 
 def test_a_failed_step_shows_its_reason_and_its_log(stubs: Stubs, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,16 +156,28 @@ def test_a_missing_pipeline_is_one_sentence() -> None:
 
 
 def test_settings_come_from_the_environment() -> None:
-    settings = read_settings({**ENVIRONMENT, "CODEBUILD_INITIATOR": "codepipeline/model-factory"}, None)
+    settings = read_settings(ENVIRONMENT, None, Trigger(reason="push", data_prefix="raw/2026/"))
     assert settings.pipeline == PIPELINE
     assert (settings.commit, settings.trigger_reason) == ("0123456789abcdef", "push")
-    assert read_settings(ENVIRONMENT, "fedc").commit == "fedc"
-    assert read_settings(ENVIRONMENT, None).trigger_reason == "manual"
+    assert settings.data_uri == "s3://data/raw/2026/"
+    assert read_settings(ENVIRONMENT, "fedc", Trigger()).commit == "fedc"
 
 
 def test_a_reason_of_any_length_fits_an_argument_of_a_job() -> None:
     """Anybody who starts the delivery pipeline may set it, and CodePipeline takes more than SageMaker."""
-    assert read_settings({**ENVIRONMENT, "TRIGGER_REASON": "x" * 1000}, None).trigger_reason == "x" * 200
+    assert read_settings(ENVIRONMENT, None, Trigger(reason="x" * 1000)).trigger_reason == "x" * 200
+
+
+@pytest.mark.parametrize(
+    ("prefix", "sentence"),
+    [
+        ("raw/" + "x" * 250, "has 264 characters, SageMaker takes 256: choose a shorter DataPrefix"),
+        ("captured/", "DataPrefix is 'captured/', allowed is a prefix below raw/"),
+    ],
+)
+def test_a_wrong_data_prefix_is_one_sentence(prefix: str, sentence: str) -> None:
+    with pytest.raises(RunError, match=sentence):
+        read_settings(ENVIRONMENT, None, Trigger(data_prefix=prefix))
 
 
 @pytest.mark.parametrize(
@@ -188,12 +187,31 @@ def test_a_reason_of_any_length_fits_an_argument_of_a_job() -> None:
         ({"PIPELINE_SETTINGS": "{"}, "PIPELINE_SETTINGS is not the JSON"),
         ({"PIPELINE_SETTINGS": '{"colour": 1}'}, "PIPELINE_SETTINGS is not the JSON.*colour"),
         ({"CODEBUILD_RESOLVED_SOURCE_VERSION": ""}, "CODEBUILD_RESOLVED_SOURCE_VERSION"),
-        ({"DATA_PREFIX": "raw/" + "x" * 250}, "has 264 characters, SageMaker takes 256: choose a shorter"),
     ],
 )
 def test_a_wrong_environment_is_one_sentence(change: dict[str, str], sentence: str) -> None:
     with pytest.raises(RunError, match=sentence):
-        read_settings({**ENVIRONMENT, **change}, None)
+        read_settings({**ENVIRONMENT, **change}, None, Trigger())
+
+
+@pytest.mark.parametrize("version", ["1; id > pwned", "", "01", None])
+def test_a_version_that_is_no_number_goes_no_further(version: object) -> None:
+    """version.json is written by the pushed code, and the build sources what is made of it."""
+    made = Stubs()
+    output = {
+        "S3Uri": "s3://artifacts/run/version",
+        "LocalPath": "/opt/ml/version",
+        "S3UploadMode": "EndOfJob",
+    }
+    outputs = {"Outputs": [{"OutputName": "version", "S3Output": output}]}
+    made.sagemaker.add_response("describe_processing_job", processing_job(ProcessingOutputConfig=outputs))
+    body = json.dumps({"name": "digits", "version": version, "tags": {}}).encode()
+    made.s3.add_response("get_object", {"Body": StreamingBody(io.BytesIO(body), len(body))})
+    metadata = {"ProcessingJob": {"Arn": f"{JOB_ARN}processing-job/job"}}
+    register = step("Register", "Succeeded", Metadata=metadata)
+    ended = Snapshot(status="Succeeded", failure_reason="", steps=(register,))
+    with pytest.raises(RunError, match=r"version\.json of Register has version"):
+        run_pipeline.registered_version(made.clients, ended)
 
 
 def test_the_data_s_version_changes_with_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,6 +242,40 @@ def test_an_empty_bucket_gets_the_sample_data(monkeypatch: pytest.MonkeyPatch) -
     run_pipeline.provide_data(stubs.clients.s3, "data", "raw/")
     assert uploaded == ["raw/digits.csv"]
     stubs.finish()
+
+
+def test_what_is_no_data_brings_neither_the_sample_nor_another_version(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = [{"Key": "raw/a.csv", "ETag": '"1"'}]
+    versions = []
+    for more in ([], [{"Key": "raw/", "ETag": '"2"'}, {"Key": "raw/_SUCCESS", "ETag": '"3"'}]):
+        stubs = Stubs()
+        stubs.s3.add_response("list_objects_v2", {"Contents": [*more, *data]})
+        versions.append(run_pipeline.provide_data(stubs.clients.s3, "data", "raw/"))
+    assert versions[0] == versions[1]
+    assert "no data: _SUCCESS" in capsys.readouterr().out
+
+
+def test_a_folder_object_does_not_keep_the_sample_data_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    stubs = Stubs()
+    stubs.s3.add_response("list_objects_v2", {"Contents": [{"Key": "raw/", "ETag": '"1"'}]})
+    stubs.s3.add_response("list_objects_v2", {"Contents": [{"Key": "raw/digits.csv", "ETag": '"1"'}]})
+    uploaded: list[str] = []
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr(stubs.clients.s3, "upload_file", lambda path, bucket, key: uploaded.append(key))
+    run_pipeline.provide_data(stubs.clients.s3, "data", "raw/")
+    assert uploaded == ["raw/digits.csv"]
+
+
+def test_what_the_job_would_refuse_is_refused_before_it_starts() -> None:
+    stubs = Stubs()
+    contents = [{"Key": f"raw/{name}", "ETag": '"1"'} for name in ("a.csv", "b.parquet")]
+    stubs.s3.add_response("list_objects_v2", {"Contents": contents})
+    with pytest.raises(
+        RunError, match=r"s3://data/raw/: b\.parquet cannot be read as raw data; allowed: \.csv,"
+    ):
+        run_pipeline.provide_data(stubs.clients.s3, "data", "raw/")
 
 
 def test_an_empty_prefix_below_raw_is_refused() -> None:

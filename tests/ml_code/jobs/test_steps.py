@@ -4,15 +4,18 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import mlflow.pyfunc
 import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
 
 from ml_code.jobs import checkpoint
 from ml_code.jobs.estimator import build_estimator, check_search, parse_searched
 from ml_code.jobs.evaluate import draw_confusion, evaluate, read_model
 from ml_code.jobs.preprocess import hash_raw, read_raw, split
 from ml_code.jobs.register import version_tags
-from ml_code.jobs.train import is_first_host, read_job, train
+from ml_code.jobs.train import is_first_host, pyfunc_signature, read_job, save_model, train
 from ml_code.metrics import measure
 from ml_code.schema import SchemaError
 from ml_code.search_space import Choice, ContinuousRange
@@ -69,11 +72,6 @@ def test_raw_files_are_checked_by_name(tmp_path: Path, spec: ModelSpec, digits: 
     before = hash_raw(tmp_path)
     (tmp_path / "a.csv").write_bytes((tmp_path / "a.csv").read_bytes() + b"\n")
     assert hash_raw(tmp_path) != before
-
-
-def test_no_raw_data_is_an_error(tmp_path: Path, spec: ModelSpec) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no \*\.csv file"):
-        read_raw(tmp_path, spec.training_schema())
 
 
 def test_the_same_seed_gives_the_same_metrics(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> None:
@@ -236,3 +234,18 @@ def test_a_restarted_job_finds_its_own_model_again(tmp_path: Path) -> None:
 def test_one_instance_of_several_trains(host: str, first: bool) -> None:
     assert is_first_host({"SM_HOSTS": '["algo-2", "algo-1"]', "SM_CURRENT_HOST": host}) is first
     assert is_first_host({})
+
+
+def test_pyfunc_takes_the_data_as_their_file_has_them(
+    tmp_path: Path, spec: ModelSpec, parts: dict[str, pd.DataFrame]
+) -> None:
+    features = parts["train"].drop(columns="digit")
+    model = train(spec, SEARCHED, parts["train"])
+    signature = pyfunc_signature(spec.request_schema(), model, features.head(1))
+    save_model(model, tmp_path / "model", signature=signature, example=features.head(1), mlflow_model=Model())
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    expected = model.predict(features.head(3)).tolist()
+    for table in (features.head(3), features.head(3).astype("int64"), features.head(3).iloc[:, ::-1]):
+        assert loaded.predict(table).tolist() == expected
+    with pytest.raises(MlflowException, match=r"missing inputs \['pixel_0_0'\]"):
+        loaded.predict(features.drop(columns="pixel_0_0"))

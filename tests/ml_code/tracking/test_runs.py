@@ -1,9 +1,12 @@
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
-from ml_code.tracking import runs
+from ml_code.tracking import model_registry, runs
 from ml_code.tracking.runs import Execution, child_run_id, parent_run_id
 
 EXECUTION = Execution(
@@ -88,3 +91,49 @@ def test_of_a_run_that_was_made_twice_the_first_stays() -> None:
     child = FakeClient({}, loses_answer=True)
     assert child_run_id(child, "1", "parent", "job-1") == "mine"  # type: ignore[arg-type]
     assert parent.deleted == child.deleted == ["mine again"]
+
+
+@pytest.fixture
+def client(empty_registry: Path, tmp_path: Path) -> MlflowClient:
+    shutil.copy(empty_registry, tmp_path)
+    return model_registry.connect(f"sqlite:///{tmp_path / 'mlflow.db'}")
+
+
+def test_a_deleted_experiment_comes_back_with_its_runs(
+    client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment = runs.experiment_id(client, "digits")
+    parent = parent_run_id(client, experiment, EXECUTION)
+    client.delete_experiment(experiment)
+    assert runs.experiment_id(client, "digits") == experiment
+    assert parent_run_id(client, experiment, EXECUTION) == parent
+    runs.log(client, parent, metrics={"accuracy": 1.0})
+    assert capsys.readouterr().out == f"restored MLflow experiment {experiment}, which was deleted\n"
+
+
+def test_two_jobs_may_restore_an_experiment_at_once(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = runs.experiment_id(client, "digits")
+    client.delete_experiment(experiment)
+    restore = client.restore_experiment
+
+    def restored_twice(identifier: str) -> None:
+        restore(identifier)
+        restore(identifier)
+
+    monkeypatch.setattr(client, "restore_experiment", restored_twice)
+    assert runs.experiment_id(client, "digits") == experiment
+
+
+@pytest.mark.parametrize("kinds", [("run",), ("experiment",), ("run", "experiment")])
+def test_the_deleted_run_of_a_version_comes_back(client: MlflowClient, kinds: tuple[str, ...]) -> None:
+    experiment = runs.experiment_id(client, "digits")
+    run = parent_run_id(client, experiment, EXECUTION)
+    if "run" in kinds:
+        client.delete_run(run)
+    if "experiment" in kinds:
+        client.delete_experiment(experiment)
+    runs.restore_run(client, run)
+    runs.restore_run(client, run)
+    runs.log(client, run, metrics={"accuracy": 1.0})

@@ -144,6 +144,23 @@ def test_endpoint_that_takes_anything_fails(world: World) -> None:
         verify.main()
 
 
+def test_endpoint_that_reads_rows_without_a_header_otherwise_fails(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = world.runtime.invoke_endpoint
+
+    def turned(**request: Any) -> Any:
+        if b"pixel" not in request["Body"]:
+            request["Body"] = b",".join(reversed(request["Body"].strip().split(b",")))
+        return answer(**request)
+
+    monkeypatch.setattr(world.runtime, "invoke_endpoint", turned)
+    with pytest.raises(
+        SystemExit, match="for row 1 alone without a header line, and 0 among others with one"
+    ):
+        verify.main()
+
+
 def test_endpoint_that_does_not_exist_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(**request: Any) -> Any:
         message = "Endpoint model-factory-staging of account 123456789012 not found."

@@ -31,6 +31,7 @@ SignedRoute = Callable[[Principal, Environ, bytes], Route]
 
 LOG = logging.getLogger("localaws.gateway")
 NO_PERMISSIONS = ServicePermissions()
+OWN_PAGES = "/_localaws/"
 # Which moto would answer with a pretence, and no service of ours stands in.
 NOT_MOTO = frozenset({"sagemaker-metrics", "codestar-connections"})
 
@@ -59,6 +60,8 @@ class Gateway:
         path = environ["PATH_INFO"]
         for prefix, route in self.routes.items():
             if path.startswith(prefix):
+                if path.startswith(OWN_PAGES) and not _is_local(environ.get("HTTP_HOST", "")):
+                    return Response("Ask for localhost or 127.0.0.1.", 403)(environ, start_response)
                 return route(environ, start_response)
         moto_patches.ACCOUNT.set(self._account)
         what, response = self._answer(environ, read_body(environ))
@@ -133,6 +136,11 @@ class Gateway:
         environ["CONTENT_LENGTH"] = str(len(body))
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         return self._moto
+
+
+def _is_local(host: str) -> bool:
+    """False for the name of a web page, which a browser may have been made to look up here."""
+    return host.rpartition(":")[0] in ("localhost", "127.0.0.1")
 
 
 def _unsigned(environ: Environ) -> ServiceError:

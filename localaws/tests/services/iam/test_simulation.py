@@ -72,3 +72,13 @@ def test_nobody_and_what_is_not_supported_are_refused(local_aws: Account, deploy
         simulate(local_aws, "arn:aws:iam::123456789012:user/nobody", "s3:GetObject")
     with pytest.raises(ClientError, match="does not support ResourcePolicy"):
         simulate(local_aws, deployer, "s3:GetObject", ResourcePolicy="{}")
+
+
+def test_a_boundary_that_nobody_made_allows_nothing(local_aws: Account, deployer: str) -> None:
+    iam = local_aws.client("iam")
+    missing = "arn:aws:iam::123456789012:policy/missing"
+    iam.put_role_permissions_boundary(RoleName="simulated", PermissionsBoundary=missing)
+    cdk = [ROLE.format("cdk")]
+    assert simulate(local_aws, deployer, "sts:AssumeRole", ResourceArns=cdk) == {
+        ("sts:AssumeRole", cdk[0]): "implicitDeny"
+    }

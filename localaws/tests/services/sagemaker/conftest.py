@@ -181,6 +181,13 @@ def local(image_local: Local) -> Local:
     return image_local
 
 
+@pytest.fixture(params=["image_local", "small_local"])
+def each_local(request: pytest.FixtureRequest) -> Local:
+    """Both kinds of containers, one after the other."""
+    local: Local = request.getfixturevalue(request.param)
+    return local
+
+
 @contextmanager
 def _running(state_dir: Path, *, uses_image: bool) -> Iterator[Local]:
     user = f"sagemaker-administrator-{uses_image}"

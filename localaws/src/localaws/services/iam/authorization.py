@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from moto.iam.exceptions import NotFoundException as IAMNotFoundException
 from moto.iam.models import IAMBackend, Role, User, iam_backends
 from moto.sts.models import AssumedRole, sts_backends
 
@@ -224,8 +225,14 @@ def _default_version(policy: Any) -> str:
 
 
 def _boundary(principal: Principal) -> str | None:
+    """The boundary's document; one that nobody made allows nothing."""
     boundary = getattr(principal.identity, "permissions_boundary_arn", None)
-    return _default_version(_iam().get_policy(boundary)) if boundary else None
+    if not boundary:
+        return None
+    try:
+        return _default_version(_iam().get_policy(boundary))
+    except IAMNotFoundException:
+        return '{"Statement": []}'
 
 
 def _global_context(principal: Principal) -> dict[str, list[str]]:

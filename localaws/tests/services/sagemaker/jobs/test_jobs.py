@@ -13,26 +13,26 @@ from botocore.exceptions import ClientError
 BUCKET = "data-for-jobs"
 
 
-def test_processing_moves_data_in_and_out(local: Any) -> None:
-    local.put("raw/a.csv", "1,2")
-    local.put("raw/deep/b.csv", "3")
+def test_processing_moves_data_in_and_out(each_local: Any) -> None:
+    each_local.put("raw/a.csv", "1,2")
+    each_local.put("raw/deep/b.csv", "3")
     script = (
         "import pathlib, sys; root = pathlib.Path(sys.argv[1])\n"
         "names = sorted(str(p.relative_to(root)) for p in root.rglob('*') if p.is_file())\n"
         "(pathlib.Path(sys.argv[2]) / 'names.txt').write_text(' '.join(names))\n"
         "print('hello', 'log')"
     )
-    request = local.processing_request(script)
+    request = each_local.processing_request(script)
     request["AppSpecification"]["ContainerArguments"] = [
         "/opt/ml/processing/input/raw",
         "/opt/ml/processing/output/out",
     ]
     request["ProcessingInputs"] = [processing_input(f"s3://{BUCKET}/raw/")]
-    described = local.process(request)
+    described = each_local.process(request)
     assert described["ProcessingJobStatus"] == "Completed", described
     name = request["ProcessingJobName"]
-    assert local.get(f"{name}/out/names.txt") == b"a.csv deep/b.csv"
-    assert local.log_lines("/aws/sagemaker/ProcessingJobs", f"{name}/algo-1-") == ["hello log"]
+    assert each_local.get(f"{name}/out/names.txt") == b"a.csv deep/b.csv"
+    assert each_local.log_lines("/aws/sagemaker/ProcessingJobs", f"{name}/algo-1-") == ["hello log"]
 
 
 def test_processing_sees_only_what_sagemaker_gives(local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,11 +50,11 @@ def test_processing_sees_only_what_sagemaker_gives(local: Any, monkeypatch: pyte
     assert environment["PYTHONUNBUFFERED"] == "1"
 
 
-def test_processing_failure_has_reason_and_exit_message(local: Any) -> None:
+def test_processing_failure_has_reason_and_exit_message(each_local: Any) -> None:
     script = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text('out of beans'); sys.exit(3)"
-    request = local.processing_request(script)
+    request = each_local.processing_request(script)
     request["AppSpecification"]["ContainerArguments"] = ["/opt/ml/output/message"]
-    described = local.process(request)
+    described = each_local.process(request)
     assert described["ProcessingJobStatus"] == "Failed"
     assert described["FailureReason"] == "AlgorithmError: See job logs for more information"
     assert described["ExitMessage"] == "out of beans"
@@ -146,15 +146,15 @@ print("validation_accuracy=0.75;")
 """
 
 
-def test_training_in_script_mode(local: Any) -> None:
-    local.put("train/rows.csv", "1")
-    request = local.training_request(TRAIN)
+def test_training_in_script_mode(each_local: Any) -> None:
+    each_local.put("train/rows.csv", "1")
+    request = each_local.training_request(TRAIN)
     request["HyperParameters"] |= {"depth": "3", "a": "x", "name": '"quoted"'}
     request["AlgorithmSpecification"]["MetricDefinitions"] = [
         {"Name": "validation:accuracy", "Regex": "validation_accuracy=([0-9.]+);"}
     ]
     request["InputDataConfig"] = [channel("train", f"s3://{BUCKET}/train/")]
-    described = local.train(request)
+    described = each_local.train(request)
     assert described["TrainingJobStatus"] == "Completed", described
     assert described["SecondaryStatus"] == "Completed"
     name = request["TrainingJobName"]
@@ -164,7 +164,7 @@ def test_training_in_script_mode(local: Any) -> None:
     assert described["FinalMetricDataList"][0]["Value"] == 0.75
     transitions = [item["Status"] for item in described["SecondaryStatusTransitions"]]
     assert transitions == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
-    with tarfile.open(fileobj=io.BytesIO(local.get(f"models/{name}/output/model.tar.gz"))) as tar:
+    with tarfile.open(fileobj=io.BytesIO(each_local.get(f"models/{name}/output/model.tar.gz"))) as tar:
         seen = json.loads(tar.extractfile("seen.json").read())  # type: ignore[union-attr]
     assert seen["argv"] == ["train.py", "-a", "x", "--depth", "3", "--name", "quoted"]
     assert seen["train"] == ["rows.csv"]
@@ -177,7 +177,7 @@ def test_training_in_script_mode(local: Any) -> None:
     assert seen["files"]["hyperparameters"]["depth"] == "3"
     assert seen["files"]["resourceconfig"]["hosts"] == ["algo-1"]
     assert seen["files"]["inputdataconfig"]["train"]["TrainingInputMode"] == "File"
-    assert f"models/{name}/output/output.tar.gz" in local.keys(f"models/{name}/")
+    assert f"models/{name}/output/output.tar.gz" in each_local.keys(f"models/{name}/")
 
 
 def test_training_reports_the_exception(local: Any) -> None:

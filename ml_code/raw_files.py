@@ -1,0 +1,105 @@
+"""Which files are raw data, by their names: the same for the data bucket, for a job's folder and for the sample in git.
+
+Data are `.csv` and `.csv.gz` in any case, and files without an extension, as Athena's UNLOAD and Spark write them (with
+`.gz` when compressed). Whether a file is compressed, its first bytes tell.
+"""
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TextIO
+
+_GZIP = b"\x1f\x8b"
+_SHOWN_NAMES = 5
+ALLOWED = ".csv, .csv.gz, or no extension"
+
+
+class RawFileError(ValueError):
+    """Files that are no data, in one sentence."""
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    data: list[str]
+    left_out: list[str]
+    """Hidden by the convention of Hive, Spark and Athena: `_SUCCESS`, `.ipynb_checkpoints/rows-checkpoint.csv`."""
+
+    @property
+    def remark(self) -> str:
+        """What a log should say, if anything."""
+        return f"left out, as names that begin with . or _ are no data: {some(self.left_out)}"
+
+
+def select(names: Iterable[str]) -> RawFiles:
+    """Sorted; an empty name, or one that ends with /, is a folder. RawFileError names what is neither data nor hidden."""
+    files = sorted(name for name in names if name and not name.endswith("/"))
+    hidden = [name for name in files if _is_hidden(name)]
+    shown = [name for name in files if not _is_hidden(name)]
+    unreadable = [name for name in shown if not _is_data(name)]
+    if unreadable:
+        raise RawFileError(
+            f"{some(unreadable)} cannot be read as raw data; allowed: {ALLOWED}. Convert them, or take them away"
+        )
+    return RawFiles(shown, hidden)
+
+
+def files_below(folder: Path) -> RawFiles:
+    return select(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """RawFileError, also while it is read, when the file is no text in UTF-8 or its compression is damaged."""
+    try:
+        with path.open("rb") as raw:
+            is_compressed = raw.read(len(_GZIP)) == _GZIP
+            raw.seek(0)
+            plain = gzip.GzipFile(fileobj=raw) if is_compressed else raw
+            with io.TextIOWrapper(plain, encoding="utf-8-sig", newline="") as text:
+                yield text
+    except UnicodeDecodeError as error:
+        raise RawFileError(f"it is not text in UTF-8 ({error.reason}): save it as CSV in UTF-8") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise RawFileError(f"it is damaged: {error}") from None
+
+
+def read_header(path: Path) -> list[str]:
+    """The names in the first line. RawFileError counts the rows that have another number of values."""
+    with open_text(path) as text:
+        reader = csv.reader(text)
+        try:
+            header = next((row for row in reader if row), None)
+            if header is None:
+                raise RawFileError("it is empty")
+            wrong = [(reader.line_num, len(row)) for row in reader if row and len(row) != len(header)]
+        except csv.Error as error:
+            raise RawFileError(f"line {reader.line_num}: {error}") from None
+    if wrong:
+        line, count = wrong[0]
+        rows = "1 row has" if len(wrong) == 1 else f"{len(wrong):,} rows have"
+        raise RawFileError(
+            f"{rows} more or fewer values than the {len(header)} of the header; the first is line {line} with {count}"
+        )
+    return [name.strip() for name in header]
+
+
+def some(names: list[str]) -> str:
+    hidden = len(names) - _SHOWN_NAMES
+    return ", ".join(names[:_SHOWN_NAMES]) + (f" and {hidden} more" if hidden > 0 else "")
+
+
+def _is_hidden(name: str) -> bool:
+    # Hadoop's mark of a folder ends with the last.
+    return any(part[0] in "._" for part in PurePosixPath(name).parts) or name.endswith("_$folder$")
+
+
+def _is_data(name: str) -> bool:
+    suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes]
+    if suffixes[-1:] == [".gz"]:
+        suffixes.pop()
+    return suffixes[-1:] in ([], [".csv"])
