@@ -10,6 +10,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
     "README.md",
     "README_zh.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
     *sorted(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md")),
 ]
 _PATH = re.compile(r"`((?:stacks|ml_code|operations|tests|models|docs)/[\w./-]*[\w/])`|\]\((?!http)([^)#]+)")

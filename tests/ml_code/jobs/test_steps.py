@@ -237,8 +237,9 @@ def test_one_instance_of_several_trains(host: str, first: bool) -> None:
 
 
 def test_pyfunc_takes_the_data_as_their_file_has_them(
-    tmp_path: Path, spec: ModelSpec, parts: dict[str, pd.DataFrame]
+    tmp_path: Path, spec: ModelSpec, parts: dict[str, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # MLflow makes a database in the working directory
     features = parts["train"].drop(columns="digit")
     model = train(spec, SEARCHED, parts["train"])
     signature = pyfunc_signature(spec.request_schema(), model, features.head(1))
