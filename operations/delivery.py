@@ -12,6 +12,7 @@ import boto3
 from ml_code.contracts import Stage
 from operations.errors import OperationError
 
+POLL_SECONDS = 2.0  # three calls each time
 FINISHED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 
 
@@ -69,7 +70,7 @@ def follow(
             return status
         if approve_as:
             approve(pipeline, execution_id, summary=f"Approved by {approve_as}")
-        time.sleep(0.5)
+        time.sleep(POLL_SECONDS)
     raise OperationError(
         f"Execution {execution_id} of {pipeline} is still running after {timeout_seconds:.0f} s."
     )

@@ -77,7 +77,7 @@ def require_quota() -> None:
 def clone(directory: Path, name: str) -> None:
     """The last commit of this folder, as a factory of another name."""
     git = ("git", "-c", "user.name=test-aws", "-c", "user.email=test-aws@example.com")
-    subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(directory)], check=True)
+    subprocess.run(["git", "clone", "--quiet", "--no-tags", str(PROJECT), str(directory)], check=True)
     settings = directory / "cdk.json"
     document = json.loads(settings.read_text())
     document["context"]["factory"]["name"] = name

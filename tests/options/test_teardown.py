@@ -1,3 +1,5 @@
+"""What the teardown removes, and what it leaves alone (over 300 lines: one account and its helpers for all of it)."""
+
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ from tests.options.functions import load_function
 from tests.stacks.synthesis import ACCOUNT
 
 moto = pytest.importorskip("moto", reason="a build installs no moto; the tests before a commit have it")
+sagemaker_backends = pytest.importorskip("moto.sagemaker.models").sagemaker_backends
 
 REGION = "us-east-1"
 NAME = "digits"
@@ -148,6 +151,37 @@ def test_delete_removes_what_is_the_factorys_and_nothing_else(
     assert boto3.client("events").describe_rule(Name="push")["State"] == "DISABLED"
     s3.delete_bucket(Bucket=BUCKET)  # refused while anything is in it
     assert not s3.list_buckets()["Buckets"]
+
+
+def test_what_a_lost_answer_had_deleted_is_gone(
+    index: ModuleType, answers: tuple[str, list[dict[str, Any]]]
+) -> None:
+    """The second attempt is denied: with the model its tag is gone, by which the role may delete it."""
+    make_endpoint("digits-production", NAME)
+    denied = {"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}
+    lost: set[str] = set()
+
+    def delete_and_lose_the_answer(request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        lost.add(request["ModelName"])
+        sagemaker_backends[ACCOUNT][REGION].delete_model(request["ModelName"])
+        return 400, denied
+
+    answer_instead("sagemaker.DeleteModel", delete_and_lose_the_answer)
+    url, received = answers
+    index.handler(event("Delete", url, BucketNames=[]), None)
+    assert (received[0]["Status"], lost, left()) == ("SUCCESS", {"digits-production-v1"}, set())
+
+
+def test_what_may_not_be_deleted_is_told(
+    index: ModuleType, answers: tuple[str, list[dict[str, Any]]]
+) -> None:
+    make_endpoint("digits-production", NAME)
+    denied = {"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}
+    answer_instead("sagemaker.DeleteModel", lambda request: (400, denied))
+    url, received = answers
+    index.handler(event("Delete", url, BucketNames=[]), None)
+    assert received[0]["Status"] == "FAILED"
+    assert "not authorized" in received[0]["Reason"]
 
 
 @pytest.mark.parametrize("request_type", ["Create", "Update"])

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from ml_code.contracts import TeardownProperty
 from stacks.teardown.function.calls import pages, snake, unless_missing, unless_settled
@@ -45,11 +46,20 @@ class Models:
 
     def delete_own(self, kind: str, prefix: str) -> None:
         delete = getattr(self.sagemaker, f"delete_{snake(kind)}")
-        for item in pages(self.sagemaker, f"list_{snake(kind)}s", f"{kind}s", NameContains=prefix):
-            name = item[f"{kind}Name"]
-            if name.startswith(prefix) and is_own(self.sagemaker, self.names, item[f"{kind}Arn"]):
+        for name, arn in self.listed(kind, prefix):
+            if name.startswith(prefix) and is_own(self.sagemaker, self.names, arn):
                 print("deleting", kind, name)
-                unless_missing(delete, **{f"{kind}Name": name})
+                try:
+                    unless_missing(delete, **{f"{kind}Name": name})
+                except ClientError:
+                    # By an attempt whose answer was lost it is gone, and with it the tag that allows the next attempt.
+                    if (name, arn) in self.listed(kind, name):
+                        raise
+
+    def listed(self, kind: str, part: str) -> list[tuple[str, str]]:
+        """Names and ARNs of the account's, with `part` in their name."""
+        found = pages(self.sagemaker, f"list_{snake(kind)}s", f"{kind}s", NameContains=part)
+        return [(item[f"{kind}Name"], item[f"{kind}Arn"]) for item in found]
 
     def delete_model_package_groups(self) -> None:
         """The factory makes none: they are of steps that a team added, or of MLflow's synchronisation."""
