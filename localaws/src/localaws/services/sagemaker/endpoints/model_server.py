@@ -121,7 +121,9 @@ class ModelServer:
     def invoke(
         self, body: bytes, headers: dict[str, str], timeout_seconds: float
     ) -> urllib3.BaseHTTPResponse:
-        return self._pool.request("POST", "/invocations", body=body, headers=headers, timeout=timeout_seconds)
+        # A connection of its own: the container's server closes idle ones, some just as a request is sent.
+        alone = {**headers, "Connection": "close"}
+        return self._pool.request("POST", "/invocations", body=body, headers=alone, timeout=timeout_seconds)
 
     def close(self) -> None:
         if self._closed:
