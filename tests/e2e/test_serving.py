@@ -60,7 +60,7 @@ def make_role() -> str:
         "Principal": {"Service": "sagemaker.amazonaws.com"},
         "Action": "sts:AssumeRole",
     }
-    policy = {"Effect": "Allow", "Action": ["s3:*", "logs:*"], "Resource": "*"}
+    policy = {"Effect": "Allow", "Action": ["s3:*", "logs:*", "ecr:*"], "Resource": "*"}
     arn = iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
     iam.put_role_policy(RoleName=NAME, PolicyName=NAME, PolicyDocument=document(policy))
     return str(arn)
