@@ -16,6 +16,8 @@ from operations.factory import PROJECT
 
 # As `make deploy` does: a shell that starts others and waits.
 PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
 from operations.commands import command
 from operations.errors import run
 run(lambda: command("sh", "-c", "sleep 3600.{mark} & echo started > {file}; sleep 3600.{mark}") and None)
