@@ -26,6 +26,7 @@ from operations import delivery
 from operations.commands import command, parse_exports
 from operations.errors import OperationError, run
 from operations.factory import PROJECT, Factory, deploy_environment, deployed_factory, factory_name
+from operations.quotas import compare, request
 
 TESTS = ["-m", "pytest", "-q", "tests/model"]
 
@@ -83,6 +84,9 @@ def time_push(factory: Factory, port: int) -> dict[str, float]:
 
 def time_bare_scripts(factory: Factory) -> dict[str, float]:
     """The jobs' and the deployment's scripts, run by hand one after the other as the administrator."""
+    # Two endpoints beside the factory's two, which take all that a new account may have.
+    concurrency = "Maximum total concurrency that can be allocated across all serverless endpoints"
+    [*request(compare({concurrency: 20}))]
     spec = load_spec()
     timings: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as directory:
