@@ -24,7 +24,7 @@ from operations.errors import LOCAL_HINT, OperationError, run
 REGION_VARIABLES = ("AWS_REGION", "AMAZON_REGION", "AWS_DEFAULT_REGION", "AMAZON_DEFAULT_REGION")
 # The CDK command reads the first that is set, botocore the second before the first.
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
-# A shell that points to nothing is told in seconds, other calls are tried for minutes.
+# This call fails after seconds in a shell that points to nothing; other calls retry for minutes.
 _SECONDS = Config(retries={"mode": "standard", "total_max_attempts": 5})
 SIGN_IN = "Sign in again (aws sso login, or new keys)."
 

@@ -32,7 +32,7 @@ def is_denied(error: ClientError) -> bool:
 
 
 def _interrupt(number: int, frame: object) -> None:
-    """As Ctrl-C: what was started is ended on the way out, whatever signals come meanwhile."""
+    """Interrupts like Ctrl-C: ends what was started, and ignores further signals meanwhile."""
     signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 

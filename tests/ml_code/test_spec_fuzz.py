@@ -1,4 +1,4 @@
-"""No model.yaml ends in a stack trace, whatever a slip makes of it."""
+"""No slip in model.yaml ends in a stack trace."""
 
 import contextlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an operation started ends with it, however it is told to end."""
+"""A signal that ends an operation ends what it started."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A version is registered once, whatever becomes of the answers."""
+"""A version is registered once, also when an answer is lost."""
 
 import os
 import time
