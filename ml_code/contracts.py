@@ -47,6 +47,10 @@ class Variable:
 RETRIES = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "15"}
 
 
+# Of a registered model's version, as a regular expression: what another build or job reports is checked by it.
+VERSION_NUMBER = r"[1-9][0-9]*"
+
+
 class Prefix:
     """Key prefixes in the data bucket (the first two) and the artifact bucket. Policies are cut along them."""
 

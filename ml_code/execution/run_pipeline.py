@@ -22,6 +22,7 @@ from ml_code import raw_files
 from ml_code.contracts import (
     ARGUMENT_CHARACTERS,
     REASON_CHARACTERS,
+    VERSION_NUMBER,
     DeliveryVariable,
     Parameter,
     Prefix,
@@ -255,7 +256,7 @@ def registered_version(clients: Clients, ended: Snapshot) -> str:
     body = clients.s3.get_object(Bucket=bucket, Key=f"{prefix}/version.json")["Body"].read()
     version = json.loads(body)
     # The commit's own code wrote it.
-    if not re.fullmatch(r"[1-9][0-9]*", str(version["version"])):
+    if not re.fullmatch(VERSION_NUMBER, str(version["version"])):
         raise RunError(
             f"version.json of {Step.REGISTER} has version {version['version']!r}, allowed is a number"
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 
-from ml_code.contracts import Stage, Variable
+from ml_code.contracts import VERSION_NUMBER, Stage, Variable
 from ml_code.release.settings import ReleaseSettings
 from ml_code.tracking.production_history import Promotion
 
@@ -30,7 +30,7 @@ def registered_version(codepipeline: Any, pipeline: str, execution: str) -> str:
     newest: dict[str, Any] = max(builds, key=lambda action: action["lastUpdateTime"], default={})
     exported = newest.get("output", {}).get("outputVariables", {})
     version = str(exported.get(Variable.MODEL_VERSION, ""))
-    if not re.fullmatch(r"[1-9][0-9]*", version):
+    if not re.fullmatch(VERSION_NUMBER, version):
         raise ValueError(
             f"{Variable.MODEL_VERSION} of delivery {execution} is {version!r}, allowed is the number "
             "of a registered version"
