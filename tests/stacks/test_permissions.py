@@ -83,7 +83,8 @@ def test_a_deployment_writes_archives_of_its_own_stage_only(factory: Synthesised
 
 
 def test_endpoints_read_models_and_write_nothing_but_logs_and_captures(factory: Synthesised) -> None:
-    statements = [each for each in of_role(factory, "Serving") if each["Sid"] != "CaptureData"]
+    both = [*of_role(factory, "Serving"), *of_role(factory, "ServingStaging")]
+    statements = [each for each in both if each["Sid"] != "CaptureData"]
     actions = {action for each in statements for action in items(each["Action"])}
     assert {action for action in actions if action.startswith(("s3:Put", "sagemaker:"))} == set()
 
