@@ -6,7 +6,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, STAGING, Prefix, Variable, serving_prefix
+from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, STAGING, Prefix, Variable
 from stacks.context import FactoryContext
 from stacks.logs import log_group
 from stacks.permissions import (
@@ -25,8 +25,6 @@ from stacks.rollback_alarms import RollbackAlarms
 
 # Production's keeps the id that the role of both stages had: what serves while the stack is updated has that role.
 _ROLE_IDS = {STAGING: "StagingRole", PRODUCTION: "Role"}
-# Production also serves archives from before stages had prefixes.
-_ARCHIVES = {STAGING: serving_prefix(STAGING), PRODUCTION: Prefix.SERVING}
 _SAGEMAKER = "sagemaker.amazonaws.com"
 # Why policies have patterns.
 _DEPLOYMENTS = "One a deployment, named after its endpoint"
@@ -67,7 +65,8 @@ class Serving(Construct):
                 key=context.key,
             )
             grant_list(role, "ListArtifacts", artifact_bucket)
-            grant_read(role, "ReadModels", artifact_bucket, _ARCHIVES[stage])
+            # Of any model: what serves goes on while a deployment of the stack renames it.
+            grant_read(role, "ReadModels", artifact_bucket, f"{Prefix.SERVING}{stage}/")
             grant_write_logs(role, logs, finds_streams=True)
             grant_container(role, self, image_uri, "/aws/sagemaker/Endpoints")
         self._realtime = None

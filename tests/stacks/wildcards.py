@@ -23,7 +23,7 @@ PATTERNS = {
     "s3:artifacts/wheels/*": "one archive for each content of the requirements",
     "s3:artifacts/runs/*": "one prefix an execution",
     "s3:artifacts/mlflow/*": "MLflow names the artifacts of its runs",
-    "s3:artifacts/serving/*": "one archive a model version, also of before stages had prefixes; to read only",
+    "s3:artifacts/serving/*": "one archive a model version, of every stage; for transform jobs to read only",
     "s3:artifacts/serving/staging/*": "one archive a model version",
     "s3:artifacts/serving/production/*": "one archive a model version",
     "s3:artifacts/captured/{factory}-production/*": "SageMaker names the files of captured requests",
