@@ -11,6 +11,7 @@ from stacks.config import FactoryConfig
 from stacks.context import removal_policy
 from stacks.encryption import customer_key
 from stacks.names import FactoryNames
+from stacks.retention import artifact_rules, data_rules
 
 
 class Storage(Construct):
@@ -34,14 +35,17 @@ class Storage(Construct):
                 s3.LifecycleRule(
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                     noncurrent_version_expiration=Duration.days(90),
-                )
+                ),
+                *data_rules(config),
             ],
             # A model names the hash of its data: a row overwritten by mistake must be recoverable.
             is_versioned=True,
         )
         if config.trigger_on_new_data:
             _send_events(self.data_bucket)
-        self.artifact_bucket = self._bucket("Artifacts", names.artifact_bucket, [abort])
+        self.artifact_bucket = self._bucket(
+            "Artifacts", names.artifact_bucket, [abort, *artifact_rules(config)]
+        )
         # What the actions of one delivery hand on is of no use to another.
         expire = s3.LifecycleRule(expiration=Duration.days(30))
         self.delivery_bucket = self._bucket("Deliveries", names.delivery_bucket, [abort, expire])
