@@ -254,7 +254,7 @@ def test_what_is_no_data_brings_neither_the_sample_nor_another_version(
         stubs.s3.add_response("list_objects_v2", {"Contents": [*more, *data]})
         versions.append(run_pipeline.provide_data(stubs.clients.s3, "data", "raw/"))
     assert versions[0] == versions[1]
-    assert "no data: _SUCCESS" in capsys.readouterr().out
+    assert "no data: '_SUCCESS'" in capsys.readouterr().out
 
 
 def test_a_folder_object_does_not_keep_the_sample_data_out(monkeypatch: pytest.MonkeyPatch) -> None:
