@@ -4,17 +4,22 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import yaml
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from ml_code.yaml_text import parse_yaml
 from stacks.permissions import allow
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = "ml_code"
-FILES = ("LICENSE", "README.md", "pyproject.toml", "requirements-deploy.lock")  # the first three make the wheel
+FILES = (
+    "LICENSE",
+    "README.md",
+    "pyproject.toml",
+    "requirements-deploy.lock",
+)  # the first three make the wheel
 
 
 class ReleaseCode(Construct):
@@ -37,15 +42,16 @@ class ReleaseCode(Construct):
 
     def grant_fetch(self, grantee: iam.IGrantable) -> None:
         bucket = self._asset.bucket.bucket_arn
-        actions = ["s3:GetObject", "s3:GetObjectVersion"]
+        verbs = ("GetObject", "GetObjectTagging", "GetObjectVersion", "GetObjectVersionTagging")
+        actions = [f"s3:{verb}" for verb in verbs]
         allow(grantee, "FetchReleaseCode", actions, [f"{bucket}/{self._asset.s3_object_key}"])
-        actions = ["s3:GetBucketAcl", "s3:GetBucketVersioning", "s3:ListBucket"]
+        actions = ["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"]
         allow(grantee, "LookAtAssets", actions, [bucket])
 
 
 def deploy_buildspec() -> codebuild.BuildSpec:
     """Part of the template: a push cannot change it."""
-    document = yaml.safe_load((PROJECT / "deploy-buildspec.yml").read_text(encoding="utf-8"))
+    document = parse_yaml((PROJECT / "deploy-buildspec.yml").read_text(encoding="utf-8"))
     return codebuild.BuildSpec.from_object_to_yaml(document)
 
 
