@@ -129,7 +129,7 @@ unit-options:
 	@$(BIN)/python -m pytest tests/options
 
 unit-others:
-	@$(BIN)/python -m pytest tests/model tests/project tests/stacks tests/ml_code tests/operations
+	@$(BIN)/python -m pytest tests/model tests/project tests/stacks tests/ml_code tests/operations $(if $(LOCALAWS),tests/security)
 
 unit-localaws:
 	@cd localaws && ../$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -94,6 +94,13 @@ def _refuse_spot(config: Settings) -> None:
         raise SettingError("training_keep_alive_seconds", config.training_keep_alive_seconds, allowed)
 
 
+def _refuse_cache_of_deleted_runs(config: Settings) -> None:
+    """A cached result of preprocess lies below runs/."""
+    if 0 < config.runs_retention_days <= config.step_cache_days:
+        allowed = f"more than factory.step_cache_days, {config.step_cache_days}, or 0 for ever"
+        raise SettingError("runs_retention_days", config.runs_retention_days, allowed)
+
+
 LEAST_LINEAR_STEP_PERCENT = 10  # SageMaker's own limits
 LEAST_GUARDED_INSTANCES = 2
 LONGEST_ROLLOUT_SECONDS = 8 * 3600 - 1800  # less the time that instances take to start
@@ -168,4 +175,5 @@ COMBINATIONS: Sequence[Callable[[Settings], None]] = (
     _refuse_untold,
     _refuse_source,
     _refuse_spot,
+    _refuse_cache_of_deleted_runs,
 )

@@ -108,6 +108,11 @@ def _is_paths(value: object) -> bool:
     )
 
 
+def _retention(least: int) -> tuple[str, Callable[[Any], bool]]:
+    allowed = f"an integer from {least} to 3650, or 0 for ever"
+    return allowed, lambda value: _is_int(value, least, 3650) or _is_int(value, 0, 0)
+
+
 _BOOLEAN = ("true or false", lambda value: isinstance(value, bool))
 _INSTANCE_COUNT = ("an integer from 1 to 20", lambda value: _is_int(value, 1, 20))
 _COOLDOWN = ("an integer from 0 to 3600", lambda value: _is_int(value, 0, 3600))
@@ -196,6 +201,12 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}",
         lambda value: type(value) is int and value in LOG_RETENTION_DAYS,
     ),
+    "batch_retention_days": _retention(1),
+    # The comparison of a window may come a day after its requests.
+    "captured_retention_days": _retention(2),
+    "monitoring_retention_days": _retention(7),
+    # An execution of four jobs may take twenty days.
+    "runs_retention_days": _retention(30),
     "encryption": _one_of(Encryption),
     "network": _one_of(NetworkChoice),
     "vpc_id": (

@@ -67,6 +67,10 @@ class Settings:
     rollout_bake_seconds: int = 300
     latency_alarm_ms: int = 5000
     log_retention_days: int = 30
+    batch_retention_days: int = 90
+    captured_retention_days: int = 90
+    monitoring_retention_days: int = 365
+    runs_retention_days: int = 90
     encryption: Encryption = "aws"
     network: NetworkChoice = "none"
     vpc_id: str = ""

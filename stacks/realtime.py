@@ -13,6 +13,7 @@ from stacks.context import FactoryContext
 from stacks.permissions import allow, arn, grant_volumes, grant_write
 from stacks.rollback_alarms import RollbackAlarms
 
+_SAGEMAKER = "sagemaker.amazonaws.com"
 _SCALING = "sagemaker.application-autoscaling.amazonaws.com"
 _SCALING_ROLE = f"aws-service-role/{_SCALING}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 _OF_SAGEMAKER = {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}
@@ -64,14 +65,19 @@ class Realtime:
         }
 
     def grant_host(self, role: iam.IRole) -> None:
-        """What SageMaker does with the role of the endpoint itself."""
+        """What SageMaker does with the role of the production endpoint itself."""
         self._grant_alarms(role)
         if self.context.config.data_capture_percent:
-            grant_write(role, "CaptureData", self.artifact_bucket, Prefix.CAPTURED)
+            captured = f"{Prefix.CAPTURED}{self.endpoint_name}/"
+            grant_write(role, "CaptureData", self.artifact_bucket, captured)
+        self.grant_host_staging(role)
+
+    def grant_host_staging(self, role: iam.IRole) -> None:
+        """What SageMaker does with the role of any endpoint on instances."""
         if self.context.key:
             grant_volumes(role, self.context.key)
         if network := self.context.network:
-            network.grant_interfaces(role, "sagemaker.amazonaws.com", network.serving)
+            network.grant_interfaces(role, _SAGEMAKER, network.serving)
 
     def grant_update(self, grantee: iam.IGrantable) -> None:
         """Watch an update, feed the alarm on quality, and stop and start scaling around it."""

@@ -6,7 +6,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, Prefix, Variable
+from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, STAGING, Prefix, Variable
 from stacks.context import FactoryContext
 from stacks.logs import log_group
 from stacks.permissions import (
@@ -23,12 +23,18 @@ from stacks.permissions import (
 from stacks.realtime import Realtime, grant_stop_scaling
 from stacks.rollback_alarms import RollbackAlarms
 
+# Production's keeps the id that the role of both stages had: what serves while the stack is updated has that role.
+_ROLE_IDS = {STAGING: "StagingRole", PRODUCTION: "Role"}
+_SAGEMAKER = "sagemaker.amazonaws.com"
 # Why policies have patterns.
 _DEPLOYMENTS = "One a deployment, named after its endpoint"
 
 
 class Serving(Construct):
-    """Role, log groups and settings of endpoints. Deployments make the endpoints: they have the model version."""
+    """Roles, log groups and settings of endpoints, of each stage its own.
+
+    Deployments make the endpoints: they have the model version. In staging it is a model that nobody has approved.
+    """
 
     def __init__(
         self,
@@ -45,21 +51,25 @@ class Serving(Construct):
         self._names = names = context.names
         self._model_name = context.model_name
         self._image_uri = image_uri
-        self.role = service_role(self, "Role", "sagemaker.amazonaws.com", "What endpoints' containers may do")
-        self.log_groups = {
-            stage: log_group(
+        self._roles = {
+            stage: service_role(
+                self, _ROLE_IDS[stage], _SAGEMAKER, f"What the containers of the endpoint in {stage} may do"
+            )
+            for stage in ENDPOINT_STAGES
+        }
+        for stage, role in self._roles.items():
+            logs = log_group(
                 self,
                 f"Logs-{stage}",
                 name=f"/aws/sagemaker/Endpoints/{names.endpoint(stage)}",
                 retention_days=config.log_retention_days,
                 key=context.key,
             )
-            for stage in ENDPOINT_STAGES
-        }
-        grant_list(self.role, "ListArtifacts", artifact_bucket)
-        grant_read(self.role, "ReadModels", artifact_bucket, Prefix.SERVING)
-        grant_write_logs(self.role, *self.log_groups.values(), finds_streams=True)
-        grant_container(self.role, self, image_uri, "/aws/sagemaker/Endpoints")
+            grant_list(role, "ListArtifacts", artifact_bucket)
+            # Of any model: what serves goes on while a deployment of the stack renames it.
+            grant_read(role, "ReadModels", artifact_bucket, f"{Prefix.SERVING}{stage}/")
+            grant_write_logs(role, logs, finds_streams=True)
+            grant_container(role, self, image_uri, "/aws/sagemaker/Endpoints")
         self._realtime = None
         self._has_realtime_staging = config.staging_endpoint_mode == "realtime"
         if rollback_alarms and config.endpoint_mode == "realtime":
@@ -70,7 +80,13 @@ class Serving(Construct):
                 artifact_bucket=artifact_bucket,
                 rollback_alarms=rollback_alarms,
             )
-            self._realtime.grant_host(self.role)
+            self._realtime.grant_host(self._roles[PRODUCTION])
+            if self._has_realtime_staging:
+                self._realtime.grant_host_staging(self._roles[STAGING])
+
+    def role(self, stage: str) -> iam.Role:
+        """What the stage's endpoint runs with."""
+        return self._roles[stage]
 
     def environment(self, stage: str) -> Mapping[str, str]:
         """Variables of the build that deploys to the stage."""
@@ -79,7 +95,7 @@ class Serving(Construct):
             Variable.MODEL_NAME: self._model_name,
             Variable.STAGE: stage,
             Variable.ENDPOINT_NAME: self._names.endpoint(stage),
-            Variable.ENDPOINT_ROLE_ARN: self.role.role_arn,
+            Variable.ENDPOINT_ROLE_ARN: self._roles[stage].role_arn,
             Variable.IMAGE_URI: self._image_uri,
             Variable.ENDPOINT_SETTINGS: Stack.of(self).to_json_string(self._endpoint_settings(stage)),
             Variable.TAGS: json.dumps(dict(self._config.tags)),
@@ -117,7 +133,7 @@ class Serving(Construct):
         allow(grantee, "UseEndpoint", actions, [endpoint])
         resources = [endpoint, config, model]
         allow(grantee, "TagDeployment", ["sagemaker:AddTags"], resources, reason=_DEPLOYMENTS)
-        grant_pass_role(grantee, self.role, "sagemaker.amazonaws.com")
+        grant_pass_role(grantee, self._roles[stage], _SAGEMAKER)
         if self._realtime and stage == PRODUCTION:
             self._realtime.grant_update(grantee)
         elif self._realtime and self._has_realtime_staging:

@@ -13,6 +13,7 @@ from stacks.config import FactoryConfig
 from stacks.context import removal_policy
 from stacks.encryption import customer_key
 from stacks.names import FactoryNames
+from stacks.retention import artifact_rules, data_rules
 
 
 class Storage(Construct):
@@ -34,11 +35,15 @@ class Storage(Construct):
             noncurrent_version_expiration=Duration.days(90),
         )
         # A model names the hash of its data: a row overwritten by mistake must be recoverable.
-        self.data_bucket = self._bucket("Data", names.data_bucket, [versions], is_versioned=True)
+        self.data_bucket = self._bucket(
+            "Data", names.data_bucket, [versions, *data_rules(config)], is_versioned=True
+        )
         if config.trigger_on_new_data:
             _send_events(self.data_bucket)
         # What a release needs is recoverable, too, whoever deletes it.
-        self.artifact_bucket = self._bucket("Artifacts", names.artifact_bucket, [versions], is_versioned=True)
+        self.artifact_bucket = self._bucket(
+            "Artifacts", names.artifact_bucket, [versions, *artifact_rules(config)], is_versioned=True
+        )
         _write_once(self.artifact_bucket)
         # What the actions of one delivery hand on is of no use to another.
         expire = s3.LifecycleRule(expiration=Duration.days(30))

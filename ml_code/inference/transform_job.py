@@ -68,6 +68,8 @@ def score(sagemaker: Any, batch: Batch, say: Callable[[str], None], poll_seconds
         ModelName=batch.name,
         ExecutionRoleArn=batch.settings.role_arn,
         PrimaryContainer=container(batch.image_uri, batch.model_data_url, batch.model_manifest_sha256),
+        # Rows of people come to it, and its code asks nobody: SageMaker itself reads and writes S3.
+        EnableNetworkIsolation=True,
         Tags=tag_list(batch.tags),
         **network,
     )

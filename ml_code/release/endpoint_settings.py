@@ -91,11 +91,12 @@ class Realtime:
         return config
 
     def network(self) -> dict[str, Any]:
-        """Of the model: SageMaker puts its containers there."""
+        """Of the model. Its code asks nobody: SageMaker itself brings the archive and takes what is captured."""
+        isolated: dict[str, Any] = {"EnableNetworkIsolation": True}
         if not self.subnets:
-            return {}
+            return isolated
         groups = list(self.security_groups)
-        return {"VpcConfig": {"Subnets": list(self.subnets), "SecurityGroupIds": groups}}
+        return {**isolated, "VpcConfig": {"Subnets": list(self.subnets), "SecurityGroupIds": groups}}
 
     def update(self, *, is_guarded: bool) -> dict[str, Any]:
         """Always an explicit policy: SageMaker forgets that of the last update.

@@ -120,7 +120,7 @@ class Drift(Construct):
         configs = [arn(self, "sagemaker", f"endpoint-config/{endpoint}-*")]
         allow(role, "ReadLineage", ["sagemaker:ListTags"], configs, reason=_DEPLOYMENTS)
         grant_list(role, "FindCaptures", self._storage.artifact_bucket)
-        grant_read(role, "ReadReports", self._storage.artifact_bucket, Prefix.MONITORING)
+        grant_read(role, "ReadReports", self._storage.artifact_bucket, f"{Prefix.MONITORING}{endpoint}/")
         self.pipeline.grant_start(role)
         verbs = ("GetPipelineExecution", "ListPipelineExecutions", "StartPipelineExecution")
         allow(role, "Retrain", [f"codepipeline:{verb}" for verb in verbs], [delivery_pipeline.arn])

@@ -49,8 +49,9 @@ class DriftPipeline(Construct):
         pipeline_role = service_role(self, "PipelineRole", _SAGEMAKER, "Starts the comparison's job")
         bucket, image_uri = storage.artifact_bucket, training.settings.image_uri
         grant_list(job_role, "ListCaptures", bucket)
-        grant_read(job_role, "ReadCodeAndCaptures", bucket, Prefix.CODE, Prefix.CAPTURED)
-        grant_write(job_role, "WriteReports", bucket, Prefix.MONITORING)
+        # Of production alone: a model in staging is approved by nobody.
+        grant_read(job_role, "ReadCodeAndCaptures", bucket, Prefix.CODE, captured_prefix)
+        grant_write(job_role, "WriteReports", bucket, reports_prefix)
         tracking.grant_read_write(job_role)
         grant_job_logs(job_role, self, JobLogs.PROCESSING)
         grant_container(job_role, self, image_uri, JobLogs.PROCESSING, METRIC_NAMESPACE)

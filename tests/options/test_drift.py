@@ -102,7 +102,7 @@ def test_the_function_may_look_and_start_and_nothing_else(drift: Synthesised) ->
         "ReadServed": f"{sagemaker}:endpoint/model-factory-production",
         "ReadLineage": f"{sagemaker}:endpoint-config/model-factory-production-*",
         "FindCaptures": BUCKET,
-        "ReadReports": f"{BUCKET}/monitoring/*",
+        "ReadReports": f"{BUCKET}/monitoring/model-factory-production/*",
         "StartComparison": MONITOR,
         "ReadWindow": f"{MONITOR}/execution/*",
         "Retrain": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:model-factory",
@@ -111,8 +111,11 @@ def test_the_function_may_look_and_start_and_nothing_else(drift: Synthesised) ->
 
 def test_the_job_writes_reports_and_no_result_of_a_training(drift: Synthesised) -> None:
     found = allowed(drift, "DriftPipelineJobRole")
-    assert found["ReadCodeAndCaptures"] == [f"{BUCKET}/code/*", f"{BUCKET}/captured/*"]
-    assert found["WriteReports"] == f"{BUCKET}/monitoring/*"
+    assert found["ReadCodeAndCaptures"] == [
+        f"{BUCKET}/code/*",
+        f"{BUCKET}/captured/model-factory-production/AllTraffic/*",
+    ]
+    assert found["WriteReports"] == f"{BUCKET}/monitoring/model-factory-production/*"
     (metrics,) = (
         statement
         for policy, statement in drift.statements()

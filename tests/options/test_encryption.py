@@ -111,6 +111,7 @@ def test_roles_use_the_key_through_s3_only(encrypted: Synthesised, key_arn: str)
         "DeliveryDeploystaging": writers,
         "DeliveryPipeline": writers,
         "Serving": readers,
+        "ServingStaging": readers,
         "Tracking": writers,
         "TrainingJob": writers,
         "TrainingPipeline": readers,

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.pipeline_requests import all_steps
 from tests.stacks.configurations import CONFIGURATIONS
 from tests.stacks.synthesis import ACCOUNT, Synthesise, environment
@@ -65,3 +67,25 @@ def test_every_role_has_the_permissions_boundary(synthesise: Synthesise) -> None
             assert found == f"arn:aws:iam::{ACCOUNT}:policy/platform-boundary"
     for role in synthesise().of_type("AWS::IAM::Role").values():
         assert "PermissionsBoundary" not in role["Properties"]
+
+
+@pytest.mark.parametrize(
+    ("configuration", "expected"),
+    [
+        ("default", {"batch/": 90, "captured/": 90, "monitoring/": 365, "runs/": 90}),
+        ("retention", {"batch/": 7, "captured/": 7, "monitoring/": 30, "runs/": 30}),
+        ("kept", {}),
+    ],
+)
+def test_what_is_made_of_rows_is_deleted_in_time(
+    synthesise: Synthesise, configuration: str, expected: dict[str, int]
+) -> None:
+    factory = synthesise(**CONFIGURATIONS[configuration])
+    rules = [
+        rule
+        for bucket in factory.of_type("AWS::S3::Bucket").values()
+        for rule in bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        if "Prefix" in rule
+    ]
+    assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules} == expected
+    assert all(rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1} for rule in rules)

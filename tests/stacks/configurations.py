@@ -49,6 +49,18 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
         "evaluate_max_runtime_seconds": 900,
         "step_cache_days": 30,
     },
+    "retention": {
+        "batch_retention_days": 7,
+        "captured_retention_days": 7,
+        "monitoring_retention_days": 30,
+        "runs_retention_days": 30,
+    },
+    "kept": {
+        "batch_retention_days": 0,
+        "captured_retention_days": 0,
+        "monitoring_retention_days": 0,
+        "runs_retention_days": 0,
+    },
     "realtime": {"endpoint_mode": "realtime"},
     "realtime-all": {
         **EXISTING_NETWORK,

@@ -55,6 +55,10 @@ def test_the_command_line_overrides_one_setting() -> None:
         ("training_spot", "yes"),
         ("training_keep_alive_seconds", 3601),
         ("step_cache_days", -1),
+        ("captured_retention_days", 1),
+        ("batch_retention_days", -1),
+        ("monitoring_retention_days", True),
+        ("runs_retention_days", 29),
         ("source", "svn"),
         ("repository", "no-owner"),
         ("branch", "two words"),
@@ -253,3 +257,10 @@ def test_x86_instance_types_are_allowed(instance_type: str) -> None:
 def test_the_longest_name_still_fits_a_bucket() -> None:
     names = FactoryNames(factory="a" * 20, account="1" * 12, region="ap-southeast-99")
     assert len(names.access_log_bucket) <= 63
+
+
+def test_a_cached_result_is_not_deleted_before_its_time() -> None:
+    with pytest.raises(SettingError, match=r"runs_retention_days is 90, allowed is more than .*, 90, or 0"):
+        FactoryConfig(step_cache_days=90)
+    FactoryConfig(step_cache_days=90, runs_retention_days=0)
+    FactoryConfig(step_cache_days=90, runs_retention_days=91)

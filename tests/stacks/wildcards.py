@@ -23,14 +23,18 @@ PATTERNS = {
     "s3:artifacts/wheels/*": "one archive for each content of the requirements",
     "s3:artifacts/runs/*": "one prefix an execution",
     "s3:artifacts/mlflow/*": "MLflow names the artifacts of its runs",
-    "s3:artifacts/serving/*": "one archive a model version, of every stage; to read only",
+    "s3:artifacts/serving/batch/*": "one archive a model version that was never released",
     "s3:artifacts/serving/staging/*": "one archive a model version",
+    "s3:artifacts/serving/staging/digits/*": "one archive a model version",
     "s3:artifacts/serving/production/*": "one archive a model version",
-    "s3:artifacts/captured/*": "SageMaker names the files of captured requests",
+    "s3:artifacts/serving/production/digits/*": "one archive a model version",
+    "s3:artifacts/releases/digits/*": "one record a release",
+    "s3:artifacts/captured/{factory}-production/*": "SageMaker names the files of captured requests",
+    "s3:artifacts/captured/{factory}-production/AllTraffic/*": "SageMaker names the files of captured requests",
     "application-autoscaling:scalable-target/*": "Application Auto Scaling gives ids; the service is a condition",
     "cloudwatch:alarm:TargetTracking-endpoint/{factory}-production/variant/AllTraffic-*": "of scaling policies",
     "cloudwatch:alarm:TargetTracking-endpoint/{factory}-staging/variant/AllTraffic-*": "of scaling policies",
-    "s3:artifacts/monitoring/*": "one report a window",
+    "s3:artifacts/monitoring/{factory}-production/*": "one report a window",
     "s3:delivery/*": "CodePipeline names what its actions hand on; teardown empties the bucket",
     "s3:artifacts/*": "teardown empties the bucket",
     "s3:data/batch/*": "whoever scores a file names it",
@@ -96,5 +100,6 @@ def _short(resource: str, factory: Synthesised) -> str:
         resource = resource.replace(bucket, f"s3:{name}")
     for service in ("sagemaker", "logs", "ec2", "application-autoscaling", "cloudwatch"):
         resource = resource.replace(f"arn:aws:{service}:{REGION}:{ACCOUNT}:", f"{service}:")
-    # No key has the factory's name in it; a factory may be called like a prefix.
-    return resource if resource.startswith("s3:") else resource.replace(factory.name, "{factory}")
+    # Of keys, endpoints' names alone have the factory's in them; a factory may be called like a prefix.
+    ending = "-production/" if resource.startswith("s3:") else ""
+    return resource.replace(f"{factory.name}{ending}", f"{{factory}}{ending}")

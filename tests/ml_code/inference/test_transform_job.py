@@ -85,6 +85,7 @@ def test_the_job_is_asked_for_a_line_a_line_and_its_model_goes_again() -> None:
     }
     assert sagemaker.asked["delete_model"] == {"ModelName": "digits-batch-v3-ab"}
     assert "VpcConfig" not in sagemaker.asked["create_model"]
+    assert sagemaker.asked["create_model"]["EnableNetworkIsolation"] is True
 
 
 def test_key_and_network_of_the_factory_reach_the_job() -> None:

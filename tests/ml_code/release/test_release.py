@@ -205,6 +205,7 @@ def test_a_realtime_update_is_guarded_and_scaling_stops_around_it(realtime: Worl
     assert config["DataCaptureConfig"]["DestinationS3Uri"] == "s3://artifacts/captured"
     (model,) = aws.sagemaker.models.values()
     assert model["VpcConfig"] == {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    assert model["EnableNetworkIsolation"] is True
     assert aws.metrics, "the alarm on quality got nothing"
     assert set(aws.metrics) == {0.0}
     assert (realtime.served(), realtime.in_production()) == ("2", "2")

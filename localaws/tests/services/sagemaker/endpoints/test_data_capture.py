@@ -97,13 +97,18 @@ def test_serverless_endpoints_have_none_of_it(local: Any) -> None:
 
     refused("do not support DataCaptureConfig", DataCaptureConfig=data_capture())
     refused("do not support KmsKeyId", KmsKeyId="alias/own")
-    sagemaker.create_model(
-        ModelName=f"{plain}-vpc",
-        ExecutionRoleArn=local.role,
-        PrimaryContainer=sagemaker.describe_model(ModelName=plain)["PrimaryContainer"],
-        VpcConfig={"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
-    )
-    refused(r"do not support VpcConfig \(of the model", model=f"{plain}-vpc")
+    network: Any = {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    for name, member, value in (
+        ("vpc", "VpcConfig", network),
+        ("isolated", "EnableNetworkIsolation", True),
+    ):
+        sagemaker.create_model(
+            ModelName=f"{plain}-{name}",
+            ExecutionRoleArn=local.role,
+            PrimaryContainer=sagemaker.describe_model(ModelName=plain)["PrimaryContainer"],
+            **{member: value},
+        )
+        refused(rf"do not support {member} \(of the model", model=f"{plain}-{name}")
 
 
 def capture_config(local: Any, plain: str, *, model: str = "") -> str:

@@ -158,8 +158,11 @@ class EndpointConfigs:
 
 def _refuse_for_serverless(request: Json, model: Json) -> None:
     unsupported = sorted(request.keys() & INSTANCE_CONFIG_MEMBERS)
-    if "VpcConfig" in model:
-        unsupported.append(f"VpcConfig (of the model {model['ModelName']})")
+    unsupported += [
+        f"{member} (of the model {model['ModelName']})"
+        for member in ("EnableNetworkIsolation", "VpcConfig")
+        if model.get(member)
+    ]
     if unsupported:
         raise ServiceError(
             "ValidationException", f"Serverless endpoints do not support {', '.join(unsupported)}."
@@ -176,11 +179,7 @@ def _check_model(request: Json) -> None:
     if "Image" not in container:
         raise ServiceError("ValidationException", "PrimaryContainer.Image must be given.")
     check_image(container["Image"])
-    refuse_values(
-        {
-            "Mode": (container.get("Mode"), ("SingleModel",)),
-            "EnableNetworkIsolation": (request.get("EnableNetworkIsolation"), (False,)),
-        }
-    )
+    # A container that serves has no network here, with isolation or without.
+    refuse_values({"Mode": (container.get("Mode"), ("SingleModel",))})
     if source := container.get("ModelDataSource"):
         refuse_values({"CompressionType": (source["S3DataSource"]["CompressionType"], ("Gzip",))})
