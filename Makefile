@@ -9,8 +9,6 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := 1
 INSTALLED := $(VENV)/.installed
-# Modules are compiled when they are first imported: most never are, and compiling all takes longer than the installation.
-PIP_FLAGS := --quiet --disable-pip-version-check --no-deps --no-compile
 CDK_FLAGS := --require-approval never --no-notices
 # The local AWS is a distribution of its own, and a repository that a factory was seeded into has none.
 LOCALAWS := $(wildcard localaws/pyproject.toml)
@@ -26,8 +24,8 @@ install: $(INSTALLED) ## make the virtual environment and the CDK CLI (in this f
 $(INSTALLED): requirements.lock package-lock.json $(LOCALAWS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %s: make PYTHON=python3.12 ..." % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(PIP_FLAGS) --require-hashes --only-binary=:all: -r requirements.lock
-	$(if $(LOCALAWS),$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation -e ./localaws)
+	$(BIN)/python -m operations.install
+	$(if $(LOCALAWS),$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./localaws)
 	npm ci --silent --no-audit --no-fund
 	@touch $@
 

@@ -19,12 +19,18 @@ class Variable:
     ENDPOINT_SETTINGS = "ENDPOINT_SETTINGS"
     FACTORY_NAME = "FACTORY_NAME"
     IMAGE_URI = "IMAGE_URI"
+    MODEL_NAME = "MODEL_NAME"
     STAGE = "STAGE"
     TAGS = "TAGS"
     # Exported by builds to later actions of the delivery pipeline
+    APPROVAL_SUMMARY = "APPROVAL_SUMMARY"
+    ARCHIVE_SHA256 = "ARCHIVE_SHA256"
     EXECUTION_ARN = "EXECUTION_ARN"
     MODEL_VERSION = "MODEL_VERSION"
+    TEST_ROWS_SHA256 = "TEST_ROWS_SHA256"
     VERIFICATION_URL = "VERIFICATION_URL"
+    # Containers of endpoints and transform jobs
+    MODEL_MANIFEST_SHA256 = "MODEL_MANIFEST_SHA256"
     # Jobs
     CHECKPOINT_DIR = "CHECKPOINT_DIR"
     EXIT_MESSAGE_FILE = "EXIT_MESSAGE_FILE"
@@ -61,24 +67,35 @@ class Prefix:
     CODE = "code/"
     MLFLOW = "mlflow/"
     MONITORING = "monitoring/"
+    RELEASES = "releases/"
     RUNS = "runs/"
     SERVING = "serving/"
     WHEELS = "wheels/"
 
 
+# Nobody overwrites an object there: the bucket's policy takes conditional writes only.
+WRITE_ONCE_PREFIXES = (Prefix.CODE, Prefix.RELEASES, Prefix.SERVING, Prefix.WHEELS)
+
+
 class Stage:
-    """Stages of the delivery pipeline, its source action, and the stages that have an endpoint."""
+    """Stages of the delivery pipeline, and its source actions: what was pushed, and the deployed stack's release code."""
 
     SOURCE = "Source"
+    RELEASE_CODE = "ReleaseCode"
     BUILD = "Build"
     STAGING = "Staging"
     APPROVAL = "Approval"
     PRODUCTION = "Production"
+    # Actions that are not named like their stage
+    APPROVE_ACTION = "Approve"
+    DEPLOY_ACTION = "Deploy"
 
 
 STAGING = "staging"
 PRODUCTION = "production"
 ENDPOINT_STAGES = (STAGING, PRODUCTION)
+# Of archives that only transform jobs read: versions that were never released.
+BATCH = "batch"
 
 
 class DeliveryVariable:
@@ -244,9 +261,14 @@ def deploy_project_name(factory: str, stage: str) -> str:
     return f"{factory}-deploy-{stage}"
 
 
-def serving_prefix(stage: str) -> str:
-    """Where the deployments of one stage put model archives: no other stage's role writes there."""
-    return f"{Prefix.SERVING}{stage}/"
+def serving_prefix(stage: str, model: str) -> str:
+    """Where the deployments of one stage put the archives of one model: no other stage's role writes there."""
+    return f"{Prefix.SERVING}{stage}/{model}/"
+
+
+def releases_prefix(model: str) -> str:
+    """The records of the model's releases to production, which its production role alone writes."""
+    return f"{Prefix.RELEASES}{model}/"
 
 
 # Of the consoles, by the beginning of the region's name; others are in the partition `aws`.

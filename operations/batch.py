@@ -12,14 +12,25 @@ from typing import Any
 
 import boto3
 
-from ml_code.contracts import PRODUCTION, JobLogs, Output, Variable
+from ml_code.contracts import BATCH, PRODUCTION, JobLogs, Output, Variable
 from ml_code.execution.pipeline_execution import last_log_lines
 from ml_code.inference import transform_job
 from ml_code.inference.transform_job import Batch, BatchError, BatchSettings, Scored
+from ml_code.release import archives
+from ml_code.release.archives import PinnedArchive
 from ml_code.spec import load_spec
+from ml_code.tracking import model_registry
+from ml_code.tracking.model_registry import RegisteredVersion
 from operations import objects
 from operations.errors import OperationError, run
-from operations.factory import BEFORE_PRODUCTION, Factory, deploy_environment, deployed_factory, mlflow_client
+from operations.factory import (
+    BEFORE_PRODUCTION,
+    Factory,
+    deploy_environment,
+    deployed_factory,
+    mlflow_client,
+    release_records,
+)
 
 PREDICTIONS, BAD_ROWS = "predictions.csv", "bad_rows.csv"
 SHOWN_BAD_ROWS = 5
@@ -28,19 +39,12 @@ GZIP = b"\x1f\x8b"
 
 
 def plan(factory: Factory, settings: BatchSettings, source: str, version: str, instance_type: str) -> Batch:
-    """Publishes the version's archive and, when the input is a file here, the input."""
-    from ml_code.release.deploy import lineage_tags, publish_archive
-    from ml_code.tracking import model_registry
+    """Takes the archive that was released, or publishes that of a version which never was; and a file here."""
+    from ml_code.release.deploy import lineage_tags
 
-    name, client = load_spec().name, mlflow_client(factory)
-    try:
-        found = model_registry.resolve(
-            client, f"models:/{name}/{version}" if version else f"models:/{name}@{PRODUCTION}"
-        )
-        environment = deploy_environment(factory, PRODUCTION)
-        archive = publish_archive(client, found, environment[Variable.ARTIFACT_BUCKET], PRODUCTION)
-    except model_registry.RegistryError as error:
-        raise OperationError(f"Nothing to score with: {error}. {BEFORE_PRODUCTION}") from error
+    environment = deploy_environment(factory, PRODUCTION)
+    found, archive = _archive(factory, version)
+    content = archives.read(boto3.client("s3"), archive)
     job = transform_job.batch_name(settings, found.version)
     folder = f"{settings.uri}{job}/"
     return Batch(
@@ -49,10 +53,28 @@ def plan(factory: Factory, settings: BatchSettings, source: str, version: str, i
         output_uri=folder,
         image_uri=environment[Variable.IMAGE_URI],
         instance_type=instance_type,
-        model_data_url=archive,
+        model_data_url=archive.uri,
+        model_manifest_sha256=content.manifest_sha256,
         tags={**json.loads(environment[Variable.TAGS]), **lineage_tags(factory.name, found)},
         settings=settings,
     )
+
+
+def _archive(factory: Factory, version: str) -> tuple[RegisteredVersion, PinnedArchive]:
+    name, client = load_spec().name, mlflow_client(factory)
+    releases = release_records(factory, name).read()
+    chosen = [release for release in releases if not version or release.version == version]
+    if chosen:
+        return chosen[-1].registered, archives.released(chosen[-1])
+    if not version:
+        raise OperationError(f"Nothing to score with: no version is in production. {BEFORE_PRODUCTION}")
+    bucket = factory.output(Output.ARTIFACT_BUCKET_NAME)
+    try:
+        found = model_registry.resolve(client, f"models:/{name}/{version}")
+        content = archives.build(client, found)
+    except model_registry.RegistryError as error:
+        raise OperationError(f"Nothing to score with: {error}. {BEFORE_PRODUCTION}") from error
+    return found, archives.publish(boto3.client("s3"), bucket, BATCH, found, content)
 
 
 def _input_uri(source: str, settings: BatchSettings, folder: str) -> str:

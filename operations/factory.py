@@ -16,6 +16,8 @@ from operations.errors import OperationError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+    from ml_code.release.records import Records
+
 PROJECT = Path(__file__).resolve().parent.parent
 BEFORE_PRODUCTION = (
     "A delivery brings a version into production: make status shows it, make approve lets it go on."
@@ -64,6 +66,13 @@ def deploy_environment(factory: Factory, stage: str) -> dict[str, str]:
         "projects"
     ]
     return {item["name"]: item["value"] for item in projects[0]["environment"]["environmentVariables"]}
+
+
+def release_records(factory: Factory, model: str) -> "Records":
+    from ml_code.release.records import Records
+
+    bucket = factory.output(Output.ARTIFACT_BUCKET_NAME)
+    return Records(s3=boto3.client("s3"), bucket=bucket, model=model)
 
 
 def mlflow_client(factory: Factory) -> "MlflowClient":

@@ -4,35 +4,44 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
+from ml_code.release.records import Release
 from ml_code.spec import load_spec
-from ml_code.tracking import production_history
-from ml_code.tracking.production_history import Period
 from operations.errors import run
-from operations.factory import deployed_factory, mlflow_client
+from operations.factory import deployed_factory, release_records
 from operations.table import Row, print_table
 
 
-def rows(periods: list[Period], metric: str) -> Iterator[Row]:
+def rows(releases: list[Release]) -> Iterator[Row]:
     """Newest first."""
-    for period in reversed(periods):
+    ends = [f"{release.since:%Y-%m-%d %H:%M:%S}" for release in releases[1:]] + ["now"]
+    for release, end in reversed([*zip(releases, ends, strict=True)]):
         yield (
-            period.version,
-            f"{period.since:%Y-%m-%d %H:%M:%S}",
-            f"{period.until:%Y-%m-%d %H:%M:%S}" if period.until else "now",
-            period.tags.get("commit", "-")[:12],
-            period.tags.get(f"test_{metric}", "-"),
-            period.promotion.approved_by.rpartition(":")[2] or "-",
-            period.promotion.reason,
+            release.version,
+            f"{release.since:%Y-%m-%d %H:%M:%S}",
+            end,
+            release.commit[:12] or "-",
+            f"{release.value:.4f}",
+            release.approved_by.rpartition(":")[2] or "-",
+            release.reason,
+            release.archive_sha256[:12],
         )
 
 
 def main() -> None:
     factory, spec = deployed_factory(), load_spec()
-    periods = production_history.read(mlflow_client(factory), spec.name)
-    metric = spec.gate.metric
-    columns = ("version", "from (UTC)", "until", "commit", metric, "approved by", "reason")
-    title = f"{spec.name} in production" if periods else f"{spec.name} was never in production"
-    print_table(Console(), title, columns, rows(periods, metric))
+    releases = release_records(factory, spec.name).read()
+    columns = (
+        "version",
+        "from (UTC)",
+        "until",
+        "commit",
+        spec.gate.metric,
+        "approved by",
+        "reason",
+        "archive",
+    )
+    title = f"{spec.name} in production" if releases else f"{spec.name} was never in production"
+    print_table(Console(), title, columns, rows(releases))
 
 
 if __name__ == "__main__":

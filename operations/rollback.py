@@ -2,37 +2,38 @@
 
 import argparse
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import ClientError
 
 from ml_code.contracts import PRODUCTION
+from ml_code.release import archives
 from ml_code.release.delivery_record import caller
+from ml_code.release.records import Records, Release, alias_fault
+from ml_code.release.rollout import Promotion
 from ml_code.release.settings import ReleaseSettings
 from ml_code.spec import load_spec
-from ml_code.tracking import production_history
-from ml_code.tracking.production_history import Period, Promotion
 from ml_code.verification.settings import read_settings
-from operations import objects
 from operations.errors import OperationError, run
-from operations.factory import Factory, deploy_environment, deployed_factory, mlflow_client
+from operations.factory import Factory, deploy_environment, deployed_factory, mlflow_client, release_records
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-ROLLBACK = "rollback"  # the reason in the history
+ROLLBACK = "rollback"  # the reason in the record
 
 
-def choose(periods: list[Period], version: str) -> Period:
-    """The period whose archive is to serve again; without a version the one that a delivery replaced last."""
-    if not periods:
+def choose(releases: list[Release], version: str) -> Release:
+    """The release whose archive is to serve again; without a version the one that a delivery replaced last."""
+    if not releases:
         raise OperationError("Nothing to roll back to: no version was in production yet.")
-    now, known = periods[-1].version, sorted({period.version for period in periods}, key=int)
+    now, known = releases[-1].version, sorted({release.version for release in releases}, key=int)
     if version == now:
         raise OperationError(f"Version {version} is in production now: there is nothing to roll back.")
     if version:
-        found = [period for period in periods if period.version == version]
+        found = [release for release in releases if release.version == version]
         if not found:
             raise OperationError(
                 f"Version {version} was never in production, allowed are {', '.join(known)}: a version gets there "
@@ -42,10 +43,10 @@ def choose(periods: list[Period], version: str) -> Period:
     # What a rollback has put back was delivered some time before: one rollback undoes one delivery.
     delivered = [
         index
-        for index, period in enumerate(periods)
-        if period.version == now and period.promotion.reason != ROLLBACK
+        for index, release in enumerate(releases)
+        if release.version == now and release.reason != ROLLBACK
     ]
-    before = [period for period in periods[: delivered[-1]] if period.version != now]
+    before = [release for release in releases[: delivered[-1]] if release.version != now]
     if not before:
         others = [other for other in known if other != now]
         hint = f": make rollback TO=VERSION goes to one of {', '.join(others)}" if others else ""
@@ -53,14 +54,6 @@ def choose(periods: list[Period], version: str) -> Period:
             f"Nothing to roll back to: no version was in production before version {now}{hint}."
         )
     return before[-1]
-
-
-def check_archive(period: Period) -> None:
-    if not objects.exists(period.promotion.archive):
-        raise OperationError(
-            f"The files of version {period.version} are gone ({period.promotion.archive}): choose another with "
-            "make rollback TO=VERSION (make history lists them), or train again from its commit."
-        )
 
 
 def check_endpoint(name: str) -> None:
@@ -74,22 +67,22 @@ def check_endpoint(name: str) -> None:
         ) from None
 
 
-def roll_back(factory: Factory, client: "MlflowClient", version: str) -> None:
-    from ml_code.release.release import FAILURES, release_archive
-    from ml_code.tracking.model_registry import resolve
+def roll_back(factory: Factory, client: "MlflowClient", records: Records, version: str) -> None:
+    """Serves the archive of the record, byte by byte; whoever moved the alias meanwhile, it names this version then."""
+    from ml_code.release.release import FAILURES, release_version
 
-    spec = load_spec()
-    period = choose(production_history.read(client, spec.name), version)
+    releases = records.read()
+    chosen = choose(releases, version)
     settings = read_settings(ReleaseSettings, {**os.environ, **deploy_environment(factory, PRODUCTION)})
-    check_archive(period)
     check_endpoint(settings.endpoint_name)
-    archive = period.promotion.archive
-    promotion = Promotion(reason=ROLLBACK, approved_by=caller(), delivery="", archive=archive)
+    if fault := alias_fault(client, records.model, releases[-1]):
+        print(f"rollback: FAULT: {fault}", file=sys.stderr)
+    promotion = Promotion(reason=ROLLBACK, approved_by=caller(), delivery="")
     try:
-        found = resolve(client, f"models:/{spec.name}/{period.version}")
-        release_archive(client, found, archive, settings, spec, promotion)
+        release_version(client, chosen.registered, archives.released(chosen), settings, promotion)
     except FAILURES as error:
-        raise OperationError(f"rollback: {error}") from error
+        hint = ", or choose another with make rollback TO=VERSION (make history lists them)"
+        raise OperationError(f"rollback: {error}{hint}") from error
 
 
 def main() -> None:
@@ -97,7 +90,7 @@ def main() -> None:
     parser.add_argument("--to", default="", help="a version that was in production")
     version = parser.parse_args().to
     factory = deployed_factory()
-    roll_back(factory, mlflow_client(factory), version)
+    roll_back(factory, mlflow_client(factory), release_records(factory, load_spec().name), version)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from rich.console import Console
 from ml_code.contracts import Output, Parameter, Tag
 from ml_code.spec import load_spec
 from operations import delivery
-from operations.errors import run
-from operations.factory import Factory, deployed_factory, mlflow_client
+from operations.errors import OperationError, run
+from operations.factory import Factory, deployed_factory, mlflow_client, release_records
 from operations.failures import failure_lines
 from operations.table import Row, print_table
 
@@ -21,7 +21,8 @@ def main() -> None:
     console = Console()
     _print_delivery(console, factory)
     _print_training(console, factory)
-    metric = load_spec().gate.metric
+    spec = load_spec()
+    metric = spec.gate.metric
     print_table(
         console,
         "Model versions",
@@ -29,6 +30,19 @@ def main() -> None:
         _versions(factory, f"test_{metric}"),
     )
     print_table(console, "Endpoints", ("endpoint", "status", "serves", "commit", "why"), _endpoints(factory))
+    if fault := _registry_fault(factory, spec.name):
+        raise OperationError(f"Fault: {fault}.")
+
+
+def _registry_fault(factory: Factory, model: str) -> str:
+    """Empty before the first version is registered."""
+    from ml_code.release.records import alias_fault
+
+    newest = release_records(factory, model).newest()
+    client = mlflow_client(factory)
+    if newest is None and not client.search_registered_models(f"name = '{model}'"):
+        return ""
+    return alias_fault(client, model, newest)
 
 
 def _print_delivery(console: Console, factory: Factory) -> None:

@@ -1,17 +1,33 @@
 """Invokes the production endpoint and compares its answers with the truth: `make verify`."""
 
 import csv
-import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 
-from ml_code.contracts import PRODUCTION, Output, Variable
+from ml_code.contracts import PRODUCTION, Output
 from ml_code.raw_files import open_text
+from ml_code.release import archives
+from ml_code.release.archives import ArchiveError
+from ml_code.release.pushed_code import PushedCodeError, read_pushed_code
+from ml_code.release.records import Release, alias_fault
 from ml_code.spec import find_model, load_spec, sample_data
+from ml_code.verification.invoke import VerificationError
+from ml_code.verification.settings import VerifySettings
+from ml_code.verification.test_rows import parse_test_rows
 from operations.errors import OperationError, run
-from operations.factory import BEFORE_PRODUCTION, Factory, deployed_factory, mlflow_client, mlflow_url
+from operations.factory import (
+    BEFORE_PRODUCTION,
+    Factory,
+    deployed_factory,
+    mlflow_client,
+    mlflow_url,
+    release_records,
+)
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 FILES = ("verification.json", "verification.png", "verification.html")
 
@@ -35,33 +51,45 @@ def invoke_once(factory: Factory) -> str:
     return f"true {target} {truth}, answer {response['Body'].read().decode()}"
 
 
-def fetch_verification(factory: Factory, model: str, directory: Path) -> tuple[Any, str]:
-    """Copies what the production deployment's verification wrote; returns the version and its run's URL."""
+def fetch_verification(factory: Factory, model: str, directory: Path) -> tuple[Release, str]:
+    """Copies what the production deployment's verification wrote; returns the release and its run's URL."""
     client = mlflow_client(factory)
-    version = client.get_model_version_by_alias(model, PRODUCTION)
-    if version.run_id is None:
-        raise OperationError(f"Model {model} version {version.version} belongs to no MLflow run.")
+    release = newest_release(factory, client, model)
     for name in FILES:
-        copy = client.download_artifacts(version.run_id, f"verification/{PRODUCTION}/{name}", str(directory))
+        copy = client.download_artifacts(release.run_id, f"verification/{PRODUCTION}/{name}", str(directory))
         Path(copy).replace(directory / name)
-    run_info = client.get_run(version.run_id).info
-    return version, f"{mlflow_url(factory)}#/experiments/{run_info.experiment_id}/runs/{run_info.run_id}"
+    run_info = client.get_run(release.run_id).info
+    return release, f"{mlflow_url(factory)}#/experiments/{run_info.experiment_id}/runs/{run_info.run_id}"
+
+
+def newest_release(factory: Factory, client: "MlflowClient", model: str) -> Release:
+    """OperationError when the registry's alias names another version."""
+    release = release_records(factory, model).newest()
+    if release is None:
+        raise OperationError(f"Nothing to verify: {model} was never in production. {BEFORE_PRODUCTION}")
+    if fault := alias_fault(client, model, release):
+        raise OperationError(f"Fault: {fault}.")
+    return release
 
 
 def main() -> None:
     factory = deployed_factory()
-    os.environ[Variable.MLFLOW_TRACKING_URI] = factory.output(Output.MLFLOW_TRACKING_URI)
-    os.environ[Variable.ENDPOINT_NAME] = factory.output(Output.PRODUCTION_ENDPOINT_NAME)
-    os.environ[Variable.STAGE] = PRODUCTION
-    from ml_code.tracking.model_registry import RegistryError
-    from ml_code.verification.settings import VerifySettings, read_settings
-    from ml_code.verification.verify import summary, verify
+    settings = VerifySettings(
+        mlflow_tracking_uri=factory.output(Output.MLFLOW_TRACKING_URI),
+        endpoint_name=factory.output(Output.PRODUCTION_ENDPOINT_NAME),
+        stage=PRODUCTION,
+    )
+    from ml_code.verification.verify import summary, verify_version
 
-    spec = load_spec()
+    client, name, s3 = mlflow_client(factory), load_spec().name, boto3.client("s3")
+    release = newest_release(factory, client, name)
     try:
-        result = verify(f"models:/{spec.name}@{PRODUCTION}", read_settings(VerifySettings, os.environ), spec)
-    except RegistryError as error:
-        raise OperationError(f"Nothing to verify: {error}. {BEFORE_PRODUCTION}") from error
+        content = archives.read(s3, archives.released(release))
+        spec = read_pushed_code(s3, release.code_uri).spec(name)
+        test_rows = parse_test_rows(content.test_rows, spec.target.name)
+        result = verify_version(client, release.registered, test_rows, settings, spec.gate)
+    except (ArchiveError, PushedCodeError, VerificationError) as error:
+        raise OperationError(f"verify: {error}") from error
     print(summary(result))
     if not result["passed"]:
         raise OperationError("The production endpoint is below the gate; see verification.json.")

@@ -22,7 +22,7 @@ class Build(Construct):
         id: str,
         *,
         name: str,
-        buildspec: str,
+        buildspec: codebuild.BuildSpec,
         timeout: Duration,
         environment: Mapping[str, str],
         source_bucket: s3.IBucket,
@@ -49,7 +49,7 @@ class Build(Construct):
             # CDK would add test reports and the making of log groups.
             role=self.role.without_policy_updates(),
             grant_report_group_permissions=False,
-            build_spec=codebuild.BuildSpec.from_source_filename(buildspec),
+            build_spec=buildspec,
             environment=codebuild.BuildEnvironment(
                 build_image=codebuild.LinuxBuildImage.STANDARD_7_0,
                 compute_type=codebuild.ComputeType.SMALL,

@@ -14,6 +14,7 @@ class FactoryContext:
 
     config: FactoryConfig
     names: FactoryNames
+    model_name: str
     key: kms.Key | None
     network: Network | None
 

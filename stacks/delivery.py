@@ -2,14 +2,26 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aws_cdk import Duration
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, Prefix, Variable, serving_prefix
+from ml_code.contracts import (
+    ENDPOINT_STAGES,
+    PRODUCTION,
+    STAGING,
+    Prefix,
+    Stage,
+    Variable,
+    releases_prefix,
+    serving_prefix,
+)
 from stacks.build import Build
 from stacks.context import FactoryContext
 from stacks.delivery_pipeline import DeliveryPipeline
 from stacks.new_data.construct import NewData
 from stacks.permissions import allow, arn, grant_list, grant_read, grant_write
+from stacks.release_code import ReleaseCode, deploy_buildspec
 from stacks.serving import Serving
 from stacks.source import ConnectedRepository, SeededRepository, Source
 from stacks.storage import Storage
@@ -44,13 +56,16 @@ class Delivery(Construct):
         self._pipeline_arn = arn(self, "codepipeline", context.names.factory)
         self.source = self._source(project_files)
         build = self._build(training)
-        deployments = {stage: self._deployment(stage, tracking, serving) for stage in ENDPOINT_STAGES}
+        deployments = {
+            stage: self._deployment(stage, tracking, training, serving) for stage in ENDPOINT_STAGES
+        }
         self.builds = [build, *deployments.values()]
         self.pipeline = DeliveryPipeline(
             self,
             "Pipeline",
             names=context.names,
             source=self.source,
+            release_code=ReleaseCode(self, Stage.RELEASE_CODE),
             artifact_bucket=storage.delivery_bucket,
             build=build,
             deployments=deployments,
@@ -86,7 +101,7 @@ class Delivery(Construct):
         build = self._project(
             "Build",
             name=self._context.names.build_project,
-            buildspec="codebuild-buildspec.yml",
+            buildspec=codebuild.BuildSpec.from_source_filename("codebuild-buildspec.yml"),
             # It follows an execution to its end, whose jobs have time limits of their own.
             timeout=Duration.hours(8),
             environment={Variable.PIPELINE_SETTINGS: training.settings_json},
@@ -102,27 +117,51 @@ class Delivery(Construct):
         build.project.node.add_dependency(training.job_role)  # which its settings name
         return build
 
-    def _deployment(self, stage: str, tracking: Tracking, serving: Serving) -> Build:
+    def _deployment(self, stage: str, tracking: Tracking, training: Training, serving: Serving) -> Build:
         # SageMaker may take eight hours for a guarded update.
         is_guarded = stage == PRODUCTION and self._context.config.endpoint_mode == "realtime"
         build = self._project(
             f"Deploy-{stage}",
             name=self._context.names.deploy_project(stage),
-            buildspec="deploy-buildspec.yml",
+            buildspec=deploy_buildspec(),
             timeout=Duration.hours(10 if is_guarded else 1),
             environment=serving.environment(stage),
         )
-        grant_write(build.role, "PublishModel", self._storage.artifact_bucket, serving_prefix(stage))
+        self._grant_archives(build.role, stage)
         # Verification adds its report to the run of the version.
         tracking.grant_read_write(build.role)
         serving.grant_deploy(build.role, stage)
         build.project.node.add_dependency(serving.role(stage))  # which it gives to the endpoint
-        # Which version the Build registered, and for the history in the registry who approved it.
+        # What the delivery was started with and what its earlier actions exported; who approved it.
         allow(build.role, "ReadDelivery", ["codepipeline:ListActionExecutions"], [self._pipeline_arn])
+        training.grant_read_record(build.role)
+        if stage == STAGING:
+            if isinstance(self.source, SeededRepository):
+                self.source.grant_read_commit(build.role)
+            serving.grant_invoke(build.role, PRODUCTION)
         return build
 
+    def _grant_archives(self, role: iam.IRole, stage: str) -> None:
+        """The archives of the stage; Production takes over what Staging made, and writes the records of releases."""
+        artifacts, model = self._storage.artifact_bucket, self._context.model_name
+        records, code = releases_prefix(model), Prefix.CODE
+        own = serving_prefix(stage, model)
+        grant_list(role, "ListArtifacts", artifacts)
+        if stage == PRODUCTION:
+            grant_read(role, "ReadReleases", artifacts, code, own, serving_prefix(STAGING, model), records)
+            grant_write(role, "WriteRelease", artifacts, own, records)
+        else:
+            grant_read(role, "ReadReleases", artifacts, code, own, records)
+            grant_write(role, "WriteRelease", artifacts, own)
+
     def _project(
-        self, id: str, *, name: str, buildspec: str, timeout: Duration, environment: Mapping[str, str]
+        self,
+        id: str,
+        *,
+        name: str,
+        buildspec: codebuild.BuildSpec,
+        timeout: Duration,
+        environment: Mapping[str, str],
     ) -> Build:
         return Build(
             self,

@@ -10,13 +10,12 @@ from ml_code.contracts import PRODUCTION, STAGING, DeliveryVariable, Prefix, Sta
 from stacks.build import Build
 from stacks.names import FactoryNames
 from stacks.permissions import allow, arn, grant_list, grant_read, grant_write, service_role
+from stacks.release_code import ReleaseCode
 from stacks.source import SeededRepository, Source
 
 _Action = codepipeline.CfnPipeline.ActionDeclarationProperty
-_SOURCE_ARTIFACT = codepipeline.CfnPipeline.OutputArtifactProperty(name=Stage.SOURCE)
-_SOURCE_INPUT = codepipeline.CfnPipeline.InputArtifactProperty(name=Stage.SOURCE)
-# What the buildspec of the build exports, as an action of CodePipeline's reads it.
-_MODEL_VERSION = f"#{{{Stage.BUILD}.{Variable.MODEL_VERSION}}}"
+# What the buildspec of the staging deployment exports, as an action of CodePipeline's reads it.
+_APPROVAL_SUMMARY = f"#{{{Stage.STAGING}.{Variable.APPROVAL_SUMMARY}}}"
 _EXECUTION_ID = "#{codepipeline.PipelineExecutionId}"
 
 
@@ -34,6 +33,7 @@ class DeliveryPipeline(Construct):
         *,
         names: FactoryNames,
         source: Source,
+        release_code: ReleaseCode,
         artifact_bucket: s3.IBucket,
         build: Build,
         deployments: Mapping[str, Build],
@@ -42,13 +42,20 @@ class DeliveryPipeline(Construct):
         self._names = names
         role = service_role(self, "Role", "codepipeline.amazonaws.com", "Fetches the source, starts builds")
         source.grant_fetch(role, artifact_bucket)
+        release_code.grant_fetch(role)
         self._allow(role, artifact_bucket, [build, *deployments.values()])
+        staging, production = (
+            _build_action(
+                Stage.DEPLOY_ACTION, deployments[stage], artifact=Stage.RELEASE_CODE, namespace=namespace
+            )
+            for stage, namespace in ((STAGING, Stage.STAGING), (PRODUCTION, None))
+        )
         stages = {
-            Stage.SOURCE: _source_action(source),
-            Stage.BUILD: _build_action("Build", build, namespace=Stage.BUILD),
-            Stage.STAGING: _build_action("Deploy", deployments[STAGING], namespace=Stage.STAGING),
-            Stage.APPROVAL: _approval_action(),
-            Stage.PRODUCTION: _build_action("Deploy", deployments[PRODUCTION]),
+            Stage.SOURCE: [_source_action(source), _release_code_action(release_code)],
+            Stage.BUILD: [_build_action(Stage.BUILD, build, artifact=Stage.SOURCE, namespace=Stage.BUILD)],
+            Stage.STAGING: [staging],
+            Stage.APPROVAL: [_approval_action()],
+            Stage.PRODUCTION: [production],
         }
         pipeline = codepipeline.CfnPipeline(
             self,
@@ -71,8 +78,8 @@ class DeliveryPipeline(Construct):
             ],
             triggers=source.triggers or None,
             stages=[
-                codepipeline.CfnPipeline.StageDeclarationProperty(name=name, actions=[action])
-                for name, action in stages.items()
+                codepipeline.CfnPipeline.StageDeclarationProperty(name=name, actions=actions)
+                for name, actions in stages.items()
             ],
         )
         pipeline.node.add_dependency(role)
@@ -109,11 +116,20 @@ def _source_action(source: Source) -> _Action:
         name=Stage.SOURCE,
         action_type_id=_type("Source", source.provider),
         configuration=source.configuration,
-        output_artifacts=[_SOURCE_ARTIFACT],
+        output_artifacts=[codepipeline.CfnPipeline.OutputArtifactProperty(name=Stage.SOURCE)],
     )
 
 
-def _build_action(name: str, build: Build, *, namespace: str | None = None) -> _Action:
+def _release_code_action(code: ReleaseCode) -> _Action:
+    return _Action(
+        name=Stage.RELEASE_CODE,
+        action_type_id=_type("Source", "S3"),
+        configuration=code.configuration,
+        output_artifacts=[codepipeline.CfnPipeline.OutputArtifactProperty(name=Stage.RELEASE_CODE)],
+    )
+
+
+def _build_action(name: str, build: Build, *, artifact: str, namespace: str | None) -> _Action:
     # The id only: CodePipeline would paste what people or a push wrote into this JSON, quotes and all.
     execution = {"name": Variable.DELIVERY_EXECUTION, "value": _EXECUTION_ID, "type": "PLAINTEXT"}
     configuration = {
@@ -124,17 +140,17 @@ def _build_action(name: str, build: Build, *, namespace: str | None = None) -> _
         name=name,
         action_type_id=_type("Build", "CodeBuild"),
         configuration=configuration,
-        input_artifacts=[_SOURCE_INPUT],
+        input_artifacts=[codepipeline.CfnPipeline.InputArtifactProperty(name=artifact)],
         namespace=namespace,
     )
 
 
 def _approval_action() -> _Action:
     return _Action(
-        name="Approve",
+        name=Stage.APPROVE_ACTION,
         action_type_id=_type("Approval", "Manual"),
         configuration={
-            "CustomData": f"Put model version {_MODEL_VERSION} into production?",
+            "CustomData": f"Put this into production? {_APPROVAL_SUMMARY}",
             "ExternalEntityLink": f"#{{{Stage.STAGING}.{Variable.VERIFICATION_URL}}}",
         },
     )

@@ -51,7 +51,7 @@ class ModelFactoryStack(Stack):
         self._image_uri = scikit_learn_image_uri(region)
         names = FactoryNames(factory=config.name, account=self.account, region=region)
         self._storage = Storage(self, "Storage", config=config, names=names)
-        self._context = self._make_context(config, names)
+        self._context = self._make_context(config, names, spec.name)
         self._tracking = self._make_tracking()
         self._training = self._make_training(spec)
         self._rollback_alarms = self._make_rollback_alarms()
@@ -75,11 +75,11 @@ class ModelFactoryStack(Stack):
         """By position: for names, CDK would ask the account."""
         return [Fn.select(index, Fn.get_azs()) for index in range(MIN_ZONES)]
 
-    def _make_context(self, config: FactoryConfig, names: FactoryNames) -> FactoryContext:
+    def _make_context(self, config: FactoryConfig, names: FactoryNames, model_name: str) -> FactoryContext:
         key, network = self._storage.key, None
         if config.network != "none":
             network = Network(self, "Network", config=config, names=names, key=key)
-        return FactoryContext(config=config, names=names, key=key, network=network)
+        return FactoryContext(config=config, names=names, model_name=model_name, key=key, network=network)
 
     def _make_tracking(self) -> Tracking:
         return Tracking(

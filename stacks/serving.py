@@ -50,6 +50,7 @@ class Serving(Construct):
         super().__init__(scope, id)
         self._config = config = context.config
         self._names = names = context.names
+        self._model_name = context.model_name
         self._image_uri = image_uri
         self._roles = {
             stage: service_role(
@@ -92,6 +93,7 @@ class Serving(Construct):
         """Variables of the build that deploys to the stage."""
         return {
             Variable.FACTORY_NAME: self._names.factory,
+            Variable.MODEL_NAME: self._model_name,
             Variable.STAGE: stage,
             Variable.ENDPOINT_NAME: self._names.endpoint(stage),
             Variable.ENDPOINT_ROLE_ARN: self._roles[stage].role_arn,
@@ -144,6 +146,10 @@ class Serving(Construct):
             self._realtime.grant_update(grantee)
         elif self._realtime and self._has_realtime_staging:
             self._realtime.grant_update_staging(grantee, self._names.endpoint(stage))
+
+    def grant_invoke(self, grantee: iam.IGrantable, stage: str) -> None:
+        endpoint, _, _ = self._arns(stage)
+        allow(grantee, f"Ask{stage.capitalize()}", ["sagemaker:InvokeEndpoint"], [endpoint])
 
     def grant_remove(self, grantee: iam.IGrantable) -> None:
         """Find and delete what deployments made, of every stage."""

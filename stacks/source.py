@@ -67,6 +67,9 @@ class SeededRepository(Construct):
         actions = [f"codecommit:{verb}" for verb in verbs]
         allow(grantee, "FetchSource", actions, [self._repository.repository_arn])
 
+    def grant_read_commit(self, grantee: iam.IGrantable) -> None:
+        allow(grantee, "ReadCommit", ["codecommit:GetCommit"], [self._repository.repository_arn])
+
 
 class ConnectedRepository(Construct):
     """A repository at GitHub, GitLab or Bitbucket.

@@ -2,9 +2,11 @@ from collections.abc import Sequence
 from typing import cast
 
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from ml_code.contracts import WRITE_ONCE_PREFIXES
 from stacks.access_logs import AccessLogs
 from stacks.acknowledgements import acknowledge
 from stacks.config import FactoryConfig
@@ -28,24 +30,21 @@ class Storage(Construct):
         if config.encryption == "customer":
             self.key = customer_key(self, "Key", names=names, removal_policy=self._removal_policy)
         abort = s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))
+        versions = s3.LifecycleRule(
+            abort_incomplete_multipart_upload_after=Duration.days(7),
+            noncurrent_version_expiration=Duration.days(90),
+        )
+        # A model names the hash of its data: a row overwritten by mistake must be recoverable.
         self.data_bucket = self._bucket(
-            "Data",
-            names.data_bucket,
-            [
-                s3.LifecycleRule(
-                    abort_incomplete_multipart_upload_after=Duration.days(7),
-                    noncurrent_version_expiration=Duration.days(90),
-                ),
-                *data_rules(config),
-            ],
-            # A model names the hash of its data: a row overwritten by mistake must be recoverable.
-            is_versioned=True,
+            "Data", names.data_bucket, [versions, *data_rules(config)], is_versioned=True
         )
         if config.trigger_on_new_data:
             _send_events(self.data_bucket)
+        # What a release needs is recoverable, too, whoever deletes it.
         self.artifact_bucket = self._bucket(
-            "Artifacts", names.artifact_bucket, [abort, *artifact_rules(config)]
+            "Artifacts", names.artifact_bucket, [versions, *artifact_rules(config)], is_versioned=True
         )
+        _write_once(self.artifact_bucket)
         # What the actions of one delivery hand on is of no use to another.
         expire = s3.LifecycleRule(expiration=Duration.days(30))
         self.delivery_bucket = self._bucket("Deliveries", names.delivery_bucket, [abort, expire])
@@ -82,6 +81,26 @@ class Storage(Construct):
             removal_policy=self._removal_policy,
             lifecycle_rules=lifecycle_rules,
         )
+
+
+def _write_once(bucket: s3.Bucket) -> None:
+    """Refuses what could overwrite an object, copies included; the parts of a multipart upload overwrite none.
+
+    The statement is that of AWS's guide, "Enforce conditional writes on Amazon S3 buckets".
+    """
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="WriteOnce",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:PutObject"],
+            resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in WRITE_ONCE_PREFIXES],
+            conditions={
+                "Null": {"s3:if-none-match": "true"},
+                "Bool": {"s3:ObjectCreationOperation": "true"},
+            },
+        )
+    )
 
 
 def _send_events(bucket: s3.Bucket) -> None:

@@ -116,6 +116,19 @@ class Training(Construct):
         )
         grant_pass_role(grantee, self.pipeline_role, _SAGEMAKER)
 
+    def grant_read_record(self, grantee: iam.IGrantable) -> None:
+        """What SageMaker says of one execution: with which parameters, of which definition, through which steps."""
+        verbs = (
+            "DescribePipelineDefinitionForExecution",
+            "DescribePipelineExecution",
+            "ListPipelineExecutionSteps",
+            "ListPipelineParametersForExecution",
+        )
+        executions = arn(self, "sagemaker", f"pipeline/{self._names.factory}/execution/*")
+        allow(
+            grantee, "ReadTrainings", [f"sagemaker:{verb}" for verb in verbs], [executions], reason=EXECUTIONS
+        )
+
     def grant_list_executions(self, grantee: iam.IGrantable) -> None:
         pipeline = arn(self, "sagemaker", f"pipeline/{self._names.factory}")
         allow(grantee, "ListExecutions", ["sagemaker:ListPipelineExecutions"], [pipeline])

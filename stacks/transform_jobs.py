@@ -2,7 +2,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ml_code.contracts import JobLogs, Prefix
+from ml_code.contracts import BATCH, PRODUCTION, JobLogs, Prefix
 from stacks.context import FactoryContext
 from stacks.permissions import (
     JOB_STREAMS,
@@ -20,6 +20,8 @@ from stacks.permissions import (
 from stacks.storage import Storage
 
 _SAGEMAKER = "sagemaker.amazonaws.com"
+# What was in production, and what was never released; nothing of staging.
+_ARCHIVES = tuple(f"{Prefix.SERVING}{owner}/" for owner in (PRODUCTION, BATCH))
 _JOBS = "One for each scored file, named after the factory"
 
 
@@ -41,7 +43,7 @@ class TransformJobs(Construct):
         self._storage = storage
         self.role = service_role(self, "Role", _SAGEMAKER, "What transform jobs may do")
         grant_list(self.role, "ListDataAndModels", storage.data_bucket, storage.artifact_bucket)
-        grant_read(self.role, "ReadModels", storage.artifact_bucket, Prefix.SERVING)
+        grant_read(self.role, "ReadModels", storage.artifact_bucket, *_ARCHIVES)
         grant_read(self.role, "ReadInput", storage.data_bucket, Prefix.BATCH)
         grant_write(self.role, "WriteOutput", storage.data_bucket, Prefix.BATCH)
         grant_job_logs(self.role, self, JobLogs.TRANSFORM)

@@ -47,6 +47,7 @@ from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
 from ml_code.raw_files import RawFileError
 from ml_code.spec import SpecError, load_spec, sample_data
+from ml_code.write_once import WriteOnceError, put_once, sha256
 
 RESULT_FILE = Path("pipeline-result.env")
 
@@ -159,7 +160,7 @@ def get_wheels(s3: Any, bucket: str) -> dict[str, bytes]:
             ) from error
     _say(f"downloading the wheels of {job_wheels.LOCK.name}")
     wheels = job_wheels.download()
-    s3.put_object(Bucket=bucket, Key=key, Body=job_wheels.pack(wheels))
+    put_once(s3, bucket, key, job_wheels.pack(wheels))
     return wheels
 
 
@@ -170,12 +171,10 @@ def upload_code(s3: Any, settings: RunSettings, wheels: Mapping[str, bytes]) -> 
     archive = source_archive.build_source_archive(
         source_archive.job_files(), requirements, {**wheels, name: wheel}
     )
-    prefix = f"{Prefix.CODE}{settings.commit}/"
-    s3.put_object(Bucket=settings.artifact_bucket, Key=f"{prefix}source.tar.gz", Body=archive)
+    prefix = f"{Prefix.CODE}{settings.commit}/{sha256(archive)[:16]}/"
+    put_once(s3, settings.artifact_bucket, f"{prefix}source.tar.gz", archive)
     entry_point = source_archive.ENTRY_POINT
-    s3.put_object(
-        Bucket=settings.artifact_bucket, Key=f"{prefix}{entry_point.name}", Body=entry_point.read_bytes()
-    )
+    put_once(s3, settings.artifact_bucket, f"{prefix}{entry_point.name}", entry_point.read_bytes())
     _say(f"uploaded s3://{settings.artifact_bucket}/{prefix} ({len(archive):,} bytes)")
     return f"s3://{settings.artifact_bucket}/{prefix}"
 
@@ -286,7 +285,7 @@ def main() -> None:
         names = ("s3", "sagemaker", "logs")
         clients = Clients(**{name: boto3.client(name, region_name=region) for name in names})
         sys.exit(run(settings, clients))
-    except (RunError, SpecError, WheelsError, ClientError, BotoCoreError) as error:
+    except (RunError, SpecError, WheelsError, WriteOnceError, ClientError, BotoCoreError) as error:
         sys.exit(f"run_pipeline: {error}")
 
 

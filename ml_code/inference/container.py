@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from ml_code.contracts import Variable
+
 # Where SageMaker unpacks the archive.
 CODE = "/opt/ml/model/code"
 
 
-def container(image_uri: str, model_data_url: str) -> dict[str, Any]:
+def container(image_uri: str, model_data_url: str, model_manifest_sha256: str) -> dict[str, Any]:
     """What serves wsgi.py of the model's archive.
 
     A serverless container's user is not root and may write to /tmp only. With SAGEMAKER_PROGRAM the image's server would
@@ -27,5 +29,6 @@ def container(image_uri: str, model_data_url: str) -> dict[str, Any]:
             "PYTHONPATH": CODE,
             # One row is too little work to share: more threads only wait for each other.
             "OMP_NUM_THREADS": "1",
+            Variable.MODEL_MANIFEST_SHA256: model_manifest_sha256,
         },
     }

@@ -50,6 +50,7 @@ class Batch:
     image_uri: str
     instance_type: str
     model_data_url: str
+    model_manifest_sha256: str
     tags: dict[str, str]
     settings: BatchSettings
 
@@ -66,7 +67,7 @@ def score(sagemaker: Any, batch: Batch, say: Callable[[str], None], poll_seconds
         sagemaker.create_model,
         ModelName=batch.name,
         ExecutionRoleArn=batch.settings.role_arn,
-        PrimaryContainer=container(batch.image_uri, batch.model_data_url),
+        PrimaryContainer=container(batch.image_uri, batch.model_data_url, batch.model_manifest_sha256),
         # Rows of people come to it, and its code asks nobody: SageMaker itself reads and writes S3.
         EnableNetworkIsolation=True,
         Tags=tag_list(batch.tags),

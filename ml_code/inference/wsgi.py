@@ -9,11 +9,13 @@ from pathlib import Path
 from sagemaker_containers.beta.framework import transformer, worker
 
 from ml_code.inference.handler import ServedModel, model_fn, transform_fn
+from ml_code.inference.integrity import check_files
 
 MODEL = Path(__file__).resolve().parents[1]  # the archive; the toolkit's own folder is where it may write
 
 
 def load_model(_: str) -> ServedModel:
+    check_files(MODEL)
     return model_fn(str(MODEL))
 
 

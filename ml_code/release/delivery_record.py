@@ -1,59 +1,117 @@
-"""What CodePipeline's record of a delivery says: which version its Build registered, and who approved it."""
+"""What CodePipeline's record of a delivery says. What the pushed code exported is a claim; the rest is CodePipeline's own."""
 
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import boto3
 
 from ml_code.contracts import VERSION_NUMBER, Stage, Variable
-from ml_code.release.settings import ReleaseSettings
-from ml_code.tracking.production_history import Promotion
+
+SHA256 = r"[0-9a-f]{64}"
 
 
-def read_approval(settings: ReleaseSettings, archive: str) -> Promotion:
-    """Of the delivery that releases; of the person who does, when none does."""
-    execution = settings.delivery_execution
-    if not execution:
-        return Promotion(reason="by hand", approved_by=caller(), delivery="", archive=archive)
-    client = boto3.client("codepipeline")
-    by = approver(client, settings.factory_name, execution)
-    return Promotion(reason="delivery", approved_by=by, delivery=execution, archive=archive)
+class DeliveryError(Exception):
+    """The record of the delivery lacks what a release needs."""
 
 
-def registered_version(codepipeline: Any, pipeline: str, execution: str) -> str:
-    """The number of the version that the delivery's Build exported.
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What the Build, which runs the pushed code, claims to have made, and when it began."""
 
-    Asked of CodePipeline, because a quote in an exported variable would add variables to this build.
-    """
-    actions = _actions(codepipeline, pipeline, execution)
-    builds = [action for action in actions if action["stageName"] == Stage.BUILD]
-    newest: dict[str, Any] = max(builds, key=lambda action: action["lastUpdateTime"], default={})
-    exported = newest.get("output", {}).get("outputVariables", {})
-    version = str(exported.get(Variable.MODEL_VERSION, ""))
-    if not re.fullmatch(VERSION_NUMBER, version):
-        raise ValueError(
-            f"{Variable.MODEL_VERSION} of delivery {execution} is {version!r}, allowed is the number "
-            "of a registered version"
+    model_version: str
+    execution_arn: str
+    build_started: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """What Staging released, by its own code's exports."""
+
+    archive_sha256: str
+    test_rows_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryRecord:
+    """The newest successful action of each stage of one delivery."""
+
+    execution: str
+    actions: dict[str, dict[str, Any]]  # by "<stage>/<action>"
+
+    @property
+    def commit(self) -> str:
+        return self._output(self._source, "CommitId", r"[0-9a-f]{7,64}")
+
+    @property
+    def message(self) -> str:
+        """The first line of the commit's message."""
+        return str(_outputs(self._source).get("CommitMessage", "")).strip().partition("\n")[0]
+
+    @property
+    def repository(self) -> str:
+        """Of CodeCommit; empty for other hosts."""
+        return str(_outputs(self._source).get("RepositoryName", ""))
+
+    @property
+    def training(self) -> Training:
+        build = self._action(Stage.BUILD, Stage.BUILD)
+        return Training(
+            model_version=self._output(build, Variable.MODEL_VERSION, VERSION_NUMBER),
+            execution_arn=self._output(build, Variable.EXECUTION_ARN, r"arn:[\w:/.-]+"),
+            build_started=build["startTime"],
         )
-    return version
+
+    @property
+    def staged(self) -> Staged:
+        staging = self._action(Stage.STAGING, Stage.DEPLOY_ACTION)
+        return Staged(
+            archive_sha256=self._output(staging, Variable.ARCHIVE_SHA256, SHA256),
+            test_rows_sha256=self._output(staging, Variable.TEST_ROWS_SHA256, SHA256),
+        )
+
+    @property
+    def approved_by(self) -> str:
+        """The identity that CodePipeline saw approve."""
+        return str(self._action(Stage.APPROVAL, Stage.APPROVE_ACTION).get("updatedBy", ""))
+
+    @property
+    def _source(self) -> dict[str, Any]:
+        return self._action(Stage.SOURCE, Stage.SOURCE)
+
+    def _action(self, stage: str, name: str) -> dict[str, Any]:
+        if f"{stage}/{name}" not in self.actions:
+            raise DeliveryError(f"delivery {self.execution} has no successful action {name} in stage {stage}")
+        return self.actions[f"{stage}/{name}"]
+
+    def _output(self, action: dict[str, Any], name: str, pattern: str) -> str:
+        value = str(_outputs(action).get(name, ""))
+        if not re.fullmatch(pattern, value):
+            raise DeliveryError(
+                f"{name} of action {action['actionName']} in delivery {self.execution} is {value!r}, allowed is what "
+                f"matches {pattern}"
+            )
+        return value
 
 
-def approver(codepipeline: Any, pipeline: str, execution: str) -> str:
-    """The identity that approved the execution last; empty when no approval was asked."""
-    approvals = [
-        action
-        for action in _actions(codepipeline, pipeline, execution)
-        if action["input"]["actionTypeId"]["category"] == "Approval" and action["status"] == "Succeeded"
-    ]
-    newest: dict[str, Any] = max(approvals, key=lambda action: action["lastUpdateTime"], default={})
-    return str(newest.get("updatedBy", ""))
-
-
-def _actions(codepipeline: Any, pipeline: str, execution: str) -> list[dict[str, Any]]:
+def read_delivery(codepipeline: Any, pipeline: str, execution: str) -> DeliveryRecord:
+    """Asked of CodePipeline, because a quote in an exported variable would add variables to a build."""
     pages = codepipeline.get_paginator("list_action_executions").paginate(
         pipelineName=pipeline, filter={"pipelineExecutionId": execution}
     )
-    return [action for page in pages for action in page["actionExecutionDetails"]]
+    found = [action for page in pages for action in page["actionExecutionDetails"]]
+    succeeded = sorted(
+        (action for action in found if action["status"] == "Succeeded"),
+        key=lambda action: action["lastUpdateTime"],
+    )
+    actions = {f"{action['stageName']}/{action['actionName']}": action for action in succeeded}
+    return DeliveryRecord(execution=execution, actions=actions)
+
+
+def _outputs(action: dict[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = action.get("output", {}).get("outputVariables", {})
+    return found
 
 
 def caller() -> str:

@@ -2,23 +2,16 @@
 
 import json
 import secrets
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import boto3
-
-from ml_code.contracts import Tag, serving_prefix
+from ml_code.contracts import Tag
+from ml_code.inference.integrity import MANIFEST, manifest
 from ml_code.package_wheel import build_wheel, package_files
 from ml_code.release.endpoint import Deployment, resource_name
 from ml_code.release.endpoint_settings import read_endpoint_settings
-from ml_code.release.model_archive import build_archive, digest
 from ml_code.release.settings import ReleaseSettings
 from ml_code.tracking import model_registry
 from ml_code.tracking.model_registry import RegisteredVersion
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 
 def serving_files(model_folder: Path, version: RegisteredVersion) -> dict[str, bytes]:
@@ -34,12 +27,13 @@ def serving_files(model_folder: Path, version: RegisteredVersion) -> dict[str, b
         "execution_arn": version.execution_arn,
         "schema": model_registry.request_schema(model_folder),
     }
-    return {
+    files = {
         "model.pkl": (model_folder / "model.pkl").read_bytes(),
         "metadata.json": json.dumps(metadata, indent=1, sort_keys=True).encode(),
         "code/wsgi.py": package["ml_code/inference/wsgi.py"],
         **{f"code/{name}": content for name, content in package.items()},
     }
+    return {**files, MANIFEST: manifest(files)}
 
 
 def lineage_tags(factory_name: str, version: RegisteredVersion) -> dict[str, str]:
@@ -55,23 +49,16 @@ def lineage_tags(factory_name: str, version: RegisteredVersion) -> dict[str, str
     }
 
 
-def publish_archive(client: "MlflowClient", version: RegisteredVersion, bucket: str, stage: str) -> str:
-    """The S3 URI of the version's archive."""
-    with tempfile.TemporaryDirectory() as directory:
-        folder = model_registry.download(client, version, Path(directory))
-        archive = build_archive(serving_files(folder, version))
-    key = f"{serving_prefix(stage)}{version.name}/{version.version}/{digest(archive)}/model.tar.gz"
-    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=archive)
-    return f"s3://{bucket}/{key}"
-
-
-def plan_deployment(settings: ReleaseSettings, version: RegisteredVersion, model_data_url: str) -> Deployment:
+def plan_deployment(
+    settings: ReleaseSettings, version: RegisteredVersion, model_data_url: str, model_manifest_sha256: str
+) -> Deployment:
     return Deployment(
         endpoint_name=settings.endpoint_name,
         resource_name=resource_name(settings.endpoint_name, version.version, secrets.token_hex(4)),
         role_arn=settings.endpoint_role_arn,
         image_uri=settings.image_uri,
         model_data_url=model_data_url,
+        model_manifest_sha256=model_manifest_sha256,
         endpoint_settings=read_endpoint_settings(settings.endpoint_settings),
         tags={**json.loads(settings.tags), **lineage_tags(settings.factory_name, version)},
     )

@@ -35,6 +35,7 @@ class Deployment:
     role_arn: str
     image_uri: str
     model_data_url: str
+    model_manifest_sha256: str
     endpoint_settings: EndpointSettings
     tags: dict[str, str]
 
@@ -160,7 +161,9 @@ def _create_model_and_config(
         sagemaker.create_model,
         ModelName=deployment.resource_name,
         ExecutionRoleArn=deployment.role_arn,
-        PrimaryContainer=container(deployment.image_uri, deployment.model_data_url),
+        PrimaryContainer=container(
+            deployment.image_uri, deployment.model_data_url, deployment.model_manifest_sha256
+        ),
         Tags=tags,
         **deployment.endpoint_settings.network(),
     )

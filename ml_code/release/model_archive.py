@@ -1,7 +1,6 @@
 """The model archive that SageMaker's scikit-learn image serves."""
 
 import gzip
-import hashlib
 import io
 import tarfile
 from collections.abc import Mapping
@@ -16,7 +15,3 @@ def build_archive(files: Mapping[str, bytes]) -> bytes:
             member.size = len(files[name])
             tar.addfile(member, io.BytesIO(files[name]))
     return gzip.compress(tar_bytes.getvalue(), mtime=0)
-
-
-def digest(archive: bytes) -> str:
-    return hashlib.sha256(archive).hexdigest()[:16]

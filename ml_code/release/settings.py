@@ -8,6 +8,7 @@ from ml_code.verification.settings import VerifySettings
 @dataclass(frozen=True, kw_only=True)
 class ReleaseSettings(VerifySettings):
     factory_name: str
+    model_name: str
     endpoint_role_arn: str
     artifact_bucket: str
     image_uri: str

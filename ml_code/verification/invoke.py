@@ -106,6 +106,17 @@ def invoke(
     return answer
 
 
+def predict(runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame) -> tuple[str, list[Any]]:
+    """The version that answers, and its predictions."""
+    versions: set[str] = set()
+    predictions: list[Any] = []
+    for batch in _slices(rows, BATCH_ROWS):
+        answer = invoke(runtime, endpoint, batch)
+        versions.add(str(answer.get("model_version")))
+        predictions += answer["predictions"]
+    return " and ".join(sorted(versions)), predictions
+
+
 def check_refusals(runtime: RuntimeClient, endpoint: str) -> None:
     """Bad requests must be the client's error, never the model's."""
     for content_type, body in BAD_REQUESTS:

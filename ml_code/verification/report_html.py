@@ -2,7 +2,7 @@
 
 import base64
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,14 @@ def write_page(
         f"<p>{_text(_summary(result))}</p>{body}</html>\n",
         encoding="utf-8",
     )
+
+
+def add_section(page: Path, heading: str, facts: Mapping[str, Any], lines: Sequence[str]) -> None:
+    """Before the others of a page that `write_page` wrote."""
+    items = "".join(f"<li>{_text(line)}</li>" for line in lines)
+    section = f"<h2>{_text(heading)}</h2>{_facts(facts)}{f'<ul>{items}</ul>' if items else ''}"
+    before, mark, after = page.read_text(encoding="utf-8").partition("<h2>")
+    page.write_text(f"{before}{section}{mark}{after}", encoding="utf-8")
 
 
 LINEAGE = (

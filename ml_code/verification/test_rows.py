@@ -1,7 +1,9 @@
 """Held-out rows with known truth, as the evaluation logged them with the model."""
 
+import io
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,17 +25,25 @@ class LabelledRows:
 
 
 def load_test_rows(client: "MlflowClient", version: RegisteredVersion, target: str) -> LabelledRows:
+    return parse_test_rows(download_test_rows(client, version), target)
+
+
+def download_test_rows(client: "MlflowClient", version: RegisteredVersion) -> bytes:
+    """The CSV file, as the evaluation logged it."""
     from mlflow.exceptions import MlflowException
 
     with tempfile.TemporaryDirectory() as directory:
         try:
-            frame = pd.read_csv(client.download_artifacts(version.run_id, TEST_DATA, directory))
+            return Path(client.download_artifacts(version.run_id, TEST_DATA, directory)).read_bytes()
         except (MlflowException, OSError) as error:
             raise RegistryError(
                 f"run {version.run_id} has no artifact {TEST_DATA} to verify {version.name} version "
                 f"{version.version} with ({error}); train the version again"
             ) from error
-    return split_truth(frame, target)
+
+
+def parse_test_rows(body: bytes, target: str) -> LabelledRows:
+    return split_truth(pd.read_csv(io.BytesIO(body)), target)
 
 
 def split_truth(frame: pd.DataFrame, target: str) -> LabelledRows:

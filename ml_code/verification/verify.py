@@ -19,7 +19,7 @@ from ml_code.tracking import model_registry
 from ml_code.tracking.model_registry import RegisteredVersion, RegistryError
 from ml_code.tracking.model_uri import parse_model_uri
 from ml_code.verification.invoke import Answers, VerificationError, ask, check_refusals, percentiles_ms
-from ml_code.verification.report_link import report_url, write_link
+from ml_code.verification.report_link import report_url
 from ml_code.verification.settings import VerifySettings, read_settings
 from ml_code.verification.test_rows import LabelledRows, load_test_rows
 
@@ -105,7 +105,6 @@ def verify_version(
     for path in (REPORT, FIGURE, PAGE):
         client.log_artifact(version.run_id, str(path), folder)
     url = report_url(client, version.run_id, f"{folder}/{PAGE}", settings.mlflow_tracking_uri)
-    write_link(url)
     print(f"{REPORT}, {FIGURE} and {PAGE} are in MLflow run {version.run_id} under {folder}: {url}")
     return result
 

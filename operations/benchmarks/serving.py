@@ -96,7 +96,7 @@ def payload(features: pd.DataFrame, case: Case) -> bytes:
 
 
 def our_command(folder: Path) -> tuple[list[str], dict[str, str]]:
-    variables = container("", "")["Environment"]
+    variables = container("", "", "")["Environment"]
     assignments = [part for item in variables.items() for part in ("--env", "=".join(item))]
     command = [sys.executable, "-m", "localaws", "serve", str(folder / "model.tar.gz"), *assignments]
     return [*command, "--port", "{port}"], {}

@@ -102,10 +102,10 @@ def tour(console: Console, timeline: Timeline, *, keep: bool) -> None:
 
     with timeline.step("invoke the production endpoint"):
         console.print(f"  {invoke_once(factory)}")
-    version, run_url = fetch_verification(factory, load_spec().name, OUTPUT)
+    release, run_url = fetch_verification(factory, load_spec().name, OUTPUT)
     verification = json.loads((OUTPUT / "verification.json").read_text())
     console.print(
-        f"  version {version.version}, commit {version.tags['commit'][:12]}: {verification['metric']} "
+        f"  version {release.version}, commit {release.commit[:12]}: {verification['metric']} "
         f"{verification['value']:.4f} on {verification['n']} held-out samples"
     )
     if keep:

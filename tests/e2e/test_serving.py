@@ -80,7 +80,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
         sagemaker.create_model(
             ModelName=NAME,
             ExecutionRoleArn=make_role(),
-            PrimaryContainer=container(IMAGE, f"s3://{BUCKET}/model.tar.gz"),
+            PrimaryContainer=container(IMAGE, f"s3://{BUCKET}/model.tar.gz", ""),
         )
         variant = {
             "VariantName": "AllTraffic",

@@ -3,6 +3,7 @@
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -42,8 +43,11 @@ def test_verification_before_production_says_how_to_get_there(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verify, "deployed_factory", lambda: factory)
+    monkeypatch.setattr(
+        verify, "release_records", lambda factory, model: SimpleNamespace(newest=lambda: None)
+    )
     message = said(verify.main)
-    assert message.startswith("Nothing to verify: models:/digits@production is not in the registry: no model")
+    assert message.startswith("Nothing to verify: digits was never in production")
     assert "make approve lets it go on" in message
 
 
@@ -75,6 +79,7 @@ def failing_batch(factory: Factory, monkeypatch: pytest.MonkeyPatch) -> Batch:
         image_uri="",
         instance_type="",
         model_data_url="",
+        model_manifest_sha256="",
         tags={},
         settings=SETTINGS,
     )

@@ -4,33 +4,39 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from ml_code.tracking.production_history import Period, Promotion
+from ml_code.release.records import Release
 from operations.errors import OperationError
 from operations.history import rows
-from operations.rollback import check_archive, check_endpoint, choose
+from operations.rollback import check_endpoint, choose
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def periods(*spoken: str) -> list[Period]:
+def releases(*spoken: str) -> list[Release]:
     """`1`, `2`, … as deliveries, `1r` as a rollback, an hour each."""
     found = []
     for hour, word in enumerate(spoken):
         version = word.rstrip("r")
         reason, by = ("rollback", "ann") if word.endswith("r") else ("delivery", "bob")
-        promotion = Promotion(
-            reason=reason,
-            approved_by=f"arn:aws:iam::123456789012:user/{by}",
-            delivery="",
-            archive=f"s3://artifacts/{version}",
-        )
         found.append(
-            Period(
+            Release(
+                model="digits",
                 version=version,
-                since=NOON + timedelta(hours=hour),
-                until=NOON + timedelta(hours=hour + 1) if hour + 1 < len(spoken) else None,
-                promotion=promotion,
-                tags={"commit": "c0ffee00c0ffee", "test_accuracy": "0.97"},
+                run_id="r",
+                commit="c0ffee00c0ffee",
+                data_sha256="d",
+                execution_arn="arn:e",
+                code_uri="s3://artifacts/code/",
+                previous="",
+                reason=reason,
+                approved_by=f"arn:aws:iam::123456789012:user/{by}",
+                delivery="",
+                archive_uri=f"s3://artifacts/{version}",
+                archive_sha256="a" * 64,
+                test_rows_sha256="b" * 64,
+                metric="accuracy",
+                value=0.97,
+                released_at=(NOON + timedelta(hours=hour)).isoformat(),
             )
         )
     return found
@@ -49,8 +55,8 @@ def periods(*spoken: str) -> list[Period]:
     ],
 )
 def test_one_rollback_undoes_one_delivery(spoken: tuple[str, ...], to: str, chosen: str) -> None:
-    found = choose(periods(*spoken), to)
-    assert (found.version, found.promotion.archive) == (chosen, f"s3://artifacts/{chosen}")
+    found = choose(releases(*spoken), to)
+    assert (found.version, found.archive_uri) == (chosen, f"s3://artifacts/{chosen}")
 
 
 @pytest.mark.parametrize(
@@ -65,14 +71,23 @@ def test_one_rollback_undoes_one_delivery(spoken: tuple[str, ...], to: str, chos
 )
 def test_where_no_rollback_can_go_is_said(spoken: tuple[str, ...], to: str, said: str) -> None:
     with pytest.raises(OperationError, match=said):
-        choose(periods(*spoken), to)
+        choose(releases(*spoken), to)
 
 
 def test_history_says_from_when_to_when_by_whom_and_why() -> None:
-    newest, _, oldest = rows(periods("1", "2", "1r"), "accuracy")
-    assert newest == ("1", "2026-11-24 14:00:00", "now", "c0ffee00c0ff", "0.97", "user/ann", "rollback")
+    newest, _, oldest = rows(releases("1", "2", "1r"))
+    assert newest == (
+        "1",
+        "2026-11-24 14:00:00",
+        "now",
+        "c0ffee00c0ff",
+        "0.9700",
+        "user/ann",
+        "rollback",
+        "a" * 12,
+    )
     assert oldest[1:3] == ("2026-11-24 12:00:00", "2026-11-24 13:00:00")
-    assert oldest[5:] == ("user/bob", "delivery")
+    assert oldest[5:7] == ("user/bob", "delivery")
 
 
 def stub(service: str, monkeypatch: pytest.MonkeyPatch) -> Stubber:
@@ -80,14 +95,6 @@ def stub(service: str, monkeypatch: pytest.MonkeyPatch) -> Stubber:
     client = boto3.client(service, region_name="us-east-1", **keys)
     monkeypatch.setattr(boto3, "client", lambda name: client)
     return Stubber(client)
-
-
-def test_a_version_whose_files_are_gone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    (period,) = periods("1")
-    with stub("s3", monkeypatch) as s3:
-        s3.add_client_error("head_object", "404")
-        with pytest.raises(OperationError, match=r"version 1 are gone \(s3://artifacts/1\).*TO=VERSION"):
-            check_archive(period)
 
 
 def test_an_endpoint_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

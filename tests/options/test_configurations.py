@@ -15,7 +15,7 @@ from tests.stacks.configurations import CONFIGURATIONS, LINTED
 from tests.stacks.synthesis import Synthesised
 from tests.stacks.test_stack import (  # noqa: F401 (pytest finds them here)
     test_buckets_are_private_encrypted_and_speak_tls_only,
-    test_data_is_versioned,
+    test_data_and_artifacts_have_versions,
     test_every_taggable_resource_bears_the_factory,
     test_teardown_is_deleted_before_anything_that_it_cleans,
     test_the_first_run_finds_all_that_a_build_calls_and_who_tells_of_its_failure,

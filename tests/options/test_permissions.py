@@ -8,7 +8,7 @@ from tests.stacks.configurations import CONFIGURATIONS
 from tests.stacks.synthesis import Synthesised
 from tests.stacks.test_permissions import (  # noqa: F401 (pytest finds them here)
     test_a_deployment_touches_nothing_of_the_other_stage,
-    test_a_deployment_writes_archives_of_its_own_stage_only,
+    test_a_deployment_writes_archives_of_its_own_stage_and_production_alone_writes_records,
     test_action_patterns_are_listed,
     test_endpoints_read_models_and_write_nothing_but_logs_and_captures,
     test_every_pass_role_names_one_role_and_its_service,

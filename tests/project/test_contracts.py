@@ -16,6 +16,9 @@ ALIKE = {
     ("stacks/config_settings.py", "model-factory"),
     ("ml_code/execution/source_archive.py", "wheels/"),
     ("ml_code/release/deploy.py", "code/"),
+    ("ml_code/release/pushed_code.py", "wheels/"),
+    # CodePipeline's own name for it
+    ("ml_code/release/delivery_record.py", "CommitId"),
 }
 WORDS = {
     "commit",

@@ -4,9 +4,12 @@ import os
 
 import pytest
 
+from tests.ml_code.conftest import empty_registry, spec
 from tests.security.roles import MakeRoles, Roles, evaluator
 from tests.stacks.configurations import CONFIGURATIONS
 from tests.stacks.synthesis import cdk_app, read_assembly, without_account
+
+__all__ = ["empty_registry", "spec"]
 
 
 @pytest.fixture(scope="session")

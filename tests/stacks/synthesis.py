@@ -1,6 +1,7 @@
 """A synthesised template in readable form."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -126,6 +127,8 @@ def render(value: Any, resources: Mapping[str, Any]) -> Any:
     if value.keys() == {"Fn::Join"}:
         separator, parts = value["Fn::Join"]
         return separator.join(render(parts, resources))
+    if value.keys() == {"Fn::Sub"}:
+        return re.sub(r"\$\{([\w:]+)\}", lambda match: _reference(match[1], resources), value["Fn::Sub"])
     return {key: render(item, resources) for key, item in value.items()}
 
 

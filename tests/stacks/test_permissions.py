@@ -70,16 +70,21 @@ def test_statement_ids_are_unique_within_a_policy_as_iam_demands(factory: Synthe
 def test_a_deployment_touches_nothing_of_the_other_stage(factory: Synthesised) -> None:
     for stage, other in (("staging", "production"), ("production", "staging")):
         for statement in of_role(factory, f"DeliveryDeploy{stage}"):
+            if statement["Sid"] == "AskProduction":  # the approver reads its answers beside the candidate's
+                assert statement["Action"] == "sagemaker:InvokeEndpoint"
+                continue
             assert not [found for found in items(statement["Resource"]) if f"{factory.name}-{other}" in found]
 
 
-def test_a_deployment_writes_archives_of_its_own_stage_only(factory: Synthesised) -> None:
-    for stage in ("staging", "production"):
+def test_a_deployment_writes_archives_of_its_own_stage_and_production_alone_writes_records(
+    factory: Synthesised,
+) -> None:
+    artifacts = f"arn:aws:s3:::{factory.name}-artifacts-{ACCOUNT}-{REGION}"
+    for stage, written in (("staging", []), ("production", [f"{artifacts}/releases/digits/*"])):
         (publish,) = (
-            each for each in of_role(factory, f"DeliveryDeploy{stage}") if each["Sid"] == "PublishModel"
+            each for each in of_role(factory, f"DeliveryDeploy{stage}") if each["Sid"] == "WriteRelease"
         )
-        artifacts = f"arn:aws:s3:::{factory.name}-artifacts-{ACCOUNT}-{REGION}"
-        assert publish["Resource"] == f"{artifacts}/serving/{stage}/*"
+        assert items(publish["Resource"]) == [f"{artifacts}/serving/{stage}/digits/*", *written]
 
 
 def test_endpoints_read_models_and_write_nothing_but_logs_and_captures(factory: Synthesised) -> None:

@@ -165,6 +165,8 @@ def install(account: Account, gateway: Gateway) -> None:
     gateway.observers["events", "PutEvents"] = events.publish_entries
     gateway.observers["logs", "PutRetentionPolicy"] = logs.check_retention
     gateway.observers["s3", "CreateBucket"] = s3.check_bucket_name
+    for operation in ("PutObject", "CopyObject", "CompleteMultipartUpload"):
+        gateway.observers["s3", operation] = s3.check_conditions
     triggers = GitTriggers(account)
     gateway.signed_routes[f"{MLFLOW_PREFIX}/"] = MlflowProxy(account).answer
     gateway.routes[GIT_PREFIX] = GitApplication(account)

@@ -239,14 +239,3 @@ def test_a_container_enters_a_vpc_only_where_its_role_may(local_aws: Account, ma
         enter(may_not, [subnet])
     with pytest.raises(ServiceError, match="There is no such subnet or security group"):
         enter(may, ["subnet-00000000"])
-
-
-@pytest.mark.parametrize(
-    ("host", "status"), [("localhost", 200), ("127.0.0.1", 200), ("pages.example.com", 403)]
-)
-def test_its_own_pages_answer_this_machine_s_names_only(local_aws: Account, host: str, status: int) -> None:
-    """A page of the web whose name leads here, read by a browser on this machine, learns nothing."""
-    answer = urllib3.request(
-        "GET", f"{local_aws.endpoint_url}/_localaws/status", headers={"Host": f"{host}:{local_aws.port}"}
-    )
-    assert answer.status == status

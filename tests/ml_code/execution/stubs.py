@@ -1,5 +1,6 @@
 """SageMaker, S3 and CloudWatch Logs with recorded answers, and pieces of such answers."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -17,6 +18,8 @@ from ml_code.pipeline.settings import PipelineSettings
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/model-factory"
 EXECUTION_ARN = f"{ARN}/execution/abc"
 JOB_ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
+ARCHIVE = b"archive"
+CODE_URI = f"s3://artifacts/code/0123456789abcdef/{hashlib.sha256(ARCHIVE).hexdigest()[:16]}/"
 DEFINITION = '{"Version": "2020-12-01", "Steps": []}'
 PIPELINE = PipelineSettings(
     pipeline_name="model-factory",
@@ -85,7 +88,7 @@ class Stubs:
             update = {"PipelineName": "model-factory", "PipelineDefinition": DEFINITION}
             self.sagemaker.add_response("update_pipeline", {"PipelineArn": ARN}, update)
         values = {
-            "CodeUri": "s3://artifacts/code/0123456789abcdef/",
+            "CodeUri": CODE_URI,
             "DataUri": "s3://data/raw/",
             "DataVersion": ANY,
             "CommitId": "0123456789abcdef",

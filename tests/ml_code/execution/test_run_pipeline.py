@@ -8,11 +8,13 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import ANY
 
-from ml_code.execution import job_wheels, run_pipeline, stack_assertions
+from ml_code.execution import job_wheels, run_pipeline, source_archive, stack_assertions
 from ml_code.execution.pipeline_execution import Snapshot
 from ml_code.execution.run_pipeline import RunError, read_settings
 from ml_code.execution.trigger import Trigger
 from tests.ml_code.execution.stubs import (
+    ARCHIVE,
+    CODE_URI,
     DEFINITION,
     ENVIRONMENT,
     EXECUTION_ARN,
@@ -44,9 +46,15 @@ def stubs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stubs]:
     monkeypatch.setattr(job_wheels, "job_requirements", lambda wheels, pins: "")
     monkeypatch.setattr(run_pipeline, "RESULT_FILE", tmp_path / "pipeline-result.env")
     monkeypatch.setattr(stack_assertions, "started", lambda s3, bucket: nullcontext(Passed()))
+    monkeypatch.setattr(source_archive, "build_source_archive", lambda *_: ARCHIVE)
     made = Stubs()
     for key in ("source.tar.gz", "entry_point.py"):
-        request = {"Bucket": "artifacts", "Key": f"code/0123456789abcdef/{key}", "Body": ANY}
+        request = {
+            "Bucket": "artifacts",
+            "Key": f"{CODE_URI.removeprefix('s3://artifacts/')}{key}",
+            "Body": ANY,
+            "IfNoneMatch": "*",
+        }
         made.s3.add_response("put_object", {}, request)
     raw = {"Contents": [{"Key": "raw/digits.csv", "ETag": '"1"'}]}
     made.s3.add_response("list_objects_v2", raw, {"Bucket": "data", "Prefix": "raw/"})

@@ -27,6 +27,7 @@ def planned(**settings: Any) -> Batch:
         image_uri="image",
         instance_type="ml.m5.large",
         model_data_url="s3://artifacts/serving/model.tar.gz",
+        model_manifest_sha256="m",
         tags={"model-version": "3"},
         settings=BatchSettings(**{**vars(SETTINGS), **settings}),
     )

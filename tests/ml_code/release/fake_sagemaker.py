@@ -1,5 +1,6 @@
 """A SageMaker that remembers: what exists afterwards is what counts."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ class SageMaker:
         self.tags: dict[str, str] = {}  # of the endpoint
         self.policies: list[Any] = []  # of the updates
         self.looks = 2  # that a transition lasts
+        self.training: dict[str, Any] = {}
         self.has_tripped: Callable[[], bool] = lambda: False  # an alarm of a guarded update
 
     def create_model(self, **request: Any) -> None:
@@ -87,6 +89,35 @@ class SageMaker:
 
     def add_tags(self, ResourceArn: str, Tags: list[dict[str, str]]) -> None:
         self.tags = {tag["Key"]: tag["Value"] for tag in Tags}
+
+    # What it recorded of a training: `training` is changed by tests.
+
+    @property
+    def execution_arn(self) -> str:
+        return str(self.training["PipelineExecutionArn"])
+
+    def describe_pipeline_execution(self, PipelineExecutionArn: str) -> dict[str, Any]:
+        assert PipelineExecutionArn == self.execution_arn
+        return self.training
+
+    def list_pipeline_parameters_for_execution(self, PipelineExecutionArn: str) -> dict[str, Any]:
+        parameters = self.training["Parameters"]
+        return {"PipelineParameters": [{"Name": key, "Value": value} for key, value in parameters.items()]}
+
+    def describe_pipeline_definition_for_execution(self, PipelineExecutionArn: str) -> dict[str, Any]:
+        conditions = [{"RightValue": value} for value in self.training["Gate"]]
+        return {
+            "PipelineDefinition": json.dumps(
+                {"Steps": [{"Name": "Gate", "Arguments": {"Conditions": conditions}}]}
+            )
+        }
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "list_pipeline_execution_steps"
+        return self
+
+    def paginate(self, PipelineExecutionArn: str) -> list[Any]:
+        return [{"PipelineExecutionSteps": self.training["Steps"]}]
 
     def _find(self, kind: dict[str, Any], name: str, word: str) -> Any:
         if name not in kind:

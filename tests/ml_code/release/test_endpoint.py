@@ -27,6 +27,7 @@ from tests.ml_code.release.fake_sagemaker import SageMaker
 
 ENVIRONMENT = {
     "FACTORY_NAME": "model-factory",
+    "MODEL_NAME": "digits",
     "STAGE": "staging",
     "ENDPOINT_NAME": "model-factory-staging",
     "ENDPOINT_ROLE_ARN": "arn:aws:iam::123456789012:role/endpoint",
@@ -53,7 +54,7 @@ def version(number: str) -> RegisteredVersion:
 
 def deployment(number: str) -> Deployment:
     settings = read_settings(ReleaseSettings, ENVIRONMENT)
-    planned = plan_deployment(settings, version(number), f"s3://artifacts/{number}/model.tar.gz")
+    planned = plan_deployment(settings, version(number), f"s3://artifacts/{number}/model.tar.gz", "m")
     return replace(planned, resource_name=resource_name(ENDPOINT, number, "x"))
 
 

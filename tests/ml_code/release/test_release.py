@@ -10,12 +10,12 @@ import mlflow
 import pytest
 
 from ml_code.release import release
-from ml_code.release.release import ReleaseError
+from ml_code.release.rollout import ReleaseError
 from ml_code.release.settings import ReleaseSettings
 from ml_code.spec import ModelSpec
-from ml_code.tracking import production_history
 from ml_code.tracking.model_registry import RegistryError
 from ml_code.verification.settings import read_settings
+from ml_code.write_once import sha256
 from tests.ml_code.release.fake_sagemaker import error
 from tests.ml_code.release.world import APPROVER, PERSON, QUALITY, World
 
@@ -28,40 +28,40 @@ def world(empty_registry: Path, tmp_path: Path, spec: ModelSpec, monkeypatch: py
 
 def test_a_verified_version_replaces_the_old_one_and_history_says_who_approved(world: World) -> None:
     for version in (world.register(), world.register()):
-        world.release(version)
+        world.deliver(version)
         assert (world.served(), world.in_production()) == (version, version)
-    first, second = production_history.read(world.client, world.spec.name)
-    assert (second.version, second.promotion.previous) == ("2", first.version)
-    assert (second.promotion.reason, second.promotion.approved_by) == ("delivery", APPROVER)
-    assert second.promotion.delivery == "e1"
-    assert second.promotion.archive in world.aws.objects
+    first, second = world.records.read()
+    assert (second.version, second.previous) == ("2", first.version)
+    assert (second.reason, second.approved_by, second.delivery) == ("delivery", APPROVER, "e1")
+    assert sha256(world.aws.objects[second.archive_uri]) == second.archive_sha256
+    assert second.archive_uri.startswith("s3://artifacts/serving/production/digits/2/")
 
 
 def test_by_hand_the_caller_is_who_approved(world: World) -> None:
-    world.release(world.register(), DELIVERY_EXECUTION="")
-    (period,) = production_history.read(world.client, world.spec.name)
-    assert (period.promotion.reason, period.promotion.approved_by) == ("by hand", PERSON)
+    world.release_by_hand(world.register())
+    (record,) = world.records.read()
+    assert (record.reason, record.approved_by, record.delivery) == ("by hand", PERSON, "")
 
 
 def test_staging_moves_no_alias(world: World) -> None:
-    world.release(world.register(), STAGE="staging", ENDPOINT_NAME="factory-staging")
+    world.deliver(world.register(), STAGE="staging", ENDPOINT_NAME="factory-staging")
     assert world.served() == "1"
     assert world.in_production() is None
-    assert production_history.read(world.client, world.spec.name) == []
+    assert world.records.read() == []
 
 
 def test_a_version_below_the_gate_is_taken_back(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.release(world.register())
+    world.deliver(world.register())
     with pytest.raises(ReleaseError, match=r"version 2 is not released.*accuracy 0\.3333.*v1-\w+ again"):
-        world.release(world.register(good=False))
+        world.deliver(world.register(good=False))
     assert (world.served(), world.in_production()) == ("1", "1")
-    assert [period.version for period in production_history.read(world.client, world.spec.name)] == ["1"]
+    assert [record.version for record in world.records.read()] == ["1"]
     assert "putting back" in capsys.readouterr().out
 
 
 def test_a_first_version_below_the_gate_leaves_no_endpoint(world: World) -> None:
     with pytest.raises(ReleaseError, match=r"factory-production is removed again"):
-        world.release(world.register(good=False))
+        world.deliver(world.register(good=False))
     assert world.aws.sagemaker.names == ([], [], {})
     assert world.in_production() is None
 
@@ -69,31 +69,31 @@ def test_a_first_version_below_the_gate_leaves_no_endpoint(world: World) -> None
 def test_a_first_serverless_endpoint_that_fails_names_the_setting_that_helps(
     world: World,
 ) -> None:
-    world.release(world.register())
+    world.deliver(world.register())
     world.aws.sagemaker.failure = "did not pass the ping health check"
     with pytest.raises(ReleaseError) as later:
-        world.release(world.register())
+        world.deliver(world.register())
     assert "realtime" not in str(later.value)
     with pytest.raises(ReleaseError, match=r"staging_endpoint_mode realtime.*ml\.t2\.medium, in cdk\.json"):
-        world.release("2", STAGE="staging", ENDPOINT_NAME="factory-staging")
+        world.deliver("2", STAGE="staging", ENDPOINT_NAME="factory-staging")
 
 
 def test_an_alias_that_cannot_move_takes_the_version_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.release(world.register())
+    world.deliver(world.register())
 
     def refuse(*_: str) -> None:
         raise RuntimeError("the registry is away")
 
     monkeypatch.setattr(mlflow.MlflowClient, "set_registered_model_alias", refuse)
     with pytest.raises(ReleaseError, match=r"the registry is away; .* again"):
-        world.release(world.register())
+        world.deliver(world.register())
     assert (world.served(), world.in_production()) == ("1", "1")
 
 
 def test_what_cannot_be_put_back_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.release(world.register())
+    world.deliver(world.register())
     update = world.aws.sagemaker.update_endpoint
 
     def only_forward(**request: Any) -> None:
@@ -103,7 +103,7 @@ def test_what_cannot_be_put_back_is_said(world: World, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(world.aws.sagemaker, "update_endpoint", only_forward)
     with pytest.raises(ReleaseError, match=r"below the gate.*could not be put back.*no capacity.*console"):
-        world.release(world.register(good=False))
+        world.deliver(world.register(good=False))
     assert len(world.aws.sagemaker.models) == 2
 
 
@@ -124,7 +124,7 @@ def test_a_version_whose_files_are_gone_touches_no_endpoint(
     world.register()
     spoil(world)
     with pytest.raises(RegistryError, match=said):
-        world.release("1")
+        world.release_by_hand("1")
     assert world.aws.sagemaker.names == ([], [], {})
 
 
@@ -132,26 +132,26 @@ def test_an_unknown_alias_says_what_there_is(world: World) -> None:
     world.register()
     settings = read_settings(ReleaseSettings, world.environment)
     with pytest.raises(RegistryError, match=r"@nowhere is not in the registry: digits has versions \[1\]"):
-        release.release("models:/digits@nowhere", settings, world.spec)
+        release.release_by_hand("models:/digits@nowhere", settings)
 
 
 def test_an_endpoint_that_somebody_deleted_is_made_again(world: World) -> None:
-    world.release(world.register())
+    world.deliver(world.register())
     sagemaker = world.aws.sagemaker
     sagemaker.delete_endpoint("factory-production")
-    world.release(world.register())
+    world.deliver(world.register())
     assert sagemaker.tags["model-version"] == "2"
     assert list(sagemaker.endpoints) == ["factory-production"]
 
 
 def test_an_endpoint_of_the_other_mode_is_left_alone(world: World) -> None:
-    world.release(world.register())
+    world.deliver(world.register())
     for config in world.aws.sagemaker.configs.values():
         config["ProductionVariants"][0].pop("ServerlessConfig")
     with pytest.raises(
         ReleaseError, match=r"is realtime.*delete-endpoint --endpoint-name factory-production"
     ):
-        world.release(world.register())
+        world.deliver(world.register())
     assert world.served() == "1"
 
 
@@ -183,10 +183,10 @@ def realtime(world: World) -> World:
 
 def test_a_realtime_update_is_guarded_and_scaling_stops_around_it(realtime: World) -> None:
     aws = realtime.aws
-    realtime.release(realtime.register())
+    realtime.deliver(realtime.register())
     assert aws.scaling == [(2, 4), 500.0]
     aws.sagemaker.endpoints["factory-production"]["ProductionVariants"] = [{"CurrentInstanceCount": 3}]
-    realtime.release(realtime.register())
+    realtime.deliver(realtime.register())
     assert aws.scaling[2:] == ["deregister", (2, 4), 500.0]
     (policy,) = aws.sagemaker.policies
     assert policy["AutoRollbackConfiguration"] == {"Alarms": [{"AlarmName": QUALITY}]}
@@ -212,10 +212,10 @@ def test_a_realtime_update_is_guarded_and_scaling_stops_around_it(realtime: Worl
 
 
 def test_a_version_that_predicts_badly_sets_off_the_alarm_while_it_bakes(realtime: World) -> None:
-    realtime.release(realtime.register())
+    realtime.deliver(realtime.register())
     realtime.aws.sagemaker.looks = 20
     with pytest.raises(ReleaseError, match=rf"An alarm raised_alarms.*alarm {QUALITY} went off"):
-        realtime.release(realtime.register(good=False))
+        realtime.deliver(realtime.register(good=False))
     assert realtime.aws.metrics[-1] > 0
     assert realtime.aws.scaling[2:] == ["deregister", (2, 4), 500.0]
     assert (realtime.served(), realtime.in_production()) == ("1", "1")
@@ -223,11 +223,11 @@ def test_a_version_that_predicts_badly_sets_off_the_alarm_while_it_bakes(realtim
 
 def test_putting_back_waits_for_no_alarm(realtime: World) -> None:
     """A version that no alarm stopped, and the verification does."""
-    realtime.release(realtime.register())
+    realtime.deliver(realtime.register())
     realtime.environment["ENDPOINT_SETTINGS"] = json.dumps({**REALTIME, "rollout": "linear"})
     realtime.aws.sagemaker.has_tripped = lambda: False
     with pytest.raises(ReleaseError, match="below the gate"):
-        realtime.release(realtime.register(good=False))
+        realtime.deliver(realtime.register(good=False))
     forward, back = realtime.aws.sagemaker.policies
     assert forward["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == "LINEAR"
     assert back["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
@@ -238,12 +238,12 @@ def test_putting_back_waits_for_no_alarm(realtime: World) -> None:
 def test_an_update_that_nobody_could_watch_is_taken_back(
     realtime: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    realtime.release(realtime.register())
+    realtime.deliver(realtime.register())
 
     def refuse(**_: Any) -> None:
         raise error("PutMetricData", "not authorized")
 
     monkeypatch.setattr(realtime.aws, "put_metric_data", refuse)
     with pytest.raises(ReleaseError, match=r"could not be watched.*not authorized.*v1-\w+ again"):
-        realtime.release(realtime.register())
+        realtime.deliver(realtime.register())
     assert (realtime.served(), realtime.in_production()) == ("1", "1")

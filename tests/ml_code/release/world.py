@@ -6,7 +6,10 @@ import pickle
 import tarfile
 import tempfile
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -16,8 +19,11 @@ import pytest
 from botocore.exceptions import ClientError
 from sklearn.linear_model import LogisticRegression
 
+from ml_code.execution.source_archive import build_source_archive
 from ml_code.inference import handler
-from ml_code.release import release
+from ml_code.package_wheel import build_wheel
+from ml_code.release import archives, release
+from ml_code.release.records import Records
 from ml_code.release.settings import ReleaseSettings
 from ml_code.spec import ModelSpec
 from ml_code.tracking import model_registry
@@ -28,7 +34,23 @@ from tests.ml_code.release.fake_sagemaker import SageMaker
 BUCKET = "artifacts"
 PERSON = "arn:aws:iam::123456789012:user/ann"
 QUALITY = "factory-production-quality"
+PIPELINE = "arn:aws:sagemaker:eu-central-1:123456789012:pipeline/factory"
 APPROVER = "arn:aws:iam::123456789012:user/bob"
+
+
+STARTED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def action(stage: str, name: str, **more: Any) -> dict[str, Any]:
+    """Of CodePipeline's record."""
+    return {
+        "stageName": stage,
+        "actionName": name,
+        "status": "Succeeded",
+        "startTime": STARTED,
+        "lastUpdateTime": STARTED,
+        **more,
+    }
 
 
 class Aws:
@@ -42,12 +64,28 @@ class Aws:
         self.sagemaker.has_tripped = lambda: self.metrics[-1:] > [0.0]
         self.scaling: list[Any] = []  # what was asked of Application Auto Scaling
         self.loaded: dict[str, Any] = {}
+        self.exceptions = SimpleNamespace(NoSuchKey=type("NoSuchKey", (ClientError,), {}))
+        # Of the delivery: what was pushed, what its Build claims, what its Staging exported.
+        self.commit, self.version = "", ""
+        self.exported: dict[str, str] = {}
 
     def client(self, service: str) -> Any:
         return self.sagemaker if service == "sagemaker" else self
 
-    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:
+    def put_object(self, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str) -> None:
+        assert IfNoneMatch == "*"
+        if f"s3://{Bucket}/{Key}" in self.objects:
+            raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": "held"}}, "PutObject")
         self.objects[f"s3://{Bucket}/{Key}"] = Body
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        if f"s3://{Bucket}/{Key}" not in self.objects:
+            raise self.exceptions.NoSuchKey({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        return {"Body": io.BytesIO(self.objects[f"s3://{Bucket}/{Key}"])}
+
+    def get_commit(self, repositoryName: str, commitId: str) -> dict[str, Any]:
+        assert (repositoryName, commitId) == ("factory", self.commit)
+        return {"commit": {"author": {"name": "Ann", "email": "ann@example.com"}}}
 
     def put_metric_data(self, Namespace: str, MetricData: list[Any]) -> None:
         (datum,) = MetricData
@@ -73,26 +111,27 @@ class Aws:
         return {"Arn": PERSON}
 
     def get_paginator(self, operation: str) -> Any:
-        return getattr(self, operation)
+        self.operation = operation
+        return self
 
-    class list_action_executions:
-        @staticmethod
-        def paginate(pipelineName: str, filter: dict[str, str]) -> list[Any]:
-            assert (pipelineName, filter) == ("factory", {"pipelineExecutionId": "e1"})
-            actions = [("Build", None), ("Approval", APPROVER)]
-            return [
-                {
-                    "actionExecutionDetails": [
-                        {
-                            "input": {"actionTypeId": {"category": category}},
-                            "status": "Succeeded",
-                            "lastUpdateTime": 1,
-                            **({"updatedBy": by} if by else {}),
-                        }
-                        for category, by in actions
-                    ]
-                }
-            ]
+    def paginate(self, **request: Any) -> list[Any]:
+        """Of the operation that `get_paginator` was asked for."""
+        if self.operation == "list_objects_v2":
+            start = f"s3://{request['Bucket']}/"
+            keys = [uri.removeprefix(start) for uri in self.objects]
+            return [{"Contents": [{"Key": key} for key in keys if key.startswith(request["Prefix"])]}]
+        assert request == {"pipelineName": "factory", "filter": {"pipelineExecutionId": "e1"}}
+        return [{"actionExecutionDetails": self.actions()}]
+
+    def actions(self) -> list[dict[str, Any]]:
+        source = {"CommitId": self.commit, "CommitMessage": "Train more\n\nmuch", "RepositoryName": "factory"}
+        built = {"MODEL_VERSION": self.version, "EXECUTION_ARN": self.sagemaker.execution_arn}
+        return [
+            action("Source", "Source", output={"outputVariables": source}),
+            action("Build", "Build", output={"outputVariables": built}),
+            action("Staging", "Deploy", output={"outputVariables": self.exported}),
+            action("Approval", "Approve", updatedBy=APPROVER),
+        ]
 
     def invoke_endpoint(
         self, EndpointName: str, ContentType: str, Body: bytes, InferenceId: str, Accept: str = "*/*"
@@ -136,6 +175,7 @@ class World:
         self.environment = {
             "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
             "FACTORY_NAME": "factory",
+            "MODEL_NAME": spec.name,
             "STAGE": "production",
             "ENDPOINT_NAME": "factory-production",
             "ENDPOINT_ROLE_ARN": "arn:aws:iam::123456789012:role/endpoint",
@@ -145,6 +185,7 @@ class World:
             "TAGS": "{}",
             "DELIVERY_EXECUTION": "e1",
         }
+        self.tamper: Callable[[], None] = lambda: None  # with what is on record, before the release
         self.client = model_registry.connect(self.environment["MLFLOW_TRACKING_URI"])
         self.experiment = self.client.create_experiment("digits", artifact_location=str(folder / "runs"))
         self.client.create_registered_model(spec.name)
@@ -172,13 +213,59 @@ class World:
         files.mkdir()
         (files / "model.pkl").write_bytes(pickle.dumps(model))
         (files / "schema.json").write_text(json.dumps(self.spec.request_schema().to_dict()))
-        tags = {"commit": f"commit-{run}", "data_sha256": "d", "execution_arn": "arn:e"}
-        found = self.client.create_model_version(self.spec.name, files.as_uri(), run_id=run, tags=tags)
+        code_uri = f"s3://{BUCKET}/code/{run}/"
+        self.aws.objects[f"{code_uri}source.tar.gz"] = self.source_archive()
+        tags = {"commit": run, "data_sha256": "d", "execution_arn": f"{PIPELINE}/execution/{run}"}
+        found = self.client.create_model_version(
+            self.spec.name, files.as_uri(), run_id=run, tags={**tags, "code_uri": code_uri}
+        )
         return str(found.version)
 
-    def release(self, version: str, **environment: str) -> None:
+    def source_archive(self, **gate: Any) -> bytes:
+        document = self.spec.model_dump(mode="json", exclude_none=True)
+        document["gate"].update(gate)
+        files = {"models/example/model.yaml": json.dumps(document).encode()}
+        return build_source_archive(files, "", dict([build_wheel()]))
+
+    def deliver(self, version: str, **environment: str) -> None:
+        """One stage of the delivery that registered the version; what comes before it is on record."""
+        found = model_registry.resolve(self.client, f"models:/{self.spec.name}/{version}")
+        self.aws.commit, self.aws.version = found.commit, version
+        self.aws.sagemaker.training = {
+            "PipelineExecutionArn": found.execution_arn,
+            "PipelineExecutionStatus": "Succeeded",
+            "CreationTime": STARTED,
+            "Parameters": {"CommitId": found.commit, "CodeUri": found.code_uri},
+            "Gate": [self.spec.gate.threshold, -self.spec.gate.tolerance],
+            "Steps": [
+                {"StepName": "Gate", "Metadata": {"Condition": {"Outcome": "True"}}},
+                {"StepName": "Register", "StepStatus": "Succeeded"},
+            ],
+        }
         settings = read_settings(ReleaseSettings, self.environment | environment)
-        release.release(f"models:/{self.spec.name}/{version}", settings, self.spec)
+        if settings.stage == "production":
+            content = archives.build(self.client, found)
+            staged = archives.publish(self.aws, BUCKET, "staging", found, content)
+            self.aws.exported = {
+                "ARCHIVE_SHA256": staged.sha256,
+                "TEST_ROWS_SHA256": staged.test_rows_sha256,
+            }
+        self.tamper()
+        release.release_delivery(settings)
+
+    def release_by_hand(self, version: str, **environment: str) -> None:
+        settings = read_settings(ReleaseSettings, self.environment | environment)
+        release.release_by_hand(f"models:/{self.spec.name}/{version}", settings)
+
+    @property
+    def records(self) -> Records:
+        return Records(s3=self.aws, bucket=BUCKET, model=self.spec.name)
+
+    def newest_record_key(self) -> str:
+        prefix = f"s3://{BUCKET}/"
+        return max(uri for uri in self.aws.objects if uri.startswith(f"{prefix}releases/")).removeprefix(
+            prefix
+        )
 
     def served(self) -> str:
         """The version that answers; nothing may be left of any other."""

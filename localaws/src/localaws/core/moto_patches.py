@@ -1,4 +1,4 @@
-"""The one place where moto's inside is changed, each with its reason."""
+"""Where moto's inside is changed, each with its reason."""
 
 from contextvars import ContextVar
 from typing import Any
@@ -7,6 +7,7 @@ from moto.iam.access_control import PermissionResult
 from moto.s3 import notifications
 from moto.s3.models import FakeBucket
 
+from localaws.core import conditional_writes, object_versions
 from localaws.core.account import Account
 
 # Whose request moto is answering.
@@ -19,6 +20,11 @@ def apply() -> None:
     FakeBucket.get_permission = _no_opinion  # type: ignore[method-assign]
     # moto hands S3's events to the targets that it knows itself, and swallows every error.
     notifications._send_event_bridge_message = _publish_object_event
+    # moto knows conditions of PutObject, not all of multipart uploads and none of copies, and lets two requests at a
+    # time pass them.
+    conditional_writes.apply()
+    # moto's pages of versions go on after a version that must still be there.
+    object_versions.apply()
 
 
 def _no_opinion(self: FakeBucket, action: str, resource: str) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from localaws.core.account import Account
 from localaws.core.errors import Json
@@ -22,6 +23,16 @@ class Permission:
     action: str
     resource: str = "*"
     context: ConditionKeys = field(default_factory=dict)
+
+
+def member_values(parameters: Any, path: str) -> list[Any]:
+    """What is at a path of a request: "member.inner", and "members[]" for each of a list."""
+    values = [parameters]
+    for part in path.split("."):
+        inner = [each.get(part.removesuffix("[]")) for each in values if isinstance(each, dict)]
+        lists = part.endswith("[]")
+        values = [item for each in inner if each is not None for item in (each if lists else [each])]
+    return values
 
 
 def arn(service: str, resource: str) -> str:
@@ -51,9 +62,10 @@ class ServicePermissions:
         default_factory=dict
     )  # of operations whose action is not called like them
     lists_everything: bool = False  # List… and Search… work on "*" unless `resources` names them
-    tag_action: str = ""  # which Create… needs besides, when it is given tags
+    # Which Create… needs besides, when it is given tags; its condition key <service>:TaggingAction says which Create….
+    tag_action: str = ""
     roles: Sequence[PassedRoles] = ()
-    context: Callable[[Operation], ConditionKeys] = lambda _: {}
+    context: Callable[[Account, Operation], ConditionKeys] = lambda _account, _operation: {}
     # Of a resource by its ARN, for the condition key aws:ResourceTag; without it such a condition never matches.
     resource_tags: Callable[[Account, str], Mapping[str, str]] = lambda _account, _arn: {}
     further: Callable[[Account, Operation], Iterator[Permission]] = lambda _account, _operation: iter(())

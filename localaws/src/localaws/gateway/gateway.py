@@ -60,8 +60,9 @@ class Gateway:
         path = environ["PATH_INFO"]
         for prefix, route in self.routes.items():
             if path.startswith(prefix):
-                if path.startswith(OWN_PAGES) and not _is_local(environ.get("HTTP_HOST", "")):
-                    return Response("Ask for localhost or 127.0.0.1.", 403)(environ, start_response)
+                if path.startswith(OWN_PAGES) and not self._is_own(environ.get("HTTP_HOST", "")):
+                    message = f"Ask for localhost:{self._account.port}."
+                    return Response(message, 403)(environ, start_response)
                 return route(environ, start_response)
         moto_patches.ACCOUNT.set(self._account)
         what, response = self._answer(environ, read_body(environ))
@@ -71,6 +72,11 @@ class Gateway:
             return start_response(status, *rest)
 
         return response(environ, log_and_start)
+
+    def _is_own(self, host: str) -> bool:
+        """False for the name of a web page, which a browser may have been made to look up here."""
+        names = ("localhost", "127.0.0.1", "[::1]")
+        return host.lower() in {f"{name}:{self._account.port}" for name in names}
 
     def _answer(self, environ: Environ, body: bytes) -> tuple[str, Route]:
         service, protocol, what = "s3", "rest-xml", "unauthenticated"
@@ -136,11 +142,6 @@ class Gateway:
         environ["CONTENT_LENGTH"] = str(len(body))
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         return self._moto
-
-
-def _is_local(host: str) -> bool:
-    """False for the name of a web page, which a browser may have been made to look up here."""
-    return host.rpartition(":")[0] in ("localhost", "127.0.0.1")
 
 
 def _unsigned(environ: Environ) -> ServiceError:

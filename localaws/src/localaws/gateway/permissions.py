@@ -4,12 +4,11 @@ is what only a statement about all resources allows.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import ACCOUNT_ID
-from localaws.core.permission import Operation, PassedRoles, Permission, ServicePermissions
+from localaws.core.permission import Operation, PassedRoles, Permission, ServicePermissions, member_values
 from localaws.services.iam.authorization import Principal, assume_permission, authorize, require_trust
 
 # Of services whose actions are not called as their API is.
@@ -60,12 +59,14 @@ def permissions(account: Account, rules: ServicePermissions, operation: Operatio
         return
     prefix = ACTION_PREFIX.get(operation.service, operation.service)
     action = f"{prefix}:{rules.actions.get(operation.name, operation.name)}"
-    context = _tag_context(operation.parameters) | rules.context(operation)
+    tags = _tag_context(operation.parameters)
+    context = tags | rules.context(account, operation)
     arns = _resources(account.region, rules, operation)
     for arn in arns:
         yield Permission(action, arn, context)
     if rules.tag_action and operation.name.startswith("Create") and operation.parameters.get("Tags"):
-        yield Permission(f"{prefix}:{rules.tag_action}", arns[0], context)
+        tagging = {**tags, f"{prefix}:taggingaction": [operation.name]}
+        yield Permission(f"{prefix}:{rules.tag_action}", arns[0], tagging)
     for passed, role in _passed_roles(rules, operation):
         yield Permission("iam:PassRole", role, {"iam:passedtoservice": [passed.service]})
     yield from rules.further(account, operation)
@@ -96,7 +97,7 @@ def _expand(template: str, region: str, parameters: Json) -> list[str]:
         value = {"region": region, "account": ACCOUNT_ID}[path]
         return _expand(f"{before}{value}{after}", region, parameters)
     arns = []
-    for value in map(str, _values(parameters, path.split("."))):
+    for value in map(str, member_values(parameters, path)):
         if value.startswith("arn:"):  # members that take a name or an ARN
             arns.append(value)
         elif before.endswith("project/"):  # a build's id starts with its project's name
@@ -108,19 +109,9 @@ def _expand(template: str, region: str, parameters: Json) -> list[str]:
     return arns
 
 
-def _values(value: Any, path: list[str]) -> list[Any]:
-    if not path:
-        return [] if value is None else [value]
-    name, is_list = path[0].removesuffix("[]"), path[0].endswith("[]")
-    inner = value.get(name) if isinstance(value, dict) else None
-    if inner is None:
-        return []
-    return [found for item in (inner if is_list else [inner]) for found in _values(item, path[1:])]
-
-
 def _passed_roles(rules: ServicePermissions, operation: Operation) -> Iterator[tuple[PassedRoles, str]]:
     for passed in rules.roles:
-        found = (_values(operation.parameters, member.split(".")) for member in passed.members)
+        found = (member_values(operation.parameters, member) for member in passed.members)
         for role in sorted({role for roles in found for role in roles}):
             yield passed, role
 

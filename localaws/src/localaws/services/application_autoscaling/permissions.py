@@ -38,7 +38,7 @@ def _further(account: Account, operation: Operation) -> Iterator[Permission]:
         yield Permission(f"cloudwatch:{action}", alarm)
 
 
-def _context(operation: Operation) -> dict[str, list[str]]:
+def _context(_account: Account, operation: Operation) -> dict[str, list[str]]:
     return target_context(operation.parameters)
 
 

@@ -1,9 +1,10 @@
 """What CloudWatch asks of its caller."""
 
+from localaws.core.account import Account
 from localaws.core.permission import Operation, ServicePermissions, arn
 
 
-def _context(operation: Operation) -> dict[str, list[str]]:
+def _context(_account: Account, operation: Operation) -> dict[str, list[str]]:
     if operation.name != "PutMetricData":
         return {}
     return {"cloudwatch:namespace": [operation.parameters["Namespace"]]}

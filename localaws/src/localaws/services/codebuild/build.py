@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
+from zipfile import BadZipFile
 
 from botocore.exceptions import ClientError
 
@@ -171,9 +172,18 @@ class BuildRun:
         self._source_directory.mkdir()
         s3: Any = self._account.client("s3", credentials) if self._work.sources else None
         for number, (name, source) in enumerate(self._work.sources.items()):
-            folder = self._source_directory if number == 0 else self._folder / f"src_{name}"
-            variables[f"CODEBUILD_SRC_DIR_{name}"] = str(folder)
-            unpack(s3.get_object(Bucket=source.bucket, Key=source.key)["Body"].read(), folder)
+            folder = self._source_directory
+            if number > 0:
+                folder = self._folder / f"src_{name}"
+                variables[f"CODEBUILD_SRC_DIR_{name}"] = str(folder)
+            content = s3.get_object(Bucket=source.bucket, Key=source.key)["Body"].read()
+            try:
+                unpack(content, folder)
+            except BadZipFile as error:
+                kind = "primary" if number == 0 else "secondary"
+                raise BuildFailure(
+                    "CLIENT_ERROR", f"zip: not a valid zip file for {kind} source {source.arn}"
+                ) from error
         return variables
 
     def _buildspec(self, credentials: Credentials) -> Buildspec:

@@ -62,6 +62,18 @@ class ActionRun:
         assert principal is not None, "the role of an action has just been assumed"
         authorize(principal, action, resource)
 
+    def record_source(self, revision: str, summary: str, url: str) -> None:
+        """The revision that a source action has taken."""
+        self.external(
+            externalExecutionId=revision, externalExecutionSummary=summary, externalExecutionUrl=url
+        )
+        self.source_revision = {
+            "actionName": self.declaration["name"],
+            "revisionId": revision,
+            "revisionSummary": summary,
+            "revisionUrl": url,
+        }
+
     def external(self, **members: str) -> None:
         """externalExecutionId=…, externalExecutionSummary=…, externalExecutionUrl=…"""
         self.record["output"]["executionResult"].update(members)

@@ -1,4 +1,4 @@
-"""What the actions of a pipeline do: fetch a commit, run a build, wait for an approval."""
+"""What the actions of a pipeline do: fetch a commit or an object, run a build."""
 
 import json
 import subprocess
@@ -13,6 +13,7 @@ from localaws.services.codecommit.git import git, git_bytes
 from localaws.services.codecommit.service import CodeCommit
 from localaws.services.codeconnections.service import CodeConnections
 from localaws.services.codepipeline.action_run import POLL_SECONDS, Abandoned, ActionFailure, ActionRun
+from localaws.services.codepipeline.s3_source import fetch_object
 
 
 def fetch_commit(run: ActionRun) -> dict[str, S3Object]:
@@ -51,7 +52,7 @@ def fetch_commit(run: ActionRun) -> dict[str, S3Object]:
         f"https://{run.account.region}.console.aws.amazon.com/codesuite/codecommit/repositories/{name}/commit/"
         f"{commit_id}?region={run.account.region}"
     )
-    _record_commit(run, commit_id, message, url)
+    run.record_source(commit_id, message, url)
     return outputs
 
 
@@ -102,18 +103,15 @@ def fetch_by_connection(run: ActionRun) -> dict[str, S3Object]:
         f"https://{run.account.region}.console.aws.amazon.com/codesuite/settings/connections/redirect?connectionArn="
         f"{arn}&referenceType=COMMIT&FullRepositoryId={name}&Commit={commit_id}"
     )
-    _record_commit(run, commit_id, message.strip(), url)
+    run.record_source(commit_id, message.strip(), url)
     return outputs
 
 
-def _record_commit(run: ActionRun, commit_id: str, message: str, url: str) -> None:
-    run.external(externalExecutionId=commit_id, externalExecutionSummary=message, externalExecutionUrl=url)
-    run.source_revision = {
-        "actionName": run.declaration["name"],
-        "revisionId": commit_id,
-        "revisionSummary": message,
-        "revisionUrl": url,
-    }
+def fetch_from_s3(run: ActionRun) -> dict[str, S3Object]:
+    outputs, content = fetch_object(run)
+    for target in outputs.values():
+        _put(run, target, content)
+    return outputs
 
 
 def run_build(run: ActionRun) -> dict[str, S3Object]:

@@ -18,13 +18,19 @@ from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Credentials
 from localaws.services.codebuild.work import S3Object
 from localaws.services.codepipeline.action_run import Abandoned, ActionFailure, ActionRun
-from localaws.services.codepipeline.actions import fetch_by_connection, fetch_commit, run_build
+from localaws.services.codepipeline.actions import fetch_by_connection, fetch_commit, fetch_from_s3, run_build
 from localaws.services.codepipeline.approval import Approval, wait_for_approval
 from localaws.services.codepipeline.structure import UnresolvedVariable, action_groups, resolve
 from localaws.services.iam.authorization import assume_role
 
 LOG = logging.getLogger("localaws.codepipeline")
 _PATIENCE_SECONDS = 10.0
+_PERFORM = {
+    "CodeCommit": fetch_commit,
+    "CodeStarSourceConnection": fetch_by_connection,
+    "S3": fetch_from_s3,
+    "CodeBuild": run_build,
+}
 
 
 @dataclass
@@ -323,13 +329,9 @@ class Execution:
         return str(record["status"]) == "Succeeded"
 
     def _perform(self, run: ActionRun, lane: Lane) -> dict[str, S3Object]:
-        provider = run.declaration["actionTypeId"]["provider"]
-        if provider == "CodeCommit":
-            return fetch_commit(run)
-        if provider == "CodeStarSourceConnection":
-            return fetch_by_connection(run)
-        if provider == "CodeBuild":
-            return run_build(run)
+        perform = _PERFORM.get(run.declaration["actionTypeId"]["provider"])
+        if perform is not None:
+            return perform(run)
         name = run.declaration["name"]
         lane.approvals[name] = approval = Approval()
         try:

@@ -16,7 +16,7 @@ from localaws.core.request_validation import validate_request
 from localaws.core.service import Service
 from localaws.services.codepipeline.execution import Execution, Lane, Track
 from localaws.services.codepipeline.state import stage_state
-from localaws.services.codepipeline.structure import check_structure, pipeline_variables
+from localaws.services.codepipeline.structure import check_revisions, check_structure, pipeline_variables
 
 _SUMMARY_KEYS = (
     "pipelineExecutionId",
@@ -286,11 +286,7 @@ class CodePipeline(Service):
         revisions: list[Json] | None = None,
     ) -> Execution:
         track = self._track(name)
-        for revision in revisions or []:
-            if revision["revisionType"] != "COMMIT_ID":
-                raise ServiceError(
-                    "ValidationException", f"The local AWS supports COMMIT_ID only, not {revision}"
-                )
+        check_revisions(track.declaration, revisions or [])
         return track.start(
             trigger=trigger,
             variables=pipeline_variables(track.declaration, variables or []),

@@ -8,6 +8,7 @@ from localaws.core.errors import Json, ServiceError
 PROVIDERS = {
     ("Source", "CodeCommit"): {"RepositoryName", "BranchName"},
     ("Source", "CodeStarSourceConnection"): {"ConnectionArn", "FullRepositoryId", "BranchName"},
+    ("Source", "S3"): {"S3Bucket", "S3ObjectKey"},
     ("Build", "CodeBuild"): {"ProjectName"},
     ("Test", "CodeBuild"): {"ProjectName"},
     ("Approval", "Manual"): set(),
@@ -17,8 +18,16 @@ _CONFIGURATION = {
     "CodeStarSourceConnection": {
         *("ConnectionArn", "FullRepositoryId", "BranchName", "OutputArtifactFormat", "DetectChanges"),
     },
+    "S3": {"S3Bucket", "S3ObjectKey", "PollForSourceChanges"},
     "CodeBuild": {"ProjectName", "PrimarySource", "EnvironmentVariables"},
     "Manual": {"NotificationArn", "CustomData", "ExternalEntityLink"},
+}
+# The least and the greatest number of input and of output artifacts.
+_ARTIFACTS = {
+    "Source": ((0, 0), (1, 1)),
+    "Build": ((1, 5), (0, 5)),
+    "Test": ((1, 5), (0, 5)),
+    "Approval": ((0, 0), (0, 0)),
 }
 _REFERENCE = re.compile(r"#\{([\w@-]+)\.([\w@-]+)\}")
 _RESERVED_NAMESPACES = frozenset({"codepipeline", "variables"})
@@ -87,6 +96,25 @@ def pipeline_variables(declaration: Json, given: list[Json]) -> dict[str, str]:
     return values
 
 
+def check_revisions(declaration: Json, revisions: list[Json]) -> None:
+    """Raises ValidationException unless each revision is one of a source action of the pipeline."""
+    providers = {
+        action["name"]: action["actionTypeId"]["provider"] for action in declaration["stages"][0]["actions"]
+    }
+    for revision in revisions:
+        name, kind = revision["actionName"], revision["revisionType"]
+        if name not in providers:
+            raise ServiceError(
+                "ValidationException", f"Pipeline {declaration['name']} has no source action {name}"
+            )
+        wanted = "S3_OBJECT_VERSION_ID" if providers[name] == "S3" else "COMMIT_ID"
+        if kind != wanted:
+            raise ServiceError(
+                "ValidationException",
+                f"The local AWS takes a revision of type {wanted} for source action {name}, not {kind}",
+            )
+
+
 def _known(namespaces: Mapping[str, Mapping[str, str]], namespace: str) -> str:
     if namespace not in namespaces:
         return f"there is no namespace {namespace}"
@@ -97,45 +125,54 @@ def _check_action(action: Json, *, first_stage: bool) -> None:
     kind, name = action["actionTypeId"], action["name"]
     provider = (kind["category"], kind["provider"])
     if provider not in PROVIDERS or kind["owner"] != "AWS" or kind["version"] != "1":
-        raise ServiceError(
-            "InvalidActionDeclarationException",
+        raise _declaration(
             f"The local AWS does not support the action type {kind['category']}/{kind['owner']}/{kind['provider']}/"
             f"{kind['version']} of action {name}; it supports "
-            + ", ".join(f"{category}/AWS/{known}/1" for category, known in PROVIDERS),
+            + ", ".join(f"{category}/AWS/{known}/1" for category, known in PROVIDERS)
         )
     if first_stage and kind["category"] != "Source":
         raise _structure(f"The first stage may have source actions only, but {name} is of {kind['category']}")
     if not first_stage and kind["category"] == "Source":
         raise _structure(f"Source action {name} must be in the first stage")
     configuration = action.get("configuration", {})
-    missing = sorted(PROVIDERS[provider] - configuration.keys())
-    strange = sorted(configuration.keys() - _CONFIGURATION[kind["provider"]])
-    if missing or strange:
-        raise ServiceError(
-            "InvalidActionDeclarationException",
-            f"Action configuration of {name}: "
-            + "; ".join(
-                filter(
-                    None,
-                    [
-                        f"{', '.join(missing)} required" if missing else "",
-                        f"{', '.join(strange)} not supported by the local AWS" if strange else "",
-                    ],
-                )
-            ),
+    for key in sorted(PROVIDERS[provider] - configuration.keys()):
+        raise _declaration(
+            f"Action configuration for action '{name}' is missing required configuration '{key}'"
+        )
+    for key in sorted(configuration.keys() - _CONFIGURATION[kind["provider"]]):
+        raise _declaration(
+            f"Action configuration for action '{name}' contains unknown configuration '{key}', or one that the"
+            " local AWS does not support"
         )
     if configuration.get("OutputArtifactFormat", "CODE_ZIP") != "CODE_ZIP":
         raise _unsupported(f"OutputArtifactFormat {configuration['OutputArtifactFormat']} of action {name}")
-    if kind["provider"] == "CodeCommit" and configuration.get("PollForSourceChanges", "true") != "false":
+    polls = "PollForSourceChanges" in _CONFIGURATION[kind["provider"]]
+    if polls and configuration.get("PollForSourceChanges", "true") != "false":
         raise _unsupported(
             f"polling: set PollForSourceChanges of action {name} to false and start by an event"
         )
-    inputs = action.get("inputArtifacts", [])
-    if kind["provider"] == "CodeBuild" and not inputs:
-        raise _structure(f"Action {name} of CodeBuild needs an input artifact")
-    if len(inputs) > 1 and "PrimarySource" not in configuration:
-        raise _structure(
-            f"Action {name} has {len(inputs)} input artifacts: PrimarySource must name one of them"
+    _check_artifacts(action)
+
+
+def _check_artifacts(action: Json) -> None:
+    """Their numbers, as the reference of the pipeline's structure lists them, and which one is a build's primary."""
+    name, kind = action["name"], action["actionTypeId"]
+    for member, (least, most) in zip(
+        ("inputArtifacts", "outputArtifacts"), _ARTIFACTS[kind["category"]], strict=True
+    ):
+        number = len(action.get(member, []))
+        if not least <= number <= most:
+            wanted = f"{least}" if least == most else f"{least} to {most}"
+            raise _structure(f"Action {name} has {number} {member}; {kind['provider']} takes {wanted}")
+    inputs = [artifact["name"] for artifact in action.get("inputArtifacts", [])]
+    primary = action.get("configuration", {}).get("PrimarySource")
+    if len(inputs) > 1 and primary is None:
+        raise _declaration(
+            f"Action configuration for action '{name}' is missing required configuration 'PrimarySource'"
+        )
+    if primary is not None and primary not in inputs:
+        raise _declaration(
+            f"PrimarySource of action '{name}' must be one of its input artifacts, {', '.join(inputs)}, not {primary}"
         )
 
 
@@ -218,6 +255,10 @@ def _require_unique(what: str, names: list[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise _structure(f"Each {what} needs a name of its own; more than one is called {', '.join(twice)}")
+
+
+def _declaration(message: str) -> ServiceError:
+    return ServiceError("InvalidActionDeclarationException", message)
 
 
 def _structure(message: str) -> ServiceError:

@@ -71,6 +71,16 @@ def find_principal(access_key_id: str, session_token: str | None) -> Principal |
     return Principal(caller, session.secret_access_key, session.session_token, role, session.policy or None)
 
 
+def principal_id(caller: Caller) -> str:
+    """The unique id of a user, or that of a role with the session's name, as GetCallerIdentity calls the caller."""
+    principal = caller.arn.rpartition(":")[2]
+    kind, _, name = principal.partition("/")
+    if kind == "user":
+        return str(next(user.id for user in _iam().users.values() if user.arn == caller.arn))
+    role, _, session = name.partition("/")
+    return f"{_iam().get_role(role).id}:{session}"
+
+
 def credentials_of(access_key_id: str) -> Credentials:
     """What a caller signed with: for services that go on with the caller's rights."""
     session: AssumedRole | None = sts_backends[ACCOUNT_ID]["aws"].get_assumed_role_from_access_key(

@@ -30,7 +30,25 @@ OBJECT_ACTIONS = {
     "GetObjectAcl": "GetObjectAcl",
     "PutObjectAcl": "PutObjectAcl",
 }
-VERSIONED = {"GetObject": "GetObjectVersion", "DeleteObject": "DeleteObjectVersion"}
+VERSIONED = {
+    "GetObject": "GetObjectVersion",
+    "GetObjectAttributes": "GetObjectVersionAttributes",
+    "DeleteObject": "DeleteObjectVersion",
+    "GetObjectTagging": "GetObjectVersionTagging",
+    "PutObjectTagging": "PutObjectVersionTagging",
+    "DeleteObjectTagging": "DeleteObjectVersionTagging",
+    "GetObjectAcl": "GetObjectVersionAcl",
+    "PutObjectAcl": "PutObjectVersionAcl",
+}
+# Whether an operation that asks for s3:PutObject makes the object, or only prepares or uploads a part of it.
+CREATES_OBJECT = {
+    "PutObject": True,
+    "CopyObject": True,
+    "CompleteMultipartUpload": True,
+    "CreateMultipartUpload": False,
+    "UploadPart": False,
+    "UploadPartCopy": False,
+}
 BUCKET_ACTIONS = {
     "ListObjects": "ListBucket",
     "ListObjectsV2": "ListBucket",
@@ -71,20 +89,24 @@ def _own(operation: str, parameters: Json) -> Iterator[tuple[str, str, dict[str,
     if operation == "ListBuckets":
         yield "ListAllMyBuckets", "*", {}
     elif operation == "DeleteObjects":
-        for entry in parameters["Delete"]["Objects"]:
-            action = "DeleteObjectVersion" if entry.get("VersionId") else "DeleteObject"
-            yield action, f"{bucket}/{entry['Key']}", {}
+        for entry in parameters["Delete"].get("Objects", []):
+            yield (
+                _versioned("DeleteObject", entry),
+                f"{bucket}/{entry['Key']}",
+                _version(entry) | _conditions(entry, {"ETag": "s3:if-match"}),
+            )
     elif operation in OBJECT_ACTIONS:
-        action = OBJECT_ACTIONS[operation]
-        if parameters.get("VersionId"):
-            action = VERSIONED.get(action, action)
-        context = _object_context(parameters)
-        yield action, f"{bucket}/{parameters['Key']}", context
+        context = _object_context(operation, parameters)
+        yield _versioned(OBJECT_ACTIONS[operation], parameters), f"{bucket}/{parameters['Key']}", context
+        if operation == "GetObjectAttributes":
+            yield _versioned(operation, parameters), f"{bucket}/{parameters['Key']}", context
         if parameters.get("Tagging") and operation != "PutObjectTagging":
             yield "PutObjectTagging", f"{bucket}/{parameters['Key']}", context
         if operation in ("CopyObject", "UploadPartCopy"):
-            source = unquote(str(parameters["CopySource"]).partition("?")[0]).lstrip("/")
-            yield "GetObject", f"arn:aws:s3:::{source}", {}
+            path, _, query = str(parameters["CopySource"]).partition("?")
+            version = {"VersionId": query.removeprefix("versionId=")} if query else {}
+            source = f"arn:aws:s3:::{unquote(path).lstrip('/')}"
+            yield _versioned("GetObject", version), source, _version(version)
     else:
         context = {
             f"s3:{member.lower()}": [str(parameters[name])]
@@ -102,14 +124,38 @@ def _is_missing_object(operation: str, parameters: Json) -> bool:
     return bucket is not None and parameters["Key"] not in bucket.keys
 
 
-def _object_context(parameters: Json) -> dict[str, list[str]]:
+def _versioned(action: str, parameters: Json) -> str:
+    return VERSIONED[action] if parameters.get("VersionId") and action in VERSIONED else action
+
+
+def _version(parameters: Json) -> dict[str, list[str]]:
+    return _conditions(parameters, {"VersionId": "s3:versionid"})
+
+
+def _conditions(parameters: Json, members: dict[str, str]) -> dict[str, list[str]]:
+    return {key: [str(parameters[member])] for member, key in members.items() if parameters.get(member)}
+
+
+def _object_context(operation: str, parameters: Json) -> dict[str, list[str]]:
     members = {
+        "VersionId": "s3:versionid",
         "ServerSideEncryption": "s3:x-amz-server-side-encryption",
         "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
         "ACL": "s3:x-amz-acl",
         "StorageClass": "s3:x-amz-storage-class",
     }
-    return {key: [str(parameters[member])] for member, key in members.items() if member in parameters}
+    context: dict[str, list[str]] = {}
+    if operation in CREATES_OBJECT:
+        members |= {
+            "CopySource": "s3:x-amz-copy-source",
+            "MetadataDirective": "s3:x-amz-metadata-directive",
+            "IfNoneMatch": "s3:if-none-match",
+            "IfMatch": "s3:if-match",
+        }
+        context["s3:objectcreationoperation"] = [str(CREATES_OBJECT[operation]).lower()]
+    if operation == "DeleteObject":
+        members["IfMatch"] = "s3:if-match"
+    return context | _conditions(parameters, members)
 
 
 PERMISSIONS = ServicePermissions(all_of=_all_of)

@@ -8,6 +8,7 @@ from typing import cast
 
 from localaws.core.account import Account
 from localaws.core.permission import Operation, PassedRoles, Permission, ServicePermissions, arn
+from localaws.services.sagemaker.condition_keys import condition_keys
 from localaws.services.sagemaker.endpoints.scalable_targets import deregistration, scalable_variants
 from localaws.services.sagemaker.service import SageMaker
 
@@ -35,6 +36,7 @@ def _resource_tags(account: Account, resource: str) -> dict[str, str]:
 
 PERMISSIONS = ServicePermissions(
     resource_tags=_resource_tags,
+    context=lambda account, operation: condition_keys(account.region, operation),
     resources={
         "CreateEndpoint": _sagemaker("endpoint", "EndpointName")
         + " + "
@@ -88,4 +90,7 @@ PERMISSIONS = ServicePermissions(
     ],
     further=_further,
 )
-RUNTIME_PERMISSIONS = ServicePermissions(resources={"EndpointName=": _sagemaker("endpoint", "EndpointName")})
+RUNTIME_PERMISSIONS = ServicePermissions(
+    resources={"EndpointName=": _sagemaker("endpoint", "EndpointName")},
+    context=lambda account, operation: condition_keys(account.region, operation),
+)

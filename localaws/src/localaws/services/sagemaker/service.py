@@ -62,6 +62,7 @@ class SageMaker(Service):
     def call(self, operation: str, request: Json, caller: Caller) -> Json:
         method = self._method(operation)
         validate_request(self.name, operation, request)
+        self.shared.called_by(caller)
         response: Json = method(request)
         return response
 

@@ -1,8 +1,12 @@
 """What all groups of SageMaker's operations have at hand."""
 
+import threading
 from typing import Any
 
 from localaws.core.account import Account
+from localaws.core.errors import Json
+from localaws.core.identity import Caller
+from localaws.services.iam.authorization import principal_id
 from localaws.services.sagemaker.jobs.host import Host
 from localaws.services.sagemaker.quotas import Quotas
 from localaws.services.sagemaker.tags import Tags
@@ -14,6 +18,16 @@ class Shared:
         self.host = Host(account)
         self.tags = Tags()
         self.quotas = Quotas()
+        self._request = threading.local()
+
+    def called_by(self, caller: Caller) -> None:
+        """Who asks for what this thread does next."""
+        self._request.caller = caller
+
+    def user_context(self) -> Json:
+        """CreatedBy and LastModifiedBy of what the caller makes."""
+        caller: Caller = self._request.caller
+        return {"IamIdentity": {"Arn": caller.arn, "PrincipalId": principal_id(caller)}}
 
     def job_ended(self, job: Any) -> None:
         """Tells EventBridge of it."""

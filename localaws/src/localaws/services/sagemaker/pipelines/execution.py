@@ -71,6 +71,8 @@ class Execution:
             "PipelineExecutionStatus": "Executing",
             "CreationTime": now(),
             "LastModifiedTime": now(),
+            "CreatedBy": shared.user_context(),
+            "LastModifiedBy": shared.user_context(),
             "RoleArn": pipeline["RoleArn"],
         }
         if "PipelineExecutionDescription" in request:
@@ -90,6 +92,7 @@ class Execution:
             if self.status != "Executing":
                 return
             self._stopping = True
+            self.description["LastModifiedBy"] = self._shared.user_context()
             self._set_status("Stopping")
             self.changed.notify_all()
 

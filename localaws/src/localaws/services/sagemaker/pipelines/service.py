@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from localaws.core.errors import Json, ServiceError
-from localaws.core.listing import now, pick, sorted_page
+from localaws.core.listing import now, page, pick, sorted_page
 from localaws.core.validation import refuse_members
 from localaws.services.sagemaker.pipelines.definition import Definition, bind_parameters, parse
 from localaws.services.sagemaker.pipelines.execution import Execution
@@ -67,6 +67,8 @@ class Pipelines:
                 "PipelineStatus": "Active",
                 "CreationTime": now(),
                 "LastModifiedTime": now(),
+                "CreatedBy": self._shared.user_context(),
+                "LastModifiedBy": self._shared.user_context(),
             }
             self._tokens[token] = arn
         self._shared.tags.set(arn, request.get("Tags", []))
@@ -79,7 +81,8 @@ class Pipelines:
             if "PipelineDefinition" in request:
                 _parsed(request["PipelineDefinition"])
             # Replaced, not changed: executions keep the pipeline that they were started from.
-            changed = {**pipeline, **request, "LastModifiedTime": now()}
+            modified = {"LastModifiedTime": now(), "LastModifiedBy": self._shared.user_context()}
+            changed = {**pipeline, **request, **modified}
             self._pipelines[pipeline["PipelineName"]] = changed
         return {"PipelineArn": pipeline["PipelineArn"]}
 
@@ -187,7 +190,7 @@ class Pipelines:
         return sorted_page(request, entries, member="PipelineExecutionSteps", created="StartTime")
 
     def list_pipeline_parameters_for_execution(self, request: Json) -> Json:
-        return {"PipelineParameters": self.execution(request).given_parameters}
+        return page("PipelineParameters", self.execution(request).given_parameters, request)
 
     def execution(self, request: Json) -> Execution:
         arn = request["PipelineExecutionArn"]

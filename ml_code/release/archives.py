@@ -1,0 +1,117 @@
+"""The archive that a release puts behind an endpoint, and the rows it is verified with: pinned by their SHA-256.
+
+Staging builds both from MLflow, once. Production takes over exactly what was approved; a rollback takes what its
+record names.
+"""
+
+import io
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml_code.contracts import serving_prefix
+from ml_code.inference.integrity import MANIFEST
+from ml_code.release.delivery_record import Staged
+from ml_code.release.deploy import serving_files
+from ml_code.release.model_archive import build_archive
+from ml_code.release.records import Release
+from ml_code.tracking import model_registry
+from ml_code.tracking.model_registry import RegisteredVersion
+from ml_code.verification.test_rows import TEST_DATA, download_test_rows
+from ml_code.write_once import put_once, sha256
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+class ArchiveError(Exception):
+    """What lies in S3 is not what was approved."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PinnedArchive:
+    """The rows lie beside the archive."""
+
+    uri: str
+    sha256: str
+    test_rows_sha256: str
+
+    @property
+    def folder(self) -> str:
+        return self.uri.rpartition("/")[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedContent:
+    archive: bytes
+    test_rows: bytes
+
+    @property
+    def manifest_sha256(self) -> str:
+        """As a container compares it at its start."""
+        with tarfile.open(fileobj=io.BytesIO(self.archive)) as tar:
+            file = tar.extractfile(MANIFEST)
+            return sha256(file.read()) if file else ""
+
+
+def build(client: "MlflowClient", version: RegisteredVersion) -> ServedContent:
+    """From MLflow, with this code around the model."""
+    with tempfile.TemporaryDirectory() as directory:
+        folder = model_registry.download(client, version, Path(directory))
+        archive = build_archive(serving_files(folder, version))
+    return ServedContent(archive=archive, test_rows=download_test_rows(client, version))
+
+
+def publish(
+    s3: Any, bucket: str, stage: str, version: RegisteredVersion, content: ServedContent
+) -> PinnedArchive:
+    digests = Staged(archive_sha256=sha256(content.archive), test_rows_sha256=sha256(content.test_rows))
+    folder = _folder(stage, version, digests.archive_sha256)
+    put_once(s3, bucket, f"{folder}/model.tar.gz", content.archive)
+    put_once(s3, bucket, f"{folder}/{TEST_DATA}", content.test_rows)
+    return pinned(bucket, stage, version, digests)
+
+
+def pinned(bucket: str, stage: str, version: RegisteredVersion, staged: Staged) -> PinnedArchive:
+    """Where the stage published the version's archive."""
+    return PinnedArchive(
+        uri=f"s3://{bucket}/{_folder(stage, version, staged.archive_sha256)}/model.tar.gz",
+        sha256=staged.archive_sha256,
+        test_rows_sha256=staged.test_rows_sha256,
+    )
+
+
+def released(release: Release) -> PinnedArchive:
+    return PinnedArchive(
+        uri=release.archive_uri, sha256=release.archive_sha256, test_rows_sha256=release.test_rows_sha256
+    )
+
+
+def _folder(stage: str, version: RegisteredVersion, digest: str) -> str:
+    return f"{serving_prefix(stage, version.name)}{version.version}/{digest}"
+
+
+def read(s3: Any, archive: PinnedArchive) -> ServedContent:
+    """ArchiveError when a byte differs from what was pinned."""
+    return ServedContent(
+        archive=_read(s3, archive.uri, archive.sha256),
+        test_rows=_read(s3, f"{archive.folder}/{TEST_DATA}", archive.test_rows_sha256),
+    )
+
+
+def _read(s3: Any, uri: str, expected: str) -> bytes:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    try:
+        body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        raise ArchiveError(
+            f"{uri} is gone: train again from its commit, or release another version"
+        ) from None
+    found = sha256(body)
+    if found != expected:
+        raise ArchiveError(
+            f"{uri} has SHA-256 {found}, approved was {expected}: it was changed, and nothing is released"
+        )
+    return body

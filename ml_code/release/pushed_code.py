@@ -1,0 +1,109 @@
+"""Reads the code that trained a version, as data: its model.yaml, and what differs from that of another version.
+
+Nothing of it is imported or run. The archive is of a push, so its size is limited before it is unpacked.
+"""
+
+import gzip
+import hashlib
+import io
+import re
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+
+from ml_code.spec import MODEL_YAML, MODELS, ModelSpec, SpecError, parse_spec
+
+ARCHIVE = "source.tar.gz"
+MAX_BYTES = 500 * 1024**2
+_OWN_WHEEL = re.compile(r"wheels/ml_code-[^/]+\.whl")
+
+
+class PushedCodeError(Exception):
+    """The code of a version cannot be read."""
+
+
+@dataclass(frozen=True)
+class PushedCode:
+    """The files by their paths, with the package's own wheel unpacked; other wheels are one file each."""
+
+    files: dict[str, bytes]
+
+    def spec(self, model: str) -> ModelSpec:
+        """The description of the model; PushedCodeError when the push describes another."""
+        found = []
+        for name in sorted(self.files):
+            if re.fullmatch(rf"{MODELS}/[^/]+/{re.escape(MODEL_YAML)}", name):
+                try:
+                    found.append(parse_spec(self.files[name].decode(), source=name))
+                except (SpecError, UnicodeDecodeError) as error:
+                    raise PushedCodeError(f"{name} of the push: {error}") from error
+        for spec in found:
+            if spec.name == model:
+                return spec
+        names = ", ".join(spec.name for spec in found) or "none"
+        raise PushedCodeError(
+            f"the push describes the model {names}, this factory was deployed for {model}: run cdk deploy with the new name"
+        )
+
+    def changes_since(self, before: "PushedCode") -> list[str]:
+        """`added`, `changed` or `removed`, with the path."""
+        lines = []
+        for name in sorted({*self.files, *before.files}):
+            if name not in before.files:
+                lines.append(f"added {name}")
+            elif name not in self.files:
+                lines.append(f"removed {name}")
+            elif self.files[name] != before.files[name]:
+                lines.append(f"changed {name}")
+        return lines
+
+
+def read_pushed_code(s3: Any, code_uri: str) -> PushedCode:
+    bucket, _, prefix = code_uri.removeprefix("s3://").partition("/")
+    key = f"{prefix.rstrip('/')}/{ARCHIVE}"
+    try:
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        raise PushedCodeError(f"s3://{bucket}/{key} is gone: train the version again") from None
+    try:
+        return PushedCode(_unpack(body))
+    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
+        raise PushedCodeError(f"s3://{bucket}/{key} is not an archive of code: {error}") from error
+
+
+def _unpack(archive: bytes) -> dict[str, bytes]:
+    with gzip.open(io.BytesIO(archive)) as unzipped:
+        plain = unzipped.read(MAX_BYTES + 1)
+    if len(plain) > MAX_BYTES:
+        raise PushedCodeError(f"the code unpacks to more than {MAX_BYTES:,} bytes, which is allowed")
+    files: dict[str, bytes] = {}
+    with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as tar:
+        for member in tar:
+            stream = tar.extractfile(member) if member.isfile() else None
+            if stream is None:
+                raise PushedCodeError(f"{member.name!r} in the code is not a file")
+            content = stream.read()
+            if _OWN_WHEEL.fullmatch(member.name):
+                files.update(_unpack_wheel(content))
+            elif member.name.startswith("wheels/"):
+                # Nobody reads them; their digests say whether they changed.
+                files[member.name] = hashlib.sha256(content).digest()
+            else:
+                files[member.name] = content
+    return files
+
+
+def _unpack_wheel(wheel: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        members = archive.infolist()
+        size = sum(member.file_size for member in members)
+        if size > MAX_BYTES:
+            raise PushedCodeError(
+                f"the package of the push unpacks to {size:,} bytes, allowed are {MAX_BYTES:,}"
+            )
+        return {
+            member.filename: archive.read(member)
+            for member in members
+            if not member.is_dir() and ".dist-info/" not in member.filename
+        }

@@ -1,0 +1,69 @@
+"""Compares what a delivery's Build claims with SageMaker's own record and the registry.
+
+The pushed code runs in the Build and in the jobs: it can export any version of any execution. Only one passes: of this
+factory's pipeline, for this delivery's commit, started while its Build ran, succeeded, through its gate.
+"""
+
+import json
+from typing import Any
+
+from ml_code.contracts import Parameter, Step
+from ml_code.release.delivery_record import Training
+from ml_code.spec import Gate
+from ml_code.tracking.model_registry import RegisteredVersion
+
+
+class ClaimError(Exception):
+    """The claim and the record differ."""
+
+
+def check_training(
+    sagemaker: Any, *, training: Training, version: RegisteredVersion, gate: Gate, pipeline: str, commit: str
+) -> None:
+    """`pipeline` is the name of the factory's SageMaker pipeline, `commit` is what CodePipeline fetched; `gate` is
+    that of the commit's model.yaml."""
+    arn = training.execution_arn
+    _same(
+        "the pipeline of the claimed execution",
+        arn.rpartition(":")[2].split("/execution/")[0],
+        f"pipeline/{pipeline}",
+    )
+    _same(f"the execution of version {version.version} in the registry", version.execution_arn, arn)
+    _same(f"the commit of version {version.version} in the registry", version.commit, commit)
+    execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+    _same(f"the status of {arn}", execution["PipelineExecutionStatus"], "Succeeded")
+    if execution["CreationTime"] < training.build_started:
+        raise ClaimError(
+            f"{arn} was started at {execution['CreationTime']}, before this delivery's Build "
+            f"({training.build_started}): it belongs to another delivery"
+        )
+    answer = sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)
+    parameters = {item["Name"]: item["Value"] for item in answer["PipelineParameters"]}
+    _same(f"{Parameter.COMMIT_ID} of {arn}", parameters.get(Parameter.COMMIT_ID), commit)
+    _same(f"{Parameter.CODE_URI} of {arn}", parameters.get(Parameter.CODE_URI), version.code_uri)
+    _check_steps(sagemaker, arn)
+    _check_gate(sagemaker, arn, gate)
+
+
+def _check_steps(sagemaker: Any, arn: str) -> None:
+    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
+    steps = {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
+    gate = steps.get(Step.GATE, {}).get("Metadata", {}).get("Condition", {})
+    _same(f"the outcome of {Step.GATE} in {arn}", gate.get("Outcome"), "True")
+    _same(
+        f"the status of {Step.REGISTER} in {arn}", steps.get(Step.REGISTER, {}).get("StepStatus"), "Succeeded"
+    )
+
+
+def _check_gate(sagemaker: Any, arn: str, gate: Gate) -> None:
+    """A Build may write another gate into the pipeline than model.yaml has, which the approver reads."""
+    answer = sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
+    steps = {step["Name"]: step for step in json.loads(answer["PipelineDefinition"])["Steps"]}
+    conditions = steps[Step.GATE]["Arguments"]["Conditions"]
+    asked = [condition.get("RightValue") for condition in conditions]
+    _same(f"the gate in the definition of {arn}", asked, [gate.threshold, -gate.tolerance])
+
+
+def _same(what: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise ClaimError(f"{what} is {found!r}, this delivery has {expected!r}: nothing is released")
