@@ -35,6 +35,10 @@ class Network(Construct):
             self._log_flows(names, config.log_retention_days, key)
         self.subnets = self.vpc.private_subnets
         self.jobs = self._security_group("Jobs", "Jobs of the factory: no way in, HTTPS out")
+        # Apart from jobs, whose group MLflow on Fargate lets in: they score strangers' rows.
+        self.transforms = self._security_group(
+            "Transforms", "Transform jobs of the factory: no way in, HTTPS out"
+        )
         self.builds = self._security_group("Builds", "Builds of the factory: no way in, HTTPS out")
         # Serverless endpoints stay outside.
         self.serving = self.jobs
@@ -109,7 +113,7 @@ class Network(Construct):
             self, "Endpoints", vpc=self.vpc, description="AWS services", allow_all_outbound=False
         )
         # Each once; in this order, because that of a set changes from process to process.
-        for client in dict.fromkeys((self.jobs, self.builds, self.serving)):
+        for client in dict.fromkeys((self.jobs, self.builds, self.serving, self.transforms)):
             group.add_ingress_rule(client, _HTTPS)
         unused = {"app": ("TrackingServer", "Secrets"), "tracking-server": ("Secrets",)}
         for name, service in _SERVICES.items():

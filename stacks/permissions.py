@@ -27,15 +27,27 @@ def arn(scope: IConstruct, service: str, path: str) -> str:
     return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{path}"
 
 
-def service_role(scope: IConstruct, id_: str, service: str, description: str) -> iam.Role:
-    """A role that only this account's use of `service` can assume.
+# Services that say for which account they assume a role, by their documentation: docs/security.md has the pages. A
+# condition that a service does not meet keeps it from the role.
+_SAY_THEIR_ACCOUNT = tuple(
+    f"{service}.amazonaws.com"
+    for service in ("codebuild", "ecs-tasks", "sagemaker", "scheduler", "vpc-flow-logs")
+)
+
+
+def service_role(
+    scope: IConstruct, id_: str, service: str, description: str, *, says_account: bool = True
+) -> iam.Role:
+    """A role that `service` can assume; only for this account, unless the service does not say for which.
 
     Constructs of CDK's must not widen it by themselves, so callers hand out `without_policy_updates()`.
     """
+    own = {"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+    is_limited = says_account and service in _SAY_THEIR_ACCOUNT
     return iam.Role(
         scope,  # type: ignore[arg-type]
         id_,
-        assumed_by=iam.ServicePrincipal(service),
+        assumed_by=iam.ServicePrincipal(service, conditions=own if is_limited else None),
         description=description,
     )
 

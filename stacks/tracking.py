@@ -25,7 +25,14 @@ class Tracking(Construct):
         config, names = context.config, context.names
         self._artifact_bucket = artifact_bucket
         service = "ecs-tasks" if config.mlflow == "fargate" else "sagemaker"
-        role = service_role(self, "Role", f"{service}.amazonaws.com", "MLflow's access to its artifacts")
+        role = service_role(
+            self,
+            "Role",
+            f"{service}.amazonaws.com",
+            "MLflow's access to its artifacts",
+            # SageMaker's documentation names the features that do, and not MLflow.
+            says_account=config.mlflow == "fargate",
+        )
         self._grant_artifacts(role)
         artifact_store_uri = artifact_bucket.s3_url_for_object(Prefix.MLFLOW.rstrip("/"))
         if config.mlflow == "app":

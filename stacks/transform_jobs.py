@@ -51,7 +51,7 @@ class TransformJobs(Construct):
         if context.key:
             grant_volumes(self.role, context.key)
         if network := context.network:
-            network.grant_interfaces(self.role, _SAGEMAKER, network.jobs)
+            network.grant_interfaces(self.role, _SAGEMAKER, network.transforms)
 
     @property
     def settings_json(self) -> str:
@@ -67,7 +67,7 @@ class TransformJobs(Construct):
         if network := self._context.network:
             settings["vpc"] = {
                 "Subnets": [subnet.subnet_id for subnet in network.subnets],
-                "SecurityGroupIds": [network.jobs.security_group_id],
+                "SecurityGroupIds": [network.transforms.security_group_id],
             }
         return Stack.of(self).to_json_string(settings)
 

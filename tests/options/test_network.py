@@ -69,7 +69,7 @@ def test_every_job_runs_in_the_private_subnets(networked: Synthesised) -> None:
 
 
 def test_security_groups_let_nobody_in_and_https_out(networked: Synthesised) -> None:
-    for name in ("Jobs", "Builds"):
+    for name in ("Jobs", "Builds", "Transform"):
         group = groups(networked)[name]
         assert "SecurityGroupIngress" not in group
         (egress,) = group["SecurityGroupEgress"]
@@ -149,5 +149,5 @@ def test_clients_are_let_in_in_the_same_order_by_every_process(synthesise: Synth
         network="own", endpoint_mode="realtime", endpoint_instance_count=1, rollout="all-at-once"
     )
     rules = list(factory.of_type("AWS::EC2::SecurityGroupIngress"))
-    clients = ["Jobs", "Builds", "Serving"]
+    clients = ["Jobs", "Builds", "Serving", "Transforms"]
     assert [next(name for name in clients if f"Network{name}" in rule) for rule in rules] == clients

@@ -9,7 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.core.account import Account
-from localaws.core.identity import Credentials
+from localaws.core.errors import ServiceError
+from localaws.core.identity import ACCOUNT_ID, Credentials
+from localaws.services.iam.authorization import require_trust
 
 Call = Callable[[Any, str], Any]
 TRUST = {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -155,3 +157,26 @@ def test_who_gives_a_role_needs_pass_role(
 ) -> None:
     with pytest.raises(ClientError, match=f"iam:PassRole on resource: {other_role}"):
         call(local_aws.client(service, cannot_pass), other_role)
+
+
+def test_a_trust_policy_may_name_the_account_of_a_service_that_says_it(local_aws: Account) -> None:
+    iam = local_aws.client("iam")
+    for account, service, is_assumed in (
+        (ACCOUNT_ID, "sagemaker", True),
+        ("666666666666", "sagemaker", False),
+        (ACCOUNT_ID, "lambda", False),  # which is not documented to say it
+    ):
+        name = f"limited-{uuid4().hex[:8]}"
+        trust = {
+            **TRUST,
+            "Principal": {"Service": f"{service}.amazonaws.com"},
+            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        if is_assumed:
+            require_trust(role, f"{service}.amazonaws.com")
+        else:
+            with pytest.raises(ServiceError, match="the role's trust policy does not allow it"):
+                require_trust(role, f"{service}.amazonaws.com")
+        iam.delete_role(RoleName=name)

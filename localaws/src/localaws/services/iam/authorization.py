@@ -21,6 +21,11 @@ from localaws.core.identity import ACCOUNT_ID, Caller, Credentials
 from localaws.services.iam.policies import Decision, Request, decide
 from localaws.services.iam.resource_policies import key_policy, resource_policies
 
+# Which say for which account they assume a role, by their documentation (../docs/local-aws.md). None gives an ARN here.
+SAY_THEIR_ACCOUNT = frozenset(
+    f"{service}.amazonaws.com"
+    for service in ("codebuild", "ecs-tasks", "sagemaker", "scheduler", "vpc-flow-logs")
+)
 ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 
 
@@ -199,7 +204,9 @@ def require_trust(role_arn: str, service_principal: str) -> None:
         raise ServiceError(
             "AccessDenied", f"{service_principal} cannot assume {role_arn}: no such role.", 403
         )
-    context = {"aws:sourceaccount": [ACCOUNT_ID], "aws:principalisawsservice": ["true"]}
+    context = {"aws:principalisawsservice": ["true"]}
+    if service_principal in SAY_THEIR_ACCOUNT:
+        context["aws:sourceaccount"] = [ACCOUNT_ID]
     request = Request("sts:AssumeRole", role_arn, context, principals=frozenset({service_principal}))
     if decide([role.assume_role_policy_document], request) is not Decision.ALLOWED:
         raise ServiceError(
