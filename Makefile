@@ -14,7 +14,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow audit test test-aws test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -102,6 +102,9 @@ verify: ## invoke the production endpoint and compare with the truth
 
 batch: ## score a CSV file: make batch INPUT=rows.csv (or s3://…) VERSION=<version, else production>
 	@$(BIN)/python -m operations.batch --input "$$INPUT" --version "$$VERSION"
+
+erase: ## say where one person's rows are: make erase KEY=<column> VALUE=<value>; YES=1 erases them, old versions included
+	@$(BIN)/python -m operations.erase --key "$$KEY" --value "$$VALUE" $(if $(YES),--yes)
 
 audit: ## list whatever the account still has of the factory; nothing after a destroy
 	@$(BIN)/python -m operations.audit

@@ -89,8 +89,9 @@ def read_header(path: Path) -> list[str]:
 
 
 def some(names: list[str]) -> str:
+    """Quoted: a key in S3 may have any character, and must not end the line of a log."""
     hidden = len(names) - _SHOWN_NAMES
-    return ", ".join(names[:_SHOWN_NAMES]) + (f" and {hidden} more" if hidden > 0 else "")
+    return ", ".join(map(repr, names[:_SHOWN_NAMES])) + (f" and {hidden} more" if hidden > 0 else "")
 
 
 def _is_hidden(name: str) -> bool:

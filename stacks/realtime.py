@@ -10,6 +10,7 @@ from constructs import Construct
 
 from ml_code.contracts import METRIC_NAMESPACE, VARIANT_NAME, Prefix
 from stacks.context import FactoryContext
+from stacks.limits import Conditions, limits
 from stacks.permissions import allow, arn, grant_volumes, grant_write
 from stacks.rollback_alarms import RollbackAlarms
 
@@ -63,6 +64,16 @@ class Realtime:
             "rollout_bake_seconds": 0,
             "alarms": [],
         }
+
+    def model_limits(self) -> Conditions:
+        """What a deployment may make a model with: a foreign one would run in it with the endpoint's role."""
+        network = self.context.network
+        found = limits(network=network, group=network.serving if network else None)
+        return {**found, "Bool": {"sagemaker:NetworkIsolation": "true"}}
+
+    def config_limits(self) -> Conditions:
+        types = [self.context.config.endpoint_instance_type]
+        return limits(instance_types=types, volume_key=self.context.key)
 
     def grant_host(self, role: iam.IRole) -> None:
         """What SageMaker does with the role of the production endpoint itself."""

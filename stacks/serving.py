@@ -8,6 +8,7 @@ from constructs import Construct
 
 from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, STAGING, Prefix, Variable
 from stacks.context import FactoryContext
+from stacks.limits import Conditions, serverless_limits
 from stacks.logs import log_group
 from stacks.permissions import (
     allow,
@@ -101,12 +102,19 @@ class Serving(Construct):
             Variable.TAGS: json.dumps(dict(self._config.tags)),
         }
 
+    def _is_realtime(self, stage: str) -> bool:
+        return self._realtime is not None and (stage == PRODUCTION or self._has_realtime_staging)
+
+    def _serverless_limits(self) -> Conditions:
+        return serverless_limits(
+            memory_mb=self._config.serverless_memory_mb,
+            max_concurrency=self._config.serverless_max_concurrency,
+        )
+
     def _endpoint_settings(self, stage: str) -> Mapping[str, object]:
         """Staging is serverless by default: it waits for the next version at no cost."""
-        if self._realtime and stage == PRODUCTION:
-            return self._realtime.settings()
-        if self._realtime and self._has_realtime_staging:
-            return self._realtime.staging_settings()
+        if self._realtime and self._is_realtime(stage):
+            return self._realtime.settings() if stage == PRODUCTION else self._realtime.staging_settings()
         return {
             "mode": "serverless",
             "memory_mb": self._config.serverless_memory_mb,
@@ -116,15 +124,15 @@ class Serving(Construct):
     def grant_deploy(self, grantee: iam.IGrantable, stage: str) -> None:
         """Make, replace, invoke and remove the endpoint of one stage, and nothing of another stage's."""
         endpoint, config, model = self._arns(stage)
-        verbs = ("Create", "Delete", "Describe")
-        allow(
-            grantee,
-            "DeployModel",
-            [f"sagemaker:{verb}Model" for verb in verbs],
-            [model],
-            reason=_DEPLOYMENTS,
-        )
-        actions = [f"sagemaker:{verb}EndpointConfig" for verb in verbs]
+        realtime = self._realtime if self._is_realtime(stage) else None
+        model_limits = realtime.model_limits() if realtime else None
+        allow(grantee, "MakeModel", ["sagemaker:CreateModel"], [model], model_limits, reason=_DEPLOYMENTS)
+        actions = ["sagemaker:DeleteModel", "sagemaker:DescribeModel"]
+        allow(grantee, "DeployModel", actions, [model], reason=_DEPLOYMENTS)
+        config_limits = realtime.config_limits() if realtime else self._serverless_limits()
+        actions = ["sagemaker:CreateEndpointConfig"]
+        allow(grantee, "MakeConfig", actions, [config], config_limits, reason=_DEPLOYMENTS)
+        actions = ["sagemaker:DeleteEndpointConfig", "sagemaker:DescribeEndpointConfig"]
         allow(grantee, "DeployConfig", actions, [config], reason=_DEPLOYMENTS)
         # SageMaker checks these two against the endpoint and against its configuration.
         actions = ["sagemaker:CreateEndpoint", "sagemaker:UpdateEndpoint"]

@@ -8,6 +8,7 @@ from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
 from ml_code.spec import ModelSpec
 from stacks.context import FactoryContext
+from stacks.limits import limits
 from stacks.permissions import (
     JOB_STREAMS,
     allow,
@@ -53,7 +54,7 @@ class Training(Construct):
         self.job_role = service_role(self, "JobRole", _SAGEMAKER, "What the code inside training jobs may do")
         self.pipeline_role = service_role(self, "PipelineRole", _SAGEMAKER, "Starts the pipeline's jobs")
         self._allow_jobs(image_uri, storage, tracking)
-        self._allow_pipeline(storage)
+        self._allow_pipeline(context, storage)
         self.settings = _settings(context, self.job_role, image_uri, storage, tracking)
         if context.key:
             grant_volumes(self.job_role, context.key)
@@ -165,9 +166,20 @@ class Training(Construct):
         grant_job_logs(self.job_role, self, *_JOB_LOG_GROUPS)
         grant_container(self.job_role, self, image_uri, *_JOB_LOG_GROUPS)
 
-    def _allow_pipeline(self, storage: Storage) -> None:
-        role = self.pipeline_role
-        verbs = ("Create", "Describe", "Stop")
+    def _allow_pipeline(self, context: FactoryContext, storage: Storage) -> None:
+        role, config, network = self.pipeline_role, context.config, context.network
+        group = network.jobs if network else None
+        # A push writes the pipeline's definition: what its jobs run on, and where, is the stack's to say.
+        types = {
+            "ProcessingJob": [config.preprocess_instance_type, config.evaluate_instance_type],
+            "HyperParameterTuningJob": [config.training_instance_type],
+        }
+        for job, jobs in zip(_JOB_TYPES, self._job_arns(), strict=True):
+            conditions = limits(
+                instance_types=types[job], network=network, group=group, volume_key=context.key
+            )
+            allow(role, f"Start{job}s", [f"sagemaker:Create{job}"], [jobs], conditions, reason=JOBS)
+        verbs = ("Describe", "Stop")
         actions = [f"sagemaker:{verb}{job}" for verb in verbs for job in _JOB_TYPES]
         allow(role, "RunJobs", [*actions, "sagemaker:AddTags"], self._job_arns(), reason=JOBS)
         # The best training job is a property of the tuning step.

@@ -99,16 +99,12 @@ def _lines(files: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[tuple[str, 
 
 def rows_of(line: bytes, schema: Schema) -> NDArray[np.float64]:
     """The rows that one captured request asked about, as the endpoint itself read them."""
-    try:
-        document = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise CaptureError(f"not JSON: {error}") from None
+    document = _document(line)
     data = _member(document, "captureData")
     metadata = document.get("eventMetadata")
     if isinstance(metadata, dict) and metadata.get("inferenceId") == INFERENCE_ID:
         raise VerificationRequestError
-    asked = _member(data, "endpointInput")
-    content, content_type = _content(asked), _text(asked, "observedContentType")
+    content, content_type = _asked(data)
     if "endpointOutput" not in data or _is_error(_content(_member(data, "endpointOutput"))):
         raise NotAnsweredError
     try:
@@ -116,6 +112,23 @@ def rows_of(line: bytes, schema: Schema) -> NDArray[np.float64]:
     except (RequestError, SchemaError):
         # The endpoint has the same check: it cannot have answered this.
         raise NotAnsweredError from None
+
+
+def asked(line: bytes) -> tuple[bytes, str]:
+    """A captured request's body and content type, answered or refused."""
+    return _asked(_member(_document(line), "captureData"))
+
+
+def _asked(data: dict[str, Any]) -> tuple[bytes, str]:
+    message = _member(data, "endpointInput")
+    return _content(message), _text(message, "observedContentType")
+
+
+def _document(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise CaptureError(f"not JSON: {error}") from None
 
 
 def _member(document: Any, name: str) -> dict[str, Any]:

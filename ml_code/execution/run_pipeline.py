@@ -182,8 +182,9 @@ def upload_code(s3: Any, settings: RunSettings, wheels: Mapping[str, bytes]) -> 
 def provide_data(s3: Any, bucket: str, prefix: str) -> str:
     """A hash of the data under the prefix; the sample data goes to raw/ when there is none."""
     objects = _objects(s3, bucket, prefix)
+    uri = f"s3://{bucket}/{prefix}"  # quoted in the log: a prefix may have any character
     if not objects and prefix != Prefix.RAW_DATA:
-        raise RunError(f"no data under s3://{bucket}/{prefix}: put it there, or train on {Prefix.RAW_DATA}")
+        raise RunError(f"no data under {uri!r}: put it there, or train on {Prefix.RAW_DATA}")
     if not objects:
         for name, path in sample_data().items():
             s3.upload_file(str(path), bucket, f"{Prefix.RAW_DATA}{name}")
@@ -191,7 +192,7 @@ def provide_data(s3: Any, bucket: str, prefix: str) -> str:
         time.sleep(1.1)
         _say(f"uploaded the sample data to s3://{bucket}/{Prefix.RAW_DATA}")
         objects = _objects(s3, bucket, prefix)
-    _say(f"training on {len(objects)} objects of s3://{bucket}/{prefix}")
+    _say(f"training on {len(objects)} objects of {uri!r}")
     return hashlib.sha256(json.dumps(objects).encode()).hexdigest()
 
 
@@ -204,7 +205,7 @@ def _objects(s3: Any, bucket: str, prefix: str) -> list[tuple[str, str]]:
     try:
         files = raw_files.select(names.values())
     except RawFileError as error:
-        raise RunError(f"s3://{bucket}/{folder}/: {error}") from None
+        raise RunError(f"{f's3://{bucket}/{folder}/'!r}: {error}") from None
     if files.left_out:
         _say(files.remark)
     data = set(files.data)

@@ -77,7 +77,7 @@ def _read_checked(folder: Path, name: str, schema: Schema) -> pd.DataFrame:
             frame = pd.read_csv(text, header=0, names=header, index_col=False, low_memory=False)
         return check_frame(frame, schema)
     except (SchemaError, RawFileError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise SchemaError(f"{name}: {error}") from None
+        raise SchemaError(f"{name!r}: {error}") from None
 
 
 def main() -> None:
@@ -111,7 +111,7 @@ def main() -> None:
         part.to_csv(folder / f"{name}.csv", index=False)
     arguments.dataset_out.mkdir(parents=True, exist_ok=True)
     (arguments.dataset_out / "dataset.json").write_text(json.dumps(facts, indent=2))
-    print(f"{len(frame)} rows of {arguments.data_uri} fit the schema: {facts['rows']}")
+    print(f"{len(frame)} rows of {arguments.data_uri!r} fit the schema: {facts['rows']}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, JobLogs, Prefix
 from ml_code.pipeline.definition import monitor_definition
 from ml_code.pipeline.settings import MonitorSettings
 from stacks.context import FactoryContext
+from stacks.limits import limits
 from stacks.permissions import (
     allow,
     arn,
@@ -59,9 +60,15 @@ class DriftPipeline(Construct):
             grant_volumes(job_role, context.key)
         if network := context.network:
             network.grant_interfaces(job_role, _SAGEMAKER, network.jobs)
-        verbs = ("Create", "Describe", "Stop")
-        actions = [*(f"sagemaker:{verb}ProcessingJob" for verb in verbs), "sagemaker:AddTags"]
         jobs = [arn(self, "sagemaker", "processing-job/pipelines-*")]
+        conditions = limits(
+            instance_types=[config.evaluate_instance_type],
+            network=network,
+            group=network.jobs if network else None,
+            volume_key=context.key,
+        )
+        allow(pipeline_role, "StartJobs", ["sagemaker:CreateProcessingJob"], jobs, conditions, reason=JOBS)
+        actions = [f"sagemaker:{verb}" for verb in ("AddTags", "DescribeProcessingJob", "StopProcessingJob")]
         allow(pipeline_role, "RunJobs", actions, jobs, reason=JOBS)
         grant_pass_role(pipeline_role, job_role, _SAGEMAKER)
         definition = monitor_definition(

@@ -58,6 +58,7 @@ def test_no_recipe_reads_quotes_and_commands_in_a_variable(tmp_path: Path) -> No
         "run": ("REASON", "DATA", "COMMIT"),
         "rollback": ("TO",),
         "batch": ("INPUT", "VERSION"),
+        "erase": ("KEY", "VALUE"),
         "train": ("TRIALS", "DATA"),
     }.items():
         words = ["make", "--silent", "--old-file=install", target, *(f"{name}={said}" for name in names)]

@@ -29,7 +29,8 @@ def put_off(event: dict[str, Any]) -> None:
         "Input": os.environ[Variable.START_INPUT].replace("ARRIVED", event["time"]),
     }
     time = datetime.now(UTC) + timedelta(seconds=int(os.environ[Variable.QUIET_SECONDS]))
-    print(event["detail"]["object"]["key"], "puts the start off to", time)
+    # Quoted: a key may have any character, the end of a line included.
+    print(repr(event["detail"]["object"]["key"]), "puts the start off to", time)
     try:
         scheduler.update_schedule(
             Name=schedule["Name"],

@@ -262,7 +262,7 @@ def test_what_is_no_data_brings_neither_the_sample_nor_another_version(
         stubs.s3.add_response("list_objects_v2", {"Contents": [*more, *data]})
         versions.append(run_pipeline.provide_data(stubs.clients.s3, "data", "raw/"))
     assert versions[0] == versions[1]
-    assert "no data: _SUCCESS" in capsys.readouterr().out
+    assert "no data: '_SUCCESS'" in capsys.readouterr().out
 
 
 def test_a_folder_object_does_not_keep_the_sample_data_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +281,7 @@ def test_what_the_job_would_refuse_is_refused_before_it_starts() -> None:
     contents = [{"Key": f"raw/{name}", "ETag": '"1"'} for name in ("a.csv", "b.parquet")]
     stubs.s3.add_response("list_objects_v2", {"Contents": contents})
     with pytest.raises(
-        RunError, match=r"s3://data/raw/: b\.parquet cannot be read as raw data; allowed: \.csv,"
+        RunError, match=r"'s3://data/raw/': 'b\.parquet' cannot be read as raw data; allowed: \.csv,"
     ):
         run_pipeline.provide_data(stubs.clients.s3, "data", "raw/")
 
@@ -289,5 +289,5 @@ def test_what_the_job_would_refuse_is_refused_before_it_starts() -> None:
 def test_an_empty_prefix_below_raw_is_refused() -> None:
     stubs = Stubs()
     stubs.s3.add_response("list_objects_v2", {})
-    with pytest.raises(RunError, match="no data under s3://data/raw/2026/"):
+    with pytest.raises(RunError, match="no data under 's3://data/raw/2026/"):
         run_pipeline.provide_data(stubs.clients.s3, "data", "raw/2026/")

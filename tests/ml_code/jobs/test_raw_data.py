@@ -61,7 +61,9 @@ def test_a_file_of_any_of_these_names_and_kinds_is_read(
 )
 def test_a_file_of_another_kind_is_refused_by_name(tmp_path: Path, name: str) -> None:
     write(tmp_path, {"x.csv": GOOD, name: GOOD})
-    with pytest.raises(RawFileError, match=rf"{name} cannot be read as raw data; allowed: \.csv, \.csv\.gz"):
+    with pytest.raises(
+        RawFileError, match=rf"'{name}' cannot be read as raw data; allowed: \.csv, \.csv\.gz"
+    ):
         read_raw(tmp_path, SCHEMA)
 
 
@@ -72,7 +74,7 @@ def test_hidden_files_are_left_out_and_named(tmp_path: Path) -> None:
     files = files_below(tmp_path)
     assert (files.data, files.left_out) == (["x.csv"], hidden)
     assert files.remark.startswith(
-        "left out, as names that begin with . or _ are no data: .ipynb_checkpoints/"
+        "left out, as names that begin with . or _ are no data: '.ipynb_checkpoints/"
     )
 
 
@@ -106,7 +108,7 @@ def test_what_is_wrong_in_a_file_is_said_with_its_name(
     write(tmp_path, {"good.csv": GOOD, "sub/bad.csv": content})
     with pytest.raises(SchemaError) as error:
         read_raw(tmp_path, SCHEMA)
-    assert str(error.value).startswith(f"sub/bad.csv: {sentence}")
+    assert str(error.value).startswith(f"'sub/bad.csv': {sentence}")
     assert "\n" not in str(error.value)
 
 
@@ -139,7 +141,7 @@ def test_no_content_ends_in_a_stack_trace(content: bytes) -> None:
         try:
             frame = read_raw(write(Path(folder), {"x.csv": content}), SCHEMA)
         except SchemaError as error:
-            assert str(error).startswith("x.csv: ")
+            assert str(error).startswith("'x.csv': ")
             return
     assert list(frame.columns) == SCHEMA.names
     assert pd.notna(frame).all(axis=None)

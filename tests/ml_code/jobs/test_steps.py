@@ -65,7 +65,7 @@ def test_a_class_that_a_part_lacks_is_named(spec: ModelSpec, digits: pd.DataFram
 def test_raw_files_are_checked_by_name(tmp_path: Path, spec: ModelSpec, digits: pd.DataFrame) -> None:
     digits.head(3).to_csv(tmp_path / "a.csv", index=False)
     digits.head(2).assign(pixel_3_3=99).to_csv(tmp_path / "b.csv", index=False)
-    with pytest.raises(SchemaError, match=r"b\.csv: column 'pixel_3_3', row 1: 99"):
+    with pytest.raises(SchemaError, match=r"b\.csv': column 'pixel_3_3', row 1: 99"):
         read_raw(tmp_path, spec.training_schema())
     (tmp_path / "b.csv").unlink()
     assert len(read_raw(tmp_path, spec.training_schema())) == 3

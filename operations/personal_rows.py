@@ -1,0 +1,149 @@
+"""Which rows of a file are one person's, and the file without them. Pure: no AWS.
+
+A row is the person's when the key column says so. What the factory derives from raw data has only the columns of model.yaml:
+there, a row is the person's when it equals one of the person's raw rows in all of them.
+"""
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ml_code.drift.captures import CaptureError, asked
+from ml_code.inference.requests import RequestError, read_request
+from ml_code.schema import Schema, SchemaError
+
+_GZIP = b"\x1f\x8b"
+IsTheirs = Callable[[Sequence[Any]], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    column: str
+    value: str
+    schema: Schema
+    """Of requests: the features, in order."""
+    rows: tuple[Mapping[str, Any], ...] = ()
+    """Found in raw data, by column."""
+
+    def with_rows(self, rows: Sequence[Mapping[str, Any]]) -> "Person":
+        return replace(self, rows=(*self.rows, *rows))
+
+    def finder(self, header: Sequence[str]) -> IsTheirs:
+        """Tells whose a row under these columns is."""
+        if self.column in header:
+            key, wanted = header.index(self.column), _plain(self.value)
+            return lambda row: len(row) > key and _plain(row[key]) == wanted
+        known = {name for row in self.rows for name in row}
+        if not (set(self.schema.names) <= set(header) or set(header) <= known):
+            return lambda row: False
+        places = [place for place, name in enumerate(header) if name in known]
+        theirs = {tuple(_plain(row.get(header[place], "")) for place in places) for row in self.rows}
+        return lambda row: len(row) == len(header) and tuple(_plain(row[place]) for place in places) in theirs
+
+    def is_in_request(self, content: bytes, content_type: str) -> bool:
+        try:
+            values = read_request(self.schema, content, content_type)
+        except (RequestError, SchemaError):
+            # Refused, or of a version with other columns: only the key can be looked for.
+            words = re.split(rb"[^\w.@+-]+", content)
+            return self.value.encode() in words
+        is_theirs = self.finder(self.schema.names)
+        return any(is_theirs(row) for row in values.tolist())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    erased: tuple[Mapping[str, Any], ...]
+    """Rows, or lines of requests, by column; empty mappings where columns have no names."""
+    content: bytes | None
+    """What is left; None when nothing is."""
+
+
+class UnreadableError(Exception):
+    """Neither text in UTF-8 nor such text compressed by gzip."""
+
+
+def without_rows(content: bytes, person: Person, *, has_header: bool) -> Edit:
+    """A CSV file; what stays, stays byte by byte. `has_header` False: unless the first line names columns."""
+    is_compressed = content.startswith(_GZIP)
+    header: list[str] = []
+    is_theirs: IsTheirs | None = None
+    kept, rows_kept, erased = [], 0, []
+    for row, text in _records(_decoded(content)):
+        if is_theirs is None and row:
+            names = [name.strip() for name in row]
+            first_is_header = has_header or set(names) >= set(person.schema.names)
+            header = names if first_is_header else person.schema.names
+            is_theirs = person.finder(header)
+            if first_is_header:
+                kept.append(text)
+                continue
+        if row and is_theirs and is_theirs(row):
+            erased.append(dict(zip(header, row, strict=False)))
+        else:
+            kept.append(text)
+            rows_kept += bool(row)
+    left = "".join(kept).encode()
+    if is_compressed:
+        left = gzip.compress(left, mtime=0)
+    return Edit(erased=tuple(erased), content=left if rows_kept else None)
+
+
+def without_requests(content: bytes, person: Person) -> Edit:
+    """A file of captured requests without those, as a whole, in which a row is the person's."""
+    kept, erased = [], 0
+    for line in content.splitlines(keepends=True):
+        try:
+            theirs = bool(line.strip()) and person.is_in_request(*asked(line))
+        except CaptureError:
+            theirs = person.value.encode() in line
+        if theirs:
+            erased += 1
+        else:
+            kept.append(line)
+    left = b"".join(kept)
+    return Edit(erased=tuple({} for _ in range(erased)), content=left if left.strip() else None)
+
+
+def whole_document(content: bytes, person: Person) -> Edit:
+    """A JSON document of rows, such as a model's input example: it goes as a whole."""
+    theirs = person.is_in_request(content, "application/json")
+    return Edit(erased=({},) if theirs else (), content=None)
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        plain = gzip.decompress(content) if content.startswith(_GZIP) else content
+        return plain.decode()
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise UnreadableError(str(error)) from None
+
+
+def _records(text: str) -> Iterator[tuple[list[str], str]]:
+    """Each record of CSV with its own text; a quoted cell may have several lines."""
+    lines: list[str] = []
+
+    def remembered() -> Iterator[str]:
+        for line in io.StringIO(text, newline=""):
+            lines.append(line)
+            yield line
+
+    try:
+        for number, row in enumerate(csv.reader(remembered())):
+            cells = [row[0].removeprefix("\ufeff"), *row[1:]] if number == 0 and row else row
+            yield cells, "".join(lines)
+            lines.clear()
+    except csv.Error as error:
+        raise UnreadableError(str(error)) from None
+
+
+def _plain(cell: Any) -> float | str:
+    """3 and 3.0 are the same cell."""
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return str(cell).strip()
