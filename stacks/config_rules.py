@@ -250,6 +250,10 @@ RULES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         "the name or ARN of a managed policy, or empty for none",
         _is_boundary,
     ),
+    "pushing_roles": (
+        "a list of at most 20 different names of IAM roles, without their paths",
+        lambda value: _texts(r"[\w+=,.@-]{1,64}")(value) and len(value) <= 20,
+    ),
     "tags": (
         (
             f"an object of at most {_MAX_TAGS} tags, texts of the characters that AWS allows in tags, "

@@ -87,4 +87,5 @@ class Settings:
     notification_email: str = ""
     monthly_budget_usd: int = 0
     permissions_boundary: str = ""
+    pushing_roles: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)

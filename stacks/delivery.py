@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aws_cdk import Duration
@@ -90,7 +90,23 @@ class Delivery(Construct):
             if context.config.trigger_on_new_data
             else None
         )
+        if context.config.pushing_roles:
+            self._deny_approval(context.config.pushing_roles)
         self.rules = [*triggers.rules, *([self.new_data.rule] if self.new_data else [])]
+
+    def _deny_approval(self, role_names: Sequence[str]) -> None:
+        """Whoever pushes must not approve the push, whatever else a role of theirs allows."""
+        roles = [
+            iam.Role.from_role_name(self, f"PushingRole{number}", name)
+            for number, name in enumerate(role_names)
+        ]
+        deny = iam.PolicyStatement(
+            sid="ApproveNothing",
+            effect=iam.Effect.DENY,
+            actions=["codepipeline:PutApprovalResult"],
+            resources=[f"{self._pipeline_arn}/{Stage.APPROVAL}/{Stage.APPROVE_ACTION}"],
+        )
+        iam.ManagedPolicy(self, "NoApproval", roles=roles, statements=[deny])
 
     def _source(self, project_files: Mapping[str, Path]) -> Source:
         if self._context.config.source != "codecommit":

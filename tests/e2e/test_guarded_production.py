@@ -18,8 +18,8 @@ import boto3
 import pytest
 from mlflow import MlflowClient
 
-from ml_code.tracking import model_registry, production_history
-from operations.factory import deploy_environment, deployed_factory
+from ml_code.tracking import model_registry
+from operations.factory import deploy_environment, deployed_factory, release_records
 from operations.factory import mlflow_client as connect
 from tests.e2e.conftest import NAME, Workspace, invoke, running
 from tests.e2e.load import Load
@@ -69,8 +69,7 @@ def register(client: MlflowClient, folder: Path, *, is_good: bool = True) -> str
     client.log_artifacts(first.run_id, str(files), path)
     source = f"{client.get_run(first.run_id).info.artifact_uri}/{path}"
     tags = client.get_model_version(MODEL, "1").tags
-    kept = {key: value for key, value in tags.items() if not key.startswith(production_history.PREFIX)}
-    return str(client.create_model_version(MODEL, source, run_id=first.run_id, tags=kept).version)
+    return str(client.create_model_version(MODEL, source, run_id=first.run_id, tags=tags).version)
 
 
 def command(
@@ -158,13 +157,13 @@ def test_a_rollback_under_load_loses_no_request_and_is_in_the_history(
     assert_nothing_was_lost(load, second, "1")
     assert production(client) == "1"
     assert leftovers() == []
-    periods = production_history.read(client, MODEL)
-    assert [(period.version, period.promotion.reason) for period in periods] == [
+    releases = release_records(deployed_factory(), MODEL).read()
+    assert [(release.version, release.reason) for release in releases] == [
         ("1", "delivery"),
         (second, "by hand"),
         ("1", "rollback"),
     ]
-    assert all(period.promotion.approved_by.startswith("arn:aws:") for period in periods)
+    assert all(release.approved_by.startswith("arn:aws:") for release in releases)
     assert "rollback" in command(factory, "operations.history").stdout
 
 
@@ -206,7 +205,7 @@ def test_a_bad_version_is_rolled_back_while_the_good_one_serves(
     assert production(client) == "1"
     assert leftovers() == []
     assert_the_old_one_served(load, version)
-    assert version not in [period.version for period in production_history.read(client, MODEL)]
+    assert version not in [release.version for release in release_records(deployed_factory(), MODEL).read()]
     wait_until_quiet()
 
 

@@ -89,3 +89,13 @@ def test_what_is_made_of_rows_is_deleted_in_time(
     ]
     assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules} == expected
     assert all(rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1} for rule in rules)
+
+
+def test_who_pushes_is_denied_to_approve(synthesise: Synthesise) -> None:
+    factory = synthesise(pushing_roles=("developers", "data-science"))
+    (policy,) = (each["Properties"] for each in factory.of_type("AWS::IAM::ManagedPolicy").values())
+    assert policy["Roles"] == ["developers", "data-science"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "codepipeline:PutApprovalResult")
+    assert statement["Resource"].endswith(":model-factory/Approval/Approve")
+    assert not synthesise().of_type("AWS::IAM::ManagedPolicy")

@@ -149,6 +149,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
     "tagged": {"tags": {"cost-center": "4711"}},
     "boundary": {"permissions_boundary": "platform-boundary"},
     "boundary-arn": {"permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/platform-boundary"},
+    "pushing": {"pushing_roles": ("developers", "data-science")},
     "key-prod": {"encryption": "customer", "stage": "prod"},
     "tracking-server": {"mlflow": "tracking-server", "mlflow_server_size": "Medium"},
     "tracking-server-large": {"mlflow": "tracking-server", "mlflow_server_size": "Large"},

@@ -2,12 +2,15 @@
 
 import json
 import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from localaws.core.errors import ServiceError
+from localaws.services.sagemaker.mlflow.app import EmptyDatabase
 from localaws.services.sagemaker.mlflow.tracking_server import iam_action
 from localaws.services.sagemaker.resources import RESOURCES
 
@@ -102,3 +105,32 @@ def test_a_call_of_mlflows_api_needs_the_action_of_its_name(method: str, path: s
 def test_an_unknown_call_is_refused() -> None:
     with pytest.raises(ServiceError, match=r"knows no permission for GET /api/2\.0/mlflow/nothing"):
         iam_action("GET", "/api/2.0/mlflow/nothing")
+
+
+class Migrations:
+    """Stands for the processes of a local AWS."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def start(self, command: list[str], *, directory: Path, **_: Any) -> Any:
+        self.count += 1
+        (directory / "mlflow.db").write_text("tables")
+        return SimpleNamespace(wait=lambda: 0)
+
+
+@pytest.mark.parametrize("can_be_written_to", [True, False])
+def test_the_empty_database_is_made_once_for_a_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_be_written_to: bool
+) -> None:
+    cache = tmp_path / "cache"
+    if not can_be_written_to:
+        cache.touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    migrations = Migrations()
+    for name in ("first", "second"):
+        account: Any = SimpleNamespace(state_dir=tmp_path / name, processes=migrations)
+        EmptyDatabase(account).copy(tmp_path / f"{name}.db")
+        assert (tmp_path / f"{name}.db").read_text() == "tables"
+    assert migrations.count == (1 if can_be_written_to else 2)
+    assert not list(tmp_path.glob("**/.making-*"))

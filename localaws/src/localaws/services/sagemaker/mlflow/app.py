@@ -1,8 +1,10 @@
 """MLflow apps, and the real MLflow server that each of them, as each tracking server, is."""
 
 import logging
+import os
 import shutil
 import sys
+import tempfile
 import threading
 import time
 from importlib.metadata import version
@@ -12,6 +14,7 @@ from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
 from localaws.core.listing import now, pick, sorted_page
 from localaws.core.validation import refuse_members
+from localaws.runtime.image_environment import user_cache
 from localaws.runtime.processes import Process
 from localaws.services.iam.authorization import assume_role
 from localaws.services.sagemaker.endpoints.loopback import HOST, answers, free_port
@@ -40,11 +43,11 @@ _initialize_tables(create_sqlalchemy_engine_with_retry(sys.argv[1]))
 
 
 class EmptyDatabase:
-    """An MLflow database with all migrations and no row, made once in the background."""
+    """An MLflow database with all migrations and no row, made once for a user, in the background."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._path = account.state_dir / "cache" / f"mlflow-{version('mlflow')}.db"
+        self._path = Path()
         self._made = threading.Event()
         self._error = ""
         threading.Thread(target=self._make, name="mlflow-database", daemon=True).start()
@@ -58,6 +61,7 @@ class EmptyDatabase:
 
     def _make(self) -> None:
         try:
+            self._path = self._folder() / f"mlflow-{version('mlflow')}.db"
             if not self._path.exists():
                 self._migrate()
         except (OSError, RuntimeError) as error:
@@ -65,20 +69,32 @@ class EmptyDatabase:
         finally:
             self._made.set()
 
+    def _folder(self) -> Path:
+        """The user's cache, or this local AWS's own where that cannot be written to."""
+        folder = user_cache()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+        except OSError as error:
+            LOG.info("%s cannot be made: %s", folder, error)
+        own = self._account.state_dir / "cache"
+        own.mkdir(parents=True, exist_ok=True)
+        return own
+
     def _migrate(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_suffix(".tmp")
-        draft.unlink(missing_ok=True)
         lines: list[str] = []
-        process = self._account.processes.start(
-            [sys.executable, "-c", MIGRATE, f"sqlite:///{draft.absolute()}"],
-            environment=_server_environment(self._path.parent),
-            directory=self._path.parent,
-            on_line=lines.append,
-        )
-        if process.wait() != 0:
-            raise RuntimeError("\n".join(lines[-5:]))
-        draft.rename(self._path)
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=self._path.parent) as folder:
+            draft = Path(folder, "mlflow.db").absolute()
+            process = self._account.processes.start(
+                [sys.executable, "-c", MIGRATE, f"sqlite:///{draft}"],
+                environment=_server_environment(Path(folder)),
+                directory=Path(folder),
+                on_line=lines.append,
+            )
+            if process.wait() != 0:
+                raise RuntimeError("\n".join(lines[-5:]))
+            draft.rename(self._path)
 
 
 class MlflowServer:
