@@ -7,6 +7,7 @@ because moto itself looks at actions but hardly at resources and conditions.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,8 @@ from localaws.core.identity import ACCOUNT_ID, Caller, Credentials
 from localaws.services.iam.policies import Decision, Request, decide
 from localaws.services.iam.resource_policies import key_policy, resource_policies
 
+# Who signed the request that this thread answers: for operations that decide on parts of it.
+CALLER: "ContextVar[Principal]" = ContextVar("caller")
 ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 
 
