@@ -78,6 +78,11 @@ def test_an_action_without_a_resource_needs_a_statement_about_all() -> None:
         ("ForAnyValue:StringEquals", ["a", "b"], None, False),
         ("ForAllValues:StringEquals", ["a", "b"], ["a", "z"], False),
         ("ForAllValues:StringEquals", ["a", "b"], None, True),
+        ("ForAllValues:StringLike", ["a*", "b"], ["ab", "b"], True),
+        ("ForAnyValue:StringNotLike", ["a*", "b"], ["ab", "z"], True),
+        ("ForAnyValue:StringNotLike", ["a*", "b"], ["ab", "b"], False),
+        ("ForAnyValue:StringNotLike", ["a*", "b"], None, False),
+        ("ForAllValues:StringNotEquals", ["a"], ["b", "a"], False),
     ],
 )
 def test_conditions(operator: str, wanted: Any, given: list[str] | None, holds: bool) -> None:
