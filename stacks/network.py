@@ -58,9 +58,12 @@ class Network(Construct):
         group_arn = arn(self, "ec2", f"security-group/{group.security_group_id}")
         actions = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"]
         allow(grantee, "MakeInterfaces", actions, [interfaces, *subnets, group_arn], reason=reason)
-        actions = ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterfacePermission"]
+        actions = ["ec2:CreateNetworkInterfacePermission"]
         condition = {"StringEquals": {"ec2:AuthorizedService": service}}
         allow(grantee, "LendInterfaces", actions, [interfaces], condition, reason=reason)
+        # A request to delete names no service: it would never meet the condition.
+        actions = ["ec2:DeleteNetworkInterfacePermission"]
+        allow(grantee, "TakeInterfacesBack", actions, [interfaces], reason=reason)
 
     def _own(self) -> ec2.IVpc:
         return ec2.Vpc(

@@ -10,6 +10,7 @@ from stacks.config_settings import SettingError
 from tests.options.test_encryption import job_requests
 from tests.stacks.configurations import EXISTING_NETWORK as EXISTING
 from tests.stacks.synthesis import Synthesise, Synthesised
+from tests.stacks.wildcards import items
 
 
 @pytest.fixture(scope="session", params=["own", "existing"])
@@ -95,6 +96,18 @@ def test_services_may_attach_interfaces_to_these_subnets_only(networked: Synthes
     for _, statement in statements:
         found = {resource.rpartition("/")[2] for resource in statement["Resource"] if ":subnet/" in resource}
         assert found == set(private_subnets(networked))
+
+
+def test_a_service_may_take_back_what_it_was_lent(networked: Synthesised) -> None:
+    """EC2 knows ec2:AuthorizedService of the permission's creation only: under that condition nothing is ever deleted."""
+    taken_back = [
+        (policy, each)
+        for policy, each in networked.statements()
+        if "ec2:DeleteNetworkInterfacePermission" in items(each["Action"])
+    ]
+    lent = [policy for policy, each in networked.statements() if each.get("Sid") == "LendInterfaces"]
+    assert [policy for policy, _ in taken_back] == lent
+    assert not [each for _, each in taken_back if "Condition" in each]
 
 
 def test_an_own_vpc_has_endpoints_and_one_way_out(own: Synthesised) -> None:
