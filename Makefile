@@ -9,12 +9,14 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := 1
 INSTALLED := $(VENV)/.installed
+# checkov asks for other releases of packages that the project uses.
+AUDIT_VENV := .venv-audit
 CDK_FLAGS := --require-approval never --no-notices
 # The local AWS is a distribution of its own, and a repository that a factory was seeded into has none.
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint lint-templates unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -116,7 +118,7 @@ test: lint ## lint, types, unit tests, the life of a factory from end to end
 test-aws: install ## the life of a factory in the account that the shell points to: says what it costs and asks; make test-aws YES=1
 	@$(BIN)/python -m operations.life_on_aws $(if $(YES),--yes)
 
-test-all: test e2e-more ## and the end-to-end tests of options and of what guards production
+test-all: test lint-templates e2e-more ## and checkov and parliament, the end-to-end tests of options and of what guards production
 
 lint: install
 	@$(BIN)/ruff check .
@@ -125,6 +127,14 @@ lint: install
 ifdef LOCALAWS
 	@cd localaws && ../$(BIN)/mypy
 endif
+
+lint-templates: install $(AUDIT_VENV)/.installed ## checkov and parliament over the template of every configuration
+	@$(BIN)/python -m pytest tests/scanners
+
+$(AUDIT_VENV)/.installed: requirements-audit.lock
+	$(PYTHON) -m venv --clear --without-pip $(AUDIT_VENV)
+	$(BIN)/python -m operations.install requirements-audit.lock --python $(AUDIT_VENV)/bin/python
+	@touch $@
 
 # Side by side: the options compute, the others mostly wait.
 unit: install
@@ -160,9 +170,11 @@ snapshot: install ## write the reviewed template and the transcripts of the docs
 lock: install ## write all locks anew, after a change of the requirements: make lock UPGRADE=1 takes the newest releases
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-annotate $(if $(UPGRADE),--upgrade) --output-file requirements.lock requirements-dev.txt $(LOCALAWS)
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate $(if $(UPGRADE),--upgrade) --output-file requirements-audit.lock requirements-audit.txt
 	@$(MAKE) --no-print-directory install
 	@npm install --silent --package-lock-only --omit-lockfile-registry-resolved
 	@UPDATE_LOCKS=1 $(BIN)/python -m pytest tests/project/test_locks.py
 
 clean: down ## remove what the targets above made in this folder
-	rm -rf $(VENV) node_modules cdk.out .localaws demo-output train-output
+	rm -rf $(VENV) $(AUDIT_VENV) node_modules cdk.out .localaws demo-output train-output

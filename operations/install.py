@@ -1,9 +1,10 @@
-"""Install requirements.lock, with its hashes, into the environment of the Python that runs this: by uv, or by pip.
+"""Install a lock, with its hashes, into an environment: by uv, or by pip.
 
 uv takes a sixth of pip's time. It reads nothing of pip's configuration, so it gets the index, the certificates and the
 proxy from here. Where it fails all the same, pip installs. Nothing but Python's standard library is there yet.
 """
 
+import argparse
 import ast
 import importlib.util
 import os
@@ -37,10 +38,15 @@ SECTIONS = ("global", "install", ":env:")
 
 
 def main() -> None:
-    reason = install_by_uv(Path(sys.executable), LOCK)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lock", type=Path, nargs="?", default=LOCK)
+    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="of the environment")
+    arguments = parser.parse_args()
+    reason = install_by_uv(arguments.python, arguments.lock)
     if reason:
-        print(f"uv cannot install {LOCK}, pip does, which takes minutes: {reason}", file=sys.stderr)
-        sys.exit(_pip("install", *PIP_FLAGS, "-r", str(LOCK)).returncode)
+        print(f"uv cannot install {arguments.lock}, pip does, which takes minutes: {reason}", file=sys.stderr)
+        flags = ("--python", str(arguments.python), "install", *PIP_FLAGS)
+        sys.exit(_pip(*flags, "-r", str(arguments.lock)).returncode)
 
 
 def install_by_uv(python: Path, lock: Path) -> str:

@@ -57,16 +57,19 @@ def test_other_bytes_than_the_lock_s_are_not_installed(lock: Path, python: Path)
 
 
 def test_pip_installs_what_uv_cannot_and_says_so(
-    lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    lock: Path,
+    python: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(install, "LOCK", lock)
+    monkeypatch.setattr(sys, "argv", ["install", str(lock), "--python", str(python)])
     monkeypatch.setenv("UV_DEFAULT_INDEX", (tmp_path / "nothing").as_uri())
-    monkeypatch.setenv("PIP_TARGET", str(tmp_path / "target"))
     with pytest.raises(SystemExit) as end:
         install.main()
     assert end.value.code == 0
     assert "pip does, which takes minutes: " in capfd.readouterr().err
-    assert (tmp_path / "target/probe.py").is_file()
+    assert has_probe(python)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The locks of builds and jobs: all that they install, so that pip need not find out what belongs together.
 
 `make lock` writes requirements.lock anew, with versions and hashes, and from it the others, by what the installed
-packages say that they need, on each Python that is supported.
+packages say that they need, on each Python that is supported. requirements-audit.lock is apart: nothing that is installed
+here says what it needs.
 """
 
 import os
@@ -17,6 +18,7 @@ from packaging.utils import canonicalize_name
 PROJECT = Path(__file__).resolve().parents[2]
 HEAD = "# Written by `make lock`: {} and what they need, with the versions and hashes of requirements.lock.\n"
 BUILD, DEPLOY, JOB = "requirements-build.lock", "requirements-deploy.lock", "requirements-job.lock"
+AUDIT = "requirements-audit.lock"
 LOCKS = {
     BUILD: ("requirements.txt", "requirements-test.txt"),
     DEPLOY: ("ml_code/requirements.txt", "ml_code/requirements-without-image.txt", "flit_core"),
@@ -97,7 +99,12 @@ def test_a_lock_has_all_that_it_needs(lock: str) -> None:
     assert read(lock) == text, "run `make lock`, and commit what it writes"
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", *LOCKS])
+def test_the_scanners_lock_has_the_scanners() -> None:
+    asked_for = pinned("requirements-audit.txt")
+    assert asked_for.items() <= pinned(AUDIT).items(), "run `make lock`, and commit what it writes"
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", AUDIT, *LOCKS])
 def test_each_package_has_hashes_and_no_address(lock: str) -> None:
     entries = re.findall(r"^[a-zA-Z](?:.*\\\n)*.*", read(lock), re.MULTILINE)
     assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []

@@ -16,6 +16,7 @@ TARGETS = (
     "verify",
     "audit",
     "lint",
+    "lint-templates",
     "unit",
     "e2e",
     "clean",
@@ -28,7 +29,7 @@ def test_no_target_names_the_folder_unquoted(tmp_path: Path) -> None:
     shutil.copy(PROJECT / "Makefile", folder)
     (folder / "localaws").mkdir()
     (folder / "localaws/pyproject.toml").touch()
-    for name in ("requirements.lock", "package-lock.json"):
+    for name in ("requirements.lock", "requirements-audit.lock", "package-lock.json"):
         (folder / name).touch()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     shown = subprocess.run(
