@@ -19,7 +19,7 @@ LOCALAWS := $(wildcard localaws/pyproject.toml)
 .PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint lint-templates unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(INSTALLED) ## make the virtual environment and the CDK CLI (in this folder only)
 
@@ -118,7 +118,7 @@ test: lint ## lint, types, unit tests, the life of a factory from end to end
 test-aws: install ## the life of a factory in the account that the shell points to: says what it costs and asks; make test-aws YES=1
 	@$(BIN)/python -m operations.life_on_aws $(if $(YES),--yes)
 
-test-all: test lint-templates e2e-more ## and checkov and parliament, the end-to-end tests of options and of what guards production
+test-all: test lint-templates e2e-more ## and checkov, parliament, the end-to-end tests of options and of what guards production
 
 lint: install
 	@$(BIN)/ruff check .
@@ -131,7 +131,7 @@ endif
 lint-templates: install $(AUDIT_VENV)/.installed ## checkov and parliament over the template of every configuration
 	@$(BIN)/python -m pytest tests/scanners
 
-$(AUDIT_VENV)/.installed: requirements-audit.lock
+$(AUDIT_VENV)/.installed: requirements-audit.lock | install
 	$(PYTHON) -m venv --clear --without-pip $(AUDIT_VENV)
 	$(BIN)/python -m operations.install requirements-audit.lock --python $(AUDIT_VENV)/bin/python
 	@touch $@
