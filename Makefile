@@ -109,7 +109,9 @@ erase: ## say where one person's rows are: make erase KEY=<column> VALUE=<value>
 audit: ## list whatever the account still has of the factory; nothing after a destroy
 	@$(BIN)/python -m operations.audit
 
-test: lint unit $(if $(LOCALAWS),e2e) ## lint, types, unit tests, the life of a factory from end to end
+# Side by side: the factory's life mostly waits, the unit tests mostly compute.
+test: lint ## lint, types, unit tests, the life of a factory from end to end
+	@$(MAKE) --no-print-directory -j2 $(if $(LOCALAWS),e2e) unit-options unit-others $(if $(LOCALAWS),unit-localaws)
 
 test-aws: install ## the life of a factory in the account that the shell points to: says what it costs and asks; make test-aws YES=1
 	@$(BIN)/python -m operations.life_on_aws $(if $(YES),--yes)

@@ -1,5 +1,6 @@
 """A local AWS in this process, with the services that it has in the server."""
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 
@@ -7,6 +8,9 @@ import pytest
 
 from localaws.core.account import Account
 from localaws.server import running
+
+# What the tests import is large and stays: looking for garbage among it often takes a tenth of the time.
+gc.set_threshold(100_000, 20, 100)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from tests.stacks.wildcards import items
 
 
+@cache
 def reference() -> dict[str, Any]:
     """By service prefix, `Actions` in lower case with the kinds of their resources, and the kinds' ARNs."""
     found = find_spec("cfnlint")

@@ -139,6 +139,7 @@ OPERATIONS: Mapping[str, Mapping[str, Callable[[Account, Json], Json]]] = {
     "cloudwatch": cloudwatch.OPERATIONS,
     "iam": simulation.OPERATIONS,
     "lambda": awslambda.OPERATIONS,
+    "s3": s3.OPERATIONS,
     "service-quotas": servicequotas.OPERATIONS,
 }
 

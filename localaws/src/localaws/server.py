@@ -1,6 +1,7 @@
 """The server process of the local AWS: `python -m localaws.server`, started by the command line."""
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -57,6 +58,7 @@ def serve(state_dir: Path, port: int, region: str, clock: Clock, *, uses_image: 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with running(state_dir, port, region, clock, uses_image=uses_image) as account:
+        gc.freeze()  # what was imported stays: looking for garbage among it takes a tenth of the time
         _write_state(account)
         LOG.info("listening on %s", account.endpoint_url)
         stop.wait()

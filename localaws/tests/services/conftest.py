@@ -55,9 +55,9 @@ def allow(account: Account, role_name: str, *actions: str) -> None:
 
 @pytest.fixture
 def eventually() -> Callable[..., Any]:
-    """eventually(function): its first true result; fails after ten seconds."""
+    """eventually(function): its first true result; fails after a minute."""
 
-    def wait(function: Callable[[], Any], seconds: float = 10.0) -> Any:
+    def wait(function: Callable[[], Any], seconds: float = 60.0) -> Any:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             result = function()

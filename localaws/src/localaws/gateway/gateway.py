@@ -20,7 +20,7 @@ from localaws.gateway import wire
 from localaws.gateway.faults import Faults
 from localaws.gateway.permissions import require_assumable_roles, require_permissions
 from localaws.gateway.signature import Signature, read_signature, signature_matches
-from localaws.services.iam.authorization import Principal, find_principal
+from localaws.services.iam.authorization import CALLER, Principal, find_principal
 from localaws.services.iam.request_policies import require_valid_policy
 
 Environ = dict[str, Any]
@@ -117,6 +117,7 @@ class Gateway:
         raise fault.error(service, protocol)
 
     def _perform(self, operation: Operation, principal: Principal, environ: Environ, body: bytes) -> Route:
+        CALLER.set(principal)
         rules = self.permissions.get(operation.service, NO_PERMISSIONS)
         require_permissions(self._account, rules, principal, operation)
         check_constraints(operation.service, operation.name, operation.parameters)

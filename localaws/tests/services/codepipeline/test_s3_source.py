@@ -244,3 +244,25 @@ def test_wrong_artifacts_are_refused(release: Delivery, actions: list[Json], err
 def test_wrong_sources_are_refused(release: Delivery, change: Json, error: str) -> None:
     with pytest.raises(ClientError, match=error):
         release.create({"Source": [{**deployed("b"), **change}]}, {"Approval": [approval()]})
+
+
+@pytest.mark.parametrize("mode", ["ALL_ACTIONS", "FAILED_ACTIONS"])
+def test_a_source_stage_that_is_retried_has_each_revision_once(
+    release: Delivery, account: Account, eventually: Wait, bucket: str, mode: str
+) -> None:
+    release.create({"Source": [source(release.name), deployed(bucket)]}, {"Approval": [approval()]})
+    eventually(lambda: release.statuses() == ["Failed"])
+    version = account.client("s3").put_object(Bucket=bucket, Key=KEY, Body=archive(a="1"))["VersionId"]
+    execution = {
+        "pipelineName": release.name,
+        "pipelineExecutionId": release.executions()[0]["pipelineExecutionId"],
+    }
+    release.client.retry_stage_execution(**execution, stageName="Source", retryMode=mode)
+    eventually(lambda: release.latest("Approval", "Manual").get("status") == "InProgress")
+    record = release.client.get_pipeline_execution(**execution)["pipelineExecution"]
+    revisions = [(each["name"], each["revisionId"]) for each in record["artifactRevisions"]]
+    assert sorted(name for name, _ in revisions) == ["DeployedCode", "Source"]
+    assert ("DeployedCode", version) in revisions
+    actions = [each["actionName"] for each in release.executions()[0]["sourceRevisions"]]
+    assert sorted(actions) == ["CodeCommit", "S3"]
+    release.approve("Approval")

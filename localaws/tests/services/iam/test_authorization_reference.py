@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from localaws.registry import PERMISSIONS
 FOUND = find_spec("cfnlint")
 
 
+@cache
 def reference() -> dict[str, Any]:
     assert FOUND is not None and FOUND.origin is not None
     return dict(json.loads((Path(FOUND.origin).parent / "data/AdditionalSpecs/Policies.json").read_text()))

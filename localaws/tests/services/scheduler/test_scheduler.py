@@ -13,7 +13,8 @@ from localaws.services.scheduler.service import fire_due
 
 NAME = "start-later"
 OFF = {"Mode": "OFF"}
-NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+# Far off, so that the local AWS itself, which goes by the real time, fires none of them.
+NOW = datetime(2096, 11, 24, 12, 0, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -56,18 +57,18 @@ def test_a_one_time_schedule_fires_once_for_each_time_it_is_given(
 ) -> None:
     role = make_role("scheduler.amazonaws.com", "lambda:InvokeFunction")
     seen: dict[tuple[str, str], datetime] = {}
-    put_schedule(role, "at(2026-11-24T12:00:10)", State="DISABLED")
+    put_schedule(role, "at(2096-11-24T12:00:10)", State="DISABLED")
     fire_due(account, seen, NOW + timedelta(minutes=1))
     assert invoked == []
-    put_schedule(role, "at(2026-11-24T12:02:00)", State="ENABLED")
+    put_schedule(role, "at(2096-11-24T12:02:00)", State="ENABLED")
     fire_due(account, seen, NOW + timedelta(minutes=1))
     assert invoked == []
-    put_schedule(role, "at(2026-11-24T12:03:00)", State="ENABLED")
+    put_schedule(role, "at(2096-11-24T12:03:00)", State="ENABLED")
     for seconds in (120, 179, 180, 181, 600):
         fire_due(account, seen, NOW + timedelta(seconds=seconds))
     assert len(invoked) == 1
     assert len(invoked[0]["token"]) == 36
-    put_schedule(role, "at(2026-11-24T12:20:00)", State="ENABLED")
+    put_schedule(role, "at(2096-11-24T12:20:00)", State="ENABLED")
     fire_due(account, seen, NOW + timedelta(minutes=30))
     assert len(invoked) == 2
 
@@ -93,7 +94,7 @@ def test_a_role_that_may_not_is_logged_and_fires_nothing(
     make_role: Callable[..., str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    put_schedule(make_role("scheduler.amazonaws.com", "s3:GetObject"), "at(2026-11-24T11:00:00)")
+    put_schedule(make_role("scheduler.amazonaws.com", "s3:GetObject"), "at(2096-11-24T11:00:00)")
     with caplog.at_level(logging.ERROR, logger="localaws.scheduler"):
         fire_due(account, {}, NOW)
     assert invoked == []

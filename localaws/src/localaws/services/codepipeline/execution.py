@@ -413,11 +413,18 @@ class Execution:
             self._namespaces[run.declaration["namespace"]] = run.variables
         if run.source_revision is None:
             return
-        self.record["sourceRevisions"].append(run.source_revision)
+        self._replace("sourceRevisions", "actionName", run.source_revision)
         for name in outputs:
             self._artifact_revisions[name] = run.source_revision["revisionId"]
             revision = {key: value for key, value in run.source_revision.items() if key != "actionName"}
-            self.record["artifactRevisions"].append({"name": name, **revision, "created": datetime.now(UTC)})
+            self._replace(
+                "artifactRevisions", "name", {"name": name, **revision, "created": datetime.now(UTC)}
+            )
+
+    def _replace(self, member: str, key: str, entry: Json) -> None:
+        """A stage that is retried as a whole takes its revisions anew."""
+        kept = [each for each in self.record[member] if each[key] != entry[key]]
+        self.record[member] = [*kept, entry]
 
     def _new_record(self, stage: str, action: Json) -> Json:
         now = datetime.now(UTC)

@@ -7,6 +7,7 @@ because moto itself looks at actions but hardly at resources and conditions.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,8 @@ SAY_THEIR_ACCOUNT = frozenset(
     f"{service}.amazonaws.com"
     for service in ("codebuild", "ecs-tasks", "sagemaker", "scheduler", "vpc-flow-logs")
 )
+# Who signed the request that this thread answers: for operations that decide on parts of it.
+CALLER: "ContextVar[Principal]" = ContextVar("caller")
 ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 
 

@@ -75,6 +75,8 @@ BUCKET_ACTIONS = {
 
 def _all_of(account: Account, operation: Operation) -> Iterator[Permission]:
     name, parameters = operation.name, operation.parameters
+    if name == "DeleteObjects":
+        return  # each object of them is refused by itself
     for action, resource, context in _own(name, parameters):
         yield Permission(f"s3:{action}", resource, context)
     yield from object_key_permissions(account.region, name, parameters)
@@ -88,13 +90,6 @@ def _own(operation: str, parameters: Json) -> Iterator[tuple[str, str, dict[str,
     bucket = f"arn:aws:s3:::{parameters.get('Bucket', '')}"
     if operation == "ListBuckets":
         yield "ListAllMyBuckets", "*", {}
-    elif operation == "DeleteObjects":
-        for entry in parameters["Delete"].get("Objects", []):
-            yield (
-                _versioned("DeleteObject", entry),
-                f"{bucket}/{entry['Key']}",
-                _version(entry) | _conditions(entry, {"ETag": "s3:if-match"}),
-            )
     elif operation in OBJECT_ACTIONS:
         context = _object_context(operation, parameters)
         yield _versioned(OBJECT_ACTIONS[operation], parameters), f"{bucket}/{parameters['Key']}", context
@@ -122,6 +117,13 @@ def _is_missing_object(operation: str, parameters: Json) -> bool:
         return False
     bucket = s3_backends[ACCOUNT_ID]["aws"].buckets.get(parameters["Bucket"])
     return bucket is not None and parameters["Key"] not in bucket.keys
+
+
+def deletion(bucket: str, entry: Json) -> Permission:
+    """What one of the objects of DeleteObjects asks for."""
+    return Permission(
+        f"s3:{_versioned('DeleteObject', entry)}", f"arn:aws:s3:::{bucket}/{entry['Key']}", _version(entry)
+    )
 
 
 def _versioned(action: str, parameters: Json) -> str:
