@@ -69,7 +69,7 @@ def test_data_and_artifacts_have_versions(factory: Synthesised) -> None:
         for bucket in factory.of_type("AWS::S3::Bucket").values()
         if bucket["Properties"].get("VersioningConfiguration") == {"Status": "Enabled"}
     }
-    assert versioned == {ARTIFACTS, DATA}
+    assert versioned == {f"{factory.name}-{what}-{ACCOUNT}-{REGION}" for what in ("artifacts", "data")}
 
 
 def test_what_deliveries_hand_on_has_a_bucket_of_its_own_and_goes_after_a_month(factory: Synthesised) -> None:
