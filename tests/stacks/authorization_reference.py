@@ -15,7 +15,8 @@ from tests.stacks.wildcards import items
 def reference() -> dict[str, Any]:
     """By service prefix, `Actions` in lower case with the kinds of their resources, and the kinds' ARNs."""
     found = find_spec("cfnlint")
-    assert found is not None and found.origin is not None
+    assert found is not None
+    assert found.origin is not None
     data = Path(found.origin).parent / "data/AdditionalSpecs/Policies.json"
     return dict(json.loads(data.read_text()))
 

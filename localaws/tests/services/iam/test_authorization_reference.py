@@ -18,7 +18,8 @@ FOUND = find_spec("cfnlint")
 
 @cache
 def reference() -> dict[str, Any]:
-    assert FOUND is not None and FOUND.origin is not None
+    assert FOUND is not None
+    assert FOUND.origin is not None
     return dict(json.loads((Path(FOUND.origin).parent / "data/AdditionalSpecs/Policies.json").read_text()))
 
 
