@@ -13,7 +13,7 @@ MODULES = {
     ".".join(("localaws", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in PACKAGE.rglob("*.py")
 }
-# From below; each imports what stands before it.
+# From below; each imports those before it only.
 LAYERS = (
     "runtime",
     "core",

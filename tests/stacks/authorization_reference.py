@@ -53,7 +53,7 @@ def _first_parts(service: Mapping[str, Any], action: str) -> set[str]:
 
 
 def _first_part(arn: str) -> str:
-    """`*` where a name stands at once, as in the ARNs of buckets and topics, or is not known."""
+    """`*` where a name follows at once, as in the ARNs of buckets and topics, or is not known."""
     if not arn.startswith("arn:"):  # an attribute that only a deployment knows
         return "*"
     account, resource = arn.split(":", 5)[4:]

@@ -24,7 +24,7 @@ def reference() -> dict[str, Any]:
 
 
 def kind_of(arn: str) -> str:
-    """What follows the account, up to the name; nothing where the name stands at once."""
+    """What follows the account, up to the name; nothing where the name follows at once."""
     return re.split(r"[:/{$]", arn.split(":", 5)[5])[0].removesuffix(".*")
 
 
