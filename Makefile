@@ -108,7 +108,7 @@ batch: ## score a CSV file: make batch INPUT=rows.csv (or s3://…) VERSION=<ver
 erase: ## say where one person's rows are: make erase KEY=<column> VALUE=<value>; YES=1 erases them, old versions included
 	@$(BIN)/python -m operations.erase --key "$$KEY" --value "$$VALUE" $(if $(YES),--yes)
 
-audit: ## list whatever the account still has of the factory; nothing after a destroy
+audit: ## list what the account still has of the factory; nothing after a destroy
 	@$(BIN)/python -m operations.audit
 
 # Side by side: the factory's life mostly waits, the unit tests mostly compute.

@@ -15,7 +15,7 @@ _SHOWN_NAMES = 5
 
 
 class SchemaError(ValueError):
-    """Data that the schema does not allow, in one sentence for whoever sent it."""
+    """Data that the schema does not allow, in one sentence for the sender."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
-"""Approves the delivery that waits for it: `make approve`."""
+"""Shows what waits for approval, and approves it: `make approve`."""
 
 import getpass
+from collections.abc import Iterator
 
 import boto3
 
@@ -10,11 +11,23 @@ from operations.errors import OperationError, run
 from operations.factory import deployed_factory
 
 
+def what_waits(pipeline: str, execution: str) -> Iterator[str]:
+    """The summary that the deployed code made in staging, and the address of its page."""
+    for action in delivery.action_executions(pipeline, execution):
+        if action["stageName"] == Stage.APPROVAL:
+            configuration = action["input"].get("resolvedConfiguration", {})
+            yield from (
+                configuration[key] for key in ("CustomData", "ExternalEntityLink") if key in configuration
+            )
+
+
 def main() -> None:
     name = deployed_factory().name
     stages = boto3.client("codepipeline").get_pipeline_state(name=name)["stageStates"]
     waiting = {stage["stageName"]: stage.get("latestExecution", {}) for stage in stages}
     execution = waiting.get(Stage.APPROVAL, {}).get("pipelineExecutionId")
+    for line in what_waits(name, execution) if execution else ():
+        print(line, flush=True)
     if execution is None or not delivery.approve(name, execution, summary=f"Approved by {getpass.getuser()}"):
         raise OperationError(f"No delivery of {name} waits for approval; `make status` shows where it is.")
     print(f"Approved execution {execution} of {name}; it goes on to production.")

@@ -1,4 +1,4 @@
-"""Lists whatever the account still has of the factory, by API. After a destroy it prints nothing.
+"""Lists what the account still has of the factory, by API. After a destroy it prints nothing.
 
 Records that AWS keeps and nobody can delete (finished jobs, stopped executions) are not listed, nor is what jobs and
 executions leave in SageMaker's lineage and experiments, nor CDK's assets: docs/operations.md has them.
@@ -20,7 +20,7 @@ from operations.factory import factory_name
 
 @dataclass(frozen=True)
 class Listing:
-    """One kind of resource: the paginated call that lists it, and where the names stand in its answer."""
+    """One kind of resource: the paginated call that lists it, and where its answer has the names."""
 
     kind: str
     service: str

@@ -87,6 +87,10 @@ class Erasure:
                 f"{len(pinned)} releases have no test rows any more: each can serve on, but neither be verified nor "
                 "rolled back to; train again"
             )
+            folders = {each.folder for each in pinned}
+            for each in list(self._versions(bucket, Prefix.SERVING)):
+                if each.folder in folders and each.name.endswith(".html"):
+                    self._delete(each, "shows rows of the test data to the approver")
 
     def _erase_batches(self, bucket: str) -> None:
         """Results name rows by number: without the input's row they would name another's."""

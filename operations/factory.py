@@ -85,7 +85,7 @@ def mlflow_client(factory: Factory) -> "MlflowClient":
     ):  # in the VPC only: not minutes to learn that
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    # The SageMaker plugin signs for the global tracking URI, whatever URI the client has.
+    # The SageMaker plugin signs for the global tracking URI, not for the client's.
     mlflow.set_tracking_uri(factory.output(Output.MLFLOW_TRACKING_URI))
     return mlflow.MlflowClient()
 

@@ -8,7 +8,7 @@ import boto3
 from operations.delivery import action_executions
 
 LOG_LINES = 30
-# CodeBuild's own lines, on phases and uploads: what a command wrote stands between them.
+# CodeBuild's own lines, on phases and uploads: what a command wrote is between them.
 _CODEBUILD = "[Container] "
 
 

@@ -72,7 +72,7 @@ class Build(Construct):
             reason="A pipeline's build has no artifacts of its own; the pipeline's lie in its encrypted bucket",
         )
         if network:
-            # CDK writes this policy for whatever role would take it; the role here does not.
+            # CDK writes this policy for any role that takes it; the role here does not.
             acknowledge(
                 project.node.find_child("PolicyDocument"),
                 "AwsSolutions-IAM5[Resource::*]",

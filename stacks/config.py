@@ -1,6 +1,6 @@
 """The settings of the factory, read from the context and checked.
 
-Settings stand in `cdk.json` under the context key `factory`. One of them is overridden for a single command
+Settings are in `cdk.json` under the context key `factory`. One of them is overridden for a single command
 with `cdk deploy -c factory.<setting>=<value>`.
 """
 

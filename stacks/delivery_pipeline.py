@@ -95,7 +95,7 @@ class DeliveryPipeline(Construct):
 
 
 def _key_of(bucket: s3.IBucket) -> codepipeline.CfnPipeline.EncryptionKeyProperty | None:
-    """The key must be named here: by default CodePipeline takes AWS's key for S3, whatever the bucket's own is."""
+    """The key must be named here: by default CodePipeline takes AWS's key for S3 instead of the bucket's."""
     if bucket.encryption_key is None:
         return None
     return codepipeline.CfnPipeline.EncryptionKeyProperty(type="KMS", id=bucket.encryption_key.key_arn)

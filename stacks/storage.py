@@ -40,7 +40,7 @@ class Storage(Construct):
         )
         if config.trigger_on_new_data:
             _send_events(self.data_bucket)
-        # What a release needs is recoverable, too, whoever deletes it.
+        # What a release needs is recoverable, too.
         self.artifact_bucket = self._bucket(
             "Artifacts", names.artifact_bucket, [versions, *artifact_rules(config)], is_versioned=True
         )

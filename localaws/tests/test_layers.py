@@ -13,7 +13,7 @@ MODULES = {
     ".".join(("localaws", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in PACKAGE.rglob("*.py")
 }
-# From below; each imports what stands before it.
+# From below; each imports those before it only.
 LAYERS = (
     "runtime",
     "core",
@@ -35,7 +35,8 @@ def imported(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0 and node.module, f"{path} imports relatively, this test cannot follow it"
+            assert node.level == 0, f"{path} imports relatively, this test cannot follow it"
+            assert node.module
             for alias in node.names:
                 name = f"{node.module}.{alias.name}"
                 if name in MODULES or node.module in MODULES:

@@ -21,5 +21,5 @@ def test_every_claim_has_a_source_and_says_where_it_stands() -> None:
     assert len(rows) > 30
     for row in rows:
         claim, source, verified, where = (cell.strip() for cell in row.strip("|").split(" | "))
-        assert claim and source and verified, row
+        assert all((claim, source, verified)), row
         assert (ROOT.parent / where.strip("`")).is_file(), row

@@ -41,7 +41,7 @@ _LATE = timedelta(hours=2)
 
 
 def captured_files(s3: Any, uri: str, window: Window) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """Name and lines of the window's files, in no order of time: whoever stops early has a fair sample."""
+    """Name and lines of the window's files, in no order of time: a reader that stops early has a fair sample."""
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{window.start - _LATE:%Y/%m/%d/%H}"
@@ -95,7 +95,7 @@ def main() -> None:
     comparison = examine(schema, training, live, demands)
     report = report_of(served, window, demands, live, comparison)
     run_id = log_report(client, spec.name, report, (training, live.values(schema)))
-    # Whoever hears the alarm reads the report: it stands before the metric that sets the alarm off.
+    # A reader of the alarm looks for the report: it is written before the metric that sets the alarm off.
     bucket, _, prefix = arguments.reports_uri.removeprefix("s3://").partition("/")
     key = f"{prefix}{window.end:%Y-%m-%dT%H:%M:%SZ}.json"
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps({**report, "report_run_id": run_id}).encode())

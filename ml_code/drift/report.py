@@ -1,4 +1,4 @@
-"""What is told of a window: the report in MLflow, and the metrics."""
+"""What a comparison of a window leaves: the report in MLflow, and the metrics."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,7 @@
 """Checks at a container's start that the files it serves are those of the release.
 
-An archive that brings other code brings another check: against that stand the write-once key and the archive's
-SHA-256, which a release compares before SageMaker gets the archive.
+An archive that brings other code brings another check: the write-once key stops that, and the archive's SHA-256, which a
+release compares before SageMaker gets the archive.
 """
 
 import hashlib

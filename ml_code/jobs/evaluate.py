@@ -107,7 +107,7 @@ def log_evaluation(
     runs.log(client, best["run_id"], metrics=test_metrics, model_id=best["model_id"])
     client.log_figure(parent, draw_confusion(evaluation), "confusion_matrix.png")
     client.log_dict(parent, report, "evaluation.json")
-    # Rows with known truth, for whoever verifies an endpoint of this model.
+    # Rows with known truth, to verify an endpoint of this model.
     client.log_artifact(best["run_id"], str(test_file))
     client.set_terminated(parent)
 

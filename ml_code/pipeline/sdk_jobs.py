@@ -97,7 +97,7 @@ class Jobs:
             instance_type=instance_type,
             entrypoint=["python3", f"{INPUT}/code/entry_point.py"],
             max_runtime_in_seconds=max_runtime_seconds,
-            # SageMaker writes with AWS's key for S3, whatever the bucket's own is, unless it is told.
+            # SageMaker writes with AWS's key for S3 instead of the bucket's, unless the job names one.
             output_kms_key=self.settings.kms_key_arn,
             network_config=self.network_config(),
             volume_kms_key=self.settings.kms_key_arn,

@@ -53,7 +53,7 @@ class Candidate:
         if self.production_gate is None:
             return "first release, nothing to compare with"
         before, now = self.production_gate.model_dump(), self.spec.gate.model_dump()
-        changed = [f"{name} {before[name]} → {now[name]}" for name in now if before[name] != now[name]]
+        changed = [f"{name} {before[name]} to {now[name]}" for name in now if before[name] != now[name]]
         return f"CHANGED: {', '.join(changed)}" if changed else "not changed"
 
     @property

@@ -122,7 +122,7 @@ def put(
 def put_back(
     sagemaker: SageMakerClient, deployment: Deployment, previous: DeployedConfig | None, waiter: Waiter
 ) -> None:
-    """Undo `put`: at once, whatever the alarms say."""
+    """Undo `put`: at once, without a look at alarms."""
     name = deployment.endpoint_name
     if previous is None:
         delete_endpoint(sagemaker, name, waiter)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from ml_code.contracts import VARIANT_NAME, Variable
 
-# For new instances to start, besides the waiting that a deployment is told to do.
+# For new instances to start, besides the waiting in the deployment's settings.
 STARTUP_SECONDS = 1800
 
 

@@ -50,7 +50,7 @@ class Release:
 
     @property
     def registered(self) -> RegisteredVersion:
-        """The version as it was released, whatever its tags say by now."""
+        """The version as it was released, even if its tags have changed since."""
         return RegisteredVersion(
             name=self.model,
             version=self.version,

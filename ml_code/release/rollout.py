@@ -6,7 +6,7 @@ Only then is the old one removed and, in production, the release recorded and th
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import boto3
 from botocore.exceptions import ClientError
@@ -174,7 +174,7 @@ class Rollout:
 
     def _undo(
         self, sagemaker: Any, previous: DeployedConfig | None, waiter: Waiter, error: Exception
-    ) -> None:
+    ) -> NoReturn:
         name = self.deployment.endpoint_name
         what = f"{self.version.name} version {self.version.version} is not released to {name}: {error}"
         say(f"{what}; putting back what was there")

@@ -21,7 +21,8 @@ def check_training(
     sagemaker: Any, *, training: Training, version: RegisteredVersion, gate: Gate, pipeline: str, commit: str
 ) -> None:
     """`pipeline` is the name of the factory's SageMaker pipeline, `commit` is what CodePipeline fetched; `gate` is
-    that of the commit's model.yaml."""
+    that of the commit's model.yaml.
+    """
     arn = training.execution_arn
     _same(
         "the pipeline of the claimed execution",

@@ -15,7 +15,7 @@ from ml_code.contracts import Argument
 CREATION_RACE_SECONDS = 0.25
 _DELETED = "deleted"
 EXECUTION_ARGUMENTS = (Argument.EXECUTION_ARN, Argument.COMMIT, Argument.TRIGGER_REASON)
-# Artifact of each training job's run: rows of the train part, for whoever compares live inputs with them.
+# Artifact of each training job's run: rows of the train part, to compare live inputs with.
 TRAINING_SAMPLE = "training_sample.csv.gz"
 
 

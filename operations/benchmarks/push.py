@@ -25,7 +25,14 @@ from ml_code.spec import MODEL_YAML, ModelSpec, find_model, load_spec
 from operations import delivery
 from operations.commands import command, parse_exports
 from operations.errors import OperationError, run
-from operations.factory import PROJECT, Factory, deploy_environment, deployed_factory, factory_name
+from operations.factory import (
+    PROJECT,
+    Factory,
+    deploy_environment,
+    deployed_factory,
+    factory_name,
+    release_records,
+)
 from operations.quotas import compare, request
 
 TESTS = ["-m", "pytest", "-q", "tests/model"]
@@ -88,6 +95,7 @@ def time_bare_scripts(factory: Factory) -> dict[str, float]:
     concurrency = "Maximum total concurrency that can be allocated across all serverless endpoints"
     [*request(compare({concurrency: 20}))]
     spec = load_spec()
+    released = release_records(factory, spec.name).read()[-1]
     timings: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
@@ -116,12 +124,15 @@ def time_bare_scripts(factory: Factory) -> dict[str, float]:
             "evaluate", lambda: module("-m", "ml_code.jobs.evaluate", *evaluate_arguments(work), *execution)
         )
         timed(
-            "register", lambda: module("-m", "ml_code.jobs.register", *register_arguments(work), *execution)
+            "register",
+            lambda: module(
+                "-m", "ml_code.jobs.register", *register_arguments(work, released.code_uri), *execution
+            ),
         )
         version = json.loads((work / "version" / "version.json").read_text())["version"]
         for stage in ENDPOINT_STAGES:
             # Neither is the stage `production`, whose alias stays where the push has put it.
-            extra = {Variable.ENDPOINT_NAME: f"{factory.name}-bench-{stage}", Variable.STAGE: "bench"}
+            extra = {Variable.ENDPOINT_NAME: f"{factory.name}-bench-{stage}", Variable.STAGE: STAGING}
             timed(
                 f"release {stage}",
                 lambda extra=extra: module(  # type: ignore[misc]
@@ -195,9 +206,9 @@ def evaluate_arguments(work: Path) -> list[str]:
     ]
 
 
-def register_arguments(work: Path) -> list[str]:
+def register_arguments(work: Path, code_uri: str) -> list[str]:
     inputs = [part for name in ("evaluation", "dataset") for part in (f"--{name}-dir", str(work / name))]
-    return [*inputs, "--version-out", str(work / "version"), "--code-uri", "file"]
+    return [*inputs, "--version-out", str(work / "version"), "--code-uri", code_uri]
 
 
 def python(*arguments: str, environment: Mapping[str, str]) -> None:

@@ -80,6 +80,7 @@ class FargateMlflow(Construct):
             environment={
                 "DATABASE_HOST": database.host,
                 "DATABASE_NAME": NAME,
+                **({"DATABASE_ROOT_CERTIFICATE": root} if (root := database.root_certificate) else {}),
                 "ARTIFACT_ROOT": artifact_store_uri,
                 "AWS_DEFAULT_REGION": Stack.of(self).region,
                 "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -1,4 +1,6 @@
-from aws_cdk import RemovalPolicy
+from pathlib import Path
+
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_rds as rds
@@ -8,6 +10,7 @@ from stacks.acknowledgements import acknowledge
 from stacks.network import Network
 
 NAME = "mlflow"
+_ROOTS = Path(__file__).parent / "rds_roots"
 _PORT = ec2.Port.tcp(5432)
 _MASTER = "mlflow"
 
@@ -33,6 +36,7 @@ class MlflowDatabase(Construct):
             self,
             "Instance",
             engine="postgres",
+            ca_certificate_identifier="rds-ca-rsa2048-g1",
             engine_version="17.10",
             db_instance_class="db.t4g.micro",
             db_name=NAME,
@@ -77,6 +81,12 @@ class MlflowDatabase(Construct):
     @property
     def secret_arn(self) -> str:
         return self._instance.attr_master_user_secret_secret_arn
+
+    @property
+    def root_certificate(self) -> str | None:
+        """In PEM, of the authority that signs the database's certificate; None for regions whose is not at hand."""
+        file = _ROOTS / f"{Stack.of(self).region}.pem"
+        return file.read_text() if file.is_file() else None
 
     def allow_from(self, client: ec2.IConnectable) -> None:
         self._group.connections.allow_from(client, _PORT)

@@ -162,7 +162,8 @@ def test_a_gate_out_of_reach_registers_nothing(checkout: Workspace) -> None:
     assert f'"Execution: {pipeline_executions()[-1]["PipelineExecutionArn"]}"' in training
     region = boto3.session.Session().region_name
     assert f"https://{region}.console.aws.amazon.com/sagemaker/home" in training
-    assert build.startswith(f'"Build {NAME}-build failed') and "https://" in build
+    assert build.startswith(f'"Build {NAME}-build failed')
+    assert "https://" in build
 
 
 def test_destroy_leaves_nothing(factory: Workspace) -> None:

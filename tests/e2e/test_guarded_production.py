@@ -75,7 +75,7 @@ def register(client: MlflowClient, folder: Path, *, is_good: bool = True) -> str
 def command(
     workspace: Workspace, *arguments: str, stage: str = "production"
 ) -> subprocess.CompletedProcess[str]:
-    """A module of the clone, with what the deployment to the stage is told."""
+    """A module of the clone, with the environment of the deployment to the stage."""
     environment = os.environ | deploy_environment(deployed_factory(), stage)
     return subprocess.run(
         [sys.executable, "-m", *arguments],

@@ -104,7 +104,7 @@ def test_a_pending_connection_says_what_a_person_has_to_do(factories: Factories)
     first = executions()[0]["pipelineExecutionId"]
     source = eventually("end of Source", lambda: finished(first, "Source"))
     assert source.status == "Failed"
-    assert "[GitHub] Connection" in source.summary and "its status is PENDING" in source.summary
+    assert all(words in source.summary for words in ("[GitHub] Connection", "its status is PENDING"))
 
 
 def test_a_push_of_the_branch_and_path_delivers_and_others_do_not(factories: Factories) -> None:

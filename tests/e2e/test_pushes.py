@@ -58,8 +58,6 @@ def test_a_permission_taken_from_the_jobs_role_is_named_in_the_failure(checkout:
     status, _ = checkout.finish(checkout.next_execution())
     assert status == "Failed"
     reason = failed_step(pipeline_executions()[-1]["PipelineExecutionArn"])["FailureReason"]
-    assert (
-        "not authorized to perform: s3:" in reason
-        and role["RoleName"] in reason
-        and "arn:aws:s3:::" in reason
-    )
+    assert "not authorized to perform: s3:" in reason
+    assert role["RoleName"] in reason
+    assert "arn:aws:s3:::" in reason

@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,9 +56,6 @@ def test_a_slip_of_the_pen_is_refused_in_one_sentence(slips: list[tuple[int, int
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_refused(text: str) -> None:
-    try:
+    with pytest.raises(SpecError) as refused:
         parse_spec(text)
-    except SpecError as error:
-        assert "\n" not in str(error)
-    else:
-        raise AssertionError(text)
+    assert "\n" not in str(refused.value)

@@ -72,6 +72,8 @@ def factory(account: "Account", request: pytest.FixtureRequest) -> Factory:
                 captured(body, kind) for body, kind, _ in REQUESTS.values()
             ),
             "serving/production/m/1/ab/test.csv": COPY.encode(),
+            "serving/production/m/1/ab/approval-2026-e1.html": b"shows rows",
+            "serving/production/m/1/cd/approval-2026-e2.html": b"shows rows of others",
             "serving/production/m/1/ab/model.tar.gz": b"\x1f\x8b",
             "code/c/source.csv": COPY.encode(),
         },
@@ -143,6 +145,7 @@ def test_their_rows_go_from_every_version_and_nobody_else_s(factory: Factory) ->
         f"{RUN}/verification/production/verification.html",
         "mlflow/1/models/m/artifacts/input_example.json",
         "serving/production/m/1/ab/test.csv",
+        "serving/production/m/1/ab/approval-2026-e1.html",
     ):
         del expected[gone]
     assert after == expected

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy
+from cryptography import x509
 
 from stacks.config import FactoryConfig
 from stacks.config_settings import SettingError
@@ -15,6 +16,8 @@ from tests.options.test_network import groups, private_subnets
 from tests.stacks.configurations import EXISTING_NETWORK as EXISTING
 from tests.stacks.configurations import MLFLOW_IMAGE
 from tests.stacks.synthesis import Synthesise, Synthesised
+
+ROOTS = Path("stacks/fargate_mlflow/rds_roots")
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +144,27 @@ def test_a_password_may_hold_any_character() -> None:
         database_uri(environment)
         == "postgresql://mlflow:a%3Ab%40c%2Fd%25e%3F@host:5432/mlflow?sslmode=require"
     )
+
+
+def test_the_server_checks_that_it_is_the_database_that_answers(fargate: Synthesised) -> None:
+    variables = {each["Name"]: each["Value"] for each in container(fargate)["Environment"]}
+    certificate = x509.load_pem_x509_certificate(variables["DATABASE_ROOT_CERTIFICATE"].encode())
+    assert "CN=Amazon RDS eu-central-1 Root CA RSA2048 G1" in certificate.subject.rfc4514_string()
+    authority = fargate.only("AWS::RDS::DBInstance")["Properties"]["CACertificateIdentifier"]
+    assert authority == "rds-ca-rsa2048-g1"
+    credentials = {"DATABASE_USER": "u", "DATABASE_PASSWORD": "p"}
+    uri = sqlalchemy.make_url(database_uri({**variables, **credentials}))
+    assert uri.query["sslmode"] == "verify-full"
+    assert Path(str(uri.query["sslrootcert"])).read_text() == variables["DATABASE_ROOT_CERTIFICATE"]
+
+
+@pytest.mark.parametrize("file", sorted(ROOTS.iterdir()), ids=lambda file: file.stem)
+def test_a_root_is_of_its_region_and_signs_itself(file: Path) -> None:
+    certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    name = certificate.subject.rfc4514_string()
+    assert f"CN=Amazon RDS {file.stem} Root CA RSA2048 G1," in name
+    certificate.verify_directly_issued_by(certificate)
+    assert certificate.not_valid_after_utc.year >= 2061
 
 
 def test_a_failed_upgrade_of_the_database_does_not_print_its_password(

@@ -1,4 +1,4 @@
-"""An endpoint on instances: what the deployment is told, and what stands before its first update."""
+"""An endpoint on instances: the settings of its deployment, and what exists before its first update."""
 
 import json
 from typing import Any

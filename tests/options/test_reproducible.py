@@ -1,4 +1,4 @@
-"""The same commit gives the same bytes, wherever it is synthesised and whatever lies beside it."""
+"""The same commit gives the same bytes, in any folder and beside any other files."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Findings of checkov and parliament that stand, each with its reason: of one check, at the constructs that it names.
+"""Accepted findings of checkov and parliament, each with its reason: of one check, at the constructs that it names.
 
 cdk-nag's are acknowledged beside their constructs (stacks/acknowledgements.py).
 """
@@ -19,7 +19,7 @@ class Accepted:
     detail: str = ""
     """Part of what the scanner writes, where a check has several findings."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Where it stands; everywhere without them."""
+    """For which configurations it is accepted; for all without them."""
 
     def covers(self, finding: Finding) -> bool:
         config = FactoryConfig(**CONFIGURATIONS[finding.configuration])

@@ -65,7 +65,7 @@ def test_no_role_of_the_delivery_deletes_there(roles: MakeRoles, action: str) ->
 
 
 def bucket_denies(found: Roles, key: str, context: dict[str, list[str]]) -> bool:
-    """Whatever the caller's own policies allow."""
+    """Decided for a caller whose own policies allow everything."""
     (document,) = (
         each["Properties"]["PolicyDocument"]
         for each in found.factory.of_type("AWS::S3::BucketPolicy").values()

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ml_code.release.endpoint_settings import read_endpoint_settings
+from tests.pipeline_requests import REQUESTS, all_steps
 from tests.security.roles import (
     BATCH,
     DEPLOY_PRODUCTION,
@@ -195,3 +197,40 @@ def pulls(statement: object) -> Iterator[str]:
 
 def settings(found: Roles, stage: str) -> str:
     return environment(found.factory, f"{found.factory.name}-deploy-{stage}")["ENDPOINT_SETTINGS"]
+
+
+@pytest.mark.parametrize("configuration", ["default", "key-drift"])
+def test_the_factory_s_own_jobs_are_within_the_limits(roles: MakeRoles, configuration: str) -> None:
+    """With the condition keys that the local AWS reads from the requests of the deployed definitions."""
+    keys = pytest.importorskip("localaws.services.sagemaker.condition_keys")
+    operation = pytest.importorskip("localaws.core.permission").Operation
+    found, checked = roles(configuration), set()
+    for id_, pipeline in found.factory.of_type("AWS::SageMaker::Pipeline").items():
+        body = json.loads(pipeline["Properties"]["PipelineDefinition"]["PipelineDefinitionBody"])
+        for step in all_steps(body).values():
+            if step["Type"] not in REQUESTS:
+                continue
+            name, _ = REQUESTS[step["Type"]]
+            action, role = f"sagemaker:{name}", DRIFT_PIPELINE if id_.startswith("Drift") else PIPELINE
+            context = keys.condition_keys(REGION, operation("sagemaker", name, step["Arguments"], "json"))
+            assert found.may(role, action, found.of_sagemaker(JOB_ARNS[action]), context), step["Name"]
+            checked.add(step["Name"])
+    assert {"Preprocess", "Tune", "Evaluate", "Register"} <= checked
+
+
+@pytest.mark.parametrize("configuration", ["default", "key-drift"])
+@pytest.mark.parametrize(("role", "stage"), [(DEPLOY_STAGING, "staging"), (DEPLOY_PRODUCTION, "production")])
+def test_the_factory_s_own_endpoints_are_within_the_limits(
+    roles: MakeRoles, configuration: str, role: str, stage: str
+) -> None:
+    keys = pytest.importorskip("localaws.services.sagemaker.condition_keys")
+    operation = pytest.importorskip("localaws.core.permission").Operation
+    found = roles(configuration)
+    name = f"{found.factory.name}-{stage}-v1-0a1b2c3d"
+    endpoint_settings = read_endpoint_settings(settings(found, stage))
+    for action, kind, request in (
+        ("CreateModel", "model", endpoint_settings.network()),
+        ("CreateEndpointConfig", "endpoint-config", endpoint_settings.config(name, None)),
+    ):
+        context = keys.condition_keys(REGION, operation("sagemaker", action, request, "json"))
+        assert found.may(role, f"sagemaker:{action}", found.of_sagemaker(f"{kind}/{name}"), context)

@@ -186,7 +186,7 @@ def test_the_approver_reads_what_the_deployed_code_measured(world: World) -> Non
     world.deliver(version, **STAGED)
     exports = RESULT_FILE.read_text()
     assert "accuracy 1.0000, production: 1.0000 (version 1)" in exports
-    assert f"CHANGED: threshold {world.spec.gate.threshold} → 0.5" in exports
+    assert f"CHANGED: threshold {world.spec.gate.threshold} to 0.5" in exports
     assert "by Ann <ann@example.com>" in exports
     page = PAGE.read_text()
     assert "<h2>What is to be approved</h2>" in page

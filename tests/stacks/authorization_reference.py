@@ -15,7 +15,8 @@ from tests.stacks.wildcards import items
 def reference() -> dict[str, Any]:
     """By service prefix, `Actions` in lower case with the kinds of their resources, and the kinds' ARNs."""
     found = find_spec("cfnlint")
-    assert found is not None and found.origin is not None
+    assert found is not None
+    assert found.origin is not None
     data = Path(found.origin).parent / "data/AdditionalSpecs/Policies.json"
     return dict(json.loads(data.read_text()))
 
@@ -52,7 +53,7 @@ def _first_parts(service: Mapping[str, Any], action: str) -> set[str]:
 
 
 def _first_part(arn: str) -> str:
-    """`*` where a name stands at once, as in the ARNs of buckets and topics, or is not known."""
+    """`*` where a name follows at once, as in the ARNs of buckets and topics, or is not known."""
     if not arn.startswith("arn:"):  # an attribute that only a deployment knows
         return "*"
     account, resource = arn.split(":", 5)[4:]

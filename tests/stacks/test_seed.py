@@ -53,7 +53,7 @@ def test_it_is_small_enough_for_codecommit(seed: Path) -> None:
 
 
 def refusal(files: dict[str, Path]) -> str:
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match="The new repository") as error:
         seed_asset(Stack(App(analytics_reporting=False), "stack"), "Seed", files)
     return str(error.value)
 

@@ -65,11 +65,11 @@ def test_buckets_are_private_encrypted_and_speak_tls_only(factory: Synthesised) 
 
 def test_data_and_artifacts_have_versions(factory: Synthesised) -> None:
     versioned = {
-        bucket["Properties"]["BucketName"]
+        bucket["Properties"]["BucketName"].removeprefix(factory.name)
         for bucket in factory.of_type("AWS::S3::Bucket").values()
         if bucket["Properties"].get("VersioningConfiguration") == {"Status": "Enabled"}
     }
-    assert versioned == {ARTIFACTS, DATA}
+    assert versioned == {ARTIFACTS.removeprefix("model-factory"), DATA.removeprefix("model-factory")}
 
 
 def test_what_deliveries_hand_on_has_a_bucket_of_its_own_and_goes_after_a_month(factory: Synthesised) -> None:

@@ -37,8 +37,8 @@ PATTERNS = {
     "s3:artifacts/monitoring/{factory}-production/*": "one report a window",
     "s3:delivery/*": "CodePipeline names what its actions hand on; teardown empties the bucket",
     "s3:artifacts/*": "teardown empties the bucket",
-    "s3:data/batch/*": "whoever scores a file names it",
-    "s3:data/raw/*": "whoever brings data names it",
+    "s3:data/batch/*": "the person who scores a file names it",
+    "s3:data/raw/*": "the person who brings data names it",
     "s3:data/*": "teardown empties the bucket",
     "sagemaker:pipeline/{factory}/execution/*": "SageMaker names executions",
     "sagemaker:pipeline/{factory}-monitor/execution/*": "SageMaker names executions",
@@ -81,7 +81,7 @@ def action_patterns(factory: Synthesised) -> set[str]:
 
 
 def on_everything(factory: Synthesised) -> set[str]:
-    """Ids of the statements whose resource is *; those without an id are told as a whole."""
+    """Ids of the statements whose resource is *; those without an id are given as a whole."""
     return {
         statement.get("Sid", f"{policy}: {statement}")
         for policy, statement in factory.statements()

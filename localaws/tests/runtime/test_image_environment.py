@@ -40,7 +40,8 @@ def test_without_an_interpreter_it_is_said_which_were_tried(tmp_path: Path) -> N
 
 def test_the_packages_are_the_image_s(processes: ProcessTable, tmp_path: Path) -> None:
     lines = package_lines()
-    assert "scikit-learn==1.9.0" in lines and "sagemaker-containers==2.8.6.post2" in lines
+    assert "scikit-learn==1.9.0" in lines
+    assert "sagemaker-containers==2.8.6.post2" in lines
     assert not [line for line in lines if line.startswith("typing==") or "==" not in line]
     assert ImageEnvironment(processes, tmp_path).folder.parent == tmp_path / "images"
 

@@ -2,7 +2,9 @@
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import quote
 
 PORT = 5000
@@ -12,7 +14,16 @@ def database_uri(environment: Mapping[str, str]) -> str:
     """The address with the credentials, whose password may hold any character."""
     user, password = (quote(environment[name], safe="") for name in ("DATABASE_USER", "DATABASE_PASSWORD"))
     host, name = environment["DATABASE_HOST"], environment["DATABASE_NAME"]
-    return f"postgresql://{user}:{password}@{host}:5432/{name}?sslmode=require"
+    return f"postgresql://{user}:{password}@{host}:5432/{name}?{tls(environment)}"
+
+
+def tls(environment: Mapping[str, str]) -> str:
+    """With the root certificate, a server that only poses as the database gets no password."""
+    if not (certificate := environment.get("DATABASE_ROOT_CERTIFICATE")):
+        return "sslmode=require"
+    file = Path(tempfile.gettempdir(), "database-root.pem")
+    file.write_text(certificate)
+    return f"sslmode=verify-full&sslrootcert={file}"
 
 
 def migrate(uri: str) -> None:

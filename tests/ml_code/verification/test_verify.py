@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -198,7 +199,7 @@ def test_page_shows_what_was_measured_and_where_it_came_from(world: World, tmp_p
     for shown in ("1.0000", "passed", "data:image/png;base64,", world.run_id, "c0ffee00", "p99_ms"):
         assert shown in page
     assert "<script" not in page
-    assert "http:" not in page and "https:" not in page, "it must need nothing from elsewhere"
+    assert not re.search("https?:", page), "it must need nothing from elsewhere"
 
 
 def test_page_takes_hostile_data_for_text(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """CloudFormation types that are only recorded: nothing of ours runs in them, and nobody asks their service.
 
-The registry's schema says which properties they have and what a change means; here stands what Ref and Fn::GetAtt
+The registry's schema says which properties they have and what a change means; here is what Ref and Fn::GetAtt
 give. In the templates, {Property} is a property, {name} a name made of the stack's and the logical id, {hex} a new
-identifier; in attributes {ref} is the physical id, {name} what stands behind its last slash, {resource} what stands
-behind its last colon, and {hex} an identifier that follows from it.
+identifier; in attributes {ref} is the physical id, {name} what follows its last slash, {resource} what follows
+its last colon, and {hex} an identifier that follows from it.
 """
 
 import hashlib

@@ -103,7 +103,8 @@ def _types(region: str) -> dict[str, str]:
 @cache
 def _folder() -> Path:
     found = importlib.util.find_spec("cfnlint")
-    assert found is not None and found.submodule_search_locations, "localaws depends on cfn-lint"
+    assert found is not None, "localaws depends on cfn-lint"
+    assert found.submodule_search_locations
     return Path(found.submodule_search_locations[0], "data", "schemas")
 
 

@@ -1,6 +1,6 @@
 """Processes that never outlive the local AWS, however it ends.
 
-Each child leads a session of its own. A warden process, which holds the other end of a pipe, is told of every
+Each child leads a session of its own. A warden process, which holds the other end of a pipe, hears of every
 such session and kills those left when the pipe closes: that is, even when the local AWS is killed with SIGKILL.
 """
 

@@ -249,7 +249,8 @@ def test_a_resource_that_names_itself_is_not_replaced(stack: Stack) -> None:
     role["Properties"] |= {"RoleName": f"{name}-2"}
     assert stack.deploy(stack.template(Role=role)) == "UPDATE_COMPLETE", stack.failures()
     roles = {found["RoleName"] for found in stack.account.client("iam").list_roles()["Roles"]}
-    assert f"{name}-2" in roles and name not in roles
+    assert f"{name}-2" in roles
+    assert name not in roles
 
 
 def test_a_type_stays(stack: Stack) -> None:

@@ -27,7 +27,8 @@ def test_scalars_stay_as_they_are_written() -> None:
     assert spec.phases["build"].commands == ("make", "true")
     assert spec.phases["build"].finally_commands == ("echo",)
     assert spec.phases["build"].on_failure == "CONTINUE"
-    assert spec.shell == "bash" and spec.exported_variables == ("A",)
+    assert spec.shell == "bash"
+    assert spec.exported_variables == ("A",)
 
 
 def test_json_is_yaml_too() -> None:

@@ -60,7 +60,8 @@ def test_commands_share_directory_and_variables_across_phases(run: Run) -> None:
         "  build: {commands: ['basename $PWD', 'echo version $MODEL_VERSION']}\n"
     )
     assert build["buildStatus"] == "SUCCEEDED"
-    assert "deep" in build["log"] and "version 7" in build["log"]
+    assert "deep" in build["log"]
+    assert "version 7" in build["log"]
     assert build["exportedEnvironmentVariables"] == [{"name": "MODEL_VERSION", "value": "7"}]
     assert list(phases(build)) == [
         "SUBMITTED",
@@ -85,7 +86,9 @@ def test_failed_build_phase_still_runs_post_build(run: Run) -> None:
         "  post_build: {commands: ['echo succeeding $CODEBUILD_BUILD_SUCCEEDING']}\n"
     )
     assert build["buildStatus"] == "FAILED"
-    assert "cleanup" in build["log"] and "succeeding 0" in build["log"] and "never" not in build["log"]
+    assert "cleanup" in build["log"]
+    assert "succeeding 0" in build["log"]
+    assert "never" not in build["log"]
     failed = next(phase for phase in build["phases"] if phase["phaseType"] == "BUILD")
     assert failed["contexts"] == [
         {
@@ -100,7 +103,8 @@ def test_failed_pre_build_ends_the_build(run: Run) -> None:
         "version: 0.2\nphases:\n  pre_build: {commands: ['false']}\n  build: {commands: [echo never]}\n"
     )
     assert build["buildStatus"] == "FAILED"
-    assert "BUILD" not in phases(build) and "never" not in build["log"]
+    assert "BUILD" not in phases(build)
+    assert "never" not in build["log"]
 
 
 def test_bad_buildspec_fails_download_source(run: Run) -> None:

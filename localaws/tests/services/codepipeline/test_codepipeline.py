@@ -49,7 +49,7 @@ def test_creation_runs_the_pipeline_with_artifacts_and_variables(
     question = delivery.action("Manual")["input"]["resolvedConfiguration"]["CustomData"]
     assert question == f"Version 3 of {execution['pipelineExecutionId']}?"
     location = delivery.action("CodeCommit")["output"]["outputArtifacts"][0]["s3location"]
-    assert location["bucket"] == BUCKET and location["key"].startswith(f"{delivery.name[:20]}/Source/")
+    assert f"{location['bucket']}/{location['key']}".startswith(f"{BUCKET}/{delivery.name[:20]}/Source/")
     delivery.approve("Approval")
     eventually(lambda: delivery.statuses() == ["Succeeded"])
     assert delivery.latest("Approval", "Manual")["summary"] == "looked at it"
@@ -128,7 +128,7 @@ def test_missing_permission_of_the_role_fails_the_action(
     eventually(lambda: delivery.statuses() == ["Failed"])
     details = delivery.latest("Build", "CodeBuild")["errorDetails"]
     assert details["code"] == "PermissionError"
-    assert "codebuild:StartBuild" in details["message"] and delivery.name in details["message"]
+    assert all(word in details["message"] for word in ("codebuild:StartBuild", delivery.name))
 
 
 def test_a_request_token_starts_one_execution(delivery: Delivery) -> None:

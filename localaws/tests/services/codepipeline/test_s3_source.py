@@ -177,7 +177,8 @@ def test_a_missing_object_is_named_to_who_may_list_the_bucket(
     release.pipeline_role = make_role("codepipeline.amazonaws.com", *ROLE, *more)
     release.create({"Source": [deployed(bucket)]}, {"Approval": [approval()]})
     error = details_of(release, eventually)
-    assert error["code"] == code and bucket in error["message"]
+    assert error["code"] == code
+    assert bucket in error["message"]
     assert ("has no object with the key " + KEY in error["message"]) == bool(more)
 
 
@@ -195,7 +196,8 @@ def test_each_right_of_the_documented_list_is_asked_for(
     release.pipeline_role = make_role("codepipeline.amazonaws.com", *actions)
     release.create({"Source": [deployed(bucket)]}, {"Approval": [approval()]})
     error = details_of(release, eventually)
-    assert error["code"] == "PermissionError" and missing in error["message"]
+    assert error["code"] == "PermissionError"
+    assert missing in error["message"]
 
 
 def test_what_is_no_archive_fails_the_build(

@@ -107,7 +107,8 @@ def test_what_cannot_be_started_is_logged(
     with caplog.at_level(logging.ERROR, logger="localaws.events"):
         push(account)
     assert pipelines.started == []
-    assert "FailedInvocation" in caplog.text and reason in caplog.text
+    assert "FailedInvocation" in caplog.text
+    assert reason in caplog.text
 
 
 FUNCTION = """

@@ -18,12 +18,13 @@ FOUND = find_spec("cfnlint")
 
 @cache
 def reference() -> dict[str, Any]:
-    assert FOUND is not None and FOUND.origin is not None
+    assert FOUND is not None
+    assert FOUND.origin is not None
     return dict(json.loads((Path(FOUND.origin).parent / "data/AdditionalSpecs/Policies.json").read_text()))
 
 
 def kind_of(arn: str) -> str:
-    """What follows the account, up to the name; nothing where the name stands at once."""
+    """What follows the account, up to the name; nothing where the name follows at once."""
     return re.split(r"[:/{$]", arn.split(":", 5)[5])[0].removesuffix(".*")
 
 

@@ -92,7 +92,8 @@ def test_a_bucket_is_emptied_of_its_versions_and_markers_page_by_page(s3: Any, b
         removed += len(keys)
     assert removed == 12
     left = s3.list_object_versions(Bucket=bucket)
-    assert "Versions" not in left and "DeleteMarkers" not in left
+    assert "Versions" not in left
+    assert "DeleteMarkers" not in left
 
 
 def test_objects_are_deleted_or_refused_each_by_itself(s3: Any, bucket: str, client_of: ClientOf) -> None:
@@ -102,13 +103,17 @@ def test_objects_are_deleted_or_refused_each_by_itself(s3: Any, bucket: str, cli
     objects = [{"Key": "a", "VersionId": version}, {"Key": "b"}]
     answer = client.delete_objects(Bucket=bucket, Delete={"Objects": objects})
     (error,) = answer["Errors"]
-    assert error["Key"] == "a" and error["VersionId"] == version and error["Code"] == "AccessDenied"
+    assert error["Key"] == "a"
+    assert error["VersionId"] == version
+    assert error["Code"] == "AccessDenied"
     assert "s3:DeleteObjectVersion" in error["Message"]
     (deleted,) = answer["Deleted"]
-    assert deleted["Key"] == "b" and deleted["DeleteMarker"]
+    assert deleted["Key"] == "b"
+    assert deleted["DeleteMarker"]
     s3.get_object(Bucket=bucket, Key="a")
     answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-    assert "Deleted" not in answer and "Errors" not in answer
+    assert "Deleted" not in answer
+    assert "Errors" not in answer
 
 
 def test_a_deletion_names_objects_of_a_bucket(s3: Any, bucket: str) -> None:

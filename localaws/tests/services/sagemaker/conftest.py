@@ -155,7 +155,7 @@ def image_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     """With containers in the image's environment, made now unless it is there; layers of its own."""
     cache = tmp_path_factory.mktemp("cache")
     with (
-        mock.patch(LAYERS, lambda: cache),
+        mock.patch(LAYERS, return_value=cache),
         _running(tmp_path_factory.mktemp("state"), uses_image=True) as local,
     ):
         environment = local.account.image

@@ -40,7 +40,7 @@ def main() -> None:
         handler = getattr(importlib.import_module(module.replace("/", ".")), name)
         payload = handler(json.loads(Path(event_file).read_text()), context)
         outcome = {"error": None, "payload": json.loads(json.dumps(payload))}
-    except Exception as error:  # the runtime reports whatever the handler raises
+    except Exception as error:  # the runtime reports anything that the handler raises
         print(f"[ERROR] {type(error).__name__}: {error}")
         traceback.print_exc()
         outcome = {

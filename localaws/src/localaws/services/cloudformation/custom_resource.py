@@ -1,4 +1,4 @@
-"""Custom resources: a Lambda function is told of the change and answers to a pre-signed address of ours."""
+"""Custom resources: a Lambda function gets the change and answers to a pre-signed address of ours."""
 
 import json
 import secrets

@@ -75,7 +75,7 @@ class Deployment:
         ]
 
     def run(self) -> None:
-        """Ends in a …_COMPLETE or …_FAILED status of the stack, whatever happens."""
+        """Ends in a …_COMPLETE or …_FAILED status of the stack, always."""
         stack = self._stack
         kind = "CREATE" if stack.status in ("REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS") else "UPDATE"
         try:

@@ -42,7 +42,8 @@ class GitTriggers:
         """Starts what the pushes since the last look ask for; nothing where this is the first look."""
         pipelines = self._account.services["codepipeline"]
         connections = self._account.services["codeconnections"]
-        assert isinstance(pipelines, CodePipeline) and isinstance(connections, CodeConnections)
+        assert isinstance(pipelines, CodePipeline)
+        assert isinstance(connections, CodeConnections)
         with self._lock:
             for declaration in pipelines.declarations():
                 for action, push in _pushes(declaration):

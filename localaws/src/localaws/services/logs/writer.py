@@ -52,7 +52,7 @@ class LogWriter:
                 self._backend.put_log_events(self._group, self._stream, [event])
 
     def close(self) -> None:
-        """For whoever treats it as a file; no line is ever held back."""
+        """For callers that treat it as a file; no line is ever held back."""
 
     def _require(self, action: str, part: str) -> None:
         arn = self._account.arn("logs", f"log-group:{self._group}:{part}")

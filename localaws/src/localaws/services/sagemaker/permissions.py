@@ -29,7 +29,7 @@ def _further(account: Account, operation: Operation) -> Iterator[Permission]:
 
 
 def _resource_tags(account: Account, resource: str) -> dict[str, str]:
-    """A job's ARN is in lower case, whatever name the request has."""
+    """A job's ARN is in lower case, unlike the request's name."""
     tags = cast(SageMaker, account.services["sagemaker"]).shared.tags
     return tags.of(resource) or tags.of(resource.lower())
 

@@ -1,4 +1,4 @@
-"""The SageMaker API: each group of operations stands in a module of its own."""
+"""The SageMaker API: each group of operations has a module of its own."""
 
 from typing import Any, ClassVar
 

@@ -1,6 +1,6 @@
 """EventBridge Scheduler: moto keeps the schedules, this makes them fire.
 
-A one-time schedule fires once for each time that it is given; on AWS, too, it stays afterwards, unless it was told
+A one-time schedule fires once for each time that it is given; on AWS, too, it stays afterwards, unless it was asked
 to be deleted. AWS is exact to a minute, this to a second.
 """
 

@@ -72,7 +72,7 @@ print("six is", six.__version__)
 
 
 def test_wheels_of_a_job_stand_before_the_image_s_packages(local: Any) -> None:
-    """The first job installs them; whoever comes later has them without, and nobody else sees them."""
+    """The first job installs them; later ones have them without, and nobody else sees them."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as wheel:
         wheel.writestr("six.py", "__version__ = 'mine'")

@@ -26,7 +26,8 @@ def test_steps_pass_data_and_the_condition_chooses(local: Any) -> None:
     }
     assert steps["Gate"]["Metadata"] == {"Condition": {"Outcome": "True"}}
     arn = steps["Measure"]["Metadata"]["ProcessingJob"]["Arn"]
-    assert "/pipelines-" in arn and "-measure-" in arn
+    assert "/pipelines-" in arn
+    assert "-measure-" in arn
     job = local.client().describe_processing_job(ProcessingJobName=arn.rpartition("/")[2])
     assert "-Measure-" in job["ProcessingJobName"]
     assert job["AppSpecification"]["ContainerArguments"][1] == '{"accuracy": {"value": 0.97}}'

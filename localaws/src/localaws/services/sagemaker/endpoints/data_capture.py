@@ -69,7 +69,7 @@ class DataCapture:
             self._lines.append(line)
 
     def deliver(self) -> None:
-        """Writes what there is to one object; a failure is told and loses it, but no request."""
+        """Writes what there is to one object; a failure is reported and loses it, but no request."""
         with self._lock:
             lines, self._lines = self._lines, []
         if not lines:

@@ -64,7 +64,7 @@ class SageMakerRuntime(Service):
         return variant
 
     def _ask(self, variant: Variant, request: Json, started: float) -> urllib3.BaseHTTPResponse:
-        """The container's answer, whatever its status; it is counted, and so is none."""
+        """The container's answer of any status; it is counted, and so is none."""
         headers = {"Content-Type": request.get("ContentType", "application/json")}
         for member, header in (("Accept", "Accept"), ("CustomAttributes", CUSTOM_ATTRIBUTES)):
             if member in request:

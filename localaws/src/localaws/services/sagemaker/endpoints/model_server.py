@@ -1,5 +1,6 @@
 """A model's container that serves: its data from S3, its process, its connections. What endpoints and transform
-jobs have in common."""
+jobs have in common.
+"""
 
 import threading
 import time

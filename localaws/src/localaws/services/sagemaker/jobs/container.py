@@ -115,7 +115,8 @@ class Container:
 
     def environment(self, *, aws: Mapping[str, str], request: Mapping[str, str]) -> dict[str, str]:
         """Everything that a process in the container sees: the image's variables, the way to AWS, what the request
-        asks for; without the image's environment, this machine's network settings, too."""
+        asks for; without the image's environment, this machine's network settings, too.
+        """
         if self.image is not None and self.image.isolated:
             return {**self.image.environment(), **_THREADS, **aws, **request}
         if self.image is not None:

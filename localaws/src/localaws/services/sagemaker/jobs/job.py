@@ -49,7 +49,7 @@ class JobKind:
     log_group: str
 
     def arn(self, account: Account, name: str) -> str:
-        """In lower case whatever the name is, as SageMaker makes it (boto3#4606)."""
+        """In lower case, unlike the name, as SageMaker makes it (boto3#4606)."""
         return account.arn("sagemaker", f"{self.resource}/{name.lower()}")
 
 

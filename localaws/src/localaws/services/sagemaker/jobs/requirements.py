@@ -23,7 +23,7 @@ class MetRequirements:
     def asked(self, directory: Path) -> Iterator[list[str]]:
         """What pip printed for the same requirements.txt and wheels, empty when it is to be run.
 
-        Whoever runs it fills the list when pip changed nothing; others with the same question wait meanwhile.
+        The caller that runs it fills the list when pip changed nothing; others with the same question wait meanwhile.
         """
         key = _key(directory)
         with self._locks[key]:

@@ -40,7 +40,7 @@ class TrainingJob(Job):
             "SecondaryStatus": "Starting",
             "SecondaryStatusTransitions": [],
             **({"TuningJobArn": tuning_job_arn} if tuning_job_arn else {}),
-            # No instance outlives its job here, whatever KeepAlivePeriodInSeconds says.
+            # No instance outlives its job here, even with KeepAlivePeriodInSeconds.
             **({"WarmPoolStatus": {"Status": "Terminated"}} if _keeps_alive(request) else {}),
         }
         self._enter("Starting", "Starting the training job")
