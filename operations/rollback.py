@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from ml_code.contracts import PRODUCTION
 from ml_code.release import archives
 from ml_code.release.delivery_record import caller
+from ml_code.release.pushed_code import read_pushed_code
 from ml_code.release.records import Records, Release, alias_fault
 from ml_code.release.rollout import Promotion
 from ml_code.release.settings import ReleaseSettings
@@ -79,7 +80,10 @@ def roll_back(factory: Factory, client: "MlflowClient", records: Records, versio
         print(f"rollback: FAULT: {fault}", file=sys.stderr)
     promotion = Promotion(reason=ROLLBACK, approved_by=caller(), delivery="")
     try:
-        release_version(client, chosen.registered, archives.released(chosen), settings, promotion)
+        pinned = archives.released(chosen)
+        content = archives.read(records.s3, pinned)
+        spec = read_pushed_code(records.s3, chosen.code_uri).spec(records.model)
+        release_version(client, chosen.registered, pinned, content, spec, settings, promotion)
     except FAILURES as error:
         hint = ", or choose another with make rollback TO=VERSION (make history lists them)"
         raise OperationError(f"rollback: {error}{hint}") from error

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from ml_code.contracts import PRODUCTION, Variable, endpoint_name
-from ml_code.release import archives
 from ml_code.release.archives import PinnedArchive
 from ml_code.release.delivery_record import DeliveryRecord
-from ml_code.release.pushed_code import read_pushed_code
+from ml_code.release.pushed_code import PushedCode, read_pushed_code
 from ml_code.release.records import Records, Release, alias_fault
 from ml_code.release.settings import ReleaseSettings
 from ml_code.spec import Gate, ModelSpec
@@ -21,7 +20,7 @@ from ml_code.tracking.model_registry import RegisteredVersion
 from ml_code.verification.invoke import VerificationError, predict
 from ml_code.verification.report_html import add_section
 from ml_code.verification.report_link import object_url
-from ml_code.verification.test_rows import LabelledRows, parse_test_rows
+from ml_code.verification.test_rows import LabelledRows
 from ml_code.verification.verify import PAGE
 from ml_code.write_once import put_once
 
@@ -96,14 +95,14 @@ def request_approval(
     delivery: DeliveryRecord,
     version: RegisteredVersion,
     archive: PinnedArchive,
+    code: PushedCode,
+    test_rows: LabelledRows,
     verification: Mapping[str, Any],
 ) -> None:
     """Publishes the page beside the archive, once, and exports what CodePipeline shows and Production takes over."""
     s3 = boto3.client("s3")
     production = Records(s3=s3, bucket=settings.artifact_bucket, model=version.name).newest()
-    code = read_pushed_code(s3, version.code_uri)
     spec = code.spec(settings.model_name)
-    test_rows = parse_test_rows(archives.read(s3, archive).test_rows, spec.target.name)
     before = read_pushed_code(s3, production.code_uri) if production else None
     candidate = Candidate(
         version=version,

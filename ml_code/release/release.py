@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from ml_code.contracts import PRODUCTION, STAGING
 from ml_code.release import archives
 from ml_code.release.approval import request_approval, write_exports
-from ml_code.release.archives import ArchiveError, PinnedArchive
+from ml_code.release.archives import ArchiveError, PinnedArchive, ServedContent
 from ml_code.release.delivery_record import DeliveryError, caller, read_delivery
 from ml_code.release.deploy import plan_deployment
 from ml_code.release.endpoint import DeploymentError, StillUpdatingError
@@ -23,7 +23,7 @@ from ml_code.release.records import RecordError, Records
 from ml_code.release.rollout import Promotion, ReleaseError, Rollout, say
 from ml_code.release.settings import ReleaseSettings
 from ml_code.release.training_record import ClaimError, check_training
-from ml_code.spec import SpecError
+from ml_code.spec import ModelSpec, SpecError
 from ml_code.tracking import model_registry
 from ml_code.tracking.model_registry import RegisteredVersion, RegistryError
 from ml_code.tracking.model_uri import parse_model_uri
@@ -57,13 +57,12 @@ def release_version(
     client: "MlflowClient",
     version: RegisteredVersion,
     archive: PinnedArchive,
+    content: ServedContent,
+    spec: ModelSpec,
     settings: ReleaseSettings,
     promotion: Promotion | None,
 ) -> dict[str, Any]:
-    """Checks that the archive is the one that was pinned, and serves it; what the verification reports."""
-    s3 = boto3.client("s3")
-    content = archives.read(s3, archive)
-    spec = read_pushed_code(s3, version.code_uri).spec(settings.model_name)
+    """Serves the archive, whose bytes are `content`; what the verification reports."""
     verification = Rollout(
         client=client,
         version=version,
@@ -71,7 +70,7 @@ def release_version(
         settings=settings,
         spec=spec,
         deployment=plan_deployment(settings, version, archive.uri, content.manifest_sha256),
-        records=Records(s3=s3, bucket=settings.artifact_bucket, model=settings.model_name),
+        records=Records(s3=boto3.client("s3"), bucket=settings.artifact_bucket, model=settings.model_name),
         promotion=promotion,
         archive=archive,
     ).run()
@@ -81,15 +80,16 @@ def release_version(
 
 def release_by_hand(model_uri: str, settings: ReleaseSettings) -> None:
     """Builds the archive anew, with the rights and in the name of the caller."""
-    client = model_registry.connect(settings.mlflow_tracking_uri)
+    client, s3 = model_registry.connect(settings.mlflow_tracking_uri), boto3.client("s3")
     version = _resolve(client, model_uri)
     content = archives.build(client, version)
-    archive = archives.publish(boto3.client("s3"), settings.artifact_bucket, settings.stage, version, content)
+    archive = archives.publish(s3, settings.artifact_bucket, settings.stage, version, content)
     say(f"published {archive.uri}")
     promotion = None
     if settings.stage == PRODUCTION:
         promotion = Promotion(reason=BY_HAND, approved_by=caller(), delivery="")
-    release_version(client, version, archive, settings, promotion)
+    spec = read_pushed_code(s3, version.code_uri).spec(settings.model_name)
+    release_version(client, version, archive, content, spec, settings, promotion)
 
 
 def release_delivery(settings: ReleaseSettings) -> None:
@@ -98,11 +98,13 @@ def release_delivery(settings: ReleaseSettings) -> None:
     delivery = read_delivery(boto3.client("codepipeline"), settings.factory_name, settings.delivery_execution)
     training = delivery.training
     version = _resolve(client, f"models:/{settings.model_name}/{training.model_version}")
+    code = read_pushed_code(s3, version.code_uri)
+    spec = code.spec(settings.model_name)
     check_training(
         boto3.client("sagemaker"),
         training=training,
         version=version,
-        gate=read_pushed_code(s3, version.code_uri).spec(settings.model_name).gate,
+        gate=spec.gate,
         pipeline=settings.factory_name,
         commit=delivery.commit,
     )
@@ -113,15 +115,15 @@ def release_delivery(settings: ReleaseSettings) -> None:
         promotion = Promotion(
             reason="delivery", approved_by=delivery.approved_by, delivery=delivery.execution
         )
-        release_version(client, version, archive, settings, promotion)
+        release_version(client, version, archive, content, spec, settings, promotion)
         write_exports({})
         return
-    archive = archives.publish(
-        s3, settings.artifact_bucket, settings.stage, version, archives.build(client, version)
-    )
+    content = archives.build(client, version)
+    archive = archives.publish(s3, settings.artifact_bucket, settings.stage, version, content)
     say(f"published {archive.uri}")
-    verification = release_version(client, version, archive, settings, None)
-    request_approval(client, settings, delivery, version, archive, verification)
+    verification = release_version(client, version, archive, content, spec, settings, None)
+    test_rows = parse_test_rows(content.test_rows, spec.target.name)
+    request_approval(client, settings, delivery, version, archive, code, test_rows, verification)
 
 
 def _resolve(client: "MlflowClient", model_uri: str) -> RegisteredVersion:
