@@ -12,11 +12,12 @@ import zipfile
 from dataclasses import dataclass
 from typing import Any
 
+from ml_code.package_wheel import package_files
 from ml_code.spec import MODEL_YAML, MODELS, ModelSpec, SpecError, parse_spec
 
 ARCHIVE = "source.tar.gz"
 MAX_BYTES = 500 * 1024**2
-_OWN_WHEEL = re.compile(r"wheels/ml_code-[^/]+\.whl")
+_PACKAGE = "ml_code/__init__.py"
 
 
 class PushedCodeError(Exception):
@@ -84,8 +85,8 @@ def _unpack(archive: bytes) -> dict[str, bytes]:
             if stream is None:
                 raise PushedCodeError(f"{member.name!r} in the code is not a file")
             content = stream.read()
-            if _OWN_WHEEL.fullmatch(member.name):
-                files.update(_unpack_wheel(content))
+            if member.name.endswith(".whl") and (own := _package_files(content)):
+                files.update(own)
             elif member.name.startswith("wheels/"):
                 # Nobody reads them; their digests say whether they changed.
                 files[member.name] = hashlib.sha256(content).digest()
@@ -94,16 +95,12 @@ def _unpack(archive: bytes) -> dict[str, bytes]:
     return files
 
 
-def _unpack_wheel(wheel: bytes) -> dict[str, bytes]:
+def _package_files(wheel: bytes) -> dict[str, bytes]:
+    """Of the wheel that has this project's package, however the push names its distribution; none of another's."""
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
-        members = archive.infolist()
-        size = sum(member.file_size for member in members)
-        if size > MAX_BYTES:
-            raise PushedCodeError(
-                f"the package of the push unpacks to {size:,} bytes, allowed are {MAX_BYTES:,}"
-            )
-        return {
-            member.filename: archive.read(member)
-            for member in members
-            if not member.is_dir() and ".dist-info/" not in member.filename
-        }
+        if _PACKAGE not in archive.namelist():
+            return {}
+        size = sum(member.file_size for member in archive.infolist())
+    if size > MAX_BYTES:
+        raise PushedCodeError(f"the package of the push unpacks to {size:,} bytes, allowed are {MAX_BYTES:,}")
+    return package_files(wheel)

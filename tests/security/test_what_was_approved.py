@@ -5,6 +5,7 @@ import io
 import shutil
 import subprocess
 import tarfile
+import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ml_code.contracts import PRODUCTION
+from ml_code.package_wheel import build_wheel, package_files
 from ml_code.release import archives
 from ml_code.release.approval import RESULT_FILE, write_exports
 from ml_code.release.archives import ArchiveError
@@ -191,6 +193,7 @@ def test_the_approver_reads_what_the_deployed_code_measured(world: World) -> Non
     page = PAGE.read_text()
     assert "<h2>What is to be approved</h2>" in page
     assert "<li>changed models/example/model.yaml</li>" in page
+    assert "wheels/" not in page
     assert "Train more" in page
     (published,) = (uri for uri in world.aws.objects if "/approval-" in uri)
     assert published.startswith("s3://artifacts/serving/staging/digits/2/")
@@ -207,6 +210,27 @@ def test_no_exported_value_is_read_by_the_shell(tmp_path: Path, monkeypatch: pyt
     read = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, check=True)
     assert read.stdout.decode() == value
     assert not (tmp_path / "pwned").exists()
+
+
+def test_the_approver_reads_which_files_of_the_package_differ(world: World) -> None:
+    world.deliver(world.register())
+    version = world.register()
+    found = next(uri for uri in reversed(world.aws.objects) if uri.endswith("source.tar.gz"))
+    name, wheel = build_wheel()
+    world.aws.objects[found] = world.source_archive(
+        {name: with_file(wheel, "ml_code/jobs/train.py", b"other")}
+    )
+    world.deliver(version, **STAGED)
+    assert "<ul><li>changed ml_code/jobs/train.py</li></ul>" in PAGE.read_text()
+
+
+def with_file(wheel: bytes, name: str, content: bytes) -> bytes:
+    files = {**package_files(wheel), name: content}
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for path, body in files.items():
+            archive.writestr(path, body)
+    return stream.getvalue()
 
 
 def test_an_endpoint_that_answers_as_another_version_is_shown_to_the_approver(world: World) -> None:

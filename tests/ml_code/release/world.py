@@ -6,7 +6,7 @@ import pickle
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -221,11 +221,11 @@ class World:
         )
         return str(found.version)
 
-    def source_archive(self, **gate: Any) -> bytes:
+    def source_archive(self, wheels: Mapping[str, bytes] | None = None, **gate: Any) -> bytes:
         document = self.spec.model_dump(mode="json", exclude_none=True)
         document["gate"].update(gate)
         files = {"models/example/model.yaml": json.dumps(document).encode()}
-        return build_source_archive(files, "", dict([build_wheel()]))
+        return build_source_archive(files, "", wheels or dict([build_wheel()]))
 
     def deliver(self, version: str, **environment: str) -> None:
         """One stage of the delivery that registered the version; what comes before it is on record."""
