@@ -9,6 +9,7 @@ import io
 import re
 import tarfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from ml_code.spec import MODEL_YAML, MODELS, ModelSpec, SpecError, parse_spec
 
 ARCHIVE = "source.tar.gz"
 MAX_BYTES = 500 * 1024**2
+# What gzip, tarfile and zipfile raise of hostile bytes; RuntimeError of an encrypted member.
+_UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 _PACKAGE = "ml_code/__init__.py"
 
 
@@ -69,7 +72,7 @@ def read_pushed_code(s3: Any, code_uri: str) -> PushedCode:
         raise PushedCodeError(f"s3://{bucket}/{key} is gone: train the version again") from None
     try:
         return PushedCode(_unpack(body))
-    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise PushedCodeError(f"s3://{bucket}/{key} is not an archive of code: {error}") from error
 
 

@@ -257,6 +257,17 @@ def link() -> tarfile.TarInfo:
     return member
 
 
+def encrypted_wheel() -> bytes:
+    """By its flags, in the member's header and in the directory."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("ml_code/__init__.py", b"x")
+    wheel = bytearray(stream.getvalue())
+    wheel[6] |= 1
+    wheel[wheel.index(b"PK\1\2") + 8] |= 1
+    return bytes(wheel)
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [
@@ -265,6 +276,7 @@ def link() -> tarfile.TarInfo:
         (gzip.compress(b"\0" * (MAX_BYTES + 1)), "unpacks to more than"),
         (tar_of(link()), "is not a file"),
         (tar_of(tarfile.TarInfo("wheels/ml_code-1.whl"), b"no wheel"), "is not an archive of code"),
+        (tar_of(tarfile.TarInfo("wheels/x.whl"), encrypted_wheel()), "is not an archive of code"),
         (tar_of(tarfile.TarInfo("models/digits/model.yaml"), b"\xff"), r"model\.yaml of the push"),
         (
             tar_of(tarfile.TarInfo("models/digits/model.yaml"), b"a: !!python/object:x"),
@@ -272,7 +284,7 @@ def link() -> tarfile.TarInfo:
         ),
         (tar_of(tarfile.TarInfo("anything")), "the push describes the model none"),
     ],
-    ids=["text", "no tar", "bomb", "link", "wheel", "bytes", "object", "nothing"],
+    ids=["text", "no tar", "bomb", "link", "wheel", "encrypted", "bytes", "object", "nothing"],
 )
 def test_code_that_is_none_is_refused_in_one_sentence(world: World, code: bytes, said: str) -> None:
     version = world.register()
