@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import boto3
 
 from ml_code.contracts import Stage
+from ml_code.release.delivery_record import action_executions
 from operations import delivery
 from operations.errors import OperationError, run
 from operations.factory import deployed_factory
@@ -13,7 +14,7 @@ from operations.factory import deployed_factory
 
 def what_waits(pipeline: str, execution: str) -> Iterator[str]:
     """The summary that the deployed code made in staging, and the address of its page."""
-    for action in delivery.action_executions(pipeline, execution):
+    for action in action_executions(boto3.client("codepipeline"), pipeline, execution):
         if action["stageName"] == Stage.APPROVAL:
             configuration = action["input"].get("resolvedConfiguration", {})
             yield from (

@@ -18,6 +18,7 @@ from ml_code.inference import transform_job
 from ml_code.inference.transform_job import Batch, BatchError, BatchSettings, Scored
 from ml_code.release import archives
 from ml_code.release.archives import PinnedArchive
+from ml_code.s3_uri import bucket_and_key
 from ml_code.spec import load_spec
 from ml_code.tracking import model_registry
 from ml_code.tracking.model_registry import RegisteredVersion
@@ -86,7 +87,7 @@ def _input_uri(source: str, settings: BatchSettings, folder: str) -> str:
         with path.open("rb") as file:
             _check_text(source, file.read(HEAD_BYTES))
         uri = f"{folder}{path.name}"
-        s3.upload_file(str(path), *objects.bucket_and_key(uri))
+        s3.upload_file(str(path), *bucket_and_key(uri))
         return uri
     if not source.startswith(settings.uri):
         raise OperationError(
@@ -95,7 +96,7 @@ def _input_uri(source: str, settings: BatchSettings, folder: str) -> str:
         )
     if not objects.exists(source):
         raise OperationError(f"INPUT is {source}, where there is no object.")
-    bucket, key = objects.bucket_and_key(source)
+    bucket, key = bucket_and_key(source)
     with s3.get_object(Bucket=bucket, Key=key)["Body"] as body:
         _check_text(source, body.read(HEAD_BYTES))
     return source
@@ -115,8 +116,8 @@ def collect(planned: Batch, answers_uri: str, directory: Path) -> Scored:
     s3: Any = boto3.client("s3")
     with TemporaryDirectory() as temporary:
         given, answers = Path(temporary) / "input", Path(temporary) / "answers"
-        s3.download_file(*objects.bucket_and_key(planned.input_uri), str(given))
-        s3.download_file(*objects.bucket_and_key(answers_uri), str(answers))
+        s3.download_file(*bucket_and_key(planned.input_uri), str(given))
+        s3.download_file(*bucket_and_key(answers_uri), str(answers))
         transform_job.check_complete(given, answers)
         with (
             answers.open(encoding="utf-8") as lines,
@@ -125,7 +126,7 @@ def collect(planned: Batch, answers_uri: str, directory: Path) -> Scored:
         ):
             scored = transform_job.write_results(lines, predictions, bad_rows)
     for name in (PREDICTIONS, BAD_ROWS):
-        s3.upload_file(str(directory / name), *objects.bucket_and_key(f"{planned.output_uri}{name}"))
+        s3.upload_file(str(directory / name), *bucket_and_key(f"{planned.output_uri}{name}"))
     return scored
 
 

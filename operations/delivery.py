@@ -1,7 +1,7 @@
 """Follows an execution of the delivery pipeline, stage by stage."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 
 from ml_code.contracts import Stage
+from ml_code.release.delivery_record import action_executions
 from operations.errors import OperationError
 
 POLL_SECONDS = 2.0  # three calls each time
@@ -105,7 +106,8 @@ def approve(pipeline: str, execution_id: str, *, summary: str) -> bool:
 def stage_results(pipeline: str, execution_id: str) -> list[StageResult]:
     """The stages that the execution has entered, in order, with the sum of what their actions report."""
     stages: dict[str, list[dict[str, Any]]] = {}
-    for action in sorted(action_executions(pipeline, execution_id), key=lambda action: action["startTime"]):
+    found = action_executions(boto3.client("codepipeline"), pipeline, execution_id)
+    for action in sorted(found, key=lambda action: action["startTime"]):
         stages.setdefault(action["stageName"], []).append(action)
     return [_stage_result(name, actions) for name, actions in stages.items()]
 
@@ -123,9 +125,3 @@ def _stage_result(name: str, actions: list[dict[str, Any]]) -> StageResult:
         for result in results
     ]
     return StageResult(name, worst, seconds, " ".join(str(detail) for detail in details if detail))
-
-
-def action_executions(pipeline: str, execution_id: str) -> Iterator[dict[str, Any]]:
-    paginator = boto3.client("codepipeline").get_paginator("list_action_executions")
-    for page in paginator.paginate(pipelineName=pipeline, filter={"pipelineExecutionId": execution_id}):
-        yield from page["actionExecutionDetails"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 
-from operations.delivery import action_executions
+from ml_code.release.delivery_record import action_executions
 
 LOG_LINES = 30
 # CodeBuild's own lines, on phases and uploads: what a command wrote is between them.
@@ -14,7 +14,7 @@ _CODEBUILD = "[Container] "
 
 def failure_lines(pipeline: str, execution_id: str) -> Iterator[str]:
     """Nothing for an execution in which no action failed."""
-    for action in action_executions(pipeline, execution_id):
+    for action in action_executions(boto3.client("codepipeline"), pipeline, execution_id):
         if action["status"] != "Failed":
             continue
         result = action.get("output", {}).get("executionResult", {})

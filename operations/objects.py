@@ -3,10 +3,7 @@
 import boto3
 from botocore.exceptions import ClientError
 
-
-def bucket_and_key(uri: str) -> tuple[str, str]:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
+from ml_code.s3_uri import bucket_and_key
 
 
 def exists(uri: str) -> bool:

@@ -97,7 +97,7 @@ def _refuse_spot(config: Settings) -> None:
 def _refuse_cache_of_deleted_runs(config: Settings) -> None:
     """A cached result of preprocess lies below runs/."""
     if 0 < config.runs_retention_days <= config.step_cache_days:
-        allowed = f"more than factory.step_cache_days, {config.step_cache_days}, or 0 for ever"
+        allowed = f"more than factory.step_cache_days, {config.step_cache_days}, or 0 for no limit"
         raise SettingError("runs_retention_days", config.runs_retention_days, allowed)
 
 

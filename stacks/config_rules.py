@@ -109,7 +109,7 @@ def _is_paths(value: object) -> bool:
 
 
 def _retention(least: int) -> tuple[str, Callable[[Any], bool]]:
-    allowed = f"an integer from {least} to 3650, or 0 for ever"
+    allowed = f"an integer from {least} to 3650, or 0 for no limit"
     return allowed, lambda value: _is_int(value, least, 3650) or _is_int(value, 0, 0)
 
 

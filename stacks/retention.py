@@ -27,7 +27,7 @@ def artifact_rules(config: FactoryConfig) -> list[s3.LifecycleRule]:
 
 
 def _rules(days: dict[str, int]) -> list[s3.LifecycleRule]:
-    """Without a rule for 0 days: for ever."""
+    """0 days: no rule, so the objects stay."""
     return [
         s3.LifecycleRule(
             prefix=prefix, expiration=Duration.days(kept), noncurrent_version_expiration=_OLD_VERSIONS

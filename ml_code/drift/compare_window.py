@@ -31,6 +31,7 @@ from ml_code.drift.report import (
     window_message,
 )
 from ml_code.endpoint_metrics import publish
+from ml_code.s3_uri import bucket_and_key
 from ml_code.schema import Schema
 from ml_code.spec import load_spec
 from ml_code.tracking import runs
@@ -42,7 +43,7 @@ _LATE = timedelta(hours=2)
 
 def captured_files(s3: Any, uri: str, window: Window) -> Iterator[tuple[str, Iterable[bytes]]]:
     """Name and lines of the window's files, in no order of time: a reader that stops early has a fair sample."""
-    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    bucket, prefix = bucket_and_key(uri)
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{window.start - _LATE:%Y/%m/%d/%H}"
     )
@@ -96,7 +97,7 @@ def main() -> None:
     report = report_of(served, window, demands, live, comparison)
     run_id = log_report(client, spec.name, report, (training, live.values(schema)))
     # A reader of the alarm looks for the report: it is written before the metric that sets the alarm off.
-    bucket, _, prefix = arguments.reports_uri.removeprefix("s3://").partition("/")
+    bucket, prefix = bucket_and_key(arguments.reports_uri)
     key = f"{prefix}{window.end:%Y-%m-%dT%H:%M:%SZ}.json"
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps({**report, "report_run_id": run_id}).encode())
     if comparison:

@@ -46,6 +46,7 @@ from ml_code.package_wheel import build_wheel
 from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
 from ml_code.raw_files import RawFileError
+from ml_code.s3_uri import bucket_and_key
 from ml_code.spec import SpecError, load_spec, sample_data
 from ml_code.write_once import WriteOnceError, put_once, sha256
 
@@ -252,7 +253,7 @@ def registered_version(clients: Clients, ended: Snapshot) -> str:
     register = next(step for step in ended.steps if step["StepName"] == Step.REGISTER)
     job = describe_processing_job(clients.sagemaker, register)
     output = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
-    bucket, _, prefix = output.removeprefix("s3://").partition("/")
+    bucket, prefix = bucket_and_key(output)
     body = clients.s3.get_object(Bucket=bucket, Key=f"{prefix}/version.json")["Body"].read()
     version = json.loads(body)
     # The commit's own code wrote it.

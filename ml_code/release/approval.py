@@ -15,6 +15,7 @@ from ml_code.release.delivery_record import DeliveryRecord
 from ml_code.release.pushed_code import PushedCode, read_pushed_code
 from ml_code.release.records import Records, Release, alias_fault
 from ml_code.release.settings import ReleaseSettings
+from ml_code.s3_uri import bucket_and_key
 from ml_code.spec import Gate, ModelSpec
 from ml_code.tracking.model_registry import RegisteredVersion
 from ml_code.verification.invoke import VerificationError, predict
@@ -120,7 +121,7 @@ def request_approval(
     lines = [*candidate.changes[:MOST_CHANGES], *([f"and {more} more"] if more > 0 else [])]
     add_section(PAGE, "What is to be approved", candidate.facts(delivery, fault), lines)
     name = f"approval-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{delivery.execution}.html"
-    bucket, _, key = f"{archive.folder}/{name}".removeprefix("s3://").partition("/")
+    bucket, key = bucket_and_key(f"{archive.folder}/{name}")
     put_once(s3, bucket, key, PAGE.read_bytes())
     print(f"approval: {candidate.summary}", flush=True)
     write_exports(

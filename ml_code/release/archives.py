@@ -17,6 +17,7 @@ from ml_code.release.delivery_record import Staged
 from ml_code.release.deploy import serving_files
 from ml_code.release.model_archive import build_archive
 from ml_code.release.records import Release
+from ml_code.s3_uri import bucket_and_key
 from ml_code.tracking import model_registry
 from ml_code.tracking.model_registry import RegisteredVersion
 from ml_code.verification.test_rows import TEST_DATA, download_test_rows
@@ -102,7 +103,7 @@ def read(s3: Any, archive: PinnedArchive) -> ServedContent:
 
 
 def _read(s3: Any, uri: str, expected: str) -> bytes:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    bucket, key = bucket_and_key(uri)
     try:
         body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except s3.exceptions.NoSuchKey:

@@ -1,6 +1,7 @@
 """What CodePipeline's record of a delivery says. What the pushed code exported is a claim; the rest is CodePipeline's own."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -97,16 +98,22 @@ class DeliveryRecord:
 
 def read_delivery(codepipeline: Any, pipeline: str, execution: str) -> DeliveryRecord:
     """Asked of CodePipeline, because a quote in an exported variable would add variables to a build."""
-    pages = codepipeline.get_paginator("list_action_executions").paginate(
-        pipelineName=pipeline, filter={"pipelineExecutionId": execution}
-    )
-    found = [action for page in pages for action in page["actionExecutionDetails"]]
+    found = action_executions(codepipeline, pipeline, execution)
     succeeded = sorted(
         (action for action in found if action["status"] == "Succeeded"),
         key=lambda action: action["lastUpdateTime"],
     )
     actions = {f"{action['stageName']}/{action['actionName']}": action for action in succeeded}
     return DeliveryRecord(execution=execution, actions=actions)
+
+
+def action_executions(codepipeline: Any, pipeline: str, execution: str) -> Iterator[dict[str, Any]]:
+    """CodePipeline's own records, each attempt of an action its own."""
+    pages = codepipeline.get_paginator("list_action_executions").paginate(
+        pipelineName=pipeline, filter={"pipelineExecutionId": execution}
+    )
+    for page in pages:
+        yield from page["actionExecutionDetails"]
 
 
 def _outputs(action: dict[str, Any]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ml_code.package_wheel import package_files
+from ml_code.s3_uri import bucket_and_key
 from ml_code.spec import MODEL_YAML, MODELS, ModelSpec, SpecError, parse_spec
 
 ARCHIVE = "source.tar.gz"
@@ -64,7 +65,7 @@ class PushedCode:
 
 
 def read_pushed_code(s3: Any, code_uri: str) -> PushedCode:
-    bucket, _, prefix = code_uri.removeprefix("s3://").partition("/")
+    bucket, prefix = bucket_and_key(code_uri)
     key = f"{prefix.rstrip('/')}/{ARCHIVE}"
     try:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()

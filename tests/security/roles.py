@@ -18,6 +18,21 @@ ENDPOINT_PRODUCTION, ENDPOINT_STAGING = "Serving", "ServingStaging"
 JOBS, PIPELINE = "TrainingJob", "TrainingPipeline"
 DRIFT_JOB, DRIFT_PIPELINE = "DriftPipelineJob", "DriftPipelinePipeline"
 BATCH = "Batch"
+DELIVERY = "DeliveryPipeline"
+# Of a factory with drift monitoring; teardown's and MLflow's are of services that no push reaches.
+EVERY_ROLE = (
+    BATCH,
+    BUILD,
+    DELIVERY,
+    DEPLOY_PRODUCTION,
+    DEPLOY_STAGING,
+    DRIFT_JOB,
+    DRIFT_PIPELINE,
+    ENDPOINT_PRODUCTION,
+    ENDPOINT_STAGING,
+    JOBS,
+    PIPELINE,
+)
 
 
 @dataclass(frozen=True)

@@ -5,35 +5,8 @@ import json
 import pytest
 
 from ml_code.contracts import WRITE_ONCE_PREFIXES
-from tests.security.roles import (
-    BATCH,
-    BUILD,
-    DEPLOY_PRODUCTION,
-    DEPLOY_STAGING,
-    DRIFT_JOB,
-    DRIFT_PIPELINE,
-    ENDPOINT_PRODUCTION,
-    ENDPOINT_STAGING,
-    JOBS,
-    PIPELINE,
-    MakeRoles,
-    Roles,
-)
+from tests.security.roles import BUILD, DEPLOY_PRODUCTION, DEPLOY_STAGING, EVERY_ROLE, MakeRoles, Roles
 
-DELIVERY = "DeliveryPipeline"
-EVERY_ROLE = (
-    BATCH,
-    BUILD,
-    DELIVERY,
-    DEPLOY_PRODUCTION,
-    DEPLOY_STAGING,
-    DRIFT_JOB,
-    DRIFT_PIPELINE,
-    ENDPOINT_PRODUCTION,
-    ENDPOINT_STAGING,
-    JOBS,
-    PIPELINE,
-)
 WRITERS = {
     "code/c/x/source.tar.gz": BUILD,
     "wheels/x/wheels.tar": BUILD,
