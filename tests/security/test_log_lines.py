@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from ml_code.execution.run_pipeline import RunError, provide_data
-from ml_code.jobs.preprocess import read_raw
+from ml_code.jobs.preprocess import read_folder
 from ml_code.raw_files import RawFileError, select
-from ml_code.schema import Column, Schema, SchemaError
+from ml_code.table.columns import Column, Schema, SchemaError
 from operations.erase import Version
 from stacks.new_data.function import index
 
@@ -23,7 +23,7 @@ def one_line(text: str) -> None:
 
 def test_a_file_that_is_no_data() -> None:
     with pytest.raises(RawFileError) as refused:
-        select([f"{FORGED}.parquet"])
+        select([f"{FORGED}.orc"])
     one_line(str(refused.value))
 
 
@@ -34,7 +34,7 @@ def test_a_file_that_is_left_out() -> None:
 def test_a_file_with_other_columns(tmp_path: Path) -> None:
     (tmp_path / f"{FORGED}.csv").write_text("a,c\n1,2\n")
     with pytest.raises(SchemaError) as refused:
-        read_raw(tmp_path, Schema((Column(name="a"), Column(name="b"))))
+        read_folder(tmp_path, Schema((Column(name="a", required=True), Column(name="b", required=True))))
     one_line(str(refused.value))
 
 
@@ -55,7 +55,7 @@ def test_a_prefix_that_a_delivery_was_started_with(capsys: pytest.CaptureFixture
     prefix = f"raw/{FORGED}/"
     provide_data(Bucket(f"{prefix}a.csv"), "data", prefix)
     one_line(capsys.readouterr().out)
-    for keys in ((), (f"{prefix}a.parquet",)):
+    for keys in ((), (f"{prefix}a.orc",)):
         with pytest.raises(RunError) as refused:
             provide_data(Bucket(*keys), "data", prefix)
         one_line(str(refused.value))
