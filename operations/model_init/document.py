@@ -6,6 +6,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from ml_code.table.columns import Dialect
 from operations.model_init.baseline import DEVIATIONS, SPLITS, Baseline
@@ -159,10 +160,12 @@ def _flow(value: Any) -> str:
 
 def _in_flow(value: Any) -> Any:
     if isinstance(value, Mapping):
-        value = CommentedMap({name: _in_flow(each) for name, each in value.items()})
+        value = CommentedMap({_in_flow(name): _in_flow(each) for name, each in value.items()})
     elif isinstance(value, list):
         value = CommentedSeq([_in_flow(each) for each in value])
     else:
-        return value
+        # A line break of any alphabet would be folded, but for quotes.
+        is_odd = isinstance(value, str) and not value.isprintable()
+        return DoubleQuotedScalarString(value) if is_odd else value
     value.fa.set_flow_style()
     return value
