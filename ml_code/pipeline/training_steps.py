@@ -234,7 +234,9 @@ def _output_uri(step: ProcessingStep, name: str) -> Any:
 
 def _channel(name: str, uri: Any) -> Channel:
     source = S3DataSource(s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="FullyReplicated")
-    return Channel(channel_name=name, content_type="application/x-parquet", data_source=DataSource(s3_data_source=source))
+    return Channel(
+        channel_name=name, content_type="application/x-parquet", data_source=DataSource(s3_data_source=source)
+    )
 
 
 def _tuning_range(found: IntegerRange | ContinuousRange | Choice) -> Any:
