@@ -224,11 +224,8 @@ def tables(draw: st.DrawFn) -> tuple[bytes, str]:
             pool = [str(number) for number in random.normal(size=count).round(3)]
         columns.append([pool[place] for place in random.integers(0, len(pool), count)])
     text = io.StringIO(newline="")
-    dialect = {
-        "delimiter": draw(st.sampled_from(",;\t")),
-        "lineterminator": draw(st.sampled_from(["\n", "\r\n"])),
-    }
-    writer = csv.writer(text, **dialect)
+    delimiter, line_end = draw(st.sampled_from(",;\t")), draw(st.sampled_from(["\n", "\r\n"]))
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=line_end)
     writer.writerow(names)
     writer.writerows(zip(*columns, strict=True))
     body = text.getvalue().encode("utf-8", errors="ignore")
