@@ -36,6 +36,7 @@ class FargateMlflow(Construct):
         id: str,
         *,
         context: FactoryContext,
+        image: str,
         artifact_store_uri: str,
         role: iam.Role,
     ) -> None:
@@ -49,14 +50,14 @@ class FargateMlflow(Construct):
             self,
             "Logs",
             name=f"/aws/ecs/{names.mlflow_service}",
-            retention_days=config.log_retention_days,
+            retention_days=config.retention.log_days,
             key=key,
         )
         start_role = service_role(
             self, "StartRole", "ecs-tasks.amazonaws.com", "Starts the container of MLflow"
         )
         grant_write_logs(start_role, logs)
-        grant_image(start_role, self, config.mlflow_image)
+        grant_image(start_role, self, image)
         allow(start_role, "ReadPassword", ["secretsmanager:GetSecretValue"], [database.secret_arn])
         if key:
             through_secrets = f"secretsmanager.{names.region}.amazonaws.com"
@@ -75,7 +76,7 @@ class FargateMlflow(Construct):
         task.node.add_dependency(start_role, role)
         task.add_container(
             "mlflow",
-            image=ecs.ContainerImage.from_registry(config.mlflow_image),
+            image=ecs.ContainerImage.from_registry(image),
             entry_point=["python", "-c", _START.read_text()],
             environment={
                 "DATABASE_HOST": database.host,

@@ -55,4 +55,4 @@ def test_alarms_guard_updates_though_nobody_is_told(synthesise: Synthesise) -> N
 
 
 def test_serverless_without_monitoring_has_no_alarm(synthesise: Synthesise) -> None:
-    assert not synthesise(monitoring=False).of_type("AWS::CloudWatch::Alarm")
+    assert not synthesise({"monitoring": False}).of_type("AWS::CloudWatch::Alarm")
