@@ -76,7 +76,7 @@ _MAX_TAGS = 40
 
 
 def _texts(pattern: str) -> Callable[[Any], bool]:
-    """Accepts a tuple of different texts that match."""
+    """Accept a tuple of different texts that match."""
     return lambda value: (
         isinstance(value, tuple)
         and len(set(value)) == len(value)

@@ -62,7 +62,7 @@ def find_function(account: Account, name_or_arn: str) -> LambdaFunction:
 
 
 def invoke(account: Account, name_or_arn: str, event: str) -> Invocation:
-    """Runs the function to its end, or to its timeout."""
+    """Run the function to its end, or to its timeout."""
     function = find_function(account, name_or_arn)
     if function.package_type != "Zip" or not str(function.run_time).startswith("python"):
         raise ServiceError(
@@ -161,7 +161,7 @@ def _directory(account: Account) -> Path:
 def invoke_for_service(
     account: Account, arn: str, event: str, *, principal: str, source_arn: str | None = None
 ) -> None:
-    """Invokes a function asynchronously for another service.
+    """Invoke a function asynchronously for another service.
 
     With `source_arn` the function's own policy must allow the service; a service that has assumed a role that
     may invoke the function comes without.

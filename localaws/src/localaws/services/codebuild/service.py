@@ -43,7 +43,7 @@ class CodeBuild(Service):
             )
         now = datetime.now(UTC)
         project = {
-            **project_defaults(self.account, name),
+            **project_defaults(self.account),
             **request,
             "arn": self._arn("project", name),
             "created": now,
@@ -60,7 +60,7 @@ class CodeBuild(Service):
         return {"project": changed}
 
     def delete_project(self, request: Json) -> Json:
-        """Stops the builds of the project that still run, and waits for their end."""
+        """Stop the builds of the project that still run, and wait for their end."""
         self._projects.pop(request["name"], None)
         self._stop_and_wait(
             [run for run in self._builds.values() if run.record["projectName"] == request["name"]]
