@@ -17,7 +17,7 @@ class WriteOnceError(Exception):
 
 
 def put_once(s3: Any, bucket: str, key: str, body: bytes) -> None:
-    """Writes the object unless it is there already; WriteOnceError when it is there with other bytes."""
+    """Write the object unless it is there already; WriteOnceError when it is there with other bytes."""
     for attempt in range(ATTEMPTS):
         try:
             s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")

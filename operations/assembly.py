@@ -85,7 +85,7 @@ def _replaced(text: str, values: Mapping[str, str]) -> str:
 
 
 def synthesise() -> Assembly:
-    """Runs `cdk synth`; OperationError with what the app or the CDK command says against it."""
+    """Run `cdk synth`; OperationError with what the app or the CDK command says against it."""
     result = subprocess.run(
         ["cdk", "synth", "--quiet", "--no-notices"],
         cwd=PROJECT,

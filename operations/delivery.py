@@ -54,7 +54,7 @@ def follow(
     on_stage: Callable[[StageResult], None] = lambda _: None,
     timeout_seconds: float = 3600,
 ) -> str:
-    """Waits for the execution's end and returns its status; approves it on the way when a name is given."""
+    """Wait for the execution's end and return its status; approve it on the way when a name is given."""
     codepipeline = boto3.client("codepipeline")
     reported: set[str] = set()
     deadline = time.monotonic() + timeout_seconds
@@ -78,7 +78,7 @@ def follow(
 
 
 def approve(pipeline: str, execution_id: str, *, summary: str) -> bool:
-    """Approves the execution if it waits for approval now."""
+    """Approve the execution if it waits for approval now."""
     codepipeline = boto3.client("codepipeline")
     for stage in codepipeline.get_pipeline_state(name=pipeline)["stageStates"]:
         if stage.get("latestExecution", {}).get("pipelineExecutionId") != execution_id:

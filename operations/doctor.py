@@ -131,7 +131,7 @@ def check_operator_rights(account: Account, wanted: Assembly) -> Finding:
     return Finding("rights to operate", Status.OK, "IAM's simulation allows to approve and to invoke")
 
 
-def check_source(account: Account, wanted: Assembly) -> Finding:
+def check_source(_account: Account, wanted: Assembly) -> Finding:
     if "AWS::CodeCommit::Repository" in wanted.resource_types:
         return _codecommit()
     for arn in wanted.connection_arns():
@@ -162,7 +162,7 @@ def _codecommit() -> Finding:
     return Finding("source", Status.OK, f"CodeCommit answers, repositories: {len(listed)}")
 
 
-def check_mlflow(account: Account, wanted: Assembly) -> Finding:
+def check_mlflow(_account: Account, wanted: Assembly) -> Finding:
     sagemaker = boto3.client("sagemaker")
     if "AWS::SageMaker::MlflowApp" in wanted.resource_types:
         what, listing = "App", sagemaker.list_mlflow_apps
@@ -180,7 +180,7 @@ def check_mlflow(account: Account, wanted: Assembly) -> Finding:
     return Finding("MLflow", Status.OK, f"SageMaker has the MLflow {what} here")
 
 
-def check_quotas(account: Account, wanted: Assembly) -> Finding:
+def check_quotas(_account: Account, wanted: Assembly) -> Finding:
     found = quotas.compare(wanted.quota_needs)
     if missing := [quota for quota in found if not quota.is_enough]:
         remedy = "make quotas YES=1 asks AWS for it, or choose another instance type or type of endpoint in cdk.json."

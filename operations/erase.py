@@ -68,7 +68,7 @@ class Erasure:
     """What could not be searched."""
 
     def find_person(self, data_bucket: str) -> None:
-        """Collects the person's raw rows, by which copies without the key column are recognised."""
+        """Collect the person's raw rows, by which copies without the key column are recognised."""
         for version in self._versions(data_bucket, Prefix.RAW_DATA):
             if edit := self._edit(version, _raw):
                 with_key = [row for row in edit.erased if self.person.column in row]
@@ -167,7 +167,7 @@ class Erasure:
 Kind = Callable[[Version], Callable[[bytes, Person], Edit] | None]
 
 
-def _raw(version: Version) -> Callable[[bytes, Person], Edit]:
+def _raw(_version: Version) -> Callable[[bytes, Person], Edit]:
     return lambda content, person: without_rows(content, person, has_header=True)
 
 
@@ -177,11 +177,11 @@ def _copies(version: Version) -> Callable[[bytes, Person], Edit] | None:
     return _raw(version) if version.name.endswith((".csv", ".csv.gz")) else None
 
 
-def _scored(version: Version) -> Callable[[bytes, Person], Edit]:
+def _scored(_version: Version) -> Callable[[bytes, Person], Edit]:
     return lambda content, person: without_rows(content, person, has_header=False)
 
 
-def _captured(version: Version) -> Callable[[bytes, Person], Edit]:
+def _captured(_version: Version) -> Callable[[bytes, Person], Edit]:
     return without_requests
 
 

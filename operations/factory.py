@@ -38,7 +38,7 @@ class Factory:
     outputs: dict[str, str]
 
     def output(self, key: str) -> str:
-        """Raises OperationError when the stack has no such output."""
+        """Raise OperationError when the stack has no such output."""
         if key not in self.outputs:
             raise OperationError(f"Stack {self.name} has no output {key}, it has {sorted(self.outputs)}.")
         return self.outputs[key]

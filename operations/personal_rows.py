@@ -33,13 +33,13 @@ class Person:
         return replace(self, rows=(*self.rows, *rows))
 
     def finder(self, header: Sequence[str]) -> IsTheirs:
-        """Tells whose a row under these columns is."""
+        """Tell whose a row under these columns is."""
         if self.column in header:
             key, wanted = header.index(self.column), _plain(self.value)
             return lambda row: len(row) > key and _plain(row[key]) == wanted
         known = {name for row in self.rows for name in row}
         if not (set(self.schema.names) <= set(header) or set(header) <= known):
-            return lambda row: False
+            return lambda _row: False
         places = [place for place, name in enumerate(header) if name in known]
         theirs = {tuple(_plain(row.get(header[place], "")) for place in places) for row in self.rows}
         return lambda row: len(row) == len(header) and tuple(_plain(row[place]) for place in places) in theirs

@@ -70,7 +70,7 @@ def _value(client: Any, code: str) -> int:
 
 
 def request(quotas: list[Quota]) -> Iterator[str]:
-    """Asks for each, and says what AWS answers."""
+    """Ask for each, and say what AWS answers."""
     client = boto3.client("service-quotas")
     for quota in quotas:
         try:

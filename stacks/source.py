@@ -61,7 +61,7 @@ class SeededRepository(Construct):
             detail={"event": ["referenceCreated", "referenceUpdated"], "referenceName": [branch]},
         )
 
-    def grant_fetch(self, grantee: iam.IGrantable, store: s3.IBucket) -> None:
+    def grant_fetch(self, grantee: iam.IGrantable, _store: s3.IBucket) -> None:
         """The pipeline itself writes what it fetches to the store."""
         verbs = ("CancelUploadArchive", "GetBranch", "GetCommit", "GetUploadArchiveStatus", "UploadArchive")
         actions = [f"codecommit:{verb}" for verb in verbs]

@@ -87,7 +87,7 @@ class Storage(Construct):
 
 
 def _write_once(bucket: s3.Bucket) -> None:
-    """Refuses what could overwrite an object, copies included; the parts of a multipart upload overwrite none.
+    """Refuse what could overwrite an object, copies included; the parts of a multipart upload overwrite none.
 
     The statement is that of AWS's guide, "Enforce conditional writes on Amazon S3 buckets".
     """

@@ -245,7 +245,7 @@ def start(sagemaker: Any, settings: RunSettings, *, code_uri: str, data_version:
 
 
 def stop(sagemaker: Any, execution_arn: str) -> None:
-    """Stops the execution and its jobs, and waits until it has stopped."""
+    """Stop the execution and its jobs, and wait until it has stopped."""
     sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution_arn, ClientRequestToken=uuid.uuid4().hex)
     *_, ended = follow(lambda: snapshot(sagemaker, execution_arn))
     _say(f"{execution_arn} is {ended.status}")

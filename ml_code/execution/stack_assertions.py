@@ -64,7 +64,7 @@ class StackAssertions:
     process: subprocess.Popen[bytes] | None
 
     def check(self) -> None:
-        """Raises AssertionsFailedError once they have failed; remembers for later commits that they passed."""
+        """Raise AssertionsFailedError once they have failed; remember for later commits that they passed."""
         if self.process is None or self.process.poll() is None:
             return
         exit_code, self.process = self.process.returncode, None
@@ -88,7 +88,7 @@ class StackAssertions:
 
 @contextmanager
 def started(s3: Any, bucket: str, project: Path = Path()) -> Iterator[StackAssertions]:
-    """Starts the tests unless they passed for the same content; ends them with the block."""
+    """Start the tests unless they passed for the same content; end them with the block."""
     key = f"{Prefix.ASSERTIONS}{content_hash(project)}"
     with TemporaryFile() as output:
         process = None

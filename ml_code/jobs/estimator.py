@@ -32,7 +32,7 @@ def parse_searched(spec: ModelSpec, hyperparameters: Mapping[str, Any]) -> dict[
 
 
 def check_search(spec: ModelSpec) -> None:
-    """Builds the estimator at the ends of each range and with each choice; SpecError when it refuses one."""
+    """Build the estimator at the ends of each range and with each choice; SpecError when it refuses one."""
     middle = {name: found.samples()[-1] for name, found in spec.search.items()}
     for name, found in spec.search.items():
         for value in found.samples():
@@ -52,7 +52,7 @@ def _instance(field: str, path: str, arguments: Mapping[str, Any], seed: int) ->
     if "random_state" in made.get_params() and "random_state" not in arguments:
         made.set_params(random_state=seed)
     try:
-        made._validate_params()  # what fit() does first
+        made._validate_params()  # noqa: SLF001 - what fit() does first
     except ValueError as error:
         raise SpecError(f"hyperparameters do not fit {path}: {error}") from None
     return made

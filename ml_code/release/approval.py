@@ -100,7 +100,7 @@ def request_approval(
     test_rows: LabelledRows,
     verification: Mapping[str, Any],
 ) -> None:
-    """Publishes the page beside the archive, once, and exports what CodePipeline shows and Production takes over."""
+    """Publish the page beside the archive, once, and export what CodePipeline shows and Production takes over."""
     s3 = boto3.client("s3")
     production = Records(s3=s3, bucket=settings.artifact_bucket, model=version.name).newest()
     spec = code.spec(settings.model_name)

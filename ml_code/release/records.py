@@ -111,7 +111,7 @@ def alias_fault(client: "MlflowClient", model: str, newest: Release | None) -> s
 
 
 def promote(client: "MlflowClient", records: Records, release: Release) -> None:
-    """Moves the alias and writes the record, or neither. A release of what is there already is recorded, too."""
+    """Move the alias and write the record, or neither. A release of what is there already is recorded, too."""
     before = model_registry.in_production(client, release.model)
     client.set_registered_model_alias(release.model, PRODUCTION, release.version)
     try:

@@ -20,8 +20,10 @@ class ClaimError(Exception):
 def check_training(
     sagemaker: Any, *, training: Training, version: RegisteredVersion, gate: Gate, pipeline: str, commit: str
 ) -> None:
-    """`pipeline` is the name of the factory's SageMaker pipeline, `commit` is what CodePipeline fetched; `gate` is
-    that of the commit's model.yaml.
+    """Compare what the Build claims with the records of SageMaker and of the registry.
+
+    `pipeline` is the name of the factory's SageMaker pipeline, `commit` is what CodePipeline fetched; `gate` is
+    that of the commit's model.yaml. Raises ReleaseError for the first claim that differs.
     """
     arn = training.execution_arn
     _same(

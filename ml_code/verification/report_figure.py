@@ -29,7 +29,7 @@ def draw(path: Path, *, result: dict[str, Any], test_rows: LabelledRows, answers
 
 
 def image_shape(names: Sequence[str]) -> tuple[int, int] | None:
-    """Height and width when the columns are the pixels of an image, row by row: `pixel_0_0`, `pixel_0_1`, …"""
+    """Height and width when the columns are the pixels of an image, row by row (`pixel_0_0`, `pixel_0_1`)."""
     matches = [_PIXEL_NAME.fullmatch(name) for name in names]
     places = [(int(match[1]), int(match[2])) for match in matches if match is not None]
     if len(places) != len(names) or not places:

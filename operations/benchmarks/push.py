@@ -69,7 +69,7 @@ def report(console: Console, factory: Factory, port: int) -> None:
 
 
 def time_push(factory: Factory, port: int) -> dict[str, float]:
-    """Pushes a changed model to the running factory and times its delivery."""
+    """Push a changed model to the running factory and time its delivery."""
     with tempfile.TemporaryDirectory() as directory:
         clone = Path(directory) / "clone"
         command("git", "clone", "--quiet", f"http://localhost:{port}/v1/repos/{factory.name}", str(clone))

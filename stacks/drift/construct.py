@@ -78,18 +78,21 @@ class Drift(Construct):
             },
         )
         self._allow(role, delivery_pipeline)
-        # The name instead of the construct: the rule then needs no alarm to be made first.
-        alarms = {"alarmName": [names.alarm(Alarm.DRIFT)], "state": {"value": ["ALARM"]}}
-        went_off = events.EventPattern(
-            source=["aws.cloudwatch"], detail_type=["CloudWatch Alarm State Change"], detail=alarms
-        )
-        self.rules = [
-            events.Rule(self, "Windows", schedule=events.Schedule.rate(window)),
-            events.Rule(self, "Alarmed", event_pattern=went_off),
-        ]
+        self.rules = self._rules(window)
         for rule in self.rules:
             rule.add_target(targets.LambdaFunction(function))
             rule.node.add_dependency(alarm)
+
+    def _rules(self, window: Duration) -> list[events.Rule]:
+        # The name instead of the construct: the rule then needs no alarm to be made first.
+        alarms = {"alarmName": [self._names.alarm(Alarm.DRIFT)], "state": {"value": ["ALARM"]}}
+        went_off = events.EventPattern(
+            source=["aws.cloudwatch"], detail_type=["CloudWatch Alarm State Change"], detail=alarms
+        )
+        return [
+            events.Rule(self, "Windows", schedule=events.Schedule.rate(window)),
+            events.Rule(self, "Alarmed", event_pattern=went_off),
+        ]
 
     def _alarm(self, endpoint: str, window: Duration) -> cloudwatch.Alarm:
         return cloudwatch.Alarm(

@@ -102,7 +102,7 @@ def _sections(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _without_titles(schema: Any) -> Any:
-    """pydantic's titles repeat the names; and what may be `false` may be `true`, which is the section's defaults."""
+    """Leave out the titles, which repeat the names; what may be `false` may be `true`, the section's defaults."""
     if isinstance(schema, list):
         return [_without_titles(each) for each in schema]
     if not isinstance(schema, dict):

@@ -90,7 +90,7 @@ class Workspace:
         return self.cdk("deploy", "--require-approval", "never", check=check)
 
     def push(self, message: str) -> str:
-        """Commits what was changed in the clone, pushes it as a person would; returns the commit id."""
+        """Commit what was changed in the clone, push it as a person would; return the commit id."""
         self.run("git", "commit", "--quiet", "--all", "--message", message)
         self.run("git", "push", "--quiet", "--force", "local", "HEAD:main")
         return self.run("git", "rev-parse", "HEAD").strip()
@@ -104,7 +104,7 @@ class Workspace:
         return execution
 
     def finish(self, execution: str) -> tuple[str, dict[str, delivery.StageResult]]:
-        """Follows an execution to its end, approving it; returns its status and its stages by name."""
+        """Follow an execution to its end, approving it; return its status and its stages by name."""
         status = delivery.follow(NAME, execution, approve_as="test", timeout_seconds=900 * self.patience)
         return status, {stage.name: stage for stage in delivery.stage_results(NAME, execution)}
 
@@ -122,7 +122,7 @@ class Workspace:
         path.write_text(json.dumps(document, indent=2))
 
     def skip_build_tests(self) -> None:
-        """Leaves the build's tests out, where they would only cost time."""
+        """Leave the build's tests out, where they would only cost time."""
         path = self.directory / "codebuild-buildspec.yml"
         buildspec = yaml.safe_load(path.read_text())
         buildspec["phases"].pop("pre_build", None)

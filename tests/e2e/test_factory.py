@@ -173,7 +173,7 @@ def test_destroy_leaves_nothing(factory: Workspace) -> None:
 
 @pytest.mark.local_aws
 def test_killing_the_local_aws_ends_all_its_processes(workspace: Workspace) -> None:
-    """Runs last: kills the local AWS in the middle of a tuning job."""
+    """Run last: kills the local AWS in the middle of a tuning job."""
     workspace.skip_build_tests()
     workspace.deploy()
     wait_for_training_job()

@@ -54,7 +54,7 @@ class Factories:
     deployment_beside: "subprocess.Popen[str]"
 
     def push(self, path: str, branch: str = "main") -> str:
-        """Commits a change of one file and pushes it to the provider; returns the commit."""
+        """Commit a change of one file and push it to the provider; return the commit."""
         file = self.guarded.directory / path
         file.write_text(file.read_text() + "\n# changed\n")
         self.guarded.run("git", "commit", "--quiet", "--all", "--message", f"Change {path}")
@@ -280,7 +280,7 @@ def put_rows(prefix: str, *, files: int) -> None:
 
 @contextmanager
 def answering() -> Iterator[list[str]]:
-    """Invokes production all the while; what failed is in the list at the end."""
+    """Invoke production all the while; what failed is in the list at the end."""
     failures: list[str] = []
     enough = threading.Event()
 

@@ -120,7 +120,7 @@ def environment(factory: Synthesised, project: str) -> dict[str, str]:
 
 
 def render(value: Any, resources: Mapping[str, Any]) -> Any:
-    """Replaces CloudFormation's references by what they would give, as far as a template can tell."""
+    """Replace CloudFormation's references by what they would give, as far as a template can tell."""
     if isinstance(value, list):
         return [render(item, resources) for item in value]
     if not isinstance(value, dict):

@@ -78,7 +78,7 @@ class Account:
         }
 
     def publish_event(self, *, source: str, detail_type: str, detail: Json, resources: list[str]) -> None:
-        """Puts an event on the default bus, as the AWS service named by `source` would."""
+        """Put an event on the default bus, as the AWS service named by `source` would."""
         event = {
             "version": "0",
             "source": source,

@@ -27,7 +27,7 @@ def apply() -> None:
     object_versions.apply()
 
 
-def _no_opinion(self: FakeBucket, action: str, resource: str) -> Any:
+def _no_opinion(self: FakeBucket, action: str, resource: str) -> Any:  # noqa: ARG001 - moto's signature
     return PermissionResult.NEUTRAL
 
 

@@ -37,7 +37,7 @@ class Resource(Protocol):
         """
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
-        """Removes the resource; one that is gone already is not an error."""
+        """Remove the resource; one that is gone already is not an error."""
 
 
 class CreationFailed(ServiceError):

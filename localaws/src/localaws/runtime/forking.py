@@ -23,7 +23,7 @@ class Forking:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._original: Callable[..., int] = subprocess._fork_exec  # type: ignore[attr-defined]
+        self._original: Callable[..., int] = subprocess._fork_exec  # type: ignore[attr-defined]  # noqa: SLF001
 
     def __call__(self, *given: Any) -> int:
         (arguments, _, _, _, directory, variables, *_) = given

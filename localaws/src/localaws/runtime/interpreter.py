@@ -67,10 +67,10 @@ def exit_code(code: object) -> int:
 
 
 def finish(code: int) -> NoReturn:
-    """Ends as the interpreter does: threads, exit functions, buffers; without freeing every object."""
+    """End as the interpreter does: threads, exit functions, buffers; without freeing every object."""
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
+        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
+        atexit._run_exitfuncs()  # noqa: SLF001
         sys.stdout.flush()
         sys.stderr.flush()
     finally:

@@ -60,7 +60,7 @@ def main() -> NoReturn:
 
 
 def run(sandbox: Sandbox, program: Callable[[], object]) -> NoReturn:
-    """Calls the program, which ends its process, in a child that is isolated; ends as that does."""
+    """Call the program, which ends its process, in a child that is isolated; end as that does."""
     listener = socket.create_server(("127.0.0.1", sandbox["port"])) if sandbox["port"] else None
     privileged = os.getuid() == 0
     try:

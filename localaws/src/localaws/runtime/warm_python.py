@@ -179,7 +179,7 @@ class WarmPython:
         return process
 
     def close(self) -> None:
-        """Ends all forks, then the parent."""
+        """End all forks, then the parent."""
         with self._lock:
             left = list(self._running.values())
         for process in left:

@@ -33,5 +33,5 @@ class StackRights:
 
 
 def require_right(account: Account, action: str, resource: str) -> None:
-    """Raises ServiceError("AccessDenied") unless the principal whose rights count now may do it."""
+    """Raise ServiceError("AccessDenied") unless the principal whose rights count now may do it."""
     authorize_session(acting(account), action, resource)

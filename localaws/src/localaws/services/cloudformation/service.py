@@ -65,7 +65,7 @@ class CloudFormation(Service):
         self._rights = StackRights(account)
 
     def call(self, operation: str, request: Json, caller: Caller) -> Json:
-        """Reads templates and parameters with the caller's rights."""
+        """Read templates and parameters with the caller's rights."""
         with acting_as(credentials_of(caller.access_key_id)):
             return super().call(operation, request, caller)
 
@@ -308,7 +308,7 @@ class CloudFormation(Service):
         template = read_template(self._template_text(request, None))
         return {"Description": template.get("Description")}
 
-    def list_exports(self, request: Json) -> Json:
+    def list_exports(self, _request: Json) -> Json:
         return {
             "Exports": [
                 {"ExportingStackId": stack.id, "Name": name, "Value": value}

@@ -50,7 +50,7 @@ def references(repository: Path) -> dict[str, str]:
 
 
 def commit_archive(repository: Path, archive: Path, branch: str, message: str) -> str:
-    """Makes the content of a zip archive the one commit of a new branch; returns its id."""
+    """Make the content of a zip archive the one commit of a new branch; return its id."""
     with tempfile.TemporaryDirectory() as folder:
         unpack(archive.read_bytes(), Path(folder))
         work_tree = {"GIT_WORK_TREE": folder}

@@ -47,7 +47,7 @@ class CodeConnections(Service):
     def get_connection(self, request: Json) -> Json:
         return {"Connection": self._connection(request["ConnectionArn"])}
 
-    def list_connections(self, request: Json) -> Json:
+    def list_connections(self, _request: Json) -> Json:
         return {"Connections": list(self._connections.values())}
 
     def delete_connection(self, request: Json) -> Json:

@@ -96,7 +96,7 @@ class CodePipeline(Service):
         return {"pipeline": declaration, "metadata": self._metadata[request["name"]]}
 
     def delete_pipeline(self, request: Json) -> Json:
-        """Ends what runs of the pipeline, builds included."""
+        """End the pipeline's executions and their builds."""
         track = self._tracks.pop(request["name"], None)
         if track is not None:
             self._metadata.pop(request["name"])
@@ -104,7 +104,7 @@ class CodePipeline(Service):
             track.abandon_all()
         return {}
 
-    def list_pipelines(self, request: Json) -> Json:
+    def list_pipelines(self, _request: Json) -> Json:
         return {
             "pipelines": [
                 {

@@ -38,7 +38,7 @@ class UnresolvedVariable(Exception):
 
 
 def check_structure(declaration: Json) -> None:
-    """Raises what CreatePipeline answers to a declaration that AWS refuses or the local AWS does not support."""
+    """Raise what CreatePipeline answers to a declaration that AWS refuses or the local AWS does not support."""
     _refuse_unsupported(declaration)
     stages = declaration["stages"]
     if len(stages) < 2:
@@ -97,7 +97,7 @@ def pipeline_variables(declaration: Json, given: list[Json]) -> dict[str, str]:
 
 
 def check_revisions(declaration: Json, revisions: list[Json]) -> None:
-    """Raises ValidationException unless each revision is one of a source action of the pipeline."""
+    """Raise ValidationException unless each revision is one of a source action of the pipeline."""
     providers = {
         action["name"]: action["actionTypeId"]["provider"] for action in declaration["stages"][0]["actions"]
     }

@@ -11,7 +11,7 @@ from localaws.services.iam.authorization import authorize_session
 def require_interfaces(
     account: Account, credentials: Credentials, subnets: list[str], groups: list[str], service: str
 ) -> None:
-    """Raises ServiceError unless a role may let the service attach interfaces there."""
+    """Raise ServiceError unless a role may let the service attach interfaces there."""
     ec2 = ec2_backends[ACCOUNT_ID][account.region]
     known_subnets = {subnet.id for subnet in ec2.describe_subnets()}
     known_groups = {group.id for group in ec2.describe_security_groups()}

@@ -105,7 +105,7 @@ def credentials_of(access_key_id: str) -> Credentials:
 def authorize(
     principal: Principal, action: str, resource: str, context: Mapping[str, list[str]] | None = None
 ) -> None:
-    """Raises ServiceError("AccessDenied") in AWS's words unless the caller's policies allow the action."""
+    """Raise ServiceError("AccessDenied") in AWS's words unless the caller's policies allow the action."""
     request = Request(
         action, resource, {**_global_context(principal), **(context or {})}, principals=principal.names()
     )
@@ -201,7 +201,7 @@ def assume_role(account: Account, role_arn: str, *, principal: str, session_name
 
 
 def require_trust(role_arn: str, service_principal: str) -> None:
-    """Raises unless the role exists and its trust policy lets the service assume it."""
+    """Raise unless the role exists and its trust policy lets the service assume it."""
     role = _role(role_arn)
     if role is None:
         raise ServiceError(

@@ -108,7 +108,7 @@ POLICIES = {
 
 
 def require_valid_policy(operation: Operation) -> None:
-    """Raises ServiceError when a policy is malformed or names a principal that does not exist."""
+    """Raise ServiceError when a policy is malformed or names a principal that does not exist."""
     member = POLICIES.get((operation.service, operation.name))
     document = member.policy(operation.parameters) if member else None
     if member is None or not document:

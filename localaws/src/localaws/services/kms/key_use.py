@@ -34,7 +34,7 @@ def object_key_permissions(region: str, operation: str, parameters: Json) -> Ite
 
 
 def require_use_by_service(key_arn: str, service: str, action: str, context: dict[str, list[str]]) -> None:
-    """Raises ServiceError unless the key exists and its own policy lets the service in: it has no role."""
+    """Raise ServiceError unless the key exists and its own policy lets the service in: it has no role."""
     request = Request(action, key_arn, context, principals=frozenset({service}))
     policy = key_policy(key_arn)
     if policy is None or decide([policy], request) is not Decision.ALLOWED:

@@ -18,7 +18,7 @@ _MOST_DELETED = 1000  # objects of one request
 _RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
-def check_conditions(account: Account, request: Json) -> None:
+def check_conditions(_account: Account, request: Json) -> None:
     """Of a write, S3 knows the absence of any object only, not of one with an ETag."""
     if request.get("IfNoneMatch", "*") != "*":
         raise ServiceError(
@@ -26,7 +26,7 @@ def check_conditions(account: Account, request: Json) -> None:
         )
 
 
-def check_bucket_name(account: Account, request: Json) -> None:
+def check_bucket_name(_account: Account, request: Json) -> None:
     name = request["Bucket"]
     if not _NAME.fullmatch(name) or _ADDRESS.fullmatch(name) or name.endswith(_RESERVED_ENDS):
         raise ServiceError("InvalidBucketName", "The specified bucket is not valid.")

@@ -61,7 +61,7 @@ class Quotas:
             self._applied[name] = value
 
     def require(self, use: Use) -> None:
-        """Raises ResourceLimitExceeded when it does not fit beside what runs."""
+        """Raise ResourceLimitExceeded when it does not fit beside what runs."""
         name, delta = use
         used = sum(count for source in self.counted for counted, count in source() if counted == name)
         if delta <= 0 or used + delta <= self.applied(name):

@@ -73,7 +73,7 @@ class SageMaker(Service):
         return self.mlflow_apps.url(arn)
 
     def wait_for_job(self, arn: str) -> None:
-        """Returns when the job has ended, however it did."""
+        """Return when the job has ended, however it did."""
         resource, _, name = arn.partition(f":{arn.split(':')[4]}:")[2].partition("/")
         tables: dict[str, Any] = {
             "processing-job": self.processing,

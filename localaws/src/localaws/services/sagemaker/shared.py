@@ -30,7 +30,7 @@ class Shared:
         return {"IamIdentity": {"Arn": caller.arn, "PrincipalId": principal_id(caller)}}
 
     def job_ended(self, job: Any) -> None:
-        """Tells EventBridge of it."""
+        """Tell EventBridge of it."""
         described = job.describe()
         kind = next(key.removesuffix("Status") for key in described if key.endswith("JobStatus"))
         words = {

@@ -1,5 +1,6 @@
-"""SNS topics as targets: what AWS's services publish, rendered by EventBridge's input transformer, under the
-topic's own policy. The topics and their subscriptions are moto's.
+"""Messages of AWS's services to SNS topics, as far as the topic's own policy lets them.
+
+EventBridge's input transformer renders them. The topics and their subscriptions are moto's.
 """
 
 import json

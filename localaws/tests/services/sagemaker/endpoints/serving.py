@@ -101,7 +101,7 @@ def answer(runtime: Any, endpoint: str) -> str:
 
 @contextmanager
 def asking(local: Any, endpoint: str, *, model_may_fail: bool = False) -> Iterator[list[str]]:
-    """Asks the endpoint all the time; yields what answered so far.
+    """Ask the endpoint all the time; yield what answered so far.
 
     A failed request fails the test, unless it is the model's own failure and that is expected.
     """

@@ -175,7 +175,7 @@ def transform_request(model: str) -> dict[str, Any]:
 
 
 def transform(local: Any, model: str, **changes: Any) -> dict[str, Any]:
-    """Runs a transform job to its end; the description."""
+    """Run a transform job to its end; the description."""
     request = transform_request(model) | changes
     arn = local.client().create_transform_job(**request)["TransformJobArn"]
     local.sagemaker.wait_for_job(arn)

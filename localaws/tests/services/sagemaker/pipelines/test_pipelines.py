@@ -248,7 +248,7 @@ def start(local: Any, name: str, parameters: dict[str, str]) -> str:
 def execute(
     local: Any, name: str, parameters: dict[str, str]
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Runs an execution to its end: its description, and its steps by name."""
+    """Run an execution to its end: its description, and its steps by name."""
     arn = start(local, name, parameters)
     assert local.sagemaker.pipelines.execution({"PipelineExecutionArn": arn}).finished.wait(60)
     sagemaker = local.client()

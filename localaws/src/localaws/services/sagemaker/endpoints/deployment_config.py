@@ -29,7 +29,7 @@ class Rollout:
 
 
 def read_rollout(config: Json | None, instance_count: int) -> Rollout:
-    """Raises ServiceError for what AWS refuses. No config: all at once, and nothing is watched."""
+    """Raise ServiceError for what AWS refuses. No config: all at once, and nothing is watched."""
     if config is None:
         return Rollout([_full(0, instance_count)], [], DEFAULT_TIMEOUT_SECONDS)
     refuse_members(config, {"BlueGreenUpdatePolicy", "AutoRollbackConfiguration"}, "DeploymentConfig")

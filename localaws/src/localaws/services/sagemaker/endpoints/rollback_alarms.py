@@ -19,7 +19,7 @@ class RollbackAlarms:
         self._names = names
 
     def check(self) -> None:
-        """Raises ServiceError when one does not exist, or the role may not look at it."""
+        """Raise ServiceError when one does not exist, or the role may not look at it."""
         alarms = cloudwatch_backends[ACCOUNT_ID][self._account.region].alarms
         principal = self._execution_role() if self._names else None
         for name in self._names:

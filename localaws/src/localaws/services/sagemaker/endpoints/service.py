@@ -135,7 +135,10 @@ class Endpoints:
         return Deployment(account, endpoint, variant, rollout, alarms)
 
     def _check_scalable_targets(self, endpoint: str, before: Variant, after: Variant) -> None:
-        """https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html"""
+        """Refuse to change a variant that scales.
+
+        Source: https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html .
+        """
         registered = scalable_variants(self._shared.account.region, endpoint)
         if before.name in registered and (before.name, before.instance_type) != (
             after.name,

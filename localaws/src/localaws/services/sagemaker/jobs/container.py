@@ -114,8 +114,9 @@ class Container:
         return value
 
     def environment(self, *, aws: Mapping[str, str], request: Mapping[str, str]) -> dict[str, str]:
-        """Everything that a process in the container sees: the image's variables, the way to AWS, what the request
-        asks for; without the image's environment, this machine's network settings, too.
+        """All variables of a process in the container: the image's, those that lead to AWS, the request's.
+
+        Without the image's environment, this machine's network settings, too.
         """
         if self.image is not None and self.image.isolated:
             return {**self.image.environment(), **_THREADS, **aws, **request}
@@ -146,7 +147,7 @@ class Container:
         working_directory: Path | None = None,
         on_line: Callable[[str], None],
     ) -> RunningProcess:
-        """Raises CommandNotFound when the command does not exist."""
+        """Raise CommandNotFound when the command does not exist."""
         if "/" not in command[0] and shutil.which(command[0], path=environment["PATH"]) is None:
             raise CommandNotFound(command[0])
         if self.image is not None and self.image.isolated:

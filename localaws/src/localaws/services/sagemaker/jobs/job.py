@@ -95,7 +95,7 @@ class Job(ABC):
         threading.Thread(target=self._run, args=(on_end,), name=self.name, daemon=True).start()
 
     def stop(self) -> None:
-        """Asks the job to end; SIGTERM now, SIGKILL after the grace period."""
+        """Ask the job to end; SIGTERM now, SIGKILL after the grace period."""
         self._stopping.set()
         with self.lock:
             if self.status == "InProgress":
@@ -183,7 +183,7 @@ class Job(ABC):
         on_line: Callable[[str], None],
         deadline: float,
     ) -> int:
-        """Runs one command to its end and returns its exit code; raises JobStopped when stopped or late."""
+        """Run one command to its end and return its exit code; raise JobStopped when stopped or late."""
         try:
             process = container.start(
                 command, environment=environment, working_directory=working_directory, on_line=on_line

@@ -60,7 +60,7 @@ class Training:
         return {"TrainingJobArn": job.arn}
 
     def launch(self, request: Json, *, tuning_job_arn: str = "") -> TrainingJob:
-        """Starts a job; tuning jobs start theirs here as well."""
+        """Start a job; tuning jobs start theirs here as well."""
         check(request)
         if not tuning_job_arn:
             self._shared.quotas.require(training_use(request))
@@ -84,7 +84,7 @@ class Training:
 
 
 def check(request: Json) -> None:
-    """Refuses what AWS refuses, and by name what the local AWS does not support."""
+    """Refuse what AWS refuses, and by name what the local AWS does not support."""
     refuse_members(request, MEMBERS, "CreateTrainingJob")
     specification = request["AlgorithmSpecification"]
     if "TrainingImage" not in specification:
