@@ -60,17 +60,7 @@ class DriftPipeline(Construct):
             grant_volumes(job_role, context.key)
         if network := context.network:
             network.grant_interfaces(job_role, _SAGEMAKER, network.jobs)
-        jobs = [arn(self, "sagemaker", "processing-job/pipelines-*")]
-        conditions = limits(
-            instance_types=[context.config.compute.evaluate.instance_type],
-            network=network,
-            group=network.jobs if network else None,
-            volume_key=context.key,
-        )
-        allow(pipeline_role, "StartJobs", ["sagemaker:CreateProcessingJob"], jobs, conditions, reason=JOBS)
-        actions = [f"sagemaker:{verb}" for verb in ("AddTags", "DescribeProcessingJob", "StopProcessingJob")]
-        allow(pipeline_role, "RunJobs", actions, jobs, reason=JOBS)
-        grant_pass_role(pipeline_role, job_role, _SAGEMAKER)
+        self._allow_jobs(pipeline_role, job_role, context)
         definition = monitor_definition(
             training.settings.model_copy(
                 update={"pipeline_name": names.monitor, "role_arn": job_role.role_arn}
@@ -92,6 +82,20 @@ class DriftPipeline(Construct):
         )
         pipeline.node.add_dependency(pipeline_role, job_role)
         self.pipeline_name = names.monitor
+
+    def _allow_jobs(self, pipeline_role: iam.Role, job_role: iam.Role, context: FactoryContext) -> None:
+        network = context.network
+        jobs = [arn(self, "sagemaker", "processing-job/pipelines-*")]
+        conditions = limits(
+            instance_types=[context.config.compute.evaluate.instance_type],
+            network=network,
+            group=network.jobs if network else None,
+            volume_key=context.key,
+        )
+        allow(pipeline_role, "StartJobs", ["sagemaker:CreateProcessingJob"], jobs, conditions, reason=JOBS)
+        actions = [f"sagemaker:{verb}" for verb in ("AddTags", "DescribeProcessingJob", "StopProcessingJob")]
+        allow(pipeline_role, "RunJobs", actions, jobs, reason=JOBS)
+        grant_pass_role(pipeline_role, job_role, _SAGEMAKER)
 
     def grant_start(self, grantee: iam.IGrantable) -> None:
         """Start an execution, and see what the last one was about."""

@@ -45,7 +45,7 @@ class Setting(NamedTuple):
 
 @cache
 def text_settings() -> frozenset[str]:
-    """The paths of the settings that are text, whatever the text looks like."""
+    """The paths of the settings that are text, even if the text looks like a number."""
     return frozenset(each.path for each in all_settings() if each.schema.get("type") == "string")
 
 
