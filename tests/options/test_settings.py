@@ -11,7 +11,7 @@ from tests.stacks.test_stack import assert_tagged
 
 
 def test_settings_reach_the_deployments(synthesise: Synthesise) -> None:
-    factory = synthesise(**CONFIGURATIONS["digits-eu"])
+    factory = synthesise(CONFIGURATIONS["digits-eu"])
     settings = json.loads(environment(factory, "digits-eu-deploy-production")["ENDPOINT_SETTINGS"])
     assert settings == {"mode": "serverless", "memory_mb": 4096, "max_concurrency": 20}
 
@@ -82,7 +82,7 @@ def test_every_role_has_the_permissions_boundary(synthesise: Synthesise) -> None
 def test_what_is_made_of_rows_is_deleted_in_time(
     synthesise: Synthesise, configuration: str, expected: dict[str, int]
 ) -> None:
-    factory = synthesise(**CONFIGURATIONS[configuration])
+    factory = synthesise(CONFIGURATIONS[configuration])
     rules = [
         rule
         for bucket in factory.of_type("AWS::S3::Bucket").values()
