@@ -38,7 +38,7 @@ def groups(factory: Synthesised) -> dict[str, dict[str, Any]]:
 def private_subnets(factory: Synthesised) -> list[str]:
     subnets = factory.of_type("AWS::EC2::Subnet").items()
     made = [key for key, subnet in subnets if not subnet["Properties"]["MapPublicIpOnLaunch"]]
-    return made or list(EXISTING["private_subnet_ids"])
+    return made or list(EXISTING["network.private_subnet_ids"])
 
 
 def test_the_default_has_no_network(factory: Synthesised) -> None:

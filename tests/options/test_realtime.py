@@ -21,7 +21,7 @@ def test_production_is_on_instances_and_staging_costs_nothing(synthesise: Synthe
     found = settings(factory, "production")
     assert (found["mode"], found["instance_count"], found["max_instance_count"]) == ("realtime", 3, 6)
     assert (found["rollout"], found["rollout_step_percent"]) == ("linear", 25)
-    assert found["subnets"] == list(CONFIGURATIONS["realtime-all"]["private_subnet_ids"])
+    assert found["subnets"] == list(CONFIGURATIONS["realtime-all"]["network.private_subnet_ids"])
     assert len(found["security_groups"]) == 1
     assert found["kms_key"]
 
