@@ -16,7 +16,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint lint-templates unit unit-options unit-others unit-localaws coverage e2e e2e-more bench bench-serving bench-synth snapshot lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint lint-templates unit unit-options unit-others unit-localaws coverage e2e e2e-more bench bench-serving bench-synth snapshot reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -172,6 +172,9 @@ bench-synth: install ## seconds of a synthesis, against a bare CDK app and an im
 
 snapshot: install ## write the reviewed template and the transcripts of the docs anew, after a change that is meant
 	@UPDATE_SNAPSHOT=1 $(BIN)/python -m pytest tests/stacks/test_snapshot.py $(if $(LOCALAWS),tests/operations/test_doctor.py)
+
+reference: install ## write docs/settings.md and the JSON Schemas anew, after a change of the settings
+	@UPDATE_REFERENCE=1 $(BIN)/python -m pytest tests/stacks/test_settings_reference.py
 
 lock: install ## write all locks anew, after a change of the requirements: make lock UPGRADE=1 takes the newest releases
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

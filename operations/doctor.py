@@ -183,9 +183,7 @@ def check_mlflow(_account: Account, wanted: Assembly) -> Finding:
 def check_quotas(_account: Account, wanted: Assembly) -> Finding:
     found = quotas.compare(wanted.quota_needs)
     if missing := [quota for quota in found if not quota.is_enough]:
-        remedy = (
-            "make quotas YES=1 asks AWS for it, or choose another instance type or endpoint_mode in cdk.json."
-        )
+        remedy = "make quotas YES=1 asks AWS for it, or choose another instance type or type of endpoint in cdk.json."
         return Finding("SageMaker quotas", Status.FAULT, "\n".join(map(str, missing)), remedy)
     return Finding("SageMaker quotas", Status.OK, "\n".join(map(str, found)))
 

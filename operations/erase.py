@@ -231,7 +231,7 @@ def main() -> None:
         return
     print(
         "Models that learned from the rows serve on: make run REASON=erasure trains without them. Not searched: git, logs "
-        "(log_retention_days), your own copies."
+        "(retention.log_days), your own copies."
     )
 
 

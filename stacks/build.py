@@ -34,7 +34,7 @@ class Build(Construct):
             self,
             "Logs",
             name=f"/aws/codebuild/{name}",
-            retention_days=context.config.log_retention_days,
+            retention_days=context.config.retention.log_days,
             key=context.key,
         )
         grant_write_logs(self.role, logs)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
 
 from ml_code import raw_files
 from ml_code.contracts import (
@@ -91,10 +92,12 @@ def read_settings(environment: Mapping[str, str], commit: str | None, trigger: T
         return environment[name]
 
     try:
-        pipeline = PipelineSettings(**json.loads(required(Variable.PIPELINE_SETTINGS)))
-    except (TypeError, ValueError) as error:
+        pipeline = PipelineSettings.model_validate_json(required(Variable.PIPELINE_SETTINGS))
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
         raise RunError(
-            f"{Variable.PIPELINE_SETTINGS} is not the JSON of the pipeline's settings: {error}"
+            f"{Variable.PIPELINE_SETTINGS} is not the JSON of this commit's settings of a pipeline, which cdk deploy from "
+            f"this commit writes: {'; '.join(faults)}"
         ) from error
     if not trigger.data_prefix.startswith(Prefix.RAW_DATA):
         raise RunError(

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 # Public reports say that these images do not start on serverless endpoints in script mode; ours is not script mode.
 SERVERLESS_HINT = (
     ". If its log shows that the container cannot start on a serverless endpoint, use instances: "
-    "factory.endpoint_mode and factory.staging_endpoint_mode realtime and a small factory.endpoint_instance_type, "
+    "factory.production.type and factory.staging.type realtime and small instance types, "
     "such as ml.t2.medium, in cdk.json"
 )
 

@@ -37,6 +37,7 @@ class FargateMlflow(Construct):
         id: str,
         *,
         context: FactoryContext,
+        image: str,
         artifact_store_uri: str,
         role: iam.Role,
     ) -> None:
@@ -50,10 +51,10 @@ class FargateMlflow(Construct):
             self,
             "Logs",
             name=f"/aws/ecs/{names.mlflow_service}",
-            retention_days=config.log_retention_days,
+            retention_days=config.retention.log_days,
             key=key,
         )
-        start_role = self._start_role(context, logs, database)
+        start_role = self._start_role(context, image, logs, database)
         task = ecs.FargateTaskDefinition(
             self,
             "Task",
@@ -64,7 +65,7 @@ class FargateMlflow(Construct):
             execution_role=start_role.without_policy_updates(),
         )
         task.node.add_dependency(start_role, role)
-        self._add_container(task, config.mlflow_image, database, artifact_store_uri, logs)
+        self._add_container(task, image, database, artifact_store_uri, logs)
         service = self._service(names, network, task)
         database.allow_from(service)
         if network.endpoints:
@@ -72,12 +73,12 @@ class FargateMlflow(Construct):
         self.tracking_uri = f"http://{self._balancer(names, network, service)}"
 
     def _start_role(
-        self, context: FactoryContext, logs: cloudwatch_logs.LogGroup, database: MlflowDatabase
+        self, context: FactoryContext, image: str, logs: cloudwatch_logs.LogGroup, database: MlflowDatabase
     ) -> iam.Role:
         """The role by which ECS pulls the image, reads the password and writes logs."""
         role = service_role(self, "StartRole", "ecs-tasks.amazonaws.com", "Starts the container of MLflow")
         grant_write_logs(role, logs)
-        grant_image(role, self, context.config.mlflow_image)
+        grant_image(role, self, image)
         allow(role, "ReadPassword", ["secretsmanager:GetSecretValue"], [database.secret_arn])
         if context.key:
             through_secrets = f"secretsmanager.{context.names.region}.amazonaws.com"

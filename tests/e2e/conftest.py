@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,10 +114,11 @@ class Workspace:
         assert old in text, f"{path} has no {old!r}"
         file.write_text(text.replace(old, new, 1))
 
-    def configure(self, **settings: Any) -> None:
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        """The settings by their paths, such as `network.type`."""
         path = self.directory / "cdk.json"
         document = json.loads(path.read_text())
-        document["context"]["factory"].update(settings)
+        document["context"].update({f"factory.{name}": value for name, value in settings.items()})
         path.write_text(json.dumps(document, indent=2))
 
     def skip_build_tests(self) -> None:

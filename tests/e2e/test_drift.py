@@ -25,15 +25,15 @@ from ml_code.tracking import runs
 from ml_code.verification.test_rows import TEST_DATA
 from operations.audit import left_of
 from operations.factory import deployed_factory, mlflow_client
-from stacks.config import FactoryConfig
+from stacks.settings.endpoints import Drift
 from tests.e2e.conftest import NAME, Workspace, invoke, running
 
 pytestmark = pytest.mark.e2e
 
 WINDOWS = 20
-ROWS = FactoryConfig().drift_minimum_rows
+ROWS = Drift().minimum_rows
 BATCH = 50
-DEMANDS = Demands(minimum_rows=ROWS, smallest_statistic=FactoryConfig().drift_threshold_percent / 100)
+DEMANDS = Demands(minimum_rows=ROWS, smallest_statistic=Drift().threshold_percent / 100)
 SCHEMA = load_spec().request_schema()
 NAMES = SCHEMA.names
 CAPTURED = f"captured/{NAME}-production/AllTraffic/"
@@ -46,7 +46,12 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         workspace.skip_build_tests()
         workspace.train_little()
         workspace.configure(
-            endpoint_mode="realtime", data_capture_percent=100, drift_monitoring=True, drift_window_minutes=3
+            {
+                "production.type": "realtime",
+                "production.data_capture_percent": 100,
+                "production.drift": True,
+                "production.drift.window_minutes": 3,
+            }
         )
         workspace.run("git", "commit", "--quiet", "--all", "--message", "Watch live inputs")
         yield workspace

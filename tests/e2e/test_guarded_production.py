@@ -36,7 +36,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     with running(tmp_path_factory.mktemp("guarded") / NAME, minute_seconds=3) as workspace:
         workspace.skip_build_tests()
         workspace.train_little()
-        workspace.configure(endpoint_mode="realtime", rollout_bake_seconds=480, latency_alarm_ms=400)
+        workspace.configure(
+            {
+                "production.type": "realtime",
+                "production.rollout.bake_seconds": 480,
+                "production.latency_alarm_ms": 400,
+            }
+        )
         workspace.run("git", "commit", "--quiet", "--all", "--message", "Production on instances")
         workspace.run("git", "tag", "--force", "start")
         yield workspace

@@ -31,18 +31,18 @@ REPOSITORY = "acme/digits"
 GUARDED: dict[str, Any] = {
     "stage": "prod",
     "encryption": "customer",
-    "source": "github",
-    "repository": REPOSITORY,
-    "trigger_paths": ["models/**"],
-    "trigger_on_new_data": True,
-    "new_data_quiet_seconds": 10,
+    "source.type": "github",
+    "source.repository": REPOSITORY,
+    "triggers.push.paths": ["models/**"],
+    "triggers.new_data": True,
+    "triggers.new_data.quiet_seconds": 10,
 }
 BESIDE: dict[str, Any] = {
     "name": NEIGHBOUR,
     "encryption": "customer",
-    "mlflow": "fargate",
-    "network": "own",
-    "trigger_schedule": "rate(1 minute)",
+    "mlflow.type": "fargate",
+    "network.type": "own",
+    "triggers.schedule": "rate(1 minute)",
 }
 
 
@@ -81,8 +81,8 @@ def factories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Factories]:
         guarded.run("git", "commit", "--quiet", "--all", "--message", "Train little")
         guarded.run("git", "clone", "--quiet", str(guarded.directory), str(folder / NEIGHBOUR))
         beside = Workspace(folder / NEIGHBOUR, guarded.port)
-        guarded.configure(**GUARDED)
-        beside.configure(**BESIDE)
+        guarded.configure(GUARDED)
+        beside.configure(BESIDE)
         waiting = {"version": 0.2, "phases": {"build": {"commands": ["sleep 600"]}}}
         (beside.directory / "codebuild-buildspec.yml").write_text(yaml.safe_dump(waiting))
         provider = folder / "provider"

@@ -13,8 +13,9 @@ from typing import Any
 from aws_cdk import App
 
 from ml_code.spec import load_spec
-from stacks.config import FactoryConfig
 from stacks.model_factory_stack import ModelFactoryStack
+from stacks.settings.context import read_config
+from stacks.settings.factory import FactoryConfig
 
 PROJECT = Path(__file__).resolve().parents[2]
 EXAMPLE_MODEL = PROJECT / "tests/example_model.yaml"
@@ -61,13 +62,18 @@ def cdk_app(settings: Mapping[str, Any], outdir: str) -> tuple[App, ModelFactory
     app = App(analytics_reporting=False, context=context, outdir=outdir)
     stack = ModelFactoryStack(
         app,
-        config=FactoryConfig(**settings),
+        config=configured(settings),
         spec=load_spec(EXAMPLE_MODEL),
         project_files=project_files(),
         account=None,
         region=REGION,
     )
     return app, stack
+
+
+def configured(settings: Mapping[str, Any]) -> FactoryConfig:
+    """The settings by their paths, such as `network.type`, as the command line has them."""
+    return read_config({f"factory.{path}": value for path, value in settings.items()})
 
 
 @cache

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from ml_code.drift.comparison import compare
 from ml_code.jobs.preprocess import split
 from ml_code.spec import ModelSpec
-from stacks.config import FactoryConfig
+from stacks.settings.endpoints import Drift
 
 WINDOWS = 20
-ROWS = FactoryConfig().drift_minimum_rows
-SMALLEST_STATISTIC = FactoryConfig().drift_threshold_percent / 100
+ROWS = Drift().minimum_rows
+SMALLEST_STATISTIC = Drift().threshold_percent / 100
 
 
 @pytest.fixture(scope="module")

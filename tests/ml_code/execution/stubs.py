@@ -1,9 +1,7 @@
 """SageMaker, S3 and CloudWatch Logs with recorded answers, and pieces of such answers."""
 
 import hashlib
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,7 +37,7 @@ SETTINGS = RunSettings(
     request_token="t" * 32,
 )
 ENVIRONMENT = {
-    "PIPELINE_SETTINGS": json.dumps(asdict(PIPELINE)),
+    "PIPELINE_SETTINGS": PIPELINE.model_dump_json(),
     "DATA_BUCKET": "data",
     "ARTIFACT_BUCKET": "artifacts",
     "CODEBUILD_RESOLVED_SOURCE_VERSION": "0123456789abcdef",
