@@ -36,9 +36,9 @@ def all_steps(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def invalid_requests(definition: dict[str, Any]) -> list[str]:
     found = []
-    for step in all_steps(definition).values():
-        if step["Type"] not in REQUESTS:
-            continue
+    jobs = [step for step in all_steps(definition).values() if step["Type"] in REQUESTS]
+    assert jobs
+    for step in jobs:
         operation, job_name = REQUESTS[step["Type"]]
         request = {**_placeholders(step["Arguments"]), job_name: "job"}
         errors = ParamValidator().validate(request, _shape(operation, "input_shape"))
