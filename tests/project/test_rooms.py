@@ -117,6 +117,13 @@ def test_a_file_imports_what_its_room_may(path: str) -> None:
             assert ANY in room.others or within(name, room.others), f"{path} imports {name}"
 
 
+def test_nothing_imports_the_local_aws() -> None:
+    """It can be deleted without any effect on AWS."""
+    assert [
+        path for path in product_files() if any(within(name, ("localaws",)) for name in imports(path))
+    ] == []
+
+
 @pytest.mark.parametrize("room", rooms(), ids=lambda room: room.pattern)
 def test_a_room_is_there(room: Room) -> None:
     assert [path for path in product_files() if room_of(path) == room], room.pattern
