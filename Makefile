@@ -16,7 +16,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint lint-templates unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot reference lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint lint-templates unit unit-options unit-others unit-localaws coverage e2e e2e-more bench bench-serving bench-synth snapshot reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -148,6 +148,12 @@ unit-others:
 
 unit-localaws:
 	@cd localaws && ../$(BIN)/python -m pytest -n 2 --dist loadfile
+
+coverage: install ## the share of the branches of stacks/ and ml_code/ that the unit tests reach; 90 % at least
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest tests/model tests/stacks tests/ml_code tests/operations tests/options $(if $(LOCALAWS),tests/security)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --skip-covered --fail-under=90
 
 e2e: need-localaws install
 	@$(BIN)/python -m pytest tests/e2e/test_factory.py tests/e2e/test_job_wheels.py

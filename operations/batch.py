@@ -8,7 +8,7 @@ import argparse
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 
@@ -32,6 +32,9 @@ from operations.factory import (
     mlflow_client,
     release_records,
 )
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 PREDICTIONS, BAD_ROWS = "predictions.csv", "bad_rows.csv"
 SHOWN_BAD_ROWS = 5
@@ -113,7 +116,7 @@ def _check_text(source: str, head: bytes) -> None:
 
 def collect(planned: Batch, answers_uri: str, directory: Path) -> Scored:
     """Write the results; BatchError unless each line of the input has its answer."""
-    s3: Any = boto3.client("s3")
+    s3: S3Client = boto3.client("s3")
     with TemporaryDirectory() as temporary:
         given, answers = Path(temporary) / "input", Path(temporary) / "answers"
         s3.download_file(*bucket_and_key(planned.input_uri), str(given))

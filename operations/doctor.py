@@ -165,13 +165,13 @@ def _codecommit() -> Finding:
 def check_mlflow(_account: Account, wanted: Assembly) -> Finding:
     sagemaker = boto3.client("sagemaker")
     if "AWS::SageMaker::MlflowApp" in wanted.resource_types:
-        what, listing = "App", sagemaker.list_mlflow_apps
+        what, operation = "App", "list_mlflow_apps"
     elif "AWS::SageMaker::MlflowTrackingServer" in wanted.resource_types:
-        what, listing = "tracking server", sagemaker.list_mlflow_tracking_servers
+        what, operation = "tracking server", "list_mlflow_tracking_servers"
     else:
         return Finding("MLflow", Status.OK, "a container of the stack's own")
     try:
-        listing(MaxResults=1)
+        getattr(sagemaker, operation)(MaxResults=1)
     except ClientError as error:
         if is_denied(error):
             raise

@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 
@@ -24,6 +24,9 @@ from operations.personal_rows import (
     without_requests,
     without_rows,
 )
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 INPUT_EXAMPLES = ("input_example.json", "serving_input_example.json")
 # Of a run: they show some of its test rows.
@@ -61,7 +64,7 @@ class Erasure:
     person: Person
     does_it: bool
     say: Callable[[str], None]
-    s3: Any = field(default_factory=lambda: boto3.client("s3"))
+    s3: "S3Client" = field(default_factory=lambda: boto3.client("s3"))
     rows: int = 0
     objects: int = 0
     unread: list[str] = field(default_factory=list)

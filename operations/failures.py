@@ -1,11 +1,14 @@
 """Why a delivery failed: what CodePipeline says of each failed action, and the end of the log of its build."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 
 from ml_code.release.delivery_record import action_executions
+
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
 
 LOG_LINES = 30
 # CodeBuild's own lines, on phases and uploads: what a command wrote is between them.
@@ -30,7 +33,7 @@ def _build_log(build_id: str) -> Iterator[str]:
     for build in boto3.client("codebuild").batch_get_builds(ids=[build_id])["builds"]:
         where = build.get("logs", {})
         group, stream = where.get("groupName"), where.get("streamName")
-        if not stream:
+        if not group or not stream:
             yield f"Build {build_id} has no log."
             continue
         try:
@@ -42,7 +45,7 @@ def _build_log(build_id: str) -> Iterator[str]:
         yield from (f"  {line}" for line in lines)
 
 
-def _last_lines(logs: Any, group: str, stream: str) -> list[str]:
+def _last_lines(logs: "CloudWatchLogsClient", group: str, stream: str) -> list[str]:
     answer = logs.get_log_events(
         logGroupName=group, logStreamName=stream, limit=10 * LOG_LINES, startFromHead=False
     )

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -51,6 +51,11 @@ from ml_code.s3_uri import bucket_and_key
 from ml_code.spec import SpecError, load_spec, sample_data
 from ml_code.write_once import WriteOnceError, put_once, sha256
 
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_sagemaker import SageMakerClient
+
 RESULT_FILE = Path("pipeline-result.env")
 
 
@@ -75,9 +80,9 @@ class RunSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Clients:
-    s3: Any
-    sagemaker: Any
-    logs: Any
+    s3: "S3Client"
+    sagemaker: "SageMakerClient"
+    logs: "CloudWatchLogsClient"
 
 
 def read_settings(environment: Mapping[str, str], commit: str | None, trigger: Trigger) -> RunSettings:
@@ -150,7 +155,7 @@ def train(settings: RunSettings, clients: Clients, assertions: StackAssertions) 
     return 0
 
 
-def get_wheels(s3: Any, bucket: str) -> dict[str, bytes]:
+def get_wheels(s3: "S3Client", bucket: str) -> dict[str, bytes]:
     """Downloaded once for each content of requirements-job.lock, then kept in the artifact bucket."""
     key = f"{Prefix.WHEELS}{job_wheels.cache_name()}/wheels.tar"
     if exists(s3, bucket, key):
@@ -168,7 +173,7 @@ def get_wheels(s3: Any, bucket: str) -> dict[str, bytes]:
     return wheels
 
 
-def upload_code(s3: Any, settings: RunSettings, wheels: Mapping[str, bytes]) -> str:
+def upload_code(s3: "S3Client", settings: RunSettings, wheels: Mapping[str, bytes]) -> str:
     """The prefix with source.tar.gz and the entry point of processing jobs."""
     requirements = job_wheels.job_requirements(wheels, job_wheels.read_lock())
     name, wheel = build_wheel()
@@ -183,7 +188,7 @@ def upload_code(s3: Any, settings: RunSettings, wheels: Mapping[str, bytes]) -> 
     return f"s3://{settings.artifact_bucket}/{prefix}"
 
 
-def provide_data(s3: Any, bucket: str, prefix: str) -> str:
+def provide_data(s3: "S3Client", bucket: str, prefix: str) -> str:
     """A hash of the data under the prefix; the sample data goes to raw/ when there is none."""
     objects = _objects(s3, bucket, prefix)
     uri = f"s3://{bucket}/{prefix}"  # quoted in the log: a prefix may have any character
@@ -200,7 +205,7 @@ def provide_data(s3: Any, bucket: str, prefix: str) -> str:
     return hashlib.sha256(json.dumps(objects).encode()).hexdigest()
 
 
-def _objects(s3: Any, bucket: str, prefix: str) -> list[tuple[str, str]]:
+def _objects(s3: "S3Client", bucket: str, prefix: str) -> list[tuple[str, str]]:
     """Key and entity tag of each object that is data; what the job would refuse is refused here."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     tags = {found["Key"]: found["ETag"] for page in pages for found in page.get("Contents", [])}
@@ -216,7 +221,7 @@ def _objects(s3: Any, bucket: str, prefix: str) -> list[tuple[str, str]]:
     return [(key, tag) for key, tag in tags.items() if names[key] in data]
 
 
-def update_pipeline(sagemaker: Any, name: str, definition: str) -> None:
+def update_pipeline(sagemaker: "SageMakerClient", name: str, definition: str) -> None:
     try:
         deployed = sagemaker.describe_pipeline(PipelineName=name)
     except sagemaker.exceptions.ResourceNotFound as error:
@@ -228,7 +233,7 @@ def update_pipeline(sagemaker: Any, name: str, definition: str) -> None:
     _say(f"updated pipeline {name}")
 
 
-def start(sagemaker: Any, settings: RunSettings, *, code_uri: str, data_version: str) -> str:
+def start(sagemaker: "SageMakerClient", settings: RunSettings, *, code_uri: str, data_version: str) -> str:
     parameters = {
         Parameter.CODE_URI: code_uri,
         Parameter.DATA_URI: settings.data_uri,
@@ -244,7 +249,7 @@ def start(sagemaker: Any, settings: RunSettings, *, code_uri: str, data_version:
     return str(started["PipelineExecutionArn"])
 
 
-def stop(sagemaker: Any, execution_arn: str) -> None:
+def stop(sagemaker: "SageMakerClient", execution_arn: str) -> None:
     """Stop the execution and its jobs, and wait until it has stopped."""
     sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution_arn, ClientRequestToken=uuid.uuid4().hex)
     *_, ended = follow(lambda: snapshot(sagemaker, execution_arn))
@@ -255,10 +260,8 @@ def registered_version(clients: Clients, ended: Snapshot) -> str:
     """The version's number, from the file that the Register step wrote."""
     register = next(step for step in ended.steps if step["StepName"] == Step.REGISTER)
     job = describe_processing_job(clients.sagemaker, register)
-    output = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
-    bucket, prefix = bucket_and_key(output)
-    body = clients.s3.get_object(Bucket=bucket, Key=f"{prefix}/version.json")["Body"].read()
-    version = json.loads(body)
+    bucket, prefix = bucket_and_key(job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"])
+    version = json.loads(clients.s3.get_object(Bucket=bucket, Key=f"{prefix}/version.json")["Body"].read())
     # The commit's own code wrote it.
     if not re.fullmatch(VERSION_NUMBER, str(version["version"])):
         raise RunError(
@@ -286,8 +289,11 @@ def main() -> None:
         trigger = read_trigger(os.environ, boto3.client("codepipeline"))
         settings = read_settings(os.environ, arguments.commit, trigger)
         region = settings.pipeline.region
-        names = ("s3", "sagemaker", "logs")
-        clients = Clients(**{name: boto3.client(name, region_name=region) for name in names})
+        clients = Clients(
+            s3=boto3.client("s3", region_name=region),
+            sagemaker=boto3.client("sagemaker", region_name=region),
+            logs=boto3.client("logs", region_name=region),
+        )
         sys.exit(run(settings, clients))
     except (RunError, SpecError, WheelsError, WriteOnceError, ClientError, BotoCoreError) as error:
         sys.exit(f"run_pipeline: {error}")

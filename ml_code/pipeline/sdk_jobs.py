@@ -29,13 +29,13 @@ OUTPUT = "/opt/ml/processing/output"
 EXIT_MESSAGE_FILE = "/opt/ml/output/message"
 
 
-class _OfflineBoto(boto3.Session):  # type: ignore[misc]
+class _OfflineBoto(boto3.Session):
     """Knows its region and makes no client: a definition calls nothing, and a client takes long to make."""
 
-    def client(self, *_: Any, **__: Any) -> None:
+    def client(self, *_: Any, **__: Any) -> None:  # type: ignore[override]
         pass
 
-    def resource(self, *_: Any, **__: Any) -> None:
+    def resource(self, *_: Any, **__: Any) -> None:  # type: ignore[override]
         pass
 
 

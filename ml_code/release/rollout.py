@@ -36,6 +36,9 @@ from ml_code.verification.test_rows import LabelledRows
 from ml_code.verification.verify import summary, verify_version
 
 if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+
+if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
@@ -173,7 +176,7 @@ class Rollout:
         )
 
     def _undo(
-        self, sagemaker: Any, previous: DeployedConfig | None, waiter: Waiter, error: Exception
+        self, sagemaker: "SageMakerClient", previous: DeployedConfig | None, waiter: Waiter, error: Exception
     ) -> NoReturn:
         name = self.deployment.endpoint_name
         what = f"{self.version.name} version {self.version.version} is not released to {name}: {error}"

@@ -233,7 +233,7 @@ def aws(*arguments: str) -> str:
 def pipeline_executions() -> list[dict[str, Any]]:
     sagemaker = boto3.client("sagemaker")
     summaries = sagemaker.list_pipeline_executions(PipelineName=NAME)["PipelineExecutionSummaries"]
-    return sorted(summaries, key=lambda summary: summary["StartTime"])
+    return sorted(map(dict, summaries), key=lambda summary: summary["StartTime"])
 
 
 def failed_step(execution_arn: str) -> dict[str, Any]:
@@ -241,4 +241,4 @@ def failed_step(execution_arn: str) -> dict[str, Any]:
     steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution_arn)[
         "PipelineExecutionSteps"
     ]
-    return next(step for step in steps if step["StepStatus"] == "Failed")
+    return next(dict(step) for step in steps if step["StepStatus"] == "Failed")

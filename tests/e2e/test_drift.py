@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -105,8 +106,8 @@ def published() -> list[float]:
                 },
             }
         ],
-        StartTime=time.time() - 3600,
-        EndTime=time.time() + 60,
+        StartTime=datetime.now(UTC) - timedelta(hours=1),
+        EndTime=datetime.now(UTC) + timedelta(minutes=1),
     )
     return [float(value) for value in metrics["MetricDataResults"][0]["Values"]]
 

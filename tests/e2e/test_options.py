@@ -233,7 +233,7 @@ def test_destroyed_amid_a_run_production_keeps_its_data_and_nothing_else(factori
 def executions(name: str = NAME) -> list[dict[str, Any]]:
     """Deliveries, oldest first."""
     answer = boto3.client("codepipeline").list_pipeline_executions(pipelineName=name)
-    return list(reversed(answer["pipelineExecutionSummaries"]))
+    return [dict(each) for each in reversed(answer["pipelineExecutionSummaries"])]
 
 
 def variables(execution: str, name: str = NAME) -> dict[str, str]:
@@ -246,7 +246,7 @@ def variables(execution: str, name: str = NAME) -> dict[str, str]:
 def builds(project: str) -> list[dict[str, Any]]:
     codebuild = boto3.client("codebuild")
     ids = codebuild.list_builds_for_project(projectName=project)["ids"]
-    return list(codebuild.batch_get_builds(ids=ids)["builds"])
+    return [dict(build) for build in codebuild.batch_get_builds(ids=ids)["builds"]]
 
 
 def training_parameters() -> dict[str, str]:

@@ -101,7 +101,7 @@ def test_a_failed_batch_shows_the_end_of_its_log(
     logs, stream = boto3.client("logs"), f"{planned.name}/i-1/data-log"
     logs.create_log_group(logGroupName=JobLogs.TRANSFORM)
     logs.create_log_stream(logGroupName=JobLogs.TRANSFORM, logStreamName=stream)
-    event = {
+    event: Any = {
         "timestamp": int(time.time() * 1000),
         "message": "rows.csv: the header line must be a,b,c, got c,b,a",
     }

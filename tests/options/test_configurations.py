@@ -88,6 +88,7 @@ def test_a_push_writes_the_definition_of_the_template(proof: Proof) -> None:
 
 
 def test_each_request_of_the_definition_has_the_shape_that_the_service_takes(proof: Proof) -> None:
+    assert definitions(proof)
     for found in definitions(proof).values():
         assert invalid_requests(found) == []
 

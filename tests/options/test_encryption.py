@@ -65,11 +65,11 @@ def test_the_key_lets_in_the_account_and_logs_of_the_factory_and_events_and_nobo
 
 
 def test_buckets_logs_and_pipeline_artifacts_have_the_key(encrypted: Synthesised, key_arn: str) -> None:
-    for bucket in encrypted.of_type("AWS::S3::Bucket").values():
+    for bucket in encrypted.every("AWS::S3::Bucket").values():
         (rule,) = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key_arn}
         assert rule["BucketKeyEnabled"] is True
-    for group in encrypted.of_type("AWS::Logs::LogGroup").values():
+    for group in encrypted.every("AWS::Logs::LogGroup").values():
         assert group["Properties"]["KmsKeyId"] == key_arn
     store = encrypted.only("AWS::CodePipeline::Pipeline")["Properties"]["ArtifactStore"]
     assert store["EncryptionKey"] == {"Type": "KMS", "Id": key_arn}

@@ -114,7 +114,7 @@ def test_a_factory_named_like_a_prefix_keeps_what_lies_under_it(synthesise: Synt
     mlflow = factory.only("AWS::SageMaker::MlflowApp")["Properties"]["ArtifactStoreUri"]
     assert mlflow == f"s3://mlflow-artifacts-{ACCOUNT}-{REGION}/mlflow"
     assert store not in mlflow
-    for bucket in factory.of_type("AWS::S3::Bucket").values():
+    for bucket in factory.every("AWS::S3::Bucket").values():
         if bucket["Properties"]["BucketName"] in mlflow:
             rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
             expiring = [rule.get("Prefix", "") for rule in rules if "ExpirationInDays" in rule]

@@ -64,10 +64,10 @@ def test_every_taggable_resource_bears_the_tags_of_the_settings(synthesise: Synt
 
 def test_every_role_has_the_permissions_boundary(synthesise: Synthesise) -> None:
     for boundary in ("platform-boundary", f"arn:aws:iam::{ACCOUNT}:policy/platform-boundary"):
-        for role in synthesise({"permissions_boundary": boundary}).of_type("AWS::IAM::Role").values():
+        for role in synthesise({"permissions_boundary": boundary}).every("AWS::IAM::Role").values():
             found = role["Properties"]["PermissionsBoundary"]
             assert found == f"arn:aws:iam::{ACCOUNT}:policy/platform-boundary"
-    for role in synthesise().of_type("AWS::IAM::Role").values():
+    for role in synthesise().every("AWS::IAM::Role").values():
         assert "PermissionsBoundary" not in role["Properties"]
 
 

@@ -43,9 +43,10 @@ def test_its_address_reaches_jobs_builds_and_people(synthesise: Synthesise, sett
     ]
     for step in json.loads(body)["Steps"][:1]:
         assert step["Arguments"]["Environment"]["MLFLOW_TRACKING_URI"] == uri
-    for project in factory.of_type("AWS::CodeBuild::Project").values():
+    for project in factory.every("AWS::CodeBuild::Project").values():
         variables = project["Properties"]["Environment"]["EnvironmentVariables"]
         assert {"Name": "MLFLOW_TRACKING_URI", "Type": "PLAINTEXT", "Value": uri} in variables
+    assert calls(factory)
     for statement in calls(factory).values():
         assert statement["Resource"] == uri
 
@@ -56,6 +57,7 @@ def test_only_those_who_need_mlflow_may_call_it(synthesise: Synthesise, settings
 
 
 def test_nobody_may_delete_experiments_models_or_versions(served: Synthesised) -> None:
+    assert calls(served)
     for statement in calls(served).values():
         deleting = [action for action in statement["Action"] if "Delete" in action or action.endswith(":*")]
         assert deleting == ["sagemaker-mlflow:DeleteModelVersionTag", "sagemaker-mlflow:DeleteRun"]

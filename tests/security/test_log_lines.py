@@ -53,11 +53,13 @@ class Bucket:
 
 def test_a_prefix_that_a_delivery_was_started_with(capsys: pytest.CaptureFixture[str]) -> None:
     prefix = f"raw/{FORGED}/"
-    provide_data(Bucket(f"{prefix}a.csv"), "data", prefix)
+    bucket: Any = Bucket(f"{prefix}a.csv")
+    provide_data(bucket, "data", prefix)
     one_line(capsys.readouterr().out)
     for keys in ((), (f"{prefix}a.parquet",)):
+        bucket = Bucket(*keys)
         with pytest.raises(RunError) as refused:
-            provide_data(Bucket(*keys), "data", prefix)
+            provide_data(bucket, "data", prefix)
         one_line(str(refused.value))
 
 

@@ -37,12 +37,19 @@ class Synthesised:
     def of_type(self, type_: str) -> dict[str, Mapping[str, Any]]:
         return {key: found for key, found in self.resources.items() if found["Type"] == type_}
 
+    def every(self, type_: str) -> dict[str, Mapping[str, Any]]:
+        """Of a test that looks at each: there is one at least."""
+        found = self.of_type(type_)
+        assert found, f"{self.name} has no {type_}"
+        return found
+
     def only(self, type_: str) -> Mapping[str, Any]:
         (found,) = self.of_type(type_).values()
         return found
 
     def statements(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Every statement of every role's policies, with the id of the policy."""
+        assert self.of_type("AWS::IAM::Policy"), f"{self.name} has no policy"
         for key, found in self.resources.items():
             properties = found.get("Properties", {})
             documents = [properties["PolicyDocument"]] if found["Type"] in _POLICIES else []

@@ -72,8 +72,8 @@ class FailedAtOnce(Passed):
 
 class Stubs:
     def __init__(self) -> None:
-        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
-        names = ("s3", "sagemaker", "logs")
+        keys: Any = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
+        names: tuple[Any, ...] = ("s3", "sagemaker", "logs")
         made = {name: boto3.client(name, region_name="us-east-1", **keys) for name in names}
         self.clients = Clients(**made)
         self.s3, self.sagemaker, self.logs = (Stubber(made[name]) for name in names[:3])
@@ -111,7 +111,7 @@ class Stubs:
             stub.assert_no_pending_responses()
 
 
-def step(name: str, status: str, **more: Any) -> dict[str, Any]:
+def step(name: str, status: str, **more: Any) -> Any:
     start = datetime(2026, 11, 1, tzinfo=UTC)
     times = {"StartTime": start, "EndTime": start + timedelta(seconds=4)}
     return {"StepName": name, "StepStatus": status, **times, **more}

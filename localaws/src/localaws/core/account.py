@@ -61,7 +61,8 @@ class Account:
             aws_session_token=chosen.session_token,
             region_name=self.region,
         )
-        return session.client(
+        client: Any = session.client  # of any service: the types know them one by one
+        return client(
             service_name,
             endpoint_url=self.endpoint_url,
             config=Config(retries={"max_attempts": 1}, user_agent_extra=INTERNAL),

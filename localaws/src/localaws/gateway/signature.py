@@ -103,11 +103,11 @@ class _AsSigned:
         return str(request.context["payload"])
 
 
-class _Signer(_AsSigned, SigV4Auth):  # type: ignore[misc]
+class _Signer(_AsSigned, SigV4Auth):
     pass
 
 
-class _S3Signer(_AsSigned, S3SigV4Auth):  # type: ignore[misc]
+class _S3Signer(_AsSigned, S3SigV4Auth):
     """S3 signs the path as it is sent; every other service encodes it once more."""
 
 
