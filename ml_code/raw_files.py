@@ -1,10 +1,9 @@
 """Which files are raw data, by their names: the same for the data bucket, for a job's folder and for the sample in git.
 
-Data are `.csv` and `.csv.gz` in any case, and files without an extension, as Athena's UNLOAD and Spark write them (with
-`.gz` when compressed). Whether a file is compressed, its first bytes tell.
+Data are `.csv`, `.csv.gz` and `.parquet` in any case, and files without an extension, as Athena's UNLOAD and Spark write
+them (with `.gz` when compressed). Whether a file is compressed, and whether it is Parquet, its first bytes tell.
 """
 
-import csv
 import gzip
 import io
 import zlib
@@ -15,8 +14,9 @@ from pathlib import Path, PurePosixPath
 from typing import TextIO
 
 _GZIP = b"\x1f\x8b"
+_PARQUET = b"PAR1"
 _SHOWN_NAMES = 5
-ALLOWED = ".csv, .csv.gz, or no extension"
+ALLOWED = ".csv, .csv.gz, .parquet, or no extension"
 
 
 class RawFileError(ValueError):
@@ -52,40 +52,29 @@ def files_below(folder: Path) -> RawFiles:
     return select(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
+def is_parquet(path: Path) -> bool:
+    with path.open("rb") as raw:
+        return raw.read(len(_PARQUET)) == _PARQUET
+
+
 @contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
-    """RawFileError, also while it is read, when the file is no text in UTF-8 or its compression is damaged."""
+def open_text(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
+    """RawFileError, also while it is read, when the file is no text in the encoding or its compression is damaged."""
     try:
         with path.open("rb") as raw:
             is_compressed = raw.read(len(_GZIP)) == _GZIP
             raw.seek(0)
             plain = gzip.GzipFile(fileobj=raw) if is_compressed else raw
-            with io.TextIOWrapper(plain, encoding="utf-8-sig", newline="") as text:
+            codec = "utf-8-sig" if encoding == "utf-8" else encoding
+            with io.TextIOWrapper(plain, encoding=codec, newline="") as text:
                 yield text
-    except UnicodeDecodeError as error:
-        raise RawFileError(f"it is not text in UTF-8 ({error.reason}): save it as CSV in UTF-8") from None
+    except UnicodeError as error:
+        name, reason = encoding.upper(), getattr(error, "reason", error)
+        raise RawFileError(
+            f"it is not text in {name} ({reason}): save it as CSV in {name}, or give csv.encoding in model.yaml"
+        ) from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise RawFileError(f"it is damaged: {error}") from None
-
-
-def read_header(path: Path) -> list[str]:
-    """The names in the first line. RawFileError counts the rows that have another number of values."""
-    with open_text(path) as text:
-        reader = csv.reader(text)
-        try:
-            header = next((row for row in reader if row), None)
-            if header is None:
-                raise RawFileError("it is empty")
-            wrong = [(reader.line_num, len(row)) for row in reader if row and len(row) != len(header)]
-        except csv.Error as error:
-            raise RawFileError(f"line {reader.line_num}: {error}") from None
-    if wrong:
-        line, count = wrong[0]
-        rows = "1 row has" if len(wrong) == 1 else f"{len(wrong):,} rows have"
-        raise RawFileError(
-            f"{rows} more or fewer values than the {len(header)} of the header; the first is line {line} with {count}"
-        )
-    return [name.strip() for name in header]
 
 
 def some(names: list[str]) -> str:
@@ -101,6 +90,8 @@ def _is_hidden(name: str) -> bool:
 
 def _is_data(name: str) -> bool:
     suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes]
+    if suffixes[-1:] == [".parquet"]:
+        return True
     if suffixes[-1:] == [".gz"]:
         suffixes.pop()
     return suffixes[-1:] in ([], [".csv"])

@@ -14,7 +14,7 @@ LOCAL_HINT = 'For the local AWS: make up, then eval "$(make env)".'
 # Errors besides ours that say in a sentence what is wrong: of modules that not every command loads, for they take seconds.
 _SENTENCES = {
     "ml_code.raw_files": "RawFileError",
-    "ml_code.schema": "SchemaError",
+    "ml_code.table.columns": "SchemaError",
     "ml_code.spec": "SpecError",
     "ml_code.tracking.model_registry": "RegistryError",
     "ml_code.verification.invoke": "VerificationError",

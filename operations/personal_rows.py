@@ -14,7 +14,8 @@ from typing import Any
 
 from ml_code.drift.captures import CaptureError, asked
 from ml_code.inference.requests import RequestError, read_request
-from ml_code.schema import Schema, SchemaError
+from ml_code.table.columns import Schema, SchemaError
+from ml_code.table.rows import RowReader
 
 _GZIP = b"\x1f\x8b"
 IsTheirs = Callable[[Sequence[Any]], bool]
@@ -46,7 +47,7 @@ class Person:
 
     def is_in_request(self, content: bytes, content_type: str) -> bool:
         try:
-            values = read_request(self.schema, content, content_type)
+            values = read_request(RowReader(self.schema), content, content_type)
         except (RequestError, SchemaError):
             # Refused, or of a version with other columns: only the key can be looked for.
             words = re.split(rb"[^\w.@+-]+", content)

@@ -14,22 +14,23 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
-from sklearn.pipeline import Pipeline
 
+from ml_code.estimators.model import TableModel
 from ml_code.jobs.estimator import check_search
-from ml_code.jobs.evaluate import Evaluation, draw_confusion, evaluate
+from ml_code.jobs.evaluate import Evaluation, draw_evaluation, evaluate, picture_name
 from ml_code.jobs.gate import evaluate_gate, gate_message
-from ml_code.jobs.preprocess import read_raw, split
-from ml_code.jobs.train import train
+from ml_code.jobs.parts import split
+from ml_code.jobs.preprocess import read_raw
+from ml_code.jobs.train import choose_threshold, train
 from ml_code.metrics import measure
 from ml_code.raw_files import RawFileError
-from ml_code.schema import SchemaError
 from ml_code.search_space import Choice, IntegerRange, SearchRange
 from ml_code.spec import ModelSpec, SpecError, find_model, load_spec
+from ml_code.table.columns import SchemaError
 from operations.errors import OperationError, run
 from operations.factory import PROJECT
 
-PICTURE = PROJECT / "train-output" / "confusion_matrix.png"
+OUTPUT = PROJECT / "train-output"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class Trial:
     """One set of searched hyperparameters, and what the model that they gave measures on the validation part."""
 
     searched: dict[str, Any]
-    model: Pipeline
+    model: TableModel
     metrics: dict[str, float]
     seconds: float
 
@@ -58,18 +59,19 @@ def main() -> int:
 
 def report(console: Console, spec: ModelSpec, folder: Path, trial_count: int) -> int:
     check_search(spec)
-    frame = read_raw(folder, spec.training_schema())
-    parts = split(frame, target=spec.target.name, fractions=spec.split)
+    frame = read_raw(folder, spec)
+    parts = split(frame, spec)
     rows = ", ".join(f"{len(part)} {name}" for name, part in parts.items())
     console.print(f"Model {spec.name}: {len(frame)} rows of {folder} ({rows})", soft_wrap=True)
     trials = [run_trial(spec, searched, parts) for searched in samples(spec, trial_count)]
     best = choose(spec, trials)
     print_trials(console, spec, trials, best)
-    evaluation = evaluate(best.model, parts["test"], spec.target.name)
+    evaluation = evaluate(spec, best.model, parts["test"])
     print_evaluation(console, evaluation)
-    PICTURE.parent.mkdir(exist_ok=True)
-    draw_confusion(evaluation).savefig(PICTURE, dpi=100)
-    console.print(f"Confusion matrix: {PICTURE.relative_to(PROJECT)}")
+    picture = OUTPUT / picture_name(spec)
+    picture.parent.mkdir(exist_ok=True)
+    draw_evaluation(spec, evaluation).savefig(picture, dpi=100)
+    console.print(f"Picture: {picture.relative_to(PROJECT)}")
     gate = evaluate_gate(spec.gate, evaluation.metrics, baseline=None)
     console.print(gate_message(gate, len(parts["test"])))
     passes = spec.gate.passes(evaluation.metrics)
@@ -101,7 +103,8 @@ def run_trial(spec: ModelSpec, searched: dict[str, Any], parts: dict[str, pd.Dat
     begin = time.monotonic()
     model = train(spec, searched, parts["train"])
     validation, target = parts["validation"], spec.target.name
-    metrics = measure(model, validation.drop(columns=target), validation[target])
+    choose_threshold(spec, model, validation)
+    metrics = measure(spec, model, validation.drop(columns=target), validation[target])
     return Trial(searched=searched, model=model, metrics=metrics, seconds=time.monotonic() - begin)
 
 
@@ -124,12 +127,16 @@ def print_trials(console: Console, spec: ModelSpec, trials: Sequence[Trial], bes
 
 
 def print_evaluation(console: Console, evaluation: Evaluation) -> None:
+    if not evaluation.classes:
+        values = ", ".join(f"{name} {value:.4g}" for name, value in evaluation.metrics.items())
+        console.print(f"The best on the test part: {values}", soft_wrap=True)
+        return
     table = Table(
         "class", "rows", "precision", "recall", "f1", title="The best on the test part", title_justify="left"
     )
-    for label, values in evaluation.classes.items():
-        measured = (f"{values[name]:.3f}" for name in ("precision", "recall", "f1"))
-        table.add_row(label, f"{values['rows']:.0f}", *measured)
+    for label, of_class in evaluation.classes.items():
+        measured = (f"{of_class[name]:.3f}" for name in ("precision", "recall", "f1"))
+        table.add_row(label, f"{of_class['rows']:.0f}", *measured)
     console.print(table)
 
 

@@ -86,8 +86,8 @@ def main() -> None:
     try:
         content = archives.read(s3, archives.released(release))
         spec = read_pushed_code(s3, release.code_uri).spec(name)
-        test_rows = parse_test_rows(content.test_rows, spec.target.name)
-        result = verify_version(client, release.registered, test_rows, settings, spec.gate)
+        test_rows = parse_test_rows(content.test_rows, spec)
+        result = verify_version(client, release.registered, test_rows, settings, spec)
     except (ArchiveError, PushedCodeError, VerificationError) as error:
         raise OperationError(f"verify: {error}") from error
     print(summary(result))

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from ml_code.contracts import INFERENCE_ID
 from ml_code.inference.requests import RequestError, read_request
-from ml_code.schema import Schema, SchemaError
+from ml_code.table.columns import Schema, SchemaError
+from ml_code.table.rows import RowReader
 
 SHOWN_FAULTS = 5
 _SHOWN_CHARACTERS = 200
@@ -71,10 +72,10 @@ def read_captures(
     files: Iterable[tuple[str, Iterable[bytes]]], schema: Schema, *, maximum_rows: int
 ) -> LiveInputs:
     """`files` are names and lines; it stops once it has `maximum_rows`."""
-    found = LiveInputs()
+    found, reader = LiveInputs(), RowReader(schema)
     for name, number, line in _lines(files):
         try:
-            rows = rows_of(line, schema)
+            rows = rows_of(line, reader)
         except VerificationRequestError:
             continue
         except NotAnsweredError:
@@ -97,7 +98,7 @@ def _lines(files: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[tuple[str, 
         yield from ((name, number, line) for number, line in enumerate(lines, start=1) if line.strip())
 
 
-def rows_of(line: bytes, schema: Schema) -> NDArray[np.float64]:
+def rows_of(line: bytes, reader: RowReader) -> NDArray[np.float64]:
     """The rows that one captured request asked about, as the endpoint itself read them."""
     document = _document(line)
     data = _member(document, "captureData")
@@ -108,7 +109,7 @@ def rows_of(line: bytes, schema: Schema) -> NDArray[np.float64]:
     if "endpointOutput" not in data or _is_error(_content(_member(data, "endpointOutput"))):
         raise NotAnsweredError
     try:
-        return read_request(schema, content, content_type)
+        return read_request(reader, content, content_type)
     except (RequestError, SchemaError):
         # The endpoint has the same check: it cannot have answered this.
         raise NotAnsweredError from None

@@ -32,8 +32,9 @@ from ml_code.drift.report import (
 )
 from ml_code.endpoint_metrics import publish
 from ml_code.s3_uri import bucket_and_key
-from ml_code.schema import Schema
 from ml_code.spec import load_spec
+from ml_code.table.columns import Schema
+from ml_code.table.frames import encode
 from ml_code.tracking import runs
 
 MAXIMUM_ROWS = 20_000
@@ -62,7 +63,7 @@ def examine(
     """None when there are too few rows to tell anything."""
     if live.rows < demands.minimum_rows:
         return None
-    return compare(schema.names, training, live.values(schema), smallest_statistic=demands.smallest_statistic)
+    return compare(schema, training, live.values(schema), smallest_statistic=demands.smallest_statistic)
 
 
 def read_training_sample(
@@ -70,14 +71,13 @@ def read_training_sample(
 ) -> NDArray[np.float64]:
     with tempfile.TemporaryDirectory() as directory:
         try:
-            frame = pd.read_csv(client.download_artifacts(served.run_id, runs.TRAINING_SAMPLE, directory))
+            frame = pd.read_parquet(client.download_artifacts(served.run_id, runs.TRAINING_SAMPLE, directory))
         except (MlflowException, OSError) as error:
             raise SystemExit(
                 f"run {served.run_id} of version {served.model_version} has no artifact {runs.TRAINING_SAMPLE} "
                 f"to compare with ({error}); train and deliver a version with this code"
             ) from error
-    sample: NDArray[np.float64] = frame[schema.names].to_numpy(dtype=np.float64)
-    return sample
+    return encode(frame, schema)
 
 
 def main() -> None:
@@ -95,7 +95,7 @@ def main() -> None:
     training = read_training_sample(client, served, schema)
     comparison = examine(schema, training, live, demands)
     report = report_of(served, window, demands, live, comparison)
-    run_id = log_report(client, spec.name, report, (training, live.values(schema)))
+    run_id = log_report(client, spec.name, report, schema, (training, live.values(schema)))
     # A reader of the alarm looks for the report: it is written before the metric that sets the alarm off.
     bucket, prefix = bucket_and_key(arguments.reports_uri)
     key = f"{prefix}{window.end:%Y-%m-%dT%H:%M:%SZ}.json"

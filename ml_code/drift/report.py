@@ -12,6 +12,7 @@ from ml_code.contracts import Metric
 from ml_code.drift.captures import LiveInputs
 from ml_code.drift.comparison import Comparison
 from ml_code.drift.figure import draw
+from ml_code.table.columns import Schema
 from ml_code.tracking import runs
 
 
@@ -82,6 +83,7 @@ def log_report(
     client: mlflow.MlflowClient,
     model: str,
     report: dict[str, Any],
+    schema: Schema,
     pictured: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> str:
     """A run of the experiment <model>-monitoring; its id."""
@@ -100,7 +102,7 @@ def log_report(
     if report["compared"]:
         metrics["drifted_features"] = len(report["drifted"])
         metrics["largest_statistic"] = report["features"][0]["statistic"]
-        client.log_figure(run_id, draw(report, *pictured), "drift.png")
+        client.log_figure(run_id, draw(report, schema, *pictured), "drift.png")
     runs.log(client, run_id, metrics=metrics)
     client.log_dict(run_id, report, "drift.json")
     client.set_terminated(run_id)

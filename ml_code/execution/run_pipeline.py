@@ -17,14 +17,10 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import ValidationError
 
 from ml_code import raw_files
 from ml_code.contracts import (
-    ARGUMENT_CHARACTERS,
-    REASON_CHARACTERS,
     VERSION_NUMBER,
-    DeliveryVariable,
     Parameter,
     Prefix,
     Step,
@@ -41,11 +37,11 @@ from ml_code.execution.pipeline_execution import (
     snapshot,
 )
 from ml_code.execution.progress import show
+from ml_code.execution.run_settings import RunError, RunSettings, read_settings
 from ml_code.execution.stack_assertions import AssertionsFailedError, StackAssertions
-from ml_code.execution.trigger import Trigger, read_trigger
+from ml_code.execution.trigger import read_trigger
 from ml_code.package_wheel import build_wheel
 from ml_code.pipeline.definition import pipeline_definition
-from ml_code.pipeline.settings import PipelineSettings
 from ml_code.raw_files import RawFileError
 from ml_code.s3_uri import bucket_and_key
 from ml_code.spec import SpecError, load_spec, sample_data
@@ -59,65 +55,11 @@ if TYPE_CHECKING:
 RESULT_FILE = Path("pipeline-result.env")
 
 
-class RunError(Exception):
-    """What the caller can mend, in one sentence."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunSettings:
-    pipeline: PipelineSettings
-    data_bucket: str
-    data_prefix: str
-    artifact_bucket: str
-    commit: str
-    trigger_reason: str
-    request_token: str
-
-    @property
-    def data_uri(self) -> str:
-        return f"s3://{self.data_bucket}/{self.data_prefix}"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Clients:
     s3: "S3Client"
     sagemaker: "SageMakerClient"
     logs: "CloudWatchLogsClient"
-
-
-def read_settings(environment: Mapping[str, str], commit: str | None, trigger: Trigger) -> RunSettings:
-    def required(name: str) -> str:
-        if not environment.get(name):
-            raise RunError(f"set the environment variable {name}; a build of the factory has it")
-        return environment[name]
-
-    try:
-        pipeline = PipelineSettings.model_validate_json(required(Variable.PIPELINE_SETTINGS))
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        raise RunError(
-            f"{Variable.PIPELINE_SETTINGS} is not the JSON of this commit's settings of a pipeline, which cdk deploy from "
-            f"this commit writes: {'; '.join(faults)}"
-        ) from error
-    if not trigger.data_prefix.startswith(Prefix.RAW_DATA):
-        raise RunError(
-            f"{DeliveryVariable.DATA_PREFIX} is {trigger.data_prefix!r}, allowed is a prefix below {Prefix.RAW_DATA}"
-        )
-    settings = RunSettings(
-        pipeline=pipeline,
-        data_bucket=required(Variable.DATA_BUCKET),
-        data_prefix=trigger.data_prefix,
-        artifact_bucket=required(Variable.ARTIFACT_BUCKET),
-        commit=commit or required("CODEBUILD_RESOLVED_SOURCE_VERSION"),
-        trigger_reason=trigger.reason[:REASON_CHARACTERS],
-        request_token=uuid.uuid4().hex,
-    )
-    if len(settings.data_uri) > ARGUMENT_CHARACTERS:
-        raise RunError(
-            f"{settings.data_uri} has {len(settings.data_uri)} characters, SageMaker takes {ARGUMENT_CHARACTERS}: "
-            f"choose a shorter {DeliveryVariable.DATA_PREFIX}"
-        )
-    return settings
 
 
 def run(settings: RunSettings, clients: Clients) -> int:

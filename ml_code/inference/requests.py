@@ -1,26 +1,27 @@
 """Rows of a prediction request, read and checked against the model's schema.
 
 A request is one of
-- `text/csv`: one row a line, with or without a header line. The first line is a header when it is the schema's column
-  names, in their order; or in another order, unless all of them are numbers, for then it could be a row;
+- `text/csv`, written as the raw data are (delimiter, decimal character, missing values, formats of dates): one row a line,
+  with or without a header line. The first line is a header when it is the schema's column names, in their order; or in
+  another order, unless all of them are numbers, for then it could be a row;
 - `application/json`: `{"instances": rows}`, `{"dataframe_records": records}` or
   `{"dataframe_split": {"columns": names, "data": rows}}`, as MLflow's scoring server takes them,
   a bare `{"columns": names, "data": rows}`, or a bare list of rows. A row is a list in the schema's
-  order of columns, or a record of column name: value.
+  order of columns, or a record of column name: value. A missing value is null.
 """
 
 import csv
 import io
 import json
-import math
-import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
-from ml_code.schema import Schema, SchemaError, cell_fault, check_columns, check_frame, check_values
+from ml_code.table.cells import Values
+from ml_code.table.columns import NUMERIC, Schema, SchemaError
+from ml_code.table.contract import check_columns, check_values, find_bad_rows
+from ml_code.table.rows import RowReader
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -39,14 +40,14 @@ def media_type(header: str) -> str:
     return header.split(";", 1)[0].strip().lower()
 
 
-def read_request(schema: Schema, content: bytes | str, content_type: str | None) -> NDArray[np.float64]:
-    """The request's rows, checked, columns in the schema's order."""
+def read_request(reader: RowReader, content: bytes | str, content_type: str | None) -> Values:
+    """The request's rows, checked and encoded, columns in the schema's order."""
     found = media_type(content_type or "")
     if found not in (JSON, CSV):
         raise RequestError(415, f"Content-Type must be {JSON} or {CSV}, got {content_type!r}")
-    check_size(schema, content)
+    check_size(reader.schema, content)
     try:
-        return _read_json(schema, content) if found == JSON else _read_csv(schema, content)
+        return _read_json(reader, content) if found == JSON else _read_csv(reader, content)
     except RecursionError:
         raise RequestError(400, "the body is not valid JSON: it is nested too deeply") from None
 
@@ -59,7 +60,8 @@ def check_size(schema: Schema, content: bytes | str) -> None:
         raise RequestError(400, f"the body is empty; send rows of {_expected(schema)}")
 
 
-def _read_json(schema: Schema, content: bytes | str) -> NDArray[np.float64]:
+def _read_json(reader: RowReader, content: bytes | str) -> Values:
+    schema = reader.schema
     try:
         document = json.loads(content)
     except ValueError as error:
@@ -71,12 +73,8 @@ def _read_json(schema: Schema, content: bytes | str) -> NDArray[np.float64]:
         rows = _record_values(schema, rows)
     columns = schema.names if names is None else names
     _check_widths(schema, columns, rows)
-    if columns == schema.names and all(_NUMBERS.issuperset(map(type, row)) for row in rows):
-        return _check_numbers(schema, rows)
-    return _check_cells(schema, columns, rows)
-
-
-_NUMBERS = frozenset((int, float))  # not bool, which numpy would take for 0 or 1
+    ordered = _in_order(schema, columns, rows)
+    return _checked(schema, reader.values(ordered), ordered)
 
 
 def _rows_of(document: Any) -> tuple[list[str] | None, Any]:
@@ -114,11 +112,13 @@ def _refuse_names(row: int, schema: Schema, names: list[str]) -> None:
         raise RequestError(400, f"row {row}: {error}") from None
 
 
-def _read_csv(schema: Schema, content: bytes | str) -> NDArray[np.float64]:
+def _read_csv(reader: RowReader, content: bytes | str) -> Values:
+    schema = reader.schema
+    text = _decoded(schema, content)
     try:
-        text = content if isinstance(content, str) else content.decode()
-        rows = [row for row in csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True) if row]
-    except (csv.Error, UnicodeDecodeError) as error:
+        lines = csv.reader(io.StringIO(text), strict=True, delimiter=schema.dialect.delimiter)
+        rows = [row for row in lines if row]
+    except csv.Error as error:
         raise RequestError(400, f"the body is not valid CSV in UTF-8: {error}") from None
     columns = header(schema, rows[0]) if rows else None
     if columns:
@@ -127,10 +127,17 @@ def _read_csv(schema: Schema, content: bytes | str) -> NDArray[np.float64]:
         raise RequestError(400, f"there are no rows; send at least one, of {_expected(schema)}")
     columns = columns or schema.names
     _check_widths(schema, columns, rows)
-    cells = [_csv_cells(row) for row in rows]
-    if columns == schema.names and all(_NUMBERS.issuperset(map(type, row)) for row in cells):
-        return _check_numbers(schema, cells)
-    return _check_cells(schema, columns, cells)
+    ordered = _in_order(schema, columns, rows)
+    return _checked(schema, reader.texts(ordered), ordered)
+
+
+def _decoded(schema: Schema, content: bytes | str) -> str:
+    encoding = schema.dialect.encoding
+    try:
+        text = content if isinstance(content, str) else content.decode(encoding)
+    except UnicodeError as error:
+        raise RequestError(400, f"the body is not valid CSV in {encoding.upper()}: {error}") from None
+    return text.removeprefix("\ufeff")
 
 
 def header(schema: Schema, first_row: list[str]) -> list[str] | None:
@@ -138,40 +145,25 @@ def header(schema: Schema, first_row: list[str]) -> list[str] | None:
     names = [cell.strip() for cell in first_row]
     if names == schema.names:
         return names
-    if _are_numbers(names):
+    if all(map(_is_number, names)):
         return None
-    if any(names) and not any(map(_is_number, names)):  # all text is never a row of numbers
+    if sorted(names) == schema.sorted_names:
+        return names
+    # Text alone is never a row of numbers; else it is a header where a name is known.
+    is_all_text = any(names) and not any(map(_is_number, names))
+    has_numbers_only = all(column.type in NUMERIC for column in schema.columns)
+    if is_all_text and (has_numbers_only or not set(names).isdisjoint(schema.names)):
         check_columns(names, schema)
         return names
-    return names if sorted(names) == schema.sorted_names else None
-
-
-def _are_numbers(cells: list[str]) -> bool:
-    try:
-        list(map(float, cells))
-    except ValueError:
-        return False
-    return True
+    return None
 
 
 def _is_number(cell: str) -> bool:
-    return isinstance(_number_or_text(cell), float)
-
-
-def _csv_cells(row: list[str]) -> list[Any]:
     try:
-        if "_" not in "".join(row):  # Python reads 1_0 as ten
-            return list(map(float, row))
+        float(cell)
     except ValueError:
-        pass  # some cell is text: keep it, so that the schema check can name it
-    return list(map(_number_or_text, row))
-
-
-def _number_or_text(cell: str) -> float | str:
-    try:
-        return cell if "_" in cell else float(cell)
-    except ValueError:
-        return cell
+        return False
+    return "_" not in cell
 
 
 def _check_widths(schema: Schema, columns: list[str], rows: list[Any]) -> None:
@@ -183,27 +175,18 @@ def _check_widths(schema: Schema, columns: list[str], rows: list[Any]) -> None:
             raise RequestError(400, f"row {number} has {len(row)} values; send {_expected(schema)}")
 
 
-def _check_numbers(schema: Schema, rows: list[list[float]]) -> NDArray[np.float64]:
-    """The quick way, without a data frame, for rows of numbers in the schema's order."""
-    try:
-        values = np.array(rows, dtype=np.float64)
-    except OverflowError:  # a whole number beyond float64
-        return _check_cells(schema, schema.names, rows)
-    check_values(values, schema)
-    return values
-
-
-def _check_cells(schema: Schema, columns: list[str], rows: list[list[Any]]) -> NDArray[np.float64]:
+def _in_order(schema: Schema, columns: list[str], rows: list[list[Any]]) -> Sequence[Sequence[Any]]:
+    if columns == schema.names:
+        return rows
     check_columns(columns, schema)
-    cells = [[_within_float64(cell) for cell in row] for row in rows]
-    frame = pd.DataFrame(cells, columns=columns, dtype=object)
-    checked: NDArray[np.float64] = check_frame(frame, schema).to_numpy(dtype=np.float64)
-    return checked
+    place_of = {name: place for place, name in enumerate(columns)}
+    places = [place_of[name] for name in schema.names]
+    return [[row[place] for place in places] for row in rows]
 
 
-def _within_float64(cell: Any) -> Any:
-    """JSON's whole numbers have no limit: one beyond float64 is as good as infinite."""
-    return math.inf if isinstance(cell, int) and abs(cell) > sys.float_info.max else cell
+def _checked(schema: Schema, values: Values, rows: Sequence[Sequence[Any]]) -> Values:
+    check_values(values, schema, lambda row, position: rows[row][position])
+    return values
 
 
 def _expected(schema: Schema) -> str:
@@ -212,40 +195,57 @@ def _expected(schema: Schema) -> str:
     return f"{len(names)} columns ({shown})"
 
 
-def split_line(line: str) -> list[str]:
+def read_lines(reader: RowReader, lines: Sequence[str]) -> tuple[Values, list[int], dict[int, str]]:
+    """Of a batch: the rows that are allowed, encoded; the index of each one's line; and what is wrong with the others."""
+    faults: dict[int, str] = {}
+    rows: list[list[str]] = []
+    indices: list[int] = []
+    for index, line in enumerate(lines):
+        cells = line_cells(reader.schema, line)
+        if isinstance(cells, str):
+            faults[index] = cells
+        else:
+            rows.append(cells)
+            indices.append(index)
+    if not rows:
+        return np.empty((0, len(reader.schema.columns))), [], faults
+    values = reader.texts(rows)
+    bad = find_bad_rows(values, reader.schema, lambda row, position: rows[row][position].strip())
+    faults.update({indices[row]: shortened(reason) for row, reason in bad.items()})
+    good = [row for row in range(len(rows)) if row not in bad]
+    return values[good], [indices[row] for row in good], faults
+
+
+def split_line(schema: Schema, line: str) -> list[str]:
     """The cells of a line by itself; csv.Error when its quotes do not fit."""
     if '"' not in line:
-        return line.split(",")
-    return next(csv.reader([line.rstrip("\r")], strict=True))
+        return line.rstrip("\r").split(schema.dialect.delimiter)
+    return next(csv.reader([line.rstrip("\r")], strict=True, delimiter=schema.dialect.delimiter))
 
 
-def line_cells(schema: Schema, line: str) -> list[float] | str:
-    """The numbers of a line, or what is wrong with it."""
+def line_cells(schema: Schema, line: str) -> list[str] | str:
+    """The cells of a line, or why there are none."""
     try:
-        cells = split_line(line)
+        cells = split_line(schema, line)
     except csv.Error as error:
         return f"the line is not valid CSV: {error}"
     if len(cells) != len(schema.names):
         given = f"{len(cells)} values" if line.strip() else "the line is empty"
         return f"{given}; give {_expected(schema)}"
-    numbers = _csv_cells(cells)
-    texts = [position for position, cell in enumerate(numbers) if cell.__class__ is str]
-    if not texts:
-        return numbers
-    column, text = schema.columns[texts[0]], numbers[texts[0]].strip()
-    return shortened(cell_fault(column, text))
+    return cells
 
 
 def is_header_line(schema: Schema, line: str) -> bool:
     """Whether the line has the schema's column names in their order; RequestError when in another, or only some."""
     try:
-        names = [cell.strip() for cell in split_line(line)]
+        names = [cell.strip() for cell in split_line(schema, line)]
     except csv.Error:
         return False
     if names == schema.names:
         return True
     texts = [name for name in names if not _is_number(name)]
-    if not set(texts).isdisjoint(schema.names):
+    known = [name for name in texts if name in set(schema.names)]
+    if known and (len(known) == len(texts) or all(column.type in NUMERIC for column in schema.columns)):
         raise RequestError(400, f"the header line must be {','.join(schema.names)}, got {line}")
     return False
 

@@ -155,7 +155,8 @@ def write_results(answers: Iterable[str], predictions: TextIO, bad_rows: TextIO)
     count, bad = 0, []
     for number, answer in _numbered(answers):
         if "prediction" in answer:
-            writer.writerow([number, answer["prediction"], max(answer["probabilities"])])
+            # Of a number that was predicted there is no probability.
+            writer.writerow([number, answer["prediction"], max(answer.get("probabilities", [""]))])
             count += 1
         else:
             reason = answer.get("error", "this line is a header, which may come first only")

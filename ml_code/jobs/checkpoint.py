@@ -6,20 +6,21 @@ An estimator of scikit-learn is fitted in one call, so there is nothing to keep 
 import pickle
 from pathlib import Path
 
-from sklearn.pipeline import Pipeline
+from ml_code.estimators.model import TableModel
 
 
-def restore(directory: Path | None, job_name: str) -> Pipeline | None:
+def restore(directory: Path | None, job_name: str) -> TableModel | None:
     """The model that an interrupted attempt of the same job fitted."""
     path = _path(directory, job_name)
     if path is None or not path.is_file():
         return None
     print(f"restored the model from {path}")
     # Written by this very job, into the factory's own bucket.
-    return pickle.loads(path.read_bytes())  # noqa: S301
+    model: TableModel = pickle.loads(path.read_bytes())  # noqa: S301
+    return model
 
 
-def save(directory: Path | None, job_name: str, model: Pipeline) -> None:
+def save(directory: Path | None, job_name: str, model: TableModel) -> None:
     path = _path(directory, job_name)
     if path is None:
         return

@@ -1,26 +1,55 @@
-"""From model.yaml to a scikit-learn estimator."""
+"""From model.yaml to an estimator behind its preparation, unfitted."""
 
 import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from sklearn.base import is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
 
+from ml_code.estimators.libraries import library_of
+from ml_code.estimators.model import TableModel
+from ml_code.estimators.preparation import category_places, preparation
 from ml_code.spec import ModelSpec, SpecError
 
+# Of scikit-learn, those that take gaps and categories as they are.
+_NATIVE_IN_SKLEARN = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 
-def build_estimator(spec: ModelSpec, searched: Mapping[str, Any]) -> Pipeline:
-    """The unfitted estimator behind its scaler, with `searched` beside the fixed hyperparameters.
 
-    SpecError names the parameter that scikit-learn refuses.
+def build_model(spec: ModelSpec, searched: Mapping[str, Any]) -> TableModel:
+    """The unfitted model, with `searched` beside the fixed hyperparameters.
+
+    SpecError names the parameter that the library refuses.
     """
-    estimator = _instance("estimator", spec.estimator, {**spec.hyperparameters, **searched}, spec.seed)
-    if not hasattr(estimator, "predict_proba"):
+    schema = spec.request_schema()
+    categories = [place for place, _ in category_places(schema)]
+    library = library_of(spec.estimator).package
+    is_native = library != "sklearn" or spec.estimator.rpartition(".")[2] in _NATIVE_IN_SKLEARN
+    arguments = {**spec.hyperparameters, **searched}
+    if library == "sklearn" and is_native and categories:
+        arguments.setdefault("categorical_features", categories)
+    estimator = _instance("estimator", spec.estimator, arguments, spec.seed)
+    _check_task(spec, estimator)
+    if spec.class_weight is not None and not has_fit_parameter(estimator, "sample_weight"):
+        raise SpecError(
+            f"class_weight is given, and {spec.estimator} takes no weights; allowed: another estimator"
+        )
+    scaler = None if spec.scaler is None else _instance("scaler", spec.scaler, {}, spec.seed)
+    steps = preparation(schema, scaler, is_native=is_native)
+    return TableModel(
+        schema,
+        Pipeline([*steps, ("estimator", estimator)]),
+        classes=spec.classes,
+        class_weight=spec.class_weight,
+    )
+
+
+def _check_task(spec: ModelSpec, estimator: Any) -> None:
+    if spec.is_classification and not (is_classifier(estimator) and hasattr(estimator, "predict_proba")):
         raise SpecError(f"estimator is {spec.estimator!r}; allowed: a classifier with predict_proba")
-    steps = [("estimator", estimator)]
-    if spec.scaler is not None:
-        steps.insert(0, ("scaler", _instance("scaler", spec.scaler, {}, spec.seed)))
-    return Pipeline(steps)
+    if not spec.is_classification and not is_regressor(estimator):
+        raise SpecError(f"estimator is {spec.estimator!r}, and the target is a number; allowed: a regressor")
 
 
 def parse_searched(spec: ModelSpec, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,7 +65,7 @@ def check_search(spec: ModelSpec) -> None:
     middle = {name: found.samples()[-1] for name, found in spec.search.items()}
     for name, found in spec.search.items():
         for value in found.samples():
-            build_estimator(spec, {**middle, name: value})
+            build_model(spec, {**middle, name: value})
 
 
 def _instance(field: str, path: str, arguments: Mapping[str, Any], seed: int) -> Any:
@@ -44,7 +73,8 @@ def _instance(field: str, path: str, arguments: Mapping[str, Any], seed: int) ->
     try:
         kind = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
-        raise SpecError(f"{field} is {path!r}; allowed: the import path of a scikit-learn class") from error
+        library = library_of(path).distribution
+        raise SpecError(f"{field} is {path!r}; allowed: the import path of a class of {library}") from error
     try:
         made = kind(**arguments)
     except TypeError as error:

@@ -5,6 +5,7 @@ import json
 import pickle
 import sys
 import tarfile
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,49 +15,63 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
-from sklearn.pipeline import Pipeline
 
 from ml_code.contracts import Argument
+from ml_code.estimators.model import TableModel
+from ml_code.figures import draw_classes, draw_numbers
 from ml_code.jobs.gate import evaluate_gate, gate_message, gate_status
+from ml_code.jobs.parts import read_part
 from ml_code.jobs.production_baseline import BaselineError, measure_production
-from ml_code.metrics import confusion, measure, measure_classes
+from ml_code.metrics import confusion, measure, measure_each_class
 from ml_code.spec import ModelSpec, load_spec
+from ml_code.table.text import write_csv
 from ml_code.tracking import runs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
+    """Of a regression there are no classes, and no matrix of them."""
+
     metrics: dict[str, float]
+    truth: list[Any]
+    predicted: list[Any]
+    scores: npt.NDArray[np.float64] | None
+    """Of two classes: the probability of the second."""
     classes: dict[str, dict[str, float]]
-    confusion_matrix: npt.NDArray[np.int64]
+    confusion_matrix: npt.NDArray[np.int64] | None
 
 
-def evaluate(model: Pipeline, test: pd.DataFrame, target: str) -> Evaluation:
+def evaluate(spec: ModelSpec, model: TableModel, test: pd.DataFrame) -> Evaluation:
+    target = spec.target.name
     features, truth = test.drop(columns=target), test[target]
     predicted = model.predict(features)
-    labels = [int(label) for label in model.classes_]
+    is_binary = spec.is_binary
     return Evaluation(
-        metrics=measure(model, features, truth),
-        classes=measure_classes(truth, predicted, labels),
-        confusion_matrix=confusion(truth, predicted, labels),
+        metrics=measure(spec, model, features, truth),
+        truth=truth.tolist(),
+        predicted=predicted.tolist(),
+        scores=model.predict_proba(features)[:, 1] if is_binary else None,
+        classes=measure_each_class(truth, predicted, spec.classes) if spec.is_classification else {},
+        confusion_matrix=confusion(truth, predicted, spec.classes) if spec.is_classification else None,
     )
 
 
-def draw_confusion(evaluation: Evaluation) -> Figure:
-    matrix, labels = evaluation.confusion_matrix, list(evaluation.classes)
-    figure = Figure(figsize=(6, 6), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(matrix, cmap="Blues")
-    axes.set_xticks(range(len(labels)), labels)
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set(xlabel="predicted", ylabel="true", title=f"accuracy {evaluation.metrics['accuracy']:.4f}")
-    for row, column in np.argwhere(matrix):
-        color = "white" if matrix[row, column] > matrix.max() / 2 else "black"
-        axes.text(column, row, matrix[row, column], ha="center", va="center", color=color)
+def draw_evaluation(spec: ModelSpec, evaluation: Evaluation) -> Figure:
+    metric = spec.gate.metric
+    title = f"{metric} {evaluation.metrics[metric]:.4f} on {len(evaluation.truth):,} test rows"
+    if not spec.is_classification:
+        figure = draw_numbers(evaluation.truth, evaluation.predicted)
+    else:
+        figure = draw_classes(spec.classes, evaluation.truth, evaluation.predicted, evaluation.scores)
+    figure.suptitle(title)
     return figure
 
 
-def read_model(folder: Path) -> tuple[Pipeline, dict[str, Any]]:
+def picture_name(spec: ModelSpec) -> str:
+    return "confusion_matrix.png" if spec.is_classification else "predicted_against_true.png"
+
+
+def read_model(folder: Path) -> tuple[TableModel, dict[str, Any]]:
     """The model of a training job's model.tar.gz, and what train.py wrote about its run."""
     with tarfile.open(folder / "model.tar.gz") as archive:
         model = pickle.loads(_member(archive, "model.pkl"))  # noqa: S301 - this pipeline's own
@@ -78,14 +93,14 @@ def log_evaluation(
     best: dict[str, Any],
     dataset: dict[str, Any],
     report: dict[str, Any],
-    test_file: Path,
+    test: pd.DataFrame,
 ) -> None:
     client = mlflow.MlflowClient()
     experiment = runs.experiment_id(client, spec.name)
     parent = runs.parent_run_id(client, experiment, execution)
     test_metrics = {f"test_{name}": value for name, value in evaluation.metrics.items()}
     class_metrics = {
-        f"test_{name}_{label}": value
+        f"test_{name}_{runs.metric_key(label)}": value
         for label, values in evaluation.classes.items()
         for name, value in values.items()
     }
@@ -105,10 +120,13 @@ def log_evaluation(
     )
     # The run of the model says how good it is as well: it is what a model version refers to.
     runs.log(client, best["run_id"], metrics=test_metrics, model_id=best["model_id"])
-    client.log_figure(parent, draw_confusion(evaluation), "confusion_matrix.png")
+    client.log_figure(parent, draw_evaluation(spec, evaluation), picture_name(spec))
     client.log_dict(parent, report, "evaluation.json")
-    # Rows with known truth, to verify an endpoint of this model.
-    client.log_artifact(best["run_id"], str(test_file))
+    with tempfile.TemporaryDirectory() as directory:
+        # Rows with known truth, to verify an endpoint of this model.
+        file = Path(directory) / runs.TEST_DATA
+        file.write_bytes(write_csv(test, spec.training_schema()))
+        client.log_artifact(best["run_id"], str(file))
     client.set_terminated(parent)
 
 
@@ -117,16 +135,17 @@ def main() -> None:
     spec = load_spec()
     model, best = read_model(arguments.model_dir)
     dataset = json.loads((arguments.dataset_dir / "dataset.json").read_text())
-    test_file = arguments.test_dir / "test.csv"
-    test = pd.read_csv(test_file)
+    test = read_part(arguments.test_dir, "test")
 
-    evaluation = evaluate(model, test, spec.target.name)
+    evaluation = evaluate(spec, model, test)
     baseline = None if spec.gate.mode == "disabled" else measure_production(spec, test)
-    report = {
+    matrix = evaluation.confusion_matrix
+    report: dict[str, Any] = {
         "gate": evaluate_gate(spec.gate, evaluation.metrics, baseline),
         "metrics": evaluation.metrics,
         "classes": evaluation.classes,
-        "confusion_matrix": evaluation.confusion_matrix.tolist(),
+        "confusion_matrix": None if matrix is None else matrix.tolist(),
+        "decision_threshold": model.threshold,
         "rows": len(test),
         "model": best,
     }
@@ -139,7 +158,7 @@ def main() -> None:
         best=best,
         dataset=dataset,
         report=report,
-        test_file=test_file,
+        test=test,
     )
 
     message = gate_message(report["gate"], len(test))

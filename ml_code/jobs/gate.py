@@ -11,8 +11,8 @@ def evaluate_gate(
 ) -> dict[str, Any]:
     """What the pipeline's gate decides by, and what people read about it."""
     value = metrics[gate.metric]
-    # The first model has no baseline: it is no worse than nothing. Rounded as people see it, for 0.98 - 0.97 is not 0.01.
-    improvement = round(value - baseline.value, 6) if baseline else 0.0
+    # The first model has no baseline: it is no worse than nothing.
+    improvement = gate.improvement(value, baseline.value) if baseline else 0.0
     return {
         "metric": gate.metric,
         "value": value,

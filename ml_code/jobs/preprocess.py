@@ -3,23 +3,44 @@
 import argparse
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ml_code.contracts import Argument
-from ml_code.raw_files import ALLOWED, RawFileError, files_below, open_text, read_header
-from ml_code.schema import Schema, SchemaError, check_columns, check_frame
-from ml_code.spec import ModelSpec, Split, load_spec
+from ml_code.jobs.parts import PARTS, part_file, split
+from ml_code.raw_files import ALLOWED, RawFileError, files_below
+from ml_code.spec import ModelSpec, load_spec
+from ml_code.table.columns import Schema, SchemaError
+from ml_code.table.files import read_files
 
-PARTS = ("train", "validation", "test")
+
+def read_raw(folder: Path, spec: ModelSpec) -> pd.DataFrame:
+    """All data files below the folder, in the order of their names, with the columns of `file_schema`."""
+    frame = read_folder(folder, spec.file_schema(), spec.ignored_names)
+    _refuse_constants(frame, spec)
+    return frame
 
 
-def read_raw(folder: Path, schema: Schema) -> pd.DataFrame:
-    """All data files below the folder, in the order of their names."""
-    names = _data_files(folder)
-    return pd.concat([_read_checked(folder, name, schema) for name in names], ignore_index=True)
+def read_folder(folder: Path, schema: Schema, ignored: Sequence[str] = ()) -> pd.DataFrame:
+    return read_files(folder, _data_files(folder), schema, ignored)
+
+
+def _refuse_constants(frame: pd.DataFrame, spec: ModelSpec) -> None:
+    """Columns of a pattern may be: of pixels, those at the edge often are."""
+    columns = [spec.target, *(each for each in spec.features if not each.is_pattern)]
+    for column in columns if len(frame) > 1 else ():
+        cells = frame[column.name]
+        if cells.nunique(dropna=False) == 1:
+            value = "missing" if cells.isna().all() else repr(cells.iloc[:1].tolist()[0])
+            remedy = (
+                "give rows of other values"
+                if column is spec.target
+                else "it tells a model nothing: name it below ignored, not below features"
+            )
+            raise SchemaError(f"column {column.name!r} is {value} in all {len(frame):,} rows; {remedy}")
 
 
 def hash_raw(folder: Path) -> str:
@@ -30,32 +51,11 @@ def hash_raw(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def split(frame: pd.DataFrame, *, target: str, fractions: Split) -> dict[str, pd.DataFrame]:
-    """A row's part depends on what is in the row and on nothing else.
-
-    So a row that tests one version trains no later one, however the data grow: versions can be compared on
-    the same test part. And equal rows are never in two parts.
-    """
-    # In [0, 1), uniformly; floats, because 3 and 3.0 are the same row.
-    place = pd.util.hash_pandas_object(frame.astype(float), index=False) / 2**64
-    in_train = place < fractions.train
-    in_test = place >= fractions.train + fractions.validation
-    parts = {"train": frame[in_train], "validation": frame[~in_train & ~in_test], "test": frame[in_test]}
-    for name, part in parts.items():
-        missing = sorted(set(frame[target]) - set(part[target]))
-        if missing:
-            raise SchemaError(
-                f"the {name} part of {len(part)} rows has no row of {target} {missing[0]}, of which there are "
-                f"{(frame[target] == missing[0]).sum()} in all; give more rows of it"
-            )
-    return parts
-
-
 def describe(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    target = spec.target.name
     return {
-        "target": target,
-        "classes": sorted({int(label) for part in parts.values() for label in part[target]}),
+        "target": spec.target.name,
+        "task": spec.resolved_task,
+        "classes": list(spec.classes),
         "rows": {name: len(part) for name, part in parts.items()},
         "schema": spec.request_schema().to_dict(),
     }
@@ -66,18 +66,6 @@ def _data_files(folder: Path) -> list[str]:
     if not names:
         raise RawFileError(f"no raw data in {folder}: put files of {ALLOWED} under the prefix of DataUri")
     return names
-
-
-def _read_checked(folder: Path, name: str, schema: Schema) -> pd.DataFrame:
-    try:
-        header = read_header(folder / name)
-        check_columns(header, schema)
-        with open_text(folder / name) as text:
-            # Without an index: pandas would take the first column for one where rows are longer than the header.
-            frame = pd.read_csv(text, header=0, names=header, index_col=False, low_memory=False)
-        return check_frame(frame, schema)
-    except (SchemaError, RawFileError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise SchemaError(f"{name!r}: {error}") from None
 
 
 def main() -> None:
@@ -95,8 +83,8 @@ def main() -> None:
     files = files_below(arguments.data_dir)
     if files.left_out:
         print(files.remark)
-    frame = read_raw(arguments.data_dir, spec.training_schema())
-    parts = split(frame, target=spec.target.name, fractions=spec.split)
+    frame = read_raw(arguments.data_dir, spec)
+    parts = split(frame, spec)
     facts = {
         "data_uri": arguments.data_uri,
         "data_version": arguments.data_version,
@@ -108,7 +96,7 @@ def main() -> None:
     for name, part in parts.items():
         folder = getattr(arguments, f"{name}_out")
         folder.mkdir(parents=True, exist_ok=True)
-        part.to_csv(folder / f"{name}.csv", index=False)
+        part.to_parquet(folder / part_file(name), index=False)
     arguments.dataset_out.mkdir(parents=True, exist_ok=True)
     (arguments.dataset_out / "dataset.json").write_text(json.dumps(facts, indent=2))
     print(f"{len(frame)} rows of {arguments.data_uri!r} fit the schema: {facts['rows']}")

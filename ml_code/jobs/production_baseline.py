@@ -4,13 +4,13 @@ import pickle
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from ml_code.contracts import PRODUCTION
-from ml_code.metrics import measure_predictions
+from ml_code.metrics import measure_answers
 from ml_code.spec import ModelSpec
 from ml_code.tracking import model_registry
 from ml_code.tracking.model_registry import RegisteredVersion, RegistryError
@@ -38,15 +38,21 @@ def measure_production(spec: ModelSpec, test: pd.DataFrame) -> ProductionBaselin
     if list(getattr(model, "feature_names_in_", features.columns)) != list(features.columns):
         print(f"version {baseline.version} in production takes other columns: nothing to compare with")
         return None
-    value = measure_predictions(truth, model.predict(features))[spec.gate.metric]
+    probabilities = None
+    if spec.is_classification:
+        if list(model.classes_) != list(spec.classes):
+            print(f"version {baseline.version} in production has other classes: nothing to compare with")
+            return None
+        probabilities = model.predict_proba(features)
+    value = measure_answers(spec, truth, model.predict(features), probabilities)[spec.gate.metric]
     return ProductionBaseline(version=baseline.version, value=value)
 
 
-def _load(client: mlflow.MlflowClient, baseline: RegisteredVersion) -> Pipeline:
+def _load(client: mlflow.MlflowClient, baseline: RegisteredVersion) -> Any:
     with tempfile.TemporaryDirectory() as directory:
         try:
             file = model_registry.download(client, baseline, Path(directory)) / "model.pkl"
-            model: Pipeline = pickle.loads(file.read_bytes())  # noqa: S301 - the factory's own
+            model = pickle.loads(file.read_bytes())  # noqa: S301 - the factory's own
         except (RegistryError, ImportError, AttributeError) as error:
             raise BaselineError(
                 f"version {baseline.version} of {baseline.name}, which is in production, cannot be loaded: {error}; "

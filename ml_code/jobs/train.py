@@ -5,7 +5,7 @@ import logging
 import os
 import pickle
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,17 +15,18 @@ import mlflow
 import mlflow.sklearn
 import pandas as pd
 from mlflow.entities import LoggedModelOutput
-from mlflow.models import Model, ModelSignature, infer_signature
+from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, TensorSpec
 from mlflow.types import Schema as MlflowSchema
 from mlflow.types.schema import AnyType
-from sklearn.pipeline import Pipeline
 
 from ml_code.contracts import Variable
+from ml_code.estimators.libraries import library_of
+from ml_code.estimators.model import TableModel
 from ml_code.jobs import checkpoint
-from ml_code.jobs.estimator import build_estimator, parse_searched
-from ml_code.metrics import measure
-from ml_code.schema import Schema
+from ml_code.jobs.estimator import build_model, parse_searched
+from ml_code.jobs.parts import read_part
+from ml_code.metrics import best_threshold, measure
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.tracking import runs
 
@@ -33,10 +34,22 @@ SERVING_PACKAGES = ("numpy", "pandas", "scikit-learn")
 SAMPLE_ROWS = 10_000
 
 
-def train(spec: ModelSpec, searched: Mapping[str, Any], part: pd.DataFrame) -> Pipeline:
-    """Scaler and estimator, fitted on the train part only."""
+def train(spec: ModelSpec, searched: Mapping[str, Any], part: pd.DataFrame) -> TableModel:
+    """Preparation and estimator, fitted on the train part only."""
     target = spec.target.name
-    return build_estimator(spec, searched).fit(part.drop(columns=target), part[target])
+    return build_model(spec, searched).fit(part.drop(columns=target), part[target])
+
+
+def choose_threshold(spec: ModelSpec, model: TableModel, validation: pd.DataFrame) -> None:
+    """Of two classes: as model.yaml gives it, or what is best on the validation part."""
+    target = spec.target.name
+    if isinstance(spec.decision_threshold, float):
+        model.threshold = spec.decision_threshold
+    elif spec.threshold_metric is not None:
+        probabilities = model.predict_proba(validation.drop(columns=target))
+        model.threshold = best_threshold(
+            spec.threshold_metric, validation[target], probabilities, spec.classes
+        )
 
 
 def training_sample(spec: ModelSpec, part: pd.DataFrame) -> pd.DataFrame:
@@ -47,7 +60,7 @@ def training_sample(spec: ModelSpec, part: pd.DataFrame) -> pd.DataFrame:
 
 def log_run(
     spec: ModelSpec,
-    model: Pipeline,
+    model: TableModel,
     *,
     execution: runs.Execution,
     name: str,
@@ -65,6 +78,8 @@ def log_run(
     parent = runs.parent_run_id(client, experiment, execution)
     run_id = runs.child_run_id(client, experiment, parent, name)
     params = {"estimator": spec.estimator, **spec.hyperparameters, **searched, "seed": spec.seed}
+    if model.threshold is not None:
+        params["decision_threshold"] = model.threshold
     logged = client.create_logged_model(
         experiment,
         name="model",
@@ -85,7 +100,8 @@ def log_run(
         save_model(
             model,
             folder,
-            signature=pyfunc_signature(spec.request_schema(), model, example),
+            signature=pyfunc_signature(spec),
+            libraries=serving_packages(spec),
             example=example,
             mlflow_model=Model(run_id=run_id, model_id=logged.model_id),
         )
@@ -93,30 +109,51 @@ def log_run(
         (folder / "schema.json").write_text(json.dumps(spec.request_schema().to_dict()))
         client.log_model_artifacts(logged.model_id, str(folder))
         file = Path(directory) / runs.TRAINING_SAMPLE
-        sample.to_csv(file, index=False)
+        sample.to_parquet(file, index=False)
         client.log_artifact(run_id, str(file))
     client.finalize_logged_model(logged.model_id, "READY")
     client.set_terminated(run_id)
     return {"run_id": run_id, "model_id": logged.model_id, "model_uri": f"models:/{logged.model_id}"}
 
 
-def pyfunc_signature(schema: Schema, model: Pipeline, example: pd.DataFrame) -> ModelSignature:
+def pyfunc_signature(spec: ModelSpec) -> ModelSignature:
     """What `mlflow.pyfunc` holds its input to.
 
     MLflow refuses int64 where a signature says double, so that the very data that a model was trained on would be
-    refused once a column of them has whole numbers only. So a number may be of any type there.
+    refused once a column of them has whole numbers only. So a number may be of any type there; and so may a column with
+    gaps, as pandas has whole numbers with gaps as floats.
     """
     any_type = AnyType()  # type: ignore[no-untyped-call]
+    kinds = {
+        "integer": DataType.long,
+        "boolean": DataType.boolean,
+        "string": DataType.string,
+    }
     columns: list[ColSpec | TensorSpec] = [
-        ColSpec(DataType.long if column.type == "integer" else any_type, name=column.name)
-        for column in schema.columns
+        ColSpec(kinds.get(column.type, any_type) if column.required else any_type, name=column.name)
+        for column in spec.request_schema().columns
     ]
-    answer = infer_signature(example, model.predict(example)).outputs
-    return ModelSignature(inputs=MlflowSchema(columns), outputs=answer)
+    return ModelSignature(inputs=MlflowSchema(columns), outputs=MlflowSchema([_answer(spec)]))
+
+
+def _answer(spec: ModelSpec) -> ColSpec | TensorSpec:
+    kinds = {bool: DataType.boolean, int: DataType.long, str: DataType.string}
+    return ColSpec(kinds[type(spec.classes[0])] if spec.classes else DataType.double)
+
+
+def serving_packages(spec: ModelSpec) -> list[str]:
+    """Distributions that a model of this estimator is loaded with."""
+    return sorted({*SERVING_PACKAGES, library_of(spec.estimator).distribution})
 
 
 def save_model(
-    model: Pipeline, folder: Path, *, signature: ModelSignature, example: pd.DataFrame, mlflow_model: Model
+    model: TableModel,
+    folder: Path,
+    *,
+    signature: ModelSignature,
+    example: pd.DataFrame,
+    mlflow_model: Model,
+    libraries: Sequence[str] = SERVING_PACKAGES,
 ) -> None:
     """MLflow's files of a model, model.pkl among them."""
     # Its warning about pickle is for those who load models of strangers.
@@ -129,7 +166,7 @@ def save_model(
         signature=signature,
         input_example=example,
         # Given, because MLflow would run the model in a process of its own to find them out.
-        pip_requirements=[f"{package}=={version(package)}" for package in SERVING_PACKAGES],
+        pip_requirements=[f"{package}=={version(package)}" for package in libraries],
     )
 
 
@@ -181,15 +218,16 @@ def main() -> None:
         return
     spec, job = load_spec(), read_job(os.environ)
     searched = parse_searched(spec, job.hyperparameters)
-    part = pd.read_csv(job.train_dir / "train.csv")
-    validation = pd.read_csv(job.validation_dir / "validation.csv")
+    part = read_part(job.train_dir, "train")
+    validation = read_part(job.validation_dir, "validation")
     features, truth = validation.drop(columns=spec.target.name), validation[spec.target.name]
 
     model = checkpoint.restore(job.checkpoint_dir, job.name)
     if model is None:
         model = train(spec, searched, part)
+        choose_threshold(spec, model, validation)
         checkpoint.save(job.checkpoint_dir, job.name, model)
-    metrics = measure(model, features, truth)
+    metrics = measure(spec, model, features, truth)
     print(spec.objective.log_line(metrics[spec.objective.metric]), flush=True)
 
     ids = log_run(

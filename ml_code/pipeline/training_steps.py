@@ -4,7 +4,7 @@ from typing import Any
 
 from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
 from sagemaker.core.shapes import Channel, CheckpointConfig, DataSource, OutputDataConfig, S3DataSource
-from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
+from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo, ConditionLessThanOrEqualTo
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.core.workflow.parameters import ParameterString
@@ -133,10 +133,11 @@ class _Builder(Jobs):
         # A Fail step's message may join properties; JsonGet is documented for conditions only. So
         # the measured values come with the exit message of the evaluation.
         message = Join(on=" ", values=[evaluate.properties.ExitMessage, f"The gate asks for {gate.text}."])
+        reaches = ConditionLessThanOrEqualTo if gate.is_minimized else ConditionGreaterThanOrEqualTo
         return ConditionStep(
             name=Step.GATE,
             conditions=[
-                ConditionGreaterThanOrEqualTo(left=value, right=gate.threshold),
+                reaches(left=value, right=gate.threshold),
                 ConditionGreaterThanOrEqualTo(left=improvement, right=-gate.tolerance),
             ],
             if_steps=[register],
@@ -230,7 +231,9 @@ def _output_uri(step: ProcessingStep, name: str) -> Any:
 
 def _channel(name: str, uri: Any) -> Channel:
     source = S3DataSource(s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="FullyReplicated")
-    return Channel(channel_name=name, content_type="text/csv", data_source=DataSource(s3_data_source=source))
+    return Channel(
+        channel_name=name, content_type="application/x-parquet", data_source=DataSource(s3_data_source=source)
+    )
 
 
 def _tuning_range(found: IntegerRange | ContinuousRange | Choice) -> Any:

@@ -114,7 +114,7 @@ def request_approval(
         spec=spec,
         value=verification["value"],
         production=production,
-        production_value=_production_value(settings, production, test_rows, spec.gate.metric),
+        production_value=_production_value(settings, production, test_rows, spec),
         production_gate=before.spec(settings.model_name).gate if before else None,
         changes=code.changes_since(before) if before else [],
         author=_author(delivery),
@@ -144,23 +144,25 @@ def write_exports(values: Mapping[str, str]) -> None:
 
 
 def _production_value(
-    settings: ReleaseSettings, production: Release | None, test_rows: LabelledRows, metric: str
+    settings: ReleaseSettings, production: Release | None, test_rows: LabelledRows, spec: ModelSpec
 ) -> str:
-    from ml_code.metrics import measure_predictions  # scikit-learn takes a second to import
+    from ml_code.metrics import measure_answers  # scikit-learn takes a second to import
 
     if production is None:
         return "no version yet"
     endpoint = endpoint_name(settings.factory_name, PRODUCTION)
     try:
-        version, predictions = predict(boto3.client("sagemaker-runtime"), endpoint, test_rows.features)
+        version, answers = predict(boto3.client("sagemaker-runtime"), endpoint, test_rows)
     except VerificationError as error:
         return f"version {production.version} could not be asked: {error}"
     if version != production.version:
         return (
             f"FAULT: {endpoint} answers as version {version}, the newest release is of {production.version}"
         )
-    value = measure_predictions(test_rows.truth, predictions)[metric]
-    return f"{value:.4f} (version {version})"
+    metrics = measure_answers(spec, test_rows.truth, answers.predictions, answers.probabilities)
+    if spec.gate.metric not in metrics:
+        return f"version {version} predicts other classes"
+    return f"{metrics[spec.gate.metric]:.4f} (version {version})"
 
 
 def _author(delivery: DeliveryRecord) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ml_code.package_wheel import package_files
 from ml_code.s3_uri import bucket_and_key
-from ml_code.spec import MODEL_YAML, MODELS, ModelSpec, SpecError, parse_spec
+from ml_code.spec import MODEL_YAML, MODELS, ModelSpec, SpecError, parse_released_spec
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -43,7 +43,7 @@ class PushedCode:
         for name in sorted(self.files):
             if re.fullmatch(rf"{MODELS}/[^/]+/{re.escape(MODEL_YAML)}", name):
                 try:
-                    found.append(parse_spec(self.files[name].decode(), source=name))
+                    found.append(parse_released_spec(self.files[name].decode(), source=name))
                 except (SpecError, UnicodeDecodeError) as error:
                     raise PushedCodeError(f"{name} of the push: {error}") from error
         for spec in found:

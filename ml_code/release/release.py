@@ -66,7 +66,7 @@ def release_version(
     verification = Rollout(
         client=client,
         version=version,
-        test_rows=parse_test_rows(content.test_rows, spec.target.name),
+        test_rows=parse_test_rows(content.test_rows, spec),
         settings=settings,
         spec=spec,
         deployment=plan_deployment(settings, version, archive.uri, content.manifest_sha256),
@@ -122,7 +122,7 @@ def release_delivery(settings: ReleaseSettings) -> None:
     archive = archives.publish(s3, settings.artifact_bucket, settings.stage, version, content)
     say(f"published {archive.uri}")
     verification = release_version(client, version, archive, content, spec, settings, None)
-    test_rows = parse_test_rows(content.test_rows, spec.target.name)
+    test_rows = parse_test_rows(content.test_rows, spec)
     request_approval(client, settings, delivery, version, archive, code, test_rows, verification)
 
 

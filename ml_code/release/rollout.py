@@ -116,7 +116,7 @@ class Rollout:
             endpoint=self.deployment.endpoint_name,
             version=self.version.version,
             test_rows=self.test_rows,
-            gate=self.spec.gate,
+            spec=self.spec,
             alarms=self.deployment.endpoint_settings.alarms,
         )
 
@@ -149,7 +149,7 @@ class Rollout:
             say(f"rows answered during the update: {counts}; requests that failed: {probe.failures}")
 
     def _verify(self) -> dict[str, Any]:
-        result = verify_version(self.client, self.version, self.test_rows, self.settings, self.spec.gate)
+        result = verify_version(self.client, self.version, self.test_rows, self.settings, self.spec)
         if not result["passed"]:
             raise VerificationError(f"below the gate: {summary(result)}")
         say(summary(result))

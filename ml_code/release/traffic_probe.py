@@ -9,7 +9,7 @@ import numpy as np
 
 from ml_code.contracts import Metric
 from ml_code.endpoint_metrics import publish
-from ml_code.spec import Gate
+from ml_code.spec import ModelSpec
 from ml_code.verification.invoke import BATCH_ROWS, VerificationError, invoke
 from ml_code.verification.test_rows import LabelledRows
 
@@ -33,7 +33,7 @@ class TrafficProbe:
     endpoint: str
     version: str
     test_rows: LabelledRows
-    gate: Gate
+    spec: ModelSpec
     alarms: tuple[str, ...]
     answers: Counter[str] = field(default_factory=Counter)  # rows answered, by model version
     failures: int = 0  # requests without an answer
@@ -42,6 +42,8 @@ class TrafficProbe:
 
     def __post_init__(self) -> None:
         self._predictions = self.test_rows.truth.copy()
+        classes = self.spec.classes
+        self._probabilities = [[float(label == true) for label in classes] for true in self._predictions]
         self._is_answered = np.zeros(len(self.test_rows.truth), dtype=bool)
 
     def look(self, status: str) -> None:
@@ -71,23 +73,27 @@ class TrafficProbe:
                 return
             batch = rows[start : start + size]
             try:
-                answer = invoke(self.runtime, self.endpoint, self.test_rows.features.iloc[batch])
+                answer = invoke(self.runtime, self.endpoint, self.test_rows.take(batch))
             except VerificationError:
                 self.failures += 1  # SageMaker counts it, too, for the alarm on errors
                 continue
             version = str(answer.get("model_version"))
             self.answers[version] += len(batch)
             if version == self.version:
-                self._predictions[batch] = answer["predictions"]
+                for place, row in enumerate(batch):
+                    self._predictions[row] = answer["predictions"][place]
+                    if "probabilities" in answer:
+                        self._probabilities[row] = answer["probabilities"][place]
                 self._is_answered[batch] = True
                 if self._shortfall() > 0:
                     return  # it cannot become better: the alarm need not wait for the rest
 
     def _shortfall(self) -> float:
-        from ml_code.metrics import measure_predictions  # scikit-learn takes a second to import
+        from ml_code.metrics import measure_answers  # scikit-learn takes a second to import
 
-        value = measure_predictions(self.test_rows.truth, self._predictions)[self.gate.metric]
-        return 0.0 if self.gate.passes({self.gate.metric: value}) else self.gate.threshold - value
+        gate, truth = self.spec.gate, self.test_rows.truth
+        metrics = measure_answers(self.spec, truth, self._predictions, self._probabilities)
+        return 0.0 if gate.passes(metrics) else abs(gate.threshold - metrics[gate.metric])
 
     def _report(self) -> None:
         if self._is_answered.any():

@@ -100,15 +100,14 @@ def download(client: "MlflowClient", version: RegisteredVersion, directory: Path
     return folder
 
 
-def request_schema(model_folder: Path) -> list[dict[str, Any]]:
-    """The columns of a request, as training saved them with the model."""
+def request_schema(model_folder: Path) -> Any:
+    """The schema of a request, as training saved it with the model."""
     path = model_folder / "schema.json"
     if not path.is_file():
         raise RegistryError(
             "the model has no file schema.json to check requests against; train it again with this code"
         )
-    columns: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return columns
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _gone(version: RegisteredVersion, uri: str, reason: str) -> str:

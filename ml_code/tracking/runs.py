@@ -1,5 +1,6 @@
 """One MLflow run for each pipeline execution, with a child for each training job."""
 
+import re
 import time
 import uuid
 from argparse import ArgumentParser, Namespace
@@ -16,7 +17,9 @@ CREATION_RACE_SECONDS = 0.25
 _DELETED = "deleted"
 EXECUTION_ARGUMENTS = (Argument.EXECUTION_ARN, Argument.COMMIT, Argument.TRIGGER_REASON)
 # Artifact of each training job's run: rows of the train part, to compare live inputs with.
-TRAINING_SAMPLE = "training_sample.csv.gz"
+TRAINING_SAMPLE = "training_sample.parquet"
+# Artifact of a version's run: its test part, to verify an endpoint with.
+TEST_DATA = "test.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +125,11 @@ def _create_run(client: MlflowClient, experiment: str, *, name: str, tags: dict[
     for run in others:
         client.delete_run(run.info.run_id)
     return str(first.info.run_id)
+
+
+def metric_key(text: str) -> str:
+    """MLflow's names of metrics have no other characters than these."""
+    return re.sub(r"[^\w\-. /:]", "_", text)
 
 
 def log(

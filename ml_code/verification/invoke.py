@@ -4,13 +4,15 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 from botocore.exceptions import ClientError
 
 from ml_code.contracts import INFERENCE_ID
+from ml_code.table.text import write_csv
+from ml_code.verification.test_rows import LabelledRows
 
 RuntimeClient: TypeAlias = Any  # boto3 makes its clients' classes at run time
 
@@ -30,11 +32,16 @@ class VerificationError(Exception):
 @dataclass(frozen=True)
 class Answers:
     predictions: list[Any]
-    confidences: list[float] | None  # of the predicted class
+    probabilities: list[list[float]] | None  # in the order of the classes; none of a regression
     latencies_ms: list[float]
 
+    @property
+    def confidences(self) -> list[float] | None:
+        """Of the most probable class."""
+        return None if self.probabilities is None else [max(row) for row in self.probabilities]
 
-def ask(runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame, lineage: dict[str, str]) -> Answers:
+
+def ask(runtime: RuntimeClient, endpoint: str, rows: LabelledRows, lineage: dict[str, str]) -> Answers:
     """Predictions for all rows in batches; latencies from requests of one row.
 
     The batches have a header line, the single rows have none: both must mean the same.
@@ -47,7 +54,7 @@ def ask(runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame, lineage: dict
         predictions += answer["predictions"]
         probabilities += answer.get("probabilities", [])
     latencies_ms = []
-    for number, row in enumerate(_slices(rows.head(SINGLE_ROW_REQUESTS), 1)):
+    for number, row in enumerate(islice(_slices(rows, 1), SINGLE_ROW_REQUESTS)):
         start = time.perf_counter()
         answer = _invoke_version(runtime, endpoint, row, lineage, with_header=False)
         latencies_ms.append((time.perf_counter() - start) * 1000)
@@ -56,18 +63,18 @@ def ask(runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame, lineage: dict
                 f"endpoint {endpoint} predicts {answer['predictions'][0]!r} for row {number + 1} alone without "
                 f"a header line, and {predictions[number]!r} among others with one"
             )
-    confidences = [max(row) for row in probabilities] if probabilities else None
-    return Answers(predictions, confidences, latencies_ms)
+    return Answers(predictions, probabilities or None, latencies_ms)
 
 
-def _slices(rows: pd.DataFrame, size: int) -> Iterator[pd.DataFrame]:
-    return (rows.iloc[start : start + size] for start in range(0, len(rows), size))
+def _slices(rows: LabelledRows, size: int) -> Iterator[LabelledRows]:
+    for start in range(0, len(rows), size):
+        yield rows.take(range(start, min(start + size, len(rows))))
 
 
 def _invoke_version(
     runtime: RuntimeClient,
     endpoint: str,
-    rows: pd.DataFrame,
+    rows: LabelledRows,
     lineage: dict[str, str],
     *,
     with_header: bool = True,
@@ -80,10 +87,10 @@ def _invoke_version(
 
 
 def invoke(
-    runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame, *, with_header: bool = True
+    runtime: RuntimeClient, endpoint: str, rows: LabelledRows, *, with_header: bool = True
 ) -> dict[str, Any]:
     """The endpoint's answer, with one prediction for each row."""
-    body = rows.to_csv(index=False, header=with_header).encode()
+    body = write_csv(rows.features, rows.schema, header=with_header)
     try:
         response = runtime.invoke_endpoint(
             EndpointName=endpoint,
@@ -106,15 +113,17 @@ def invoke(
     return answer
 
 
-def predict(runtime: RuntimeClient, endpoint: str, rows: pd.DataFrame) -> tuple[str, list[Any]]:
-    """The version that answers, and its predictions."""
+def predict(runtime: RuntimeClient, endpoint: str, rows: LabelledRows) -> tuple[str, Answers]:
+    """The version that answers, and what it answers, without latencies."""
     versions: set[str] = set()
     predictions: list[Any] = []
+    probabilities: list[list[float]] = []
     for batch in _slices(rows, BATCH_ROWS):
         answer = invoke(runtime, endpoint, batch)
         versions.add(str(answer.get("model_version")))
         predictions += answer["predictions"]
-    return " and ".join(sorted(versions)), predictions
+        probabilities += answer.get("probabilities", [])
+    return " and ".join(sorted(versions)), Answers(predictions, probabilities or None, [])
 
 
 def check_refusals(runtime: RuntimeClient, endpoint: str) -> None:

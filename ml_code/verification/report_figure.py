@@ -1,7 +1,5 @@
 """The picture of a verification."""
 
-import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,48 +8,47 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ml_code.figures import WRONG, draw_classes, draw_numbers
+from ml_code.spec import ModelSpec
+from ml_code.spec.metric_names import CLASSIFICATION
+from ml_code.table.frames import encode
 from ml_code.verification.invoke import Answers
 from ml_code.verification.test_rows import LabelledRows
 
 GRID_ROWS, GRID_COLUMNS = 6, 10
-RIGHT, WRONG = "#444444", "#d62728"
-_PIXEL_NAME = re.compile(r".*_(\d+)_(\d+)")
+RIGHT = "#444444"
 
 
-def draw(path: Path, *, result: dict[str, Any], test_rows: LabelledRows, answers: Answers) -> None:
-    shape = image_shape([str(name) for name in test_rows.features.columns])
-    if shape is None:
-        figure = _confusion_matrix(test_rows.truth, answers.predictions)
+def draw(
+    path: Path, *, spec: ModelSpec, result: dict[str, Any], test_rows: LabelledRows, answers: Answers
+) -> None:
+    """What fits the task: images where model.yaml says that the features are one."""
+    if spec.image and spec.is_classification:
+        figure = _images(test_rows, answers, spec.image.shape)
+    elif spec.is_classification:
+        scores = np.array(answers.probabilities)[:, 1] if spec.is_binary and answers.probabilities else None
+        figure = draw_classes(spec.classes, test_rows.truth, answers.predictions, scores)
     else:
-        figure = _images(test_rows, answers, shape)
+        figure = draw_numbers(test_rows.truth, answers.predictions)
     figure.suptitle(_title(result), fontsize=13)
     figure.savefig(path, dpi=120)
 
 
-def image_shape(names: Sequence[str]) -> tuple[int, int] | None:
-    """Height and width when the columns are the pixels of an image, row by row (`pixel_0_0`, `pixel_0_1`)."""
-    matches = [_PIXEL_NAME.fullmatch(name) for name in names]
-    places = [(int(match[1]), int(match[2])) for match in matches if match is not None]
-    if len(places) != len(names) or not places:
-        return None
-    height, width = (max(numbers) + 1 for numbers in zip(*places, strict=True))
-    return (height, width) if places == [(i, j) for i in range(height) for j in range(width)] else None
-
-
 def _title(result: dict[str, Any]) -> str:
     verdict = "passed" if result["passed"] else "FAILED"
+    mistakes = f", {len(result['mistakes'])} mistakes" if result["task"] == CLASSIFICATION else ""
     return (
         f"{result['model']} version {result['model_version']} at {result['endpoint']}: "
         f"{result['metric']} {result['value']:.4f}, gate {result['threshold']:g}: {verdict}\n"
-        f"{result['n']} held-out rows, {len(result['mistakes'])} mistakes, commit {result['commit'][:8]}"
+        f"{result['n']} held-out rows{mistakes}, commit {result['commit'][:8]}"
     )
 
 
 def _images(test_rows: LabelledRows, answers: Answers, shape: tuple[int, int]) -> Figure:
     """Mistakes first, then other test_rows, as many as the grid takes."""
-    is_wrong = np.asarray(answers.predictions) != test_rows.truth
+    is_wrong = np.asarray(answers.predictions) != np.asarray(test_rows.truth)
     order = np.argsort(~is_wrong, kind="stable")[: GRID_ROWS * GRID_COLUMNS]
-    pixels = test_rows.features.to_numpy(dtype=float)
+    pixels = encode(test_rows.features, test_rows.schema)
     figure = Figure(figsize=(12, 9.8))
     axes = figure.subplots(GRID_ROWS, GRID_COLUMNS)
     # Given, because a layout engine would draw sixty panels several times to find it.
@@ -80,24 +77,3 @@ def _image(panel: Axes, pixels: NDArray[np.float64], label: str, *, wrong: bool)
     for spine in panel.spines.values():
         spine.set_color(colour)
         spine.set_linewidth(2.5 if wrong else 0.6)
-
-
-def _confusion_matrix(truth: NDArray[Any], predictions: list[Any]) -> Figure:
-    labels = sorted({*truth.tolist(), *predictions})
-    position = {label: index for index, label in enumerate(labels)}
-    counts = np.zeros((len(labels), len(labels)), dtype=int)
-    for true, predicted in zip(truth.tolist(), predictions, strict=True):
-        counts[position[true], position[predicted]] += 1
-    side = max(5.0, 0.6 * len(labels) + 2)
-    figure = Figure(figsize=(max(side + 2, 9.0), side), layout="constrained")
-    panel = figure.subplots()
-    panel.imshow(counts, cmap="Blues")
-    panel.set_xticks(range(len(labels)), [str(label) for label in labels])
-    panel.set_yticks(range(len(labels)), [str(label) for label in labels])
-    panel.set_xlabel("predicted")
-    panel.set_ylabel("true")
-    for (row, column), count in np.ndenumerate(counts):
-        if count:
-            colour = WRONG if row != column else "white" if count > counts.max() / 2 else "black"
-            panel.text(column, row, str(count), ha="center", va="center", color=colour)
-    return figure

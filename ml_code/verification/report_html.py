@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ml_code.metrics import measure_predictions
+from ml_code.spec import ModelSpec
+from ml_code.spec.metric_names import CLASSIFICATION
 from ml_code.verification.invoke import Answers
-from ml_code.verification.report_figure import image_shape
 from ml_code.verification.test_rows import LabelledRows
 
 MOST_LABELS = 30  # of a confusion matrix that can be read
@@ -27,14 +27,21 @@ img { max-width: 100%; } .wide { overflow-x: auto; } h2 { margin-top: 2rem; }
 
 
 def write_page(
-    path: Path, *, result: Mapping[str, Any], test_rows: LabelledRows, answers: Answers, picture: Path
+    path: Path,
+    *,
+    spec: ModelSpec,
+    result: Mapping[str, Any],
+    test_rows: LabelledRows,
+    answers: Answers,
+    picture: Path,
 ) -> None:
     word = "passed" if result["passed"] else "failed"
     title = f"{result['model']} version {result['model_version']} at {result['endpoint']}"
     sections = {
-        "Metrics": _metrics(result, test_rows, answers),
-        "Confusion matrix": _confusion_matrix(test_rows, answers),
-        "Sample predictions": _samples(test_rows, answers, picture),
+        "Metrics": _metrics(result),
+        **({"Confusion matrix": _confusion_matrix(test_rows, answers)} if spec.is_classification else {}),
+        "Predictions": _picture(picture),
+        **({} if spec.image else {"Rows": _samples(spec, test_rows, answers)}),
         "Latency of a request with one row": _facts(result["latency"]),
         "Lineage": _facts({key: result[key] for key in LINEAGE}),
     }
@@ -73,33 +80,32 @@ LINEAGE = (
 
 
 def _summary(result: Mapping[str, Any]) -> str:
+    mistakes = f"; {len(result['mistakes'])} rows are wrong" if result["task"] == CLASSIFICATION else ""
     return (
         f"{result['metric']} is {result['value']:.4f} on {result['n']} held-out rows, the gate asks for "
-        f"{result['threshold']:g}; {len(result['mistakes'])} rows are wrong."
+        f"{result['threshold']:g}{mistakes}."
     )
 
 
-def _metrics(result: Mapping[str, Any], test_rows: LabelledRows, answers: Answers) -> str:
+def _metrics(result: Mapping[str, Any]) -> str:
     rows = [
         [
             _cell(name),
             _cell(f"{value:.4f}", "n"),
             _cell(f"{result['threshold']:g}" if name == result["metric"] else "", "n"),
         ]
-        for name, value in measure_predictions(test_rows.truth, answers.predictions).items()
+        for name, value in result["metrics"].items()
     ]
     return _table(["metric", "value", "gate"], rows)
 
 
 def _confusion_matrix(test_rows: LabelledRows, answers: Answers) -> str:
-    labels = sorted(
-        {*test_rows.truth.tolist(), *answers.predictions}, key=lambda label: (str(type(label)), label)
-    )
+    labels = sorted({*test_rows.truth, *answers.predictions}, key=lambda label: (str(type(label)), label))
     if len(labels) > MOST_LABELS:
         return f"<p>{len(labels)} classes are too many to show.</p>"
     place = {label: index for index, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)), dtype=int)
-    for true, predicted in zip(test_rows.truth.tolist(), answers.predictions, strict=True):
+    for true, predicted in zip(test_rows.truth, answers.predictions, strict=True):
         counts[place[true], place[predicted]] += 1
     rows = [
         [f"<th>{_text(label)}</th>"]
@@ -112,20 +118,27 @@ def _confusion_matrix(test_rows: LabelledRows, answers: Answers) -> str:
     return _table(["true \\ predicted", *labels], rows)
 
 
-def _samples(test_rows: LabelledRows, answers: Answers, picture: Path) -> str:
-    """A picture where the columns are the pixels of one, else the rows; mistakes first."""
+def _picture(picture: Path) -> str:
+    data = base64.b64encode(picture.read_bytes()).decode()
+    return f'<p><img alt="Predictions beside the truth" src="data:image/png;base64,{data}"></p>'
+
+
+def _samples(spec: ModelSpec, test_rows: LabelledRows, answers: Answers) -> str:
+    """Mistakes first; of numbers, the largest ones."""
     names = [str(name) for name in test_rows.features.columns]
-    if image_shape(names):
-        data = base64.b64encode(picture.read_bytes()).decode()
-        return f'<p><img alt="Sample predictions, mistakes first" src="data:image/png;base64,{data}"></p>'
-    is_wrong = np.asarray(answers.predictions) != test_rows.truth
-    order = np.argsort(~is_wrong, kind="stable")[:SHOWN_ROWS]
+    truth, predictions = test_rows.truth, answers.predictions
+    if spec.is_classification:
+        badness = [float(found != true) for true, found in zip(truth, predictions, strict=True)]
+    else:
+        badness = [abs(found - true) for true, found in zip(truth, predictions, strict=True)]
+    order = np.argsort(-np.array(badness), kind="stable")[:SHOWN_ROWS]
+    confidences = answers.confidences
     rows = [
         [
             _cell(int(index) + 1, "n"),
-            _cell(test_rows.truth[index]),
-            _cell(answers.predictions[index], "wrong" if is_wrong[index] else "right"),
-            _cell(f"{answers.confidences[index]:.0%}" if answers.confidences else "", "n"),
+            _cell(_number(truth[index])),
+            _cell(_number(predictions[index]), _kind(spec, is_wrong=bool(badness[index]))),
+            _cell(f"{confidences[index]:.0%}" if confidences else "", "n"),
             *(_cell(value, "n") for value in test_rows.features.iloc[index, :SHOWN_FEATURES]),
         ]
         for index in order
@@ -134,6 +147,16 @@ def _samples(test_rows: LabelledRows, answers: Answers, picture: Path) -> str:
     hidden = len(names) - SHOWN_FEATURES
     more = f"<p>and {hidden} more columns</p>" if hidden > 0 else ""
     return f"<div class=wide>{_table(heads, rows)}</div>{more}"
+
+
+def _kind(spec: ModelSpec, *, is_wrong: bool) -> str:
+    if not spec.is_classification:
+        return "n"
+    return "wrong" if is_wrong else "right"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _facts(facts: Mapping[str, Any]) -> str:

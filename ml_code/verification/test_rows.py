@@ -1,15 +1,16 @@
 """Held-out rows with known truth, as the evaluation logged them with the model."""
 
-import io
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from ml_code.spec import ModelSpec
+from ml_code.table.columns import Schema
+from ml_code.table.text import read_csv
 from ml_code.tracking.model_registry import RegisteredVersion, RegistryError
 
 if TYPE_CHECKING:
@@ -21,11 +22,21 @@ TEST_DATA = "test.csv"  # artifact of the version's run
 @dataclass(frozen=True)
 class LabelledRows:
     features: pd.DataFrame
-    truth: NDArray[Any]
+    truth: list[Any]
+    """Labels, or numbers."""
+    schema: Schema
+    """Of the features: how a request writes them."""
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def take(self, rows: Iterable[int]) -> "LabelledRows":
+        places = list(rows)
+        return LabelledRows(self.features.iloc[places], [self.truth[place] for place in places], self.schema)
 
 
-def load_test_rows(client: "MlflowClient", version: RegisteredVersion, target: str) -> LabelledRows:
-    return parse_test_rows(download_test_rows(client, version), target)
+def load_test_rows(client: "MlflowClient", version: RegisteredVersion, spec: ModelSpec) -> LabelledRows:
+    return parse_test_rows(download_test_rows(client, version), spec)
 
 
 def download_test_rows(client: "MlflowClient", version: RegisteredVersion) -> bytes:
@@ -42,14 +53,8 @@ def download_test_rows(client: "MlflowClient", version: RegisteredVersion) -> by
             ) from error
 
 
-def parse_test_rows(body: bytes, target: str) -> LabelledRows:
-    return split_truth(pd.read_csv(io.BytesIO(body)), target)
-
-
-def split_truth(frame: pd.DataFrame, target: str) -> LabelledRows:
-    if target not in frame.columns or frame.empty:
-        raise ValueError(
-            f"the test data must have rows and a column {target!r}, got {len(frame)} rows "
-            f"and the columns {', '.join(map(str, frame.columns[:5]))} …"
-        )
-    return LabelledRows(frame.drop(columns=target), np.asarray(frame[target]))
+def parse_test_rows(body: bytes, spec: ModelSpec) -> LabelledRows:
+    """SchemaError when the rows have other columns than the model."""
+    frame = read_csv(body, spec.training_schema())
+    truth = frame.pop(spec.target.name)
+    return LabelledRows(frame, truth.tolist(), spec.request_schema())

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
-from ml_code.spec import Gate, ModelSpec, SpecError, load_spec
+from ml_code.spec import ModelSpec, SpecError, load_spec
+from ml_code.spec.metric_names import CLASSIFICATION
 from ml_code.tracking import model_registry
 from ml_code.tracking.model_registry import RegisteredVersion, RegistryError
 from ml_code.tracking.model_uri import parse_model_uri
@@ -35,26 +36,29 @@ def report(
     *,
     version: RegisteredVersion,
     settings: VerifySettings,
-    gate: Gate,
+    spec: ModelSpec,
     test_rows: LabelledRows,
     answers: Answers,
 ) -> dict[str, Any]:
     """What verification.json says."""
-    from ml_code.metrics import measure_predictions  # scikit-learn takes a second to import
+    from ml_code.metrics import measure_answers  # scikit-learn takes a second to import
 
-    measured = measure_predictions(test_rows.truth, answers.predictions)[gate.metric]
+    gate, pairs = spec.gate, zip(test_rows.truth, answers.predictions, strict=True)
+    metrics = measure_answers(spec, test_rows.truth, answers.predictions, answers.probabilities)
+    measured = metrics[gate.metric]
+    # A number is never met exactly: of a regression no row is a mistake.
     mistakes = [
         {"row": number, "true": true, "predicted": predicted}
-        for number, (true, predicted) in enumerate(
-            zip(test_rows.truth.tolist(), answers.predictions, strict=True), start=1
-        )
-        if true != predicted
+        for number, (true, predicted) in enumerate(pairs, start=1)
+        if spec.is_classification and true != predicted
     ]
     return {
         "passed": gate.passes({gate.metric: measured}),
         "metric": gate.metric,
         "value": round(measured, 6),
+        "metrics": {name: round(value, 6) for name, value in metrics.items()},
         "threshold": gate.threshold,
+        "task": spec.resolved_task,
         "n": len(answers.predictions),
         "mistakes": mistakes,
         "latency": percentiles_ms(answers.latencies_ms),
@@ -74,8 +78,8 @@ def report(
 def verify(model_uri: str, settings: VerifySettings, spec: ModelSpec) -> dict[str, Any]:
     client = model_registry.connect(settings.mlflow_tracking_uri)
     version = model_registry.resolve(client, model_uri)
-    test_rows = load_test_rows(client, version, spec.target.name)
-    return verify_version(client, version, test_rows, settings, spec.gate)
+    test_rows = load_test_rows(client, version, spec)
+    return verify_version(client, version, test_rows, settings, spec)
 
 
 def verify_version(
@@ -83,7 +87,7 @@ def verify_version(
     version: RegisteredVersion,
     test_rows: LabelledRows,
     settings: VerifySettings,
-    gate: Gate,
+    spec: ModelSpec,
 ) -> dict[str, Any]:
     """What verification.json says; a result below the gate is an answer, too."""
     from ml_code.tracking.runs import restore_run  # imports MLflow
@@ -91,16 +95,16 @@ def verify_version(
     restore_run(client, version.run_id)  # it takes the report
     runtime = boto3.client("sagemaker-runtime")
     lineage = {"model_version": version.version, "run_id": version.run_id, "commit": version.commit}
-    answers = ask(runtime, settings.endpoint_name, test_rows.features, lineage)
+    answers = ask(runtime, settings.endpoint_name, test_rows, lineage)
     check_refusals(runtime, settings.endpoint_name)
-    result = report(version=version, settings=settings, gate=gate, test_rows=test_rows, answers=answers)
+    result = report(version=version, settings=settings, spec=spec, test_rows=test_rows, answers=answers)
     REPORT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
     from ml_code.verification.report_figure import draw  # matplotlib takes a second to import
     from ml_code.verification.report_html import write_page
 
-    draw(FIGURE, result=result, test_rows=test_rows, answers=answers)
-    write_page(PAGE, result=result, test_rows=test_rows, answers=answers, picture=FIGURE)
+    draw(FIGURE, spec=spec, result=result, test_rows=test_rows, answers=answers)
+    write_page(PAGE, spec=spec, result=result, test_rows=test_rows, answers=answers, picture=FIGURE)
     folder = f"verification/{settings.stage}"
     for path in (REPORT, FIGURE, PAGE):
         client.log_artifact(version.run_id, str(path), folder)
@@ -111,10 +115,11 @@ def verify_version(
 
 def summary(result: dict[str, Any]) -> str:
     latency = result["latency"]
+    mistakes = f" ({len(result['mistakes'])} mistakes)" if result["task"] == CLASSIFICATION else ""
     return (
         f"endpoint {result['endpoint']} serves {result['model']} version {result['model_version']}: "
-        f"{result['metric']} {result['value']:.4f} on {result['n']} held-out rows "
-        f"({len(result['mistakes'])} mistakes), gate {result['threshold']:g}; one row takes "
+        f"{result['metric']} {result['value']:.4f} on {result['n']} held-out rows"
+        f"{mistakes}, gate {result['threshold']:g}; one row takes "
         f"{latency['p50_ms']:.1f} ms (p50), {latency['p99_ms']:.1f} ms (p99)"
     )
 

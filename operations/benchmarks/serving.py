@@ -21,7 +21,7 @@ from rich.table import Table
 from ml_code.contracts import Variable
 from ml_code.inference import handler
 from ml_code.inference.container import container
-from ml_code.spec import load_spec, sample_data
+from ml_code.spec import find_model, load_spec
 from operations.benchmarks.http_load import Case, Speed, Started, load, middle, server, speed
 from operations.errors import run
 
@@ -60,13 +60,14 @@ def save_models(folder: Path) -> pd.DataFrame:
     """The sample model as MLflow keeps it and as an endpoint gets it; returns the features."""
     from mlflow.models import Model, infer_signature
 
+    from ml_code.jobs.preprocess import read_raw
     from ml_code.jobs.train import save_model, train
     from ml_code.release.deploy import serving_files
     from ml_code.release.model_archive import build_archive
     from ml_code.tracking.model_registry import RegisteredVersion
 
     spec = load_spec()
-    data = pd.concat(map(pd.read_csv, sample_data().values()))
+    data = read_raw(find_model() / "data", spec)[spec.training_schema().names]
     features = data.drop(columns=spec.target.name)
     searched = {"hidden_layer_sizes": 100, "alpha": 0.1, "learning_rate_init": 0.005}
     model = train(spec, searched, data)

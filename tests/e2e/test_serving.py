@@ -23,11 +23,16 @@ from sklearn.preprocessing import StandardScaler
 from ml_code.inference.container import container
 from ml_code.release.deploy import serving_files
 from ml_code.release.model_archive import build_archive
-from ml_code.schema import Column, Schema
+from ml_code.table.columns import Column, Schema
 from ml_code.tracking.model_registry import RegisteredVersion
 from tests.e2e.conftest import Workspace, running
 
-SCHEMA = Schema((Column(name="width", minimum=0, maximum=10), Column(name="height", minimum=0, maximum=10)))
+SCHEMA = Schema(
+    (
+        Column(name="width", required=True, minimum=0, maximum=10),
+        Column(name="height", required=True, minimum=0, maximum=10),
+    )
+)
 VERSION = RegisteredVersion(
     name="shapes", version="7", run_id="r", commit="c", data_sha256="d", execution_arn="e", code_uri=""
 )

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
-from ml_code.schema import Column, Schema
 from ml_code.spec import ModelSpec, load_spec
+from ml_code.table.columns import Column, Schema
 from ml_code.tracking import model_registry
 
 EXAMPLE_MODEL = Path(__file__).parents[1] / "example_model.yaml"
@@ -41,8 +41,8 @@ def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def schema() -> Schema:
     return Schema(
         (
-            Column(name="width", minimum=0, maximum=16),
-            Column(name="height"),
-            Column(name="label", type="integer", minimum=0, maximum=9),
+            Column(name="width", required=True, minimum=0, maximum=16),
+            Column(name="height", required=True),
+            Column(name="label", required=True, type="integer", minimum=0, maximum=9),
         )
     )

@@ -29,9 +29,13 @@ def test_the_project_has_exactly_one_model(tmp_path: Path, model_yaml: str) -> N
 @pytest.mark.parametrize(
     ("right", "wrong", "sentence"),
     [
-        ("threshold: 0.95", "threshold: 1.5", "gate.threshold is 1.5; allowed: less than or equal to 1"),
+        (
+            "threshold: 0.95",
+            "threshold: 1.5",
+            "gate: threshold is 1.5; allowed: at least 0 and at most 1 for accuracy",
+        ),
         ("threshold:", "treshold:", "gate.threshold is missing; give it a value"),
-        ("seed: 20261124", "seed: 1\nsead: 2", "sead = 2 is no field; allowed: name, description, target"),
+        ("seed: 20261124", "seed: 1\nsead: 2", "sead = 2 is no field; allowed: name, description, task, csv"),
         ("train: 0.6", "train: 0.7", "split: the three parts add up to 1.1; allowed: exactly 1"),
         ("sklearn.neural_network", "os.path", "estimator is 'os.path.MLPClassifier'; allowed: text like"),
         ("strategy: Random", "strategy: Luck", "tuning.strategy is 'Luck'; allowed: 'Random'"),
@@ -55,7 +59,7 @@ def test_the_project_has_exactly_one_model(tmp_path: Path, model_yaml: str) -> N
         ("name: digit,", "name: ' digit',", "it is ' digit'; allowed: no space at its ends"),
         ("alpha:", "commit:", "search.commit has a name that training jobs use; allowed: another name"),
         ("alpha:", "sagemaker_program:", "search.sagemaker_program has a name that training jobs use"),
-        ("gate:", "seed: 1\ngate:", 'line 23: found duplicate key "seed"'),
+        ("gate:", "seed: 1\ngate:", 'line 24: found duplicate key "seed"'),
         ("tol: 0.001", "tol: '1e-3'", "hyperparameters.tol: it is the text '1e-3'; allowed: 0.001, without"),
         (
             "tol: 0.001",
@@ -141,9 +145,6 @@ def test_values_have_the_types_of_yaml_1_2(model_yaml: str) -> None:
 
 
 def test_braces_that_are_no_range_stay(model_yaml: str) -> None:
-    names = (
-        parse_spec(model_yaml.replace("pixel_{0..7}_{0..7}", "{0..1} size{cm}{{3..4}}"))
-        .request_schema()
-        .names
-    )
+    text = model_yaml.replace("image:", "#").replace("pixel_{0..7}_{0..7}", "{0..1} size{cm}{{3..4}}")
+    names = parse_spec(text).request_schema().names
     assert names == ["0 size{cm}{3}", "0 size{cm}{4}", "1 size{cm}{3}", "1 size{cm}{4}"]

@@ -9,11 +9,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from sklearn.pipeline import Pipeline
 
+from ml_code.estimators.model import TableModel
 from ml_code.inference import handler
-from ml_code.jobs.estimator import build_estimator, check_search
-from ml_code.jobs.preprocess import read_raw, split
+from ml_code.jobs.estimator import build_model, check_search
+from ml_code.jobs.parts import split
+from ml_code.jobs.preprocess import read_raw
 from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
 from ml_code.release.deploy import serving_files
@@ -46,23 +47,23 @@ def parts(spec: ModelSpec) -> dict[str, pd.DataFrame]:
     folder = find_model() / "data"
     if not sample_data():
         pytest.skip(f"{folder} has no sample data")
-    frame = read_raw(folder, spec.training_schema())
-    return split(frame, target=spec.target.name, fractions=spec.split)
+    frame = read_raw(folder, spec)
+    return split(frame, spec)
 
 
 @pytest.fixture(scope="module")
-def model(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> Pipeline:
+def model(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> TableModel:
     """Fitted on a few rows, in the middle of the search space."""
     rows = parts["train"].head(TRAINED_ROWS)
     searched = {name: found.samples()[-1] for name, found in spec.search.items()}
-    return build_estimator(spec, searched).fit(rows.drop(columns=spec.target.name), rows[spec.target.name])
+    return build_model(spec, searched).fit(rows.drop(columns=spec.target.name), rows[spec.target.name])
 
 
 @pytest.fixture(scope="module")
 def answer(
     spec: ModelSpec,
     parts: dict[str, pd.DataFrame],
-    model: Pipeline,
+    model: TableModel,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Any]:
     """Of the model archive to two test rows."""

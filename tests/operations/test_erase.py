@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from ml_code.contracts import Output
-from ml_code.schema import Column, Schema
+from ml_code.table.columns import Column, Schema
 from operations.erase import Erasure, Version, erase
 from operations.factory import Factory
 from operations.personal_rows import Person
@@ -17,7 +17,7 @@ from operations.personal_rows import Person
 if TYPE_CHECKING:
     from localaws.core.account import Account
 
-SCHEMA = Schema((Column(name="age"), Column(name="height")))
+SCHEMA = Schema((Column(name="age", required=True), Column(name="height", required=True)))
 PERSON = Person(column="patient", value="4711", schema=SCHEMA)
 RAW = "patient,age,height,ill\n4711,33,1.80,1\n4712,34,1.70,0\n4711,35,1.80,0\n"
 COPY = "age,height,ill\n33.0,1.8,1\n34.0,1.7,0\n"

@@ -17,6 +17,8 @@ ALIKE = {
     ("ml_code/execution/source_archive.py", "wheels/"),
     ("ml_code/release/deploy.py", "code/"),
     ("ml_code/release/pushed_code.py", "wheels/"),
+    # A class
+    ("ml_code/spec/__init__.py", "Gate"),
     # CodePipeline's own name for it
     ("ml_code/release/delivery_record.py", "CommitId"),
 }

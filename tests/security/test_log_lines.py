@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from ml_code.execution.run_pipeline import RunError, provide_data
-from ml_code.jobs.preprocess import read_raw
+from ml_code.execution.run_pipeline import provide_data
+from ml_code.execution.run_settings import RunError
+from ml_code.jobs.preprocess import read_folder
 from ml_code.raw_files import RawFileError, select
-from ml_code.schema import Column, Schema, SchemaError
+from ml_code.table.columns import Column, Schema, SchemaError
 from operations.erase import Version
 from stacks.new_data.function import index
 
@@ -23,7 +24,7 @@ def one_line(text: str) -> None:
 
 def test_a_file_that_is_no_data() -> None:
     with pytest.raises(RawFileError) as refused:
-        select([f"{FORGED}.parquet"])
+        select([f"{FORGED}.orc"])
     one_line(str(refused.value))
 
 
@@ -34,7 +35,7 @@ def test_a_file_that_is_left_out() -> None:
 def test_a_file_with_other_columns(tmp_path: Path) -> None:
     (tmp_path / f"{FORGED}.csv").write_text("a,c\n1,2\n")
     with pytest.raises(SchemaError) as refused:
-        read_raw(tmp_path, Schema((Column(name="a"), Column(name="b"))))
+        read_folder(tmp_path, Schema((Column(name="a", required=True), Column(name="b", required=True))))
     one_line(str(refused.value))
 
 
@@ -56,7 +57,7 @@ def test_a_prefix_that_a_delivery_was_started_with(capsys: pytest.CaptureFixture
     bucket: Any = Bucket(f"{prefix}a.csv")
     provide_data(bucket, "data", prefix)
     one_line(capsys.readouterr().out)
-    for keys in ((), (f"{prefix}a.parquet",)):
+    for keys in ((), (f"{prefix}a.orc",)):
         bucket = Bucket(*keys)
         with pytest.raises(RunError) as refused:
             provide_data(bucket, "data", prefix)

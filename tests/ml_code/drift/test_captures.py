@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ml_code.contracts import INFERENCE_ID
 from ml_code.drift.captures import SHOWN_FAULTS, read_captures
-from ml_code.schema import Column, Schema
+from ml_code.table.columns import Column, Schema
 from tests.ml_code.drift.captures import captured
 
 ROW = [1.5, 2.0, 3]
@@ -132,7 +132,7 @@ def test_no_line_stops_the_comparison(changes: dict[str, Any], other: bytes) -> 
             return document
         return {key: changes.get(key, changed(value)) for key, value in document.items()}
 
-    schema = Schema(tuple(Column(name=name) for name in ("width", "height", "label")))
+    schema = Schema(tuple(Column(name=name, required=True) for name in ("width", "height", "label")))
     lines = [json.dumps(changed(GOOD)).encode(), captured(other), captured("1,2,3"), other]
     found = read_captures([("a.jsonl", lines)], schema, maximum_rows=10)
     assert found.rows >= 1

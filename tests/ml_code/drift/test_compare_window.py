@@ -128,7 +128,7 @@ def run(
     client.create_experiment("digits-monitoring", artifact_location=(tmp_path / "reports").as_uri())
     run_id = client.create_run(experiment).info.run_id
     sample = tmp_path / runs.TRAINING_SAMPLE
-    rows.iloc[:1000].to_csv(sample, index=False)
+    rows.iloc[:1000].to_parquet(sample, index=False)
     client.log_artifact(run_id, str(sample))
     monkeypatch.setattr(window_module, "load_spec", lambda: spec)
     return Run(client, run_id, monkeypatch)
@@ -182,7 +182,7 @@ def test_too_few_rows_publish_nothing_and_are_reported(run: Run, rows: pd.DataFr
 def test_a_version_without_a_training_sample_is_named(run: Run) -> None:
     experiment = run.client.get_run(run.run_id).info.experiment_id
     run.run_id = run.client.create_run(experiment).info.run_id
-    with pytest.raises(SystemExit, match=r"of version 3 has no artifact training_sample.csv.gz"):
+    with pytest.raises(SystemExit, match=r"of version 3 has no artifact training_sample.parquet"):
         run()
 
 

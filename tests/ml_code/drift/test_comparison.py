@@ -8,8 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from ml_code.drift.comparison import compare
-from ml_code.jobs.preprocess import split
+from ml_code.jobs.parts import split
 from ml_code.spec import ModelSpec
+from ml_code.table.columns import Column, Schema
 from stacks.settings.endpoints import Drift
 
 WINDOWS = 20
@@ -17,9 +18,13 @@ ROWS = Drift().minimum_rows
 SMALLEST_STATISTIC = Drift().threshold_percent / 100
 
 
+def schema_of(names: Sequence[str]) -> Schema:
+    return Schema(tuple(Column(name=name) for name in names))
+
+
 @pytest.fixture(scope="module")
 def parts(spec: ModelSpec, digits: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return split(digits, target=spec.target.name, fractions=spec.split)
+    return split(digits, spec)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +50,7 @@ def test_unshifted_inputs_name_no_feature_in_20_windows(
 ) -> None:
     assert (training.std(axis=0) == 0).any(), "a constant column must be among them"
     for live in windows:
-        assert compare(names, training, live, smallest_statistic=SMALLEST_STATISTIC).drifted == []
+        assert compare(schema_of(names), training, live, smallest_statistic=SMALLEST_STATISTIC).drifted == []
 
 
 def test_a_shift_of_two_deviations_in_three_features_names_these_in_every_window(
@@ -58,7 +63,7 @@ def test_a_shift_of_two_deviations_in_three_features_names_these_in_every_window
         columns = random.choice(varying, 3, replace=False)
         shifted = live.copy()
         shifted[:, columns] = shifted[:, columns] + 2 * deviation[columns]
-        found = compare(names, training, shifted, smallest_statistic=SMALLEST_STATISTIC)
+        found = compare(schema_of(names), training, shifted, smallest_statistic=SMALLEST_STATISTIC)
         assert set(found.drifted) == {names[column] for column in columns}
 
 
@@ -66,16 +71,16 @@ def test_a_difference_too_small_to_matter_names_nothing_however_sure_it_is() -> 
     random = np.random.default_rng(6)
     training = random.normal(size=(10_000, 1))
     live = random.normal(loc=0.15, size=(20_000, 1))
-    (feature,) = compare(["x"], training, live, smallest_statistic=0.1).features
+    (feature,) = compare(schema_of(["x"]), training, live, smallest_statistic=0.1).features
     assert feature.p_value < 1e-15
     assert not feature.has_drifted
-    assert compare(["x"], training, live, smallest_statistic=0.02).drifted == ["x"]
+    assert compare(schema_of(["x"]), training, live, smallest_statistic=0.02).drifted == ["x"]
 
 
 def test_a_large_difference_among_few_rows_names_nothing() -> None:
     random = np.random.default_rng(7)
     training, live = random.normal(size=(1000, 64)), random.normal(size=(20, 64))
-    found = compare([str(n) for n in range(64)], training, live, smallest_statistic=0.1)
+    found = compare(schema_of([str(n) for n in range(64)]), training, live, smallest_statistic=0.1)
     assert found.largest_statistic > 0.2
     assert found.drifted == []
 
@@ -83,6 +88,26 @@ def test_a_large_difference_among_few_rows_names_nothing() -> None:
 def test_a_constant_column_that_varies_has_drifted_and_one_that_stays_has_not() -> None:
     training, live = np.zeros((500, 2)), np.zeros((200, 2))
     live[:, 1] = 1
-    found = compare(["stays", "varies"], training, live, smallest_statistic=0.1)
+    found = compare(schema_of(["stays", "varies"]), training, live, smallest_statistic=0.1)
     assert found.drifted == ["varies"]
     assert [feature.statistic for feature in found.features] == [1.0, 0.0]
+
+
+def test_categories_and_gaps_are_compared_by_their_shares() -> None:
+    random = np.random.default_rng(8)
+    columns = (
+        Column(name="stays", type="string", enum=("a", "b", "c")),
+        Column(name="turns", type="string", enum=("a", "b", "c")),
+        Column(name="new", type="string", enum=("a",)),
+        Column(name="gaps"),
+    )
+    training, live = (random.integers(0, 3, size=(rows, 4)).astype(float) for rows in (2000, 500))
+    training[:, 2], live[:, 2] = 0, 1  # a category that training did not know
+    live[:, 1] = np.where(live[:, 1] == 0, 2, live[:, 1])
+    live[:150, 3] = np.nan
+    found = compare(Schema(columns), training, live, smallest_statistic=0.1)
+    assert set(found.drifted) == {"turns", "new", "gaps"}
+    by_name = {feature.name: feature for feature in found.features}
+    assert by_name["turns"].statistic == pytest.approx(1 / 3, abs=0.05)
+    assert by_name["new"].statistic == 1
+    assert by_name["turns"].training_mean is None

@@ -9,7 +9,8 @@ import boto3
 from botocore.stub import ANY, Stubber
 
 from ml_code.execution.pipeline_execution import Snapshot
-from ml_code.execution.run_pipeline import Clients, RunSettings
+from ml_code.execution.run_pipeline import Clients
+from ml_code.execution.run_settings import RunSettings
 from ml_code.execution.stack_assertions import AssertionsFailedError
 from ml_code.pipeline.settings import PipelineSettings
 

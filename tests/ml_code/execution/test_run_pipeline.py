@@ -10,7 +10,7 @@ from botocore.stub import ANY
 
 from ml_code.execution import job_wheels, run_pipeline, source_archive, stack_assertions
 from ml_code.execution.pipeline_execution import Snapshot
-from ml_code.execution.run_pipeline import RunError, read_settings
+from ml_code.execution.run_settings import RunError, read_settings
 from ml_code.execution.trigger import Trigger
 from tests.ml_code.execution.stubs import (
     ARCHIVE,
@@ -278,10 +278,10 @@ def test_a_folder_object_does_not_keep_the_sample_data_out(monkeypatch: pytest.M
 
 def test_what_the_job_would_refuse_is_refused_before_it_starts() -> None:
     stubs = Stubs()
-    contents = [{"Key": f"raw/{name}", "ETag": '"1"'} for name in ("a.csv", "b.parquet")]
+    contents = [{"Key": f"raw/{name}", "ETag": '"1"'} for name in ("a.csv", "b.orc")]
     stubs.s3.add_response("list_objects_v2", {"Contents": contents})
     with pytest.raises(
-        RunError, match=r"'s3://data/raw/': 'b\.parquet' cannot be read as raw data; allowed: \.csv,"
+        RunError, match=r"'s3://data/raw/': 'b\.orc' cannot be read as raw data; allowed: \.csv,"
     ):
         run_pipeline.provide_data(stubs.clients.s3, "data", "raw/")
 

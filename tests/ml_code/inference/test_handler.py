@@ -14,20 +14,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ml_code.estimators.model import TableModel
 from ml_code.inference import handler
 from ml_code.release.deploy import serving_files
 from ml_code.release.model_archive import build_archive
-from ml_code.schema import Column, Schema
+from ml_code.table.columns import Column, Schema
 from ml_code.tracking.model_registry import RegisteredVersion
 
 SCHEMA = Schema(
     (
-        Column(name="width", minimum=0, maximum=10),
-        Column(name="height", minimum=0, maximum=10),
-        Column(name="holes", type="integer", minimum=0, maximum=3),
+        Column(name="width", required=True, minimum=0, maximum=10),
+        Column(name="height", required=True, minimum=0, maximum=10),
+        Column(name="holes", required=True, type="integer", minimum=0, maximum=3),
     )
 )
 VERSION = RegisteredVersion(
@@ -42,11 +43,12 @@ VERSION = RegisteredVersion(
 ROW = [1.5, 9.0, 2]
 
 
-def fitted_model() -> Pipeline:
+def fitted_model() -> TableModel:
     generator = np.random.default_rng(0)
     frame = pd.DataFrame(generator.uniform(0, 10, (200, 3)), columns=SCHEMA.names)
     target = np.where(frame["width"] > frame["height"], "wide", "tall")
-    return make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, target)
+    pipeline = Pipeline([("scaler", StandardScaler()), ("estimator", LogisticRegression())])
+    return TableModel(SCHEMA, pipeline, ("tall", "wide")).fit(frame, pd.Series(target))
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +224,9 @@ def test_model_that_raises_answers_500_and_lives(
     inference: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(inference.MODEL.estimator, "predict_proba", lambda values: 1 / 0)
+        patch.setattr(
+            inference.MODEL.model.pipeline.named_steps["estimator"], "predict_proba", lambda values: 1 / 0
+        )
         status, answer = ask(inference, [ROW])
     assert status == 500
     assert "log" in answer["error"]
@@ -270,7 +274,7 @@ def test_each_line_of_a_batch_gets_its_own_answer(inference: ModuleType) -> None
     assert reasons[2] == "2 values; give 3 columns (width, height, holes)"
     assert reasons[3] == "column 'height': 'tall' is not allowed; give a number from 0 to 10"
     assert reasons[4] == "column 'height': 99.0 is not allowed; give a number from 0 to 10"
-    assert "'height': nan" in reasons[5]
+    assert "'height': 'nan'" in reasons[5]
     assert reasons[6] == "column 'holes': 2.5 is not allowed; give a whole number from 0 to 3"
     assert "column 'width'" in reasons[7]
     assert "column 'width': 'width' is not allowed" in reasons[9]

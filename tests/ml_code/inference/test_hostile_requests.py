@@ -9,14 +9,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.pipeline import Pipeline
 
+from ml_code.estimators.model import TableModel
 from ml_code.inference import handler
 from ml_code.inference.handler import ServedModel
-from ml_code.schema import Column, Schema
+from ml_code.table.columns import Column, Schema
+from ml_code.table.rows import RowReader
 
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 SCHEMA = Schema(
-    (*(Column(name=f"f{n}", minimum=0, maximum=9) for n in range(4)), Column(name="n", type="integer"))
+    (
+        *(Column(name=f"f{n}", required=True, minimum=0, maximum=9) for n in range(4)),
+        Column(name="n", required=True, type="integer"),
+    )
 )
 NAMES = SCHEMA.names
 ROW = b"1,2,3,4,5\n"
@@ -33,7 +39,10 @@ class Model:
         return np.full((len(values), 2), 0.5)
 
 
-MODEL = ServedModel(transformers=(), estimator=Model(), schema=SCHEMA, lineage={}, classes=[0, 1])
+READER = RowReader(SCHEMA)
+MODEL = ServedModel(
+    model=TableModel(SCHEMA, Pipeline([("estimator", Model())]), (0, 1)), reader=READER, lineage={}
+)
 
 
 def ask(body: bytes, content_type: str, accept: str = "*/*") -> tuple[int, str]:
@@ -221,15 +230,15 @@ def test_no_header_of_http_fails_the_endpoint(body: bytes, content_type: str, ac
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(*[st.floats(0, 9)] * 4, st.integers(0, 2**40)), min_size=1, max_size=4))
 def test_rows_are_the_same_in_each_form(table: list[tuple[float, ...]]) -> None:
-    from ml_code.inference.requests import line_cells, read_request
+    from ml_code.inference.requests import read_lines, read_request
 
     plain = "\n".join(",".join(map(repr, row)) for row in table)
     quoted = "\n".join(",".join(f'"{cell!r}"' for cell in row) for row in table)
     expected = [list(map(float, row)) for row in table]
     header = ",".join(NAMES)
     for body in (plain, quoted, f"{header}\n{plain}", f"\ufeff{header}\r\n{quoted}\r\n"):
-        assert read_request(SCHEMA, body, CSV).tolist() == expected
+        assert read_request(READER, body, CSV).tolist() == expected
     turned = "\n".join(",".join(map(repr, reversed(row))) for row in table)
-    assert read_request(SCHEMA, f"{','.join(reversed(NAMES))}\n{turned}", CSV).tolist() == expected
-    assert read_request(SCHEMA, as_json(table), JSON).tolist() == expected
-    assert [line_cells(SCHEMA, line) for line in quoted.split("\n")] == expected
+    assert read_request(READER, f"{','.join(reversed(NAMES))}\n{turned}", CSV).tolist() == expected
+    assert read_request(READER, as_json(table), JSON).tolist() == expected
+    assert read_lines(READER, quoted.split("\n"))[0].tolist() == expected

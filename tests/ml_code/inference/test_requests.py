@@ -2,10 +2,12 @@
 
 import pytest
 
-from ml_code.inference.requests import is_header_line, line_cells, read_request
-from ml_code.schema import Column, Schema
+from ml_code.inference.requests import is_header_line, read_lines, read_request
+from ml_code.table.columns import Column, Schema
+from ml_code.table.rows import RowReader
 
-NUMBERED = Schema(tuple(Column(name=str(number), minimum=0, maximum=9) for number in range(4)))
+NUMBERED = Schema(tuple(Column(name=str(number), required=True, minimum=0, maximum=9) for number in range(4)))
+READER = RowReader(NUMBERED)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +21,7 @@ NUMBERED = Schema(tuple(Column(name=str(number), minimum=0, maximum=9) for numbe
     ],
 )
 def test_numbers_are_a_header_as_all_names_in_their_order_only(body: str, rows: list[list[float]]) -> None:
-    assert read_request(NUMBERED, body, "text/csv").tolist() == rows
+    assert read_request(READER, body, "text/csv").tolist() == rows
 
 
 def test_a_batch_of_numbered_columns_has_a_header_by_the_same_rule() -> None:
@@ -30,8 +32,10 @@ def test_a_batch_of_numbered_columns_has_a_header_by_the_same_rule() -> None:
 
 def test_the_quoted_lines_of_a_batch_are_read() -> None:
     assert is_header_line(NUMBERED, '"0","1","2","3"\r')
-    assert line_cells(NUMBERED, '"1.5","9",2,"3"\r') == [1.5, 9, 2, 3]
-    assert line_cells(NUMBERED, '"1","2","3","4') == "the line is not valid CSV: unexpected end of data"
-    assert (
-        line_cells(NUMBERED, '1, "2",3,4') == "column '1': '\"2\"' is not allowed; give a number from 0 to 9"
-    )
+    lines = ['"1.5","9",2,"3"\r', '"1","2","3","4', '1, "2",3,4']
+    values, indices, faults = read_lines(READER, lines)
+    assert (values.tolist(), indices) == ([[1.5, 9, 2, 3]], [0])
+    assert faults == {
+        1: "the line is not valid CSV: unexpected end of data",
+        2: "column '1': '\"2\"' is not allowed; give a number from 0 to 9",
+    }

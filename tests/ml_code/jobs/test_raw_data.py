@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml_code.jobs.preprocess import read_raw
+from ml_code.jobs.preprocess import read_folder
 from ml_code.raw_files import RawFileError, files_below, select
-from ml_code.schema import Column, Schema, SchemaError
+from ml_code.table.columns import Column, Schema, SchemaError
 
 SCHEMA = Schema(
     (
-        Column(name="a", minimum=0, maximum=100),
-        Column(name="b", minimum=0, maximum=100),
-        Column(name="y", type="integer", minimum=0, maximum=1),
+        Column(name="a", required=True, minimum=0, maximum=100),
+        Column(name="b", required=True, minimum=0, maximum=100),
+        Column(name="y", required=True, type="integer", minimum=0, maximum=1),
     )
 )
 GOOD = "a,b,y\n1.5,2,0\n3.5,4,1\n5.5,6,0\n"
@@ -51,26 +51,26 @@ def write(folder: Path, files: dict[str, str | bytes]) -> Path:
 def test_a_file_of_any_of_these_names_and_kinds_is_read(
     tmp_path: Path, name: str, content: str | bytes
 ) -> None:
-    frame = read_raw(write(tmp_path, {"x.csv": GOOD, name: content}), SCHEMA)
+    frame = read_folder(write(tmp_path, {"x.csv": GOOD, name: content}), SCHEMA)
     expected = [[1.5, 2, 0], [3.5, 4, 1], [5.5, 6, 0]]
     assert frame.to_numpy().tolist() == expected * 2
 
 
 @pytest.mark.parametrize(
-    "name", ["x.parquet", "x.xlsx", "x.csv.zip", "x.json.gz", "x.csv.bak", "x.tsv", "notes/readme.md"]
+    "name", ["x.orc", "x.xlsx", "x.csv.zip", "x.json.gz", "x.csv.bak", "x.tsv", "notes/readme.md"]
 )
 def test_a_file_of_another_kind_is_refused_by_name(tmp_path: Path, name: str) -> None:
     write(tmp_path, {"x.csv": GOOD, name: GOOD})
     with pytest.raises(
         RawFileError, match=rf"'{name}' cannot be read as raw data; allowed: \.csv, \.csv\.gz"
     ):
-        read_raw(tmp_path, SCHEMA)
+        read_folder(tmp_path, SCHEMA)
 
 
 def test_hidden_files_are_left_out_and_named(tmp_path: Path) -> None:
     hidden = [".ipynb_checkpoints/x-checkpoint.csv", "2026_$folder$", "_SUCCESS", "b/.DS_Store"]
     write(tmp_path, {"x.csv": GOOD, **dict.fromkeys(hidden, GOOD.replace("1.5", "9.5"))})
-    assert len(read_raw(tmp_path, SCHEMA)) == 3
+    assert len(read_folder(tmp_path, SCHEMA)) == 3
     files = files_below(tmp_path)
     assert (files.data, files.left_out) == (["x.csv"], hidden)
     assert files.remark.startswith(
@@ -94,7 +94,7 @@ def test_folders_are_no_files() -> None:
         ("1.5,2,0\n", "wrong columns: 'a', 'b', 'y' missing; '1.5', '2', '0' not expected"),
         ("", "it is empty"),
         ("a,b,y\n", "there are no rows; send at least one"),
-        ("a,b,y\n1,,0\n", "column 'b', row 1: nan is not allowed"),
+        ("a,b,y\n1,,0\n", "column 'b' breaks the rule required in 1 of 1 rows: row 1 has ''; give a number from 0 to 100"),
         (GOOD.encode("utf-16"), "it is not text in UTF-8 (invalid start byte): save it as CSV in UTF-8"),
         (gzip.compress(GOOD.encode())[:-9], "it is damaged: Compressed file ended before"),
         (gzip.compress(GOOD.encode())[:12] + b"x" * 20, "it is damaged: "),
@@ -107,16 +107,16 @@ def test_what_is_wrong_in_a_file_is_said_with_its_name(
 ) -> None:
     write(tmp_path, {"good.csv": GOOD, "sub/bad.csv": content})
     with pytest.raises(SchemaError) as error:
-        read_raw(tmp_path, SCHEMA)
+        read_folder(tmp_path, SCHEMA)
     assert str(error.value).startswith(f"'sub/bad.csv': {sentence}")
     assert "\n" not in str(error.value)
 
 
 def test_no_data_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(
-        RawFileError, match=r"no raw data in .*: put files of \.csv, \.csv\.gz, or no extension"
+        RawFileError, match=r"no raw data in .*: put files of \.csv, \.csv\.gz, \.parquet, or no extension"
     ):
-        read_raw(write(tmp_path, {"_SUCCESS": ""}), SCHEMA)
+        read_folder(write(tmp_path, {"_SUCCESS": ""}), SCHEMA)
 
 
 pieces = st.sampled_from(
@@ -139,7 +139,7 @@ contents = (
 def test_no_content_ends_in_a_stack_trace(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         try:
-            frame = read_raw(write(Path(folder), {"x.csv": content}), SCHEMA)
+            frame = read_folder(write(Path(folder), {"x.csv": content}), SCHEMA)
         except SchemaError as error:
             said = str(error)
         else:

@@ -11,15 +11,16 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
 from ml_code.jobs import checkpoint
-from ml_code.jobs.estimator import build_estimator, check_search, parse_searched
-from ml_code.jobs.evaluate import draw_confusion, evaluate, read_model
-from ml_code.jobs.preprocess import hash_raw, read_raw, split
+from ml_code.jobs.estimator import build_model, check_search, parse_searched
+from ml_code.jobs.evaluate import draw_evaluation, evaluate, read_model
+from ml_code.jobs.parts import split
+from ml_code.jobs.preprocess import hash_raw, read_raw
 from ml_code.jobs.register import version_tags
 from ml_code.jobs.train import is_first_host, pyfunc_signature, read_job, save_model, train
 from ml_code.metrics import measure
-from ml_code.schema import SchemaError
 from ml_code.search_space import Choice, ContinuousRange
 from ml_code.spec import ModelSpec, SpecError
+from ml_code.table.columns import SchemaError
 from ml_code.tracking.runs import Execution
 
 SEARCHED = {"hidden_layer_sizes": 64, "alpha": 0.1, "learning_rate_init": 0.01}
@@ -27,7 +28,7 @@ SEARCHED = {"hidden_layer_sizes": 64, "alpha": 0.1, "learning_rate_init": 0.01}
 
 @pytest.fixture(scope="module")
 def parts(spec: ModelSpec, digits: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return split(digits, target="digit", fractions=spec.split)
+    return split(digits, spec)
 
 
 def test_parts_are_disjoint_and_whole(
@@ -43,13 +44,13 @@ def test_more_data_move_no_row_to_another_part(
     spec: ModelSpec, digits: pd.DataFrame, parts: dict[str, pd.DataFrame]
 ) -> None:
     shuffled = digits.sample(frac=0.7, random_state=1).astype({"pixel_3_3": int})
-    earlier = split(shuffled, target="digit", fractions=spec.split)
+    earlier = split(shuffled, spec)
     for name, part in earlier.items():
         assert set(part.index) == set(parts[name].index) & set(shuffled.index)
 
 
 def test_equal_rows_are_in_one_part(spec: ModelSpec, digits: pd.DataFrame) -> None:
-    twice = split(pd.concat([digits, digits], ignore_index=True), target="digit", fractions=spec.split)
+    twice = split(pd.concat([digits, digits], ignore_index=True), spec)
     for part in twice.values():
         assert {index % len(digits) for index in part.index} == {
             index for index in part.index if index < len(digits)
@@ -59,16 +60,19 @@ def test_equal_rows_are_in_one_part(spec: ModelSpec, digits: pd.DataFrame) -> No
 def test_a_class_that_a_part_lacks_is_named(spec: ModelSpec, digits: pd.DataFrame) -> None:
     few = pd.concat([digits[digits["digit"] != 7], digits[digits["digit"] == 7].head(1)])
     with pytest.raises(SchemaError, match=r"has no row of digit 7, of which there are 1 in all"):
-        split(few, target="digit", fractions=spec.split)
+        split(few, spec)
 
 
 def test_raw_files_are_checked_by_name(tmp_path: Path, spec: ModelSpec, digits: pd.DataFrame) -> None:
     digits.head(3).to_csv(tmp_path / "a.csv", index=False)
     digits.head(2).assign(pixel_3_3=99).to_csv(tmp_path / "b.csv", index=False)
-    with pytest.raises(SchemaError, match=r"b\.csv': column 'pixel_3_3', row 1: 99"):
-        read_raw(tmp_path, spec.training_schema())
+    with pytest.raises(
+        SchemaError,
+        match=r"b\.csv': column 'pixel_3_3' breaks the rule maximum 16 in 2 of 2 rows: row 1 has 99",
+    ):
+        read_raw(tmp_path, spec)
     (tmp_path / "b.csv").unlink()
-    assert len(read_raw(tmp_path, spec.training_schema())) == 3
+    assert len(read_raw(tmp_path, spec)) == 3
     before = hash_raw(tmp_path)
     (tmp_path / "a.csv").write_bytes((tmp_path / "a.csv").read_bytes() + b"\n")
     assert hash_raw(tmp_path) != before
@@ -76,7 +80,8 @@ def test_raw_files_are_checked_by_name(tmp_path: Path, spec: ModelSpec, digits: 
 
 def test_the_same_seed_gives_the_same_metrics(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> None:
     features, truth = parts["validation"].drop(columns="digit"), parts["validation"]["digit"]
-    first, second = (measure(train(spec, SEARCHED, parts["train"]), features, truth) for _ in range(2))
+    models = [train(spec, SEARCHED, parts["train"]) for _ in range(2)]
+    first, second = (measure(spec, model, features, truth) for model in models)
     assert first == second
     assert first["accuracy"] > 0.95
 
@@ -84,7 +89,7 @@ def test_the_same_seed_gives_the_same_metrics(spec: ModelSpec, parts: dict[str, 
 def test_the_scaler_sees_the_train_part_only(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> None:
     model = train(spec, SEARCHED, parts["train"])
     expected = parts["train"].drop(columns="digit").mean().to_numpy()
-    assert model.named_steps["scaler"].mean_ == pytest.approx(expected)
+    assert model.pipeline.named_steps["scaler"].mean_ == pytest.approx(expected)
 
 
 def toolkit_environment(hyperparameters: dict[str, str], folder: Path) -> dict[str, str]:
@@ -167,16 +172,17 @@ def test_what_is_no_classifier_is_refused(
     spec: ModelSpec, change: dict[str, object], gate_message: str
 ) -> None:
     with pytest.raises(SpecError, match=gate_message):
-        build_estimator(spec.model_copy(update=change), {})
+        build_model(spec.model_copy(update=change), {})
 
 
 def test_evaluation_counts_every_test_row(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> None:
-    evaluation = evaluate(train(spec, SEARCHED, parts["train"]), parts["test"], "digit")
+    evaluation = evaluate(spec, train(spec, SEARCHED, parts["train"]), parts["test"])
+    assert evaluation.confusion_matrix is not None
     assert evaluation.confusion_matrix.sum() == len(parts["test"])
     assert evaluation.confusion_matrix.trace() / len(parts["test"]) == evaluation.metrics["accuracy"]
     assert sum(values["rows"] for values in evaluation.classes.values()) == len(parts["test"])
     assert spec.gate.passes(evaluation.metrics)
-    assert draw_confusion(evaluation).axes
+    assert draw_evaluation(spec, evaluation).axes
 
 
 def test_the_model_is_read_from_the_training_jobs_archive(
@@ -222,11 +228,14 @@ def test_the_tuning_job_finds_the_objective_in_the_log(spec: ModelSpec) -> None:
     assert float(found[1]) == 0.972222
 
 
-def test_a_restarted_job_finds_its_own_model_again(tmp_path: Path) -> None:
+def test_a_restarted_job_finds_its_own_model_again(tmp_path: Path, spec: ModelSpec) -> None:
     assert checkpoint.restore(None, "job-1") is None
-    checkpoint.save(None, "job-1", "no directory, no checkpoint")
-    checkpoint.save(tmp_path / "checkpoints", "job-1", "model of job 1")
-    assert checkpoint.restore(tmp_path / "checkpoints", "job-1") == "model of job 1"
+    model = build_model(spec, SEARCHED)
+    checkpoint.save(None, "job-1", model)
+    checkpoint.save(tmp_path / "checkpoints", "job-1", model)
+    restored = checkpoint.restore(tmp_path / "checkpoints", "job-1")
+    assert restored is not None
+    assert restored.schema == model.schema
     assert checkpoint.restore(tmp_path / "checkpoints", "job-2") is None
 
 
@@ -242,7 +251,7 @@ def test_pyfunc_takes_the_data_as_their_file_has_them(
     monkeypatch.chdir(tmp_path)  # MLflow makes a database in the working directory
     features = parts["train"].drop(columns="digit")
     model = train(spec, SEARCHED, parts["train"])
-    signature = pyfunc_signature(spec.request_schema(), model, features.head(1))
+    signature = pyfunc_signature(spec)
     save_model(model, tmp_path / "model", signature=signature, example=features.head(1), mlflow_model=Model())
     loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
     expected = model.predict(features.head(3)).tolist()

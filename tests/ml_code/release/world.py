@@ -18,7 +18,9 @@ import pandas as pd
 import pytest
 from botocore.exceptions import ClientError
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 
+from ml_code.estimators.model import TableModel
 from ml_code.execution.source_archive import build_source_archive
 from ml_code.inference import handler
 from ml_code.package_wheel import build_wheel
@@ -198,13 +200,16 @@ class World:
     def register(self, *, good: bool = True) -> str:
         """A version that tells the place of one black pixel, or takes every image for the first class."""
         names = self.spec.request_schema().names
-        labels = np.repeat(np.arange(3), 20)
+        labels = np.repeat(np.arange(10), 6)
         pixels = np.zeros((len(labels), len(names)))
-        pixels[np.arange(len(labels)), labels * 20] = 16.0
+        pixels[np.arange(len(labels)), labels * 6] = 16.0
         frame = pd.DataFrame(pixels, columns=names)
-        model = LogisticRegression().fit(frame, labels)
+        estimator = LogisticRegression(C=100)
+        pipeline = Pipeline([("estimator", estimator)])
+        model = TableModel(self.spec.request_schema(), pipeline, self.spec.classes)
+        model.fit(frame, pd.Series(labels))
         if not good:
-            model.intercept_[:] = [100, 0, 0]
+            estimator.intercept_[:] = [1000, *[0] * 9]
         run = self.client.create_run(self.experiment).info.run_id
         test = self.folder / "test.csv"
         frame.assign(**{self.spec.target.name: labels}).to_csv(test, index=False)

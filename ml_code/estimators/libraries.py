@@ -1,0 +1,30 @@
+"""Which library an estimator is of, and what that library needs: the one place that knows them apart.
+
+All of them train and serve in SageMaker's scikit-learn image; what it lacks travels as a wheel of requirements-job.lock.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Library:
+    package: str
+    """As estimators' import paths begin."""
+    distribution: str
+    """On the package index."""
+    in_image: bool = False
+
+
+LIBRARIES = {
+    library.package: library
+    for library in (
+        Library(package="sklearn", distribution="scikit-learn", in_image=True),
+        Library(package="xgboost", distribution="xgboost-cpu"),
+        Library(package="lightgbm", distribution="lightgbm"),
+    )
+}
+
+
+def library_of(estimator: str) -> Library:
+    """`estimator` is an import path."""
+    return LIBRARIES[estimator.partition(".")[0]]

@@ -1,0 +1,111 @@
+"""The fitted model of a table: labels in and out, of any estimator."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import sklearn
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.class_weight import compute_sample_weight
+
+from ml_code.table.columns import Schema
+from ml_code.table.frames import encode
+
+Values = NDArray[np.float64]
+
+
+class TableModel(BaseEstimator):  # type: ignore[misc]
+    """`pipeline` learns from encoded values and, of classes, from their places in `classes`; none: regression.
+
+    Of two classes the second is predicted from `threshold` on; without one, as of more classes, the most probable.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        pipeline: Pipeline,
+        classes: tuple[Any, ...] = (),
+        class_weight: str | Mapping[Any, float] | None = None,
+        threshold: float | None = None,
+    ) -> None:
+        self.schema = schema
+        self.pipeline = pipeline
+        self.classes = classes
+        self.class_weight = class_weight
+        self.threshold = threshold
+
+    @property
+    def feature_names_in_(self) -> NDArray[np.object_]:
+        return np.array(self.schema.names, dtype=object)
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        return labels_array(self.classes)
+
+    def fit(self, frame: pd.DataFrame, target: "pd.Series[Any]") -> Self:
+        """`target` has labels, or numbers."""
+        values = encode(frame, self.schema)
+        if not self.classes:
+            self.pipeline.fit(values, target.to_numpy(dtype=np.float64))
+            return self
+        codes = class_codes(target, self.classes)
+        weights: dict[str, Any] = {}
+        if self.class_weight is not None:
+            by_code = self.class_weight
+            if isinstance(by_code, Mapping):
+                by_code = {code: by_code.get(label, 1.0) for code, label in enumerate(self.classes)}
+            weights["estimator__sample_weight"] = compute_sample_weight(by_code, codes)
+        self.pipeline.fit(values, codes, **weights)
+        return self
+
+    def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
+        values = encode(frame, self.schema)
+        if not self.classes:
+            return self.numbers(values)
+        return self.classes_[self.decide(self.probabilities(values))]
+
+    def predict_proba(self, frame: pd.DataFrame) -> Values:
+        return self.probabilities(encode(frame, self.schema))
+
+    def numbers(self, values: Values) -> Values:
+        """Of a regression."""
+        return self._predict(values, "predict").reshape(-1)
+
+    def probabilities(self, values: Values) -> Values:
+        """Of encoded rows, in the order of `classes`."""
+        return self._predict(values, "predict_proba")
+
+    def _predict(self, values: Values, method: str) -> Values:
+        # One by one: Pipeline's routing of metadata, which nothing here uses, costs as much as the steps do. The
+        # contract has seen to what scikit-learn would check again.
+        *steps, (_, estimator) = self.pipeline.steps
+        with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+            for _, step in steps:
+                values = step.transform(values)
+            return np.asarray(getattr(estimator, method)(values), dtype=np.float64)
+
+    def decide(self, probabilities: Values) -> NDArray[np.intp]:
+        """Each row's class, as its place in `classes`."""
+        if self.threshold is not None:
+            return (probabilities[:, 1] >= self.threshold).astype(np.intp)
+        most_probable: NDArray[np.intp] = probabilities.argmax(axis=1)
+        return most_probable
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+def labels_array(labels: Sequence[Any]) -> NDArray[Any]:
+    """Whole numbers and booleans as such, text as objects."""
+    return (
+        np.array(labels, dtype=object) if any(isinstance(each, str) for each in labels) else np.array(labels)
+    )
+
+
+def class_codes(labels: Any, classes: Sequence[Any]) -> NDArray[np.intp]:
+    """The place of each label in `classes`; -1 of another, as a model of other classes may predict."""
+    place = {label: code for code, label in enumerate(classes)}
+    return np.fromiter((place.get(label, -1) for label in labels), np.intp, len(labels))

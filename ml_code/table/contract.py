@@ -1,0 +1,162 @@
+"""Which cells a schema allows, and the sentences about those that it does not.
+
+Training data, requests, batches and data frames are all checked here, as encoded values.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_code.table.columns import DATES, NUMERIC, Column, Schema, SchemaError, format_date, some
+
+Values = NDArray[np.float64]
+# The cell as it was given, by its row and column.
+CellAt = Callable[[int, int], Any]
+_SHOWN_ROWS = 3
+_SHOWN_CHARACTERS = 100
+_PANDAS_INDEX = re.compile(r"Unnamed: \d+|")
+
+
+def allowed_cells(values: Values, schema: Schema) -> NDArray[np.bool_]:
+    """`values` are encoded, a column for each of the schema's."""
+    good: NDArray[np.bool_] = (values >= schema.lower) & (values <= schema.upper)
+    for position in schema.integer_positions:
+        good[:, position] &= values[:, position] == np.floor(values[:, position])
+    for position, allowed in schema.number_enums:
+        good[:, position] &= np.isin(values[:, position], allowed)
+    if schema.has_optional:
+        good |= np.isnan(values) & schema.optional
+    return good
+
+
+def check_values(values: Values, schema: Schema, cell_at: CellAt) -> None:
+    """SchemaError names the first cell that is not allowed, rows counted from 1."""
+    good = allowed_cells(values, schema)
+    if good.all():
+        return
+    row, position = (int(index) for index in np.argwhere(~good)[0])
+    column = schema.columns[position]
+    fault = not_allowed(column, values[row, position], cell_at(row, position))
+    raise SchemaError(f"column {column.name!r}, row {row + 1}: {fault}")
+
+
+def find_bad_rows(values: Values, schema: Schema, cell_at: CellAt) -> dict[int, str]:
+    """What is wrong with each row that the schema does not allow, by the row's index."""
+    good = allowed_cells(values, schema)
+    positions = {int(row): int(np.argmin(good[row])) for row in np.flatnonzero(~good.all(axis=1))}
+    return {
+        row: cell_fault(schema.columns[position], values[row, position], cell_at(row, position))
+        for row, position in positions.items()
+    }
+
+
+def cell_fault(column: Column, value: float, cell: Any) -> str:
+    return f"column {column.name!r}: {not_allowed(column, value, cell)}"
+
+
+def not_allowed(column: Column, value: float, cell: Any) -> str:
+    return f"{_shown(column, value, cell)} is not allowed; give {column.allowed}"
+
+
+def _shown(column: Column, value: float, cell: Any) -> str:
+    """Numbers as they were read, anything else as it was given."""
+    is_number = isinstance(cell, int | float | np.integer | np.floating) and not isinstance(cell, bool)
+    if column.type in NUMERIC and (math.isfinite(value) or is_number):
+        return repr(float(value))
+    text = repr(cell)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]} …"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One rule of one column, and the rows of one file that break it."""
+
+    column: Column
+    rule: str
+    rows: list[int]
+    """The first ones, counted from 1."""
+    cells: list[str]
+    """As they are shown, of the first rows."""
+    count: int
+    of: int
+
+    @property
+    def sentence(self) -> str:
+        shown = ", ".join(f"row {row} has {cell}" for row, cell in zip(self.rows, self.cells, strict=True))
+        more = f" and {self.count - len(self.rows)} more" if self.count > len(self.rows) else ""
+        return (
+            f"column {self.column.name!r} breaks the rule {self.rule} in {self.count:,} of {self.of:,} rows: "
+            f"{shown}{more}; give {self.column.allowed}"
+        )
+
+
+def find_faults(values: Values, schema: Schema, cell_at: CellAt) -> Iterator[Fault]:
+    """By column, then by rule."""
+    good = allowed_cells(values, schema)
+    for position in np.flatnonzero(~good.all(axis=0)).tolist():
+        column, broken = schema.columns[position], np.flatnonzero(~good[:, position]).tolist()
+        by_rule: dict[str, list[int]] = {}
+        for row in broken:
+            by_rule.setdefault(broken_rule(column, values[row, position]), []).append(row)
+        for rule, rows in by_rule.items():
+            shown = rows[:_SHOWN_ROWS]
+            cells = [_shown(column, values[row, position], cell_at(row, position)) for row in shown]
+            yield Fault(column, rule, [row + 1 for row in shown], cells, len(rows), len(values))
+
+
+def broken_rule(column: Column, value: float) -> str:
+    """The rule, as model.yaml writes it, that an encoded value breaks."""
+    if math.isnan(value):
+        return "required"
+    if column.is_category:
+        return "enum"
+    if column.is_text:
+        return f"pattern {column.pattern}"
+    if not math.isfinite(value):
+        return f"format {column.format}" if column.type in DATES else f"type {column.type}"
+    if column.minimum is not None and value < column.minimum:
+        return f"minimum {_limit(column, column.minimum)}"
+    if column.maximum is not None and value > column.maximum:
+        return f"maximum {_limit(column, column.maximum)}"
+    if column.type == "integer" and (not value.is_integer() or not column.lowest <= value <= column.highest):
+        return f"type {column.type}"
+    return "enum" if column.enum else f"type {column.type}"
+
+
+def _limit(column: Column, limit: float) -> str:
+    return format_date(column, limit) if column.type in DATES else f"{limit:g}"
+
+
+def check_columns(given: Sequence[Any], schema: Schema) -> None:
+    """SchemaError names the missing, the unexpected and the doubled, in time that grows with their number only."""
+    if list(given) == schema.names:
+        return
+    expected, counts = set(schema.names), Counter(given)
+    faults = {
+        "missing": [name for name in schema.names if name not in counts],
+        "not expected": [name for name in counts if name not in expected],
+        "given twice": [name for name, count in counts.items() if count > 1],
+    }
+    texts = [f"{some(names)} {fault}" for fault, names in faults.items() if names]
+    if texts:
+        hint = _hint(faults["not expected"], schema)
+        raise SchemaError(
+            f"wrong columns: {'; '.join(texts)}. Allowed are exactly {some(schema.names)}{hint}"
+        )
+
+
+def _hint(unexpected: Sequence[Any], schema: Schema) -> str:
+    if len(unexpected) == 1 and isinstance(unexpected[0], str):
+        (name,) = unexpected
+        if _PANDAS_INDEX.fullmatch(name):
+            return ". A column without a name is the index that pandas writes: write with index=False"
+        for delimiter in ";\t|,":
+            if delimiter != schema.dialect.delimiter and set(schema.names) & set(name.split(delimiter)):
+                return f". The file is separated by {delimiter!r}: give csv.delimiter in model.yaml"
+    return ""

@@ -1,0 +1,73 @@
+"""Data frames with real types: to encoded values, as models take them, and back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ml_code.table.cells import Reader, Values, readers
+from ml_code.table.columns import Column, Schema
+
+_MICROSECONDS = 1_000_000
+
+
+def encode(frame: pd.DataFrame, schema: Schema) -> Values:
+    """A column for each of the schema's, unchecked."""
+    values = np.empty((len(frame), len(schema.columns)))
+    for position, (column, reader) in enumerate(zip(schema.columns, readers(schema), strict=True)):
+        values[:, position] = _encode(frame[column.name], column, reader)
+    return values
+
+
+def _encode(series: "pd.Series[Any]", column: Column, reader: Reader) -> Values:
+    kind = series.dtype
+    if column.type in ("date", "datetime") and pd.api.types.is_datetime64_any_dtype(kind):
+        utc = series.dt.tz_convert("UTC").dt.tz_localize(None) if series.dt.tz is not None else series
+        counts = utc.astype("datetime64[us]")
+        seconds: Values = counts.astype("int64").to_numpy() / _MICROSECONDS
+        seconds[counts.isna().to_numpy()] = np.nan
+        return seconds
+    if pd.api.types.is_bool_dtype(kind) and not isinstance(kind, pd.CategoricalDtype):
+        is_right = column.type == "boolean"
+        found = series.astype("boolean").astype("float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        return found if is_right else np.where(np.isnan(found), np.nan, np.inf)
+    if pd.api.types.is_numeric_dtype(kind):
+        numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        is_right = column.type in ("number", "integer")
+        return numbers if is_right else np.where(np.isnan(numbers), np.nan, np.inf)
+    cells = series.astype(object).where(series.notna(), None).tolist()
+    return reader.values(cells)
+
+
+def decode(values: Values, schema: Schema, texts: Mapping[str, Sequence[Any]] | None = None) -> pd.DataFrame:
+    """`texts` are the columns of free text, which have no encoding."""
+    given = texts or {}
+    columns = {
+        column.name: pd.Series(given[column.name], dtype=object)
+        if column.name in given
+        else _decode(values[:, position], column)
+        for position, column in enumerate(schema.columns)
+    }
+    return pd.DataFrame(columns)
+
+
+def _decode(values: Values, column: Column) -> Any:
+    is_missing = np.isnan(values)
+    if column.type == "number":
+        return values.copy()
+    if column.type == "integer":
+        if not is_missing.any():
+            return values.astype(np.int64)
+        return pd.arrays.IntegerArray(np.where(is_missing, 0, values).astype(np.int64), is_missing)
+    if column.type == "boolean":
+        whether = np.where(is_missing, 0, values).astype(bool)
+        return pd.arrays.BooleanArray(whether, is_missing) if is_missing.any() else whether
+    if column.type in ("date", "datetime"):
+        counts = np.round(np.where(is_missing, 0, values) * _MICROSECONDS).astype("int64")
+        moments = counts.astype("datetime64[us]")
+        moments[is_missing] = np.datetime64("NaT")
+        return moments
+    # A category that the model does not know is one that is missing.
+    codes = np.where(is_missing | (values >= len(column.enum)), -1, values).astype(np.int64)
+    return pd.Categorical.from_codes(codes, categories=list(column.enum))
