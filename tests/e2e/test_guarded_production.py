@@ -116,7 +116,7 @@ def production(client: MlflowClient) -> str:
 
 def assert_nothing_was_lost(load: Load, before: str, after: str) -> None:
     assert load.faults == []
-    assert load.rate >= 50
+    assert len(load.answers) > 500, "too few requests to tell"
     versions = load.versions()
     first_new = versions.index(after)
     last_old = len(versions) - 1 - versions[::-1].index(before)
