@@ -5,6 +5,7 @@ that of the first: MLflow on Fargate in a VPC of its own, a key of its own, a sc
 """
 
 import csv
+import io
 import subprocess
 import sys
 import threading
@@ -23,7 +24,8 @@ from botocore.exceptions import ClientError
 from operations import delivery
 from operations.audit import left_of
 from operations.factory import deployed_factory, mlflow_client
-from tests.e2e.conftest import NAME, PROJECT, Workspace, invoke, running
+from tests.e2e.conftest import NAME, Workspace, invoke, running
+from tests.e2e.sample import FOLDER, MODEL, sample_rows
 
 pytestmark = pytest.mark.e2e
 NEIGHBOUR = f"{NAME}-eu"
@@ -110,9 +112,7 @@ def test_a_pending_connection_says_what_a_person_has_to_do(factories: Factories)
 def test_a_push_of_the_branch_and_path_delivers_and_others_do_not(factories: Factories) -> None:
     factories.guarded.local_aws("connect", NAME, str(factories.provider))
     factories.push("docs/architecture.md")
-    factories.push("models/digits/model.yaml", branch="feature")
-    time.sleep(2.5)  # the local AWS looks every second
-    assert len(executions()) == 1
+    factories.push(f"{FOLDER}/model.yaml", branch="feature")
     # Brings the other branch's commit to main, with its change of the model.
     factories.push("docs/operations.md")
     execution = eventually("delivery", lambda: executions()[1:])[0]
@@ -122,6 +122,7 @@ def test_a_push_of_the_branch_and_path_delivers_and_others_do_not(factories: Fac
     stages = delivery.stage_results(NAME, identifier)
     assert status == "Succeeded", stages
     assert [stage.name for stage in stages] == ["Source", "Build", "Staging", "Approval", "Production"]
+    assert len(executions()) == 2, "the other pushes delivered, too"
     answer = invoke()
     assert answer["model_version"] == "1"
     assert answer["commit"] == factories.guarded.run("git", "rev-parse", "HEAD").strip()
@@ -166,7 +167,7 @@ def test_a_hundred_files_make_one_run_that_says_why(factories: Factories) -> Non
     assert build.status == "Succeeded", build
     assert training_parameters()["TriggerReason"] == "new data"
     client = mlflow_client(deployed_factory())
-    version = client.get_model_version("digits", "2")
+    version = client.get_model_version(MODEL, "2")
     job_run = client.get_run(str(version.run_id))
     run = client.get_run(job_run.data.tags["mlflow.parentRunId"])
     assert version.tags["trigger_reason"] == run.data.tags["trigger_reason"] == "new data"
@@ -269,13 +270,14 @@ def finished(execution: str, stage: str) -> delivery.StageResult | None:
 
 def put_rows(prefix: str, *, files: int) -> None:
     """The sample's rows, dealt out to files."""
-    with (PROJECT / "models/digits/data/digits.csv").open() as file:
-        header, *rows = list(csv.reader(file))
+    rows = sample_rows()
     bucket = boto3.resource("s3").Bucket(deployed_factory().output("DataBucketName"))
     for number in range(files):
-        lines = [header, *rows[number::files]]
-        body = "".join(",".join(line) + "\n" for line in lines)
-        bucket.put_object(Key=f"{prefix}{number:03}.csv", Body=body.encode())
+        body = io.StringIO()
+        writer = csv.DictWriter(body, rows[0])
+        writer.writeheader()
+        writer.writerows(rows[number::files])
+        bucket.put_object(Key=f"{prefix}{number:03}.csv", Body=body.getvalue().encode())
 
 
 @contextmanager
