@@ -1,6 +1,6 @@
 """What the stand-ins of tests/ml_code/release answer, the local AWS answers, too: the same assertions for both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -17,13 +17,15 @@ Clients = Callable[[str], Any]
 
 
 @pytest.fixture(params=["stand-in", "local AWS"])
-def client(request: pytest.FixtureRequest) -> Clients:
+def client(request: pytest.FixtureRequest) -> Iterator[Clients]:
     if request.param == "stand-in":
-        return Aws().client
+        yield Aws().client
+        return
     _: Account = request.getfixturevalue("account")
     boto3.client("s3").create_bucket(Bucket=BUCKET)
-    request.addfinalizer(lambda: boto3.resource("s3").Bucket(BUCKET).objects.delete())
-    return boto3.client
+    local: Any = boto3.client
+    yield local
+    boto3.resource("s3").Bucket(BUCKET).objects.delete()
 
 
 @pytest.mark.parametrize(
