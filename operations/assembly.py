@@ -1,4 +1,4 @@
-"""What `cdk synth` writes: the template and what CDK is going to use to deploy it."""
+"""The output of `cdk synth`: the template, and the bootstrap that the CDK command uses to deploy it."""
 
 import json
 import re
@@ -35,7 +35,7 @@ class Assembly:
 
     @property
     def quota_needs(self) -> Mapping[str, int]:
-        """How much of SageMaker's quotas the settings use at once, by the quotas' names."""
+        """SageMaker's quotas that the settings use at once, by the quotas' names."""
         needs: Mapping[str, int] = self.template["Metadata"][TemplateMetadata.QUOTA_NEEDS]
         return needs
 

@@ -59,7 +59,7 @@ def node() -> Finding:
 
 
 def cdk_command() -> Finding:
-    """By the version that package.json pins; that it reads the library's assembly the synthesis shows."""
+    """Compare the CDK command's version with package.json's pin; the synthesis shows that it reads the assembly."""
     pinned = json.loads((PROJECT / "package.json").read_text())["dependencies"]["aws-cdk"]
     version = _output("cdk", "--version").split(" ")[0]
     if version != pinned:
@@ -200,7 +200,7 @@ CHECKS: dict[str, Check] = {
 
 
 def examine() -> Iterator[Finding]:
-    """What can be found out: without an account or a template the checks that need it are left out."""
+    """All findings; without an account or a template the checks that need it are left out."""
     yield from (python(), node(), cdk_command())
     account, wanted = None, None
     try:

@@ -36,7 +36,7 @@ RESULTS = ("bad_rows.csv", "predictions.csv")
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """Of an object; a bucket without versions has one of each, with the id null."""
+    """A version of an object; a bucket without versions has one of each, with the id null."""
 
     bucket: str
     key: str
@@ -113,7 +113,7 @@ class Erasure:
                 self._delete(each, "shows rows of the test data")
 
     def _erase(self, bucket: str, prefix: str, kind: "Kind") -> list[Version]:
-        """What held rows of the person's."""
+        """Erase the person's rows; return the lines about the objects that held some."""
         return [each for each in list(self._versions(bucket, prefix)) if self._change(each, kind)]
 
     def _change(self, version: Version, kind: "Kind") -> bool:
@@ -189,7 +189,7 @@ def _captured(_version: Version) -> Callable[[bytes, Person], Edit]:
 
 
 def _pinned(version: Version) -> Callable[[bytes, Person], Edit] | None:
-    """Nothing overwrites an object there, so it is deleted."""
+    """An edit that deletes the object: nothing may be overwritten there."""
     if not version.name.endswith(".csv"):
         return None
     return lambda content, person: Edit(erased=_raw(version)(content, person).erased, content=None)

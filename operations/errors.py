@@ -1,4 +1,4 @@
-"""How a command ends that cannot go on: one sentence on stderr and exit status 1."""
+"""The end of a command that cannot go on: one sentence on stderr and exit status 1."""
 
 import os
 import signal

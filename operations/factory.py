@@ -91,7 +91,7 @@ def mlflow_client(factory: Factory) -> "MlflowClient":
 
 
 def mlflow_url(factory: Factory) -> str:
-    """Where a browser finds MLflow; AWS signs the address for minutes only."""
+    """The address of MLflow for a browser; AWS signs it for minutes only."""
     uri = factory.output(Output.MLFLOW_TRACKING_URI)
     if uri.startswith("http"):
         return uri

@@ -16,7 +16,7 @@ _CODEBUILD = "[Container] "
 
 
 def failure_lines(pipeline: str, execution_id: str) -> Iterator[str]:
-    """Nothing for an execution in which no action failed."""
+    """A line for each failed action and the end of its build's log; none for an execution without a failed action."""
     for action in action_executions(boto3.client("codepipeline"), pipeline, execution_id):
         if action["status"] != "Failed":
             continue

@@ -79,7 +79,7 @@ def _pip(*arguments: str, output: int | None = None) -> subprocess.CompletedProc
 
 
 def pip_options(listed: str) -> dict[str, str]:
-    """What `pip config list` shows of an installation's options."""
+    """The options of an installation, from the output of `pip config list`."""
     found: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
     for line in listed.splitlines():
         if match := re.fullmatch(r"([^=]+)\.([a-z-]+)=(.*)", line):

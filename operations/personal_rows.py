@@ -1,4 +1,4 @@
-"""Which rows of a file are one person's, and the file without them. Pure: no AWS.
+"""One person's rows of a file, and the file without them. Pure: no AWS.
 
 A row is the person's when the key column says so. What the factory derives from raw data has only the columns of model.yaml:
 there, a row is the person's when it equals one of the person's raw rows in all of them.

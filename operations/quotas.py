@@ -59,7 +59,7 @@ def compare(needs: Mapping[str, int]) -> list[Quota]:
 
 
 def _listed_codes(client: "ServiceQuotasClient") -> dict[str, str]:
-    """Of the defaults: the list of applied values leaves out quotas that were never changed."""
+    """The codes of all quotas by name, from the defaults: the list of applied values lacks those never changed."""
     pages = client.get_paginator("list_aws_default_service_quotas").paginate(ServiceCode=SERVICE)
     return {quota["QuotaName"]: quota["QuotaCode"] for page in pages for quota in page["Quotas"]}
 

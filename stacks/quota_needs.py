@@ -1,4 +1,4 @@
-"""How much of SageMaker's quotas the settings use at once, by the quotas' names."""
+"""SageMaker's quotas that the settings use at once, by the quotas' names."""
 
 from collections import Counter
 

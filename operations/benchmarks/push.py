@@ -160,7 +160,7 @@ def preprocess_arguments(work: Path) -> list[str]:
 
 
 def train_all(spec: ModelSpec, work: Path, environment: Mapping[str, str], execution: list[str]) -> None:
-    """As many training runs as the tuning job has, as many at a time; points spread over the search space."""
+    """Train as many times as the tuning job, as many at a time; points spread over the search space."""
 
     def train(job: int) -> None:
         share = (job + 0.5) / spec.tuning.max_jobs

@@ -120,7 +120,7 @@ class Workspace:
         self.change_model({"seed": seed + 1})
 
     def append(self, path: str, code: str) -> None:
-        """Replace functions of a module by others of the same names, whatever its source says."""
+        """Replace functions of a module by others of the same names, without a look at its source."""
         with (self.directory / path).open("a") as file:
             file.write(code)
 

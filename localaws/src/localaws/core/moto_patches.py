@@ -1,4 +1,4 @@
-"""Where moto's inside is changed, each with its reason."""
+"""Changes of moto's inside, each with its reason."""
 
 from contextvars import ContextVar
 from typing import Any

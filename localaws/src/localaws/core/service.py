@@ -1,4 +1,4 @@
-"""What the services share that the local AWS implements itself.
+"""The base class of the services that the local AWS implements itself.
 
 Requests and responses have the shapes of the public API (botocore's models): a request that AWS would
 refuse for its shape is refused here, and so is an operation that is not implemented, with its name.

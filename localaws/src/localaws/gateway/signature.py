@@ -32,7 +32,7 @@ class Signature:
 
 
 def read_signature(environ: Environ) -> Signature | None:
-    """None for a request that is not signed at all."""
+    """The signature of a request, None where it has none."""
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     if authorization.startswith(ALGORITHM):
         fields = dict(part.strip().split("=", 1) for part in authorization[len(ALGORITHM) :].split(","))

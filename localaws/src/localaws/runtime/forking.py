@@ -1,4 +1,4 @@
-"""How a fork is asked of a warm parent, and subprocess made to do so; runs in the image's Python, too."""
+"""Forks of a warm parent in place of `subprocess`'s programs; runs in the image's Python, too."""
 
 import json
 import os

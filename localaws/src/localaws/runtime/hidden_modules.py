@@ -80,7 +80,7 @@ def _is_standard(finder: object) -> bool:
 
 
 def _module_name(entry: Path) -> str:
-    """What an entry of sys.path's folders is imported as; nothing for other files, as those in bin."""
+    """The module that a file below sys.path is imported as; empty for other files, such as those in bin."""
     if entry.is_dir() or entry.suffix in (".py", ".so"):
         return entry.name.partition(".")[0]
     return ""

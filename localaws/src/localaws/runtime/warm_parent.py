@@ -170,7 +170,7 @@ class Parent:
         self._interpret(request)
 
     def _begin_container(self, request: dict[str, Any]) -> NoReturn:
-        """In the container: forks for programs that it starts, in a second child unless this is but for that."""
+        """Serve forks for the programs of a container, in a second child unless this process is for that only."""
         self._in_container = True
         if request["role"] == FORKED:
             self._interpret(request)

@@ -1,4 +1,4 @@
-"""What Lambda asks of its caller."""
+"""Permissions that Lambda needs from its caller."""
 
 from collections.abc import Iterator
 

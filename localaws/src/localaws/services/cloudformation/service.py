@@ -70,7 +70,7 @@ class CloudFormation(Service):
             return super().call(operation, request, caller)
 
     def stacks(self) -> list[Stack]:
-        """Those that are not deleted."""
+        """The stacks that are not deleted."""
         return [stack for stack in self._stacks if stack.status != "DELETE_COMPLETE"]
 
     # Change sets
@@ -381,7 +381,7 @@ class CloudFormation(Service):
             raise validation_error(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
 
     def _find(self, name_or_id: str) -> Stack | None:
-        """By id also a deleted one, by name only one that is there."""
+        """Find a stack: by id also a deleted one, by name only one that exists."""
         for stack in self._stacks:
             if stack.id == name_or_id or (stack.name == name_or_id and stack.status != "DELETE_COMPLETE"):
                 return stack

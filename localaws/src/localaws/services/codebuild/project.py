@@ -1,4 +1,4 @@
-"""What a project is by default, and what of it is refused."""
+"""Defaults of a project, and members that the local AWS refuses."""
 
 import re
 

@@ -129,7 +129,7 @@ class CodeBuild(Service):
         variables: list[Json],
         revision: str | None,
     ) -> BuildRun:
-        """What CodePipeline does instead of StartBuild."""
+        """Start a build for an action of CodePipeline."""
         project = self._project(project_name)
         if project["source"]["type"] != "CODEPIPELINE":
             raise ServiceError(

@@ -25,7 +25,7 @@ def git_environment() -> dict[str, str]:
 
 
 def git(repository: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
-    """What a git command prints; raises subprocess.CalledProcessError with stderr when it fails."""
+    """The output of a git command; raises subprocess.CalledProcessError with stderr when it fails."""
     return git_bytes(repository, *arguments, environment=environment).decode("utf-8", "replace").strip()
 
 

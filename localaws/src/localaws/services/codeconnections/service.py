@@ -72,7 +72,7 @@ class CodeConnections(Service):
         return {}
 
     def complete(self, name: str, folder: Path) -> str:
-        """What a person does in the console; returns the ARN of the connection of that name."""
+        """Complete the connection of a name, as a person does in the console; return its ARN."""
         named = [each for each in self._connections.values() if each["ConnectionName"] == name]
         if not named:
             known = ", ".join(sorted(each["ConnectionName"] for each in self._connections.values())) or "none"

@@ -47,7 +47,7 @@ class ActionRun:
     build: BuildRun | None = None
 
     def output(self, name: str) -> S3Object:
-        """Where an output artifact goes: AWS, too, cuts the names."""
+        """The place of an output artifact; AWS, too, cuts the names."""
         return S3Object(self.bucket, f"{self.pipeline[:20]}/{name[:10]}/{secrets.token_hex(4)[:7]}")
 
     def outputs(self) -> dict[str, S3Object]:

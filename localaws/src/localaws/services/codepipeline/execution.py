@@ -1,4 +1,4 @@
-"""How executions move through the stages of a pipeline (over 300 lines: lanes, tracks and executions know each other).
+"""Executions on their way through the stages of a pipeline (over 300 lines: lanes, tracks and executions know each other).
 
 A stage is locked by the one execution that is in it. Others wait in front of it: in mode SUPERSEDED one at most,
 for a newer one takes the place of an older one that waits; in mode QUEUED all of them, in their order.
@@ -360,7 +360,7 @@ class Execution:
         )
 
     def _credentials(self, action: Json) -> Credentials:
-        """Of the pipeline's role, or of the action's own, which the pipeline's role must be allowed to assume."""
+        """Credentials of the action's own role, which the pipeline's role must be allowed to assume, or of the pipeline's."""
         service_role = assume_role(
             self._account,
             self._declaration["roleArn"],
@@ -406,7 +406,7 @@ class Execution:
         self._publish_action(record)
 
     def _take_over(self, run: ActionRun, outputs: dict[str, S3Object]) -> None:
-        """What later actions may use of an action that succeeded."""
+        """Keep the output variables and artifacts of an action that succeeded, for later actions."""
         self._artifacts.update(outputs)
         run.record["output"]["outputArtifacts"] = _described(outputs)
         if "namespace" in run.declaration:

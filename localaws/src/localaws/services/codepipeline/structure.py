@@ -1,4 +1,4 @@
-"""What a CodePipeline declaration must look like, and what its variable references mean. Pure functions."""
+"""Checks of a pipeline's declaration, and the values of its variable references. Pure functions."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -240,7 +240,7 @@ def _check_triggers(declaration: Json) -> None:
 
 
 def _check_filters(configuration: Json, branch: str) -> None:
-    """Those for pushes to the source action's own branch; AWS knows others, too."""
+    """Check a trigger's filters: for pushes to the source action's own branch; AWS knows others, too."""
     source = configuration["sourceActionName"]
     if "pullRequest" in configuration or not configuration.get("push"):
         raise _unsupported(f"triggers of {source} for other than pushes")

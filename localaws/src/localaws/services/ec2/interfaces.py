@@ -1,4 +1,4 @@
-"""What services ask for before they put a container into a VPC: that its parts exist, and the role's permission."""
+"""Checks before a service puts a container into a VPC: its parts exist, and the role may attach interfaces."""
 
 from moto.ec2.models import ec2_backends
 

@@ -1,4 +1,4 @@
-"""What a role needs so that a service pulls an image with it, AWS's own images included (deep-learning-containers#759).
+"""The permissions of a role with which a service pulls an image, AWS's own images included (deep-learning-containers#759).
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html lists these actions for jobs and models.
 """

@@ -1,4 +1,4 @@
-"""Which container images the local AWS can stand in for."""
+"""The container images that the local AWS can stand in for."""
 
 import re
 

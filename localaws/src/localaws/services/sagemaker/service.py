@@ -67,7 +67,7 @@ class SageMaker(Service):
         return response
 
     def mlflow_url(self, arn: str) -> str:
-        """Where the app or tracking server listens; waits until it does. ServiceError when there is none such."""
+        """The address of the app or tracking server; waits until it listens. ServiceError when it does not exist."""
         if ":mlflow-tracking-server/" in arn:
             return self.mlflow_tracking_servers.url(arn.rpartition("/")[2])
         return self.mlflow_apps.url(arn)

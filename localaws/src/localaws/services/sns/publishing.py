@@ -27,7 +27,7 @@ def publish(
     service: str,
     context: Mapping[str, list[str]] | None = None,
 ) -> None:
-    """As `service` does; raises ServiceError when the topic's policy does not let it.
+    """Publish as the service; raises ServiceError when the topic's policy does not let it.
 
     `context` is what the service tells of itself. EventBridge tells nothing, so that a statement with a condition
     never allows it.
@@ -46,7 +46,7 @@ def publish(
 
 
 def target_input(target: Json, event: Json) -> str:
-    """What a target gets of an event: the constant Input, a part (InputPath), a text made of parts, or all."""
+    """The input of a target: the constant Input, a part of the event (InputPath), a text made of parts, or all."""
     if "Input" in target:
         return str(target["Input"])
     if "InputPath" in target:

@@ -26,7 +26,7 @@ OUTPUT_MODES = ("Output", "InputAndOutput")
 
 
 class DataCapture:
-    """Of one variant."""
+    """The captured records or metrics of one variant."""
 
     def __init__(
         self,

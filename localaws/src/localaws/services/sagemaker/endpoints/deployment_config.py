@@ -11,7 +11,7 @@ DEFAULT_TIMEOUT_SECONDS = 28_800  # the longest allowed
 
 @dataclass(frozen=True)
 class Step:
-    """Which share of the requests goes to the new fleet, and how long the alarms are watched then."""
+    """A step of an update: the new fleet's share of the requests, and the time of watching the alarms."""
 
     share: float
     bake_seconds: int  # of AWS

@@ -32,7 +32,7 @@ class NotServing(Exception):
 
 
 class PingFailed(NotServing):
-    """It started, and /ping never answered 200."""
+    """The container started, and /ping never answered 200."""
 
 
 class ModelServer:

@@ -113,7 +113,7 @@ class Endpoints:
         return endpoint
 
     def serving(self, name: str) -> Variant | None:
-        """What answers the next request of the endpoint; None when there is no such endpoint in service."""
+        """The variant that answers the endpoint's next request; None when no such endpoint is in service."""
         endpoint = self._endpoints.get(name)
         return endpoint.pick() if endpoint else None
 
@@ -155,7 +155,7 @@ class Endpoints:
 
 
 def _deployment_config(request: Json, endpoint: Endpoint) -> Json | None:
-    """What the request gives, or the last one where it asks for that; else AWS drops it."""
+    """The request's deployment policy, or the last one where it asks for that; else AWS drops it."""
     given: Json | None = request.get("DeploymentConfig")
     if given is not None and request.get("RetainDeploymentConfig"):
         raise ServiceError(

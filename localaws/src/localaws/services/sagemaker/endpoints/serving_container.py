@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _script_app(root: Path) -> flask.Flask:
-    """What the image's default serving module makes of the module that SAGEMAKER_PROGRAM names."""
+    """The app that the image's default serving module makes of SAGEMAKER_PROGRAM's module."""
     code = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY", str(root / "code"))
     sys.path.insert(0, code)
     _install_requirements(Path(code))

@@ -40,7 +40,7 @@ _THREADS = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "M
 
 
 class RunningProcess(Protocol):
-    """What processes.Process offers, and a fork of the warm parent as well."""
+    """A running process: processes.Process, or a fork of the warm parent."""
 
     pid: int
 
@@ -90,12 +90,12 @@ class Container:
         return str(self.directory.absolute() / "python" / "bin" / "python")
 
     def installed(self) -> list[str]:
-        """What was installed into the container, beyond its image."""
+        """The folders of packages that were installed into the container, beyond its image."""
         (site_packages,) = (self.directory / "python").glob("lib/python*/site-packages")
         return sorted(path.name for path in site_packages.iterdir() if path.suffix != ".pth")
 
     def path(self, path: str) -> Path:
-        """Where a path below /opt/ml lies on this machine; ServiceError for any other path."""
+        """The place of a path below /opt/ml on this machine; ServiceError for any other path."""
         clean = os.path.normpath(path)
         if clean != ROOT and not clean.startswith(f"{ROOT}/"):
             raise ServiceError("ValidationException", f"Local path {path!r} must be below {ROOT}/.")
@@ -132,7 +132,7 @@ class Container:
         return {**base, **_THREADS, **own, **aws, **self.localise(request)}
 
     def moved(self) -> dict[str, str]:
-        """What tells AWS's toolkits that /opt/ml and their port are elsewhere, and that no host has the name algo-1."""
+        """Variables that lead AWS's toolkits to another /opt/ml and port, and say that no host has the name algo-1."""
         return {
             "SAGEMAKER_BASE_DIR": str(self.root.absolute()),
             "SAGEMAKER_BIND_TO_PORT": str(self._port),

@@ -1,4 +1,4 @@
-"""What processing and training jobs have in common: a thread, a container, data in, data out, an end."""
+"""The base of processing and training jobs: a thread, a container, data in, data out, an end."""
 
 import logging
 import threading
@@ -42,14 +42,14 @@ class JobStopped(Exception):
 
 @dataclass(frozen=True)
 class JobKind:
-    """How the API names one kind of job."""
+    """The API's names for one kind of job."""
 
     resource: str  # in ARNs: "processing-job"
     api_name: str  # "ProcessingJob": CreateProcessingJob, ProcessingJobName …
     log_group: str
 
     def arn(self, account: Account, name: str) -> str:
-        """In lower case, unlike the name, as SageMaker makes it (boto3#4606)."""
+        """The ARN in lower case, unlike the name, as SageMaker makes it (boto3#4606)."""
         return account.arn("sagemaker", f"{self.resource}/{name.lower()}")
 
 

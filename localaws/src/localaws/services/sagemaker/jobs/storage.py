@@ -9,7 +9,7 @@ from localaws.core.errors import Json
 
 
 class NoObjects(Exception):
-    """Nothing lies under the S3 URI."""
+    """There is no object below the S3 URI."""
 
 
 def split_uri(uri: str) -> tuple[str, str]:

@@ -329,7 +329,7 @@ class Execution:
         return response
 
     def _client(self, service: str) -> Any:
-        """With the pipeline's role, so that its policies decide what a step may do."""
+        """A client with the pipeline's role: its policies decide what a step may do."""
         return self._shared.account.client(service, self._credentials())
 
     def _credentials(self) -> Credentials:
