@@ -1,4 +1,5 @@
 """A guarded factory behind a connection, and one of another kind beside it (over 300 lines: both live through one story).
+
 The first: stage=prod, encryption=customer, source=github with paths, new data. The second, whose name begins with
 that of the first: MLflow on Fargate in a VPC of its own, a key of its own, a schedule; its build only waits.
 """
