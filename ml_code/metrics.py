@@ -75,6 +75,8 @@ def measure_classes(
 
 def _measure_probabilities(true: Any, probabilities: Values, class_count: int) -> dict[str, Any]:
     labels = list(range(class_count))
+    # Of libraries that compute in 32 bits they do not quite add up to 1.
+    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
     found = {"log_loss": metrics.log_loss(true, probabilities, labels=labels)}
     if len(set(true.tolist())) < class_count:
         return found  # no curve without rows of each class

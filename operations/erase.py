@@ -21,6 +21,7 @@ from operations.personal_rows import (
     Person,
     UnreadableError,
     whole_document,
+    without_parquet_rows,
     without_requests,
     without_rows,
 )
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 INPUT_EXAMPLES = ("input_example.json", "serving_input_example.json")
 # Of a run: they show some of its test rows.
 REPORTS = ("verification.html", "verification.png")
+PARQUET = b"PAR1"
 RESULTS = ("bad_rows.csv", "predictions.csv")
 
 
@@ -171,13 +173,19 @@ Kind = Callable[[Version], Callable[[bytes, Person], Edit] | None]
 
 
 def _raw(_version: Version) -> Callable[[bytes, Person], Edit]:
-    return lambda content, person: without_rows(content, person, has_header=True)
+    return _without_rows
+
+
+def _without_rows(content: bytes, person: Person) -> Edit:
+    if content.startswith(PARQUET):
+        return without_parquet_rows(content, person)
+    return without_rows(content, person, has_header=person.schema.dialect.header)
 
 
 def _copies(version: Version) -> Callable[[bytes, Person], Edit] | None:
     if version.name in INPUT_EXAMPLES:
         return whole_document
-    return _raw(version) if version.name.endswith((".csv", ".csv.gz")) else None
+    return _raw(version) if version.name.endswith((".csv", ".csv.gz", ".parquet")) else None
 
 
 def _scored(_version: Version) -> Callable[[bytes, Person], Edit]:
@@ -216,7 +224,13 @@ def main() -> None:
     for name in ("key", "value"):
         if not getattr(arguments, name).strip():
             raise OperationError(f"{name.upper()} is empty: make erase KEY=<column> VALUE=<value>")
-    person = Person(column=arguments.key, value=arguments.value, schema=load_spec().request_schema())
+    spec = load_spec()
+    person = Person(
+        column=arguments.key,
+        value=arguments.value,
+        schema=spec.request_schema(),
+        file_schema=spec.file_schema(),
+    )
     done = erase(deployed_factory(), person, does_it=arguments.yes, say=lambda line: print(line, flush=True))
     for line in done.unread:
         print(f"not searched {line}")

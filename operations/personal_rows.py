@@ -7,13 +7,19 @@ there, a row is the person's when it equals one of the person's raw rows in all 
 import csv
 import gzip
 import io
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
+
+import pandas as pd
+import pyarrow as pa
 
 from ml_code.drift.captures import CaptureError, asked
 from ml_code.inference.requests import RequestError, read_request
+from ml_code.table.cells import Reader, readers
 from ml_code.table.columns import Schema, SchemaError
 from ml_code.table.rows import RowReader
 
@@ -27,23 +33,42 @@ class Person:
     value: str
     schema: Schema
     """Of requests: the features, in order."""
+    file_schema: Schema | None = None
+    """Of raw data, which has more columns."""
     rows: tuple[Mapping[str, Any], ...] = ()
     """Found in raw data, by column."""
 
     def with_rows(self, rows: Sequence[Mapping[str, Any]]) -> "Person":
         return replace(self, rows=(*self.rows, *rows))
 
+    @cached_property
+    def _readers(self) -> dict[str, Reader]:
+        schema = self.file_schema or self.schema
+        return dict(zip(schema.names, readers(schema), strict=True))
+
+    def _plain(self, name: str, cell: Any) -> float | str:
+        """The same of all texts and values that mean the same: 3 and 3.0, a date in its format and as a moment."""
+        reader = self._readers.get(name)
+        if reader is not None and not isinstance(cell, float):
+            value = reader.text(cell) if isinstance(cell, str) else reader.value(cell)
+            # What is no value of the column is compared as it is written.
+            return _missing_as_text(value) if not math.isinf(value) else _plain(cell)
+        return _plain(cell)
+
     def finder(self, header: Sequence[str]) -> IsTheirs:
-        """Tell whose a row under these columns is."""
+        """Tell whose a row under these columns is; its cells are text, or encoded values."""
         if self.column in header:
-            key, wanted = header.index(self.column), _plain(self.value)
-            return lambda row: len(row) > key and _plain(row[key]) == wanted
+            key, wanted = header.index(self.column), self._plain(self.column, self.value)
+            return lambda row: len(row) > key and self._plain(self.column, row[key]) == wanted
         known = {name for row in self.rows for name in row}
         if not (set(self.schema.names) <= set(header) or set(header) <= known):
             return lambda _row: False
-        places = [place for place, name in enumerate(header) if name in known]
-        theirs = {tuple(_plain(row.get(header[place], "")) for place in places) for row in self.rows}
-        return lambda row: len(row) == len(header) and tuple(_plain(row[place]) for place in places) in theirs
+        places = [(place, name) for place, name in enumerate(header) if name in known]
+        theirs = {tuple(self._plain(name, row.get(name, "")) for _, name in places) for row in self.rows}
+        return lambda row: (
+            len(row) == len(header)
+            and tuple(self._plain(name, row[place]) for place, name in places) in theirs
+        )
 
     def is_in_request(self, content: bytes, content_type: str) -> bool:
         try:
@@ -70,11 +95,12 @@ class UnreadableError(Exception):
 
 def without_rows(content: bytes, person: Person, *, has_header: bool) -> Edit:
     """A CSV file; what stays, stays byte by byte. `has_header` False: unless the first line names columns."""
+    dialect = person.schema.dialect
     is_compressed = content.startswith(_GZIP)
     header: list[str] = []
     is_theirs: IsTheirs | None = None
     kept, rows_kept, erased = [], 0, []
-    for row, text in _records(_decoded(content)):
+    for row, text in _records(_decoded(content, dialect.encoding), dialect.delimiter):
         if is_theirs is None and row:
             names = [name.strip() for name in row]
             first_is_header = has_header or set(names) >= set(person.schema.names)
@@ -88,10 +114,27 @@ def without_rows(content: bytes, person: Person, *, has_header: bool) -> Edit:
         else:
             kept.append(text)
             rows_kept += bool(row)
-    left = "".join(kept).encode()
+    left = "".join(kept).encode(dialect.encoding)
     if is_compressed:
         left = gzip.compress(left, mtime=0)
     return Edit(erased=tuple(erased), content=left if rows_kept else None)
+
+
+def without_parquet_rows(content: bytes, person: Person) -> Edit:
+    """A Parquet file that the factory wrote, or of raw data."""
+    try:
+        frame = pd.read_parquet(io.BytesIO(content))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UnreadableError(" ".join(str(error).split())) from None
+    header = [str(name) for name in frame.columns]
+    is_theirs = person.finder(header)
+    rows = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+    theirs = [is_theirs(row) for row in rows]
+    erased = tuple(
+        dict(zip(header, row, strict=True)) for row, found in zip(rows, theirs, strict=True) if found
+    )
+    left = frame[[not found for found in theirs]]
+    return Edit(erased=erased, content=left.to_parquet(index=False) if len(left) else None)
 
 
 def without_requests(content: bytes, person: Person) -> Edit:
@@ -116,15 +159,15 @@ def whole_document(content: bytes, person: Person) -> Edit:
     return Edit(erased=({},) if theirs else (), content=None)
 
 
-def _decoded(content: bytes) -> str:
+def _decoded(content: bytes, encoding: str) -> str:
     try:
         plain = gzip.decompress(content) if content.startswith(_GZIP) else content
-        return plain.decode()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        return plain.decode(encoding)
+    except (OSError, EOFError, UnicodeError) as error:
         raise UnreadableError(str(error)) from None
 
 
-def _records(text: str) -> Iterator[tuple[list[str], str]]:
+def _records(text: str, delimiter: str) -> Iterator[tuple[list[str], str]]:
     """Each record of CSV with its own text; a quoted cell may have several lines."""
     lines: list[str] = []
 
@@ -134,7 +177,7 @@ def _records(text: str) -> Iterator[tuple[list[str], str]]:
             yield line
 
     try:
-        for number, row in enumerate(csv.reader(remembered())):
+        for number, row in enumerate(csv.reader(remembered(), delimiter=delimiter)):
             cells = [row[0].removeprefix("\ufeff"), *row[1:]] if number == 0 and row else row
             yield cells, "".join(lines)
             lines.clear()
@@ -144,7 +187,13 @@ def _records(text: str) -> Iterator[tuple[list[str], str]]:
 
 def _plain(cell: Any) -> float | str:
     """3 and 3.0 are the same cell."""
+    if cell is None:
+        return ""
     try:
-        return float(cell)
+        return _missing_as_text(float(cell))
     except (TypeError, ValueError):
         return str(cell).strip()
+
+
+def _missing_as_text(value: float) -> float | str:
+    return "" if math.isnan(value) else value

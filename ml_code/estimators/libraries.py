@@ -15,6 +15,8 @@ class Library:
     in_image: bool = False
 
 
+# In the folder of a model: the wheel of its library, where the image has none.
+LIBRARY_FOLDER = "library"
 LIBRARIES = {
     library.package: library
     for library in (

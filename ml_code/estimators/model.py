@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 
+from ml_code.estimators.preparation import category_places
 from ml_code.table.columns import Schema
 from ml_code.table.frames import encode
 
@@ -48,17 +49,21 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
     def fit(self, frame: pd.DataFrame, target: "pd.Series[Any]") -> Self:
         """`target` has labels, or numbers."""
         values = encode(frame, self.schema)
+        options: dict[str, Any] = {}
+        if type(self.pipeline.steps[-1][1]).__module__.startswith("lightgbm"):
+            # Of the prepared columns; it takes no other way to say it.
+            places = [place for place, _ in category_places(self.schema)]
+            options["estimator__categorical_feature"] = places or "auto"
         if not self.classes:
-            self.pipeline.fit(values, target.to_numpy(dtype=np.float64))
+            self.pipeline.fit(values, target.to_numpy(dtype=np.float64), **options)
             return self
         codes = class_codes(target, self.classes)
-        weights: dict[str, Any] = {}
         if self.class_weight is not None:
             by_code = self.class_weight
             if isinstance(by_code, Mapping):
                 by_code = {code: by_code.get(label, 1.0) for code, label in enumerate(self.classes)}
-            weights["estimator__sample_weight"] = compute_sample_weight(by_code, codes)
-        self.pipeline.fit(values, codes, **weights)
+            options["estimator__sample_weight"] = compute_sample_weight(by_code, codes)
+        self.pipeline.fit(values, codes, **options)
         return self
 
     def predict(self, frame: pd.DataFrame) -> NDArray[Any]:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +77,13 @@ def check(wheels: Mapping[str, bytes], pins: list[Pin]) -> None:
     if waiting:
         missing = ", ".join(f"{pin.name}=={pin.version}" for pin in waiting.values())
         raise WheelsError(f"there is no wheel of {missing}")
+
+
+def wheels_of(pins: Iterable[Pin], wheels: Mapping[str, bytes]) -> dict[str, bytes]:
+    names = {_distribution(pin.name) for pin in pins}
+    return {
+        name: content for name, content in wheels.items() if _distribution(name.partition("-")[0]) in names
+    }
 
 
 def job_requirements(wheels: Mapping[str, bytes], pins: list[Pin]) -> str:

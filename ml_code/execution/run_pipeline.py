@@ -26,6 +26,7 @@ from ml_code.contracts import (
     Step,
     Variable,
 )
+from ml_code.estimators.libraries import LIBRARIES, library_of
 from ml_code.execution import job_wheels, source_archive, stack_assertions
 from ml_code.execution.job_wheels import WheelsError
 from ml_code.execution.objects import exists
@@ -75,8 +76,9 @@ def train(settings: RunSettings, clients: Clients, assertions: StackAssertions) 
     with ThreadPoolExecutor(max_workers=1) as background:
         # pip and the SDK's import take seconds each, and do not need one another.
         wheels = background.submit(get_wheels, clients.s3, settings.artifact_bucket)
-        definition = pipeline_definition(load_spec(), settings.pipeline)
-        code_uri = upload_code(clients.s3, settings, wheels.result())
+        spec = load_spec()
+        definition = pipeline_definition(spec, settings.pipeline)
+        code_uri = upload_code(clients.s3, settings, wheels.result(), estimator=spec.estimator)
     data_version = provide_data(clients.s3, settings.data_bucket, settings.data_prefix)
     update_pipeline(clients.sagemaker, settings.pipeline.pipeline_name, definition)
     assertions.check()
@@ -115,9 +117,12 @@ def get_wheels(s3: "S3Client", bucket: str) -> dict[str, bytes]:
     return wheels
 
 
-def upload_code(s3: "S3Client", settings: RunSettings, wheels: Mapping[str, bytes]) -> str:
+def upload_code(s3: "S3Client", settings: RunSettings, wheels: Mapping[str, bytes], *, estimator: str) -> str:
     """The prefix with source.tar.gz and the entry point of processing jobs."""
-    requirements = job_wheels.job_requirements(wheels, job_wheels.read_lock())
+    others = {each.distribution for each in LIBRARIES.values() if each != library_of(estimator)}
+    pins = [pin for pin in job_wheels.read_lock() if pin.name not in others]
+    wheels = job_wheels.wheels_of(pins, wheels)
+    requirements = job_wheels.job_requirements(wheels, pins)
     name, wheel = build_wheel()
     archive = source_archive.build_source_archive(
         source_archive.job_files(), requirements, {**wheels, name: wheel}

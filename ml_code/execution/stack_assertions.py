@@ -31,6 +31,7 @@ INPUTS = (
     "ml_code/contracts.py",
     "ml_code/pipeline",
     "ml_code/requirements.txt",
+    "ml_code/requirements-estimators.txt",
     "ml_code/requirements-without-image.txt",
     "ml_code/raw_files.py",
     "ml_code/search_space.py",

@@ -4,13 +4,14 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from ml_code.estimators.libraries import library_of
 from ml_code.estimators.model import TableModel
-from ml_code.estimators.preparation import category_places, preparation
+from ml_code.estimators.preparation import TableFeatures, category_places, preparation
 from ml_code.spec import ModelSpec, SpecError
 
 # Of scikit-learn, those that take gaps and categories as they are.
@@ -30,6 +31,10 @@ def build_model(spec: ModelSpec, searched: Mapping[str, Any]) -> TableModel:
     if library == "sklearn" and is_native and categories:
         arguments.setdefault("categorical_features", categories)
     estimator = _instance("estimator", spec.estimator, arguments, spec.seed)
+    if library == "xgboost" and categories:
+        width = TableFeatures(schema).fit_transform(np.zeros((1, len(schema.columns)))).shape[1]
+        kinds = ["c" if place in categories else "q" for place in range(width)]
+        estimator.set_params(enable_categorical=True, feature_types=kinds)
     _check_task(spec, estimator)
     if spec.class_weight is not None and not has_fit_parameter(estimator, "sample_weight"):
         raise SpecError(
@@ -79,10 +84,28 @@ def _instance(field: str, path: str, arguments: Mapping[str, Any], seed: int) ->
         made = kind(**arguments)
     except TypeError as error:
         raise SpecError(f"hyperparameters do not fit {path}: {error}") from error
-    if "random_state" in made.get_params() and "random_state" not in arguments:
+    known = made.get_params()
+    if library_of(path).package != "sklearn":
+        # They take any name, and warn of it in the log only.
+        names = {*kind().get_params(), *_other_names(path)}
+        odd = [name for name in arguments if name not in names]
+        if odd:
+            raise SpecError(f"hyperparameters do not fit {path}: {odd[0]!r} is none of its parameters")
+    elif hasattr(made, "_validate_params"):
+        try:
+            made._validate_params()  # noqa: SLF001 - what fit() does first
+        except ValueError as error:
+            raise SpecError(f"hyperparameters do not fit {path}: {error}") from None
+    if "random_state" in known and "random_state" not in arguments:
         made.set_params(random_state=seed)
-    try:
-        made._validate_params()  # noqa: SLF001 - what fit() does first
-    except ValueError as error:
-        raise SpecError(f"hyperparameters do not fit {path}: {error}") from None
     return made
+
+
+def _other_names(path: str) -> set[str]:
+    """Of LightGBM's parameters, besides those of its estimators' constructors."""
+    if library_of(path).package != "lightgbm":
+        return set()
+    # LightGBM has no public list of them.
+    basic = importlib.import_module("lightgbm.basic")
+    aliases: dict[str, list[str]] = basic._ConfigAliases._get_all_param_aliases()  # noqa: SLF001
+    return {*aliases, *(name for names in aliases.values() for name in names)}

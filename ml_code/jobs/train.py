@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import pickle
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from mlflow.types import Schema as MlflowSchema
 from mlflow.types.schema import AnyType
 
 from ml_code.contracts import Variable
-from ml_code.estimators.libraries import library_of
+from ml_code.estimators.libraries import LIBRARY_FOLDER, library_of
 from ml_code.estimators.model import TableModel
 from ml_code.jobs import checkpoint
 from ml_code.jobs.estimator import build_model, parse_searched
@@ -32,6 +33,8 @@ from ml_code.tracking import runs
 
 SERVING_PACKAGES = ("numpy", "pandas", "scikit-learn")
 SAMPLE_ROWS = 10_000
+# In the working directory of a job.
+JOB_WHEELS = "wheels"
 
 
 def train(spec: ModelSpec, searched: Mapping[str, Any], part: pd.DataFrame) -> TableModel:
@@ -107,6 +110,7 @@ def log_run(
         )
         # What an endpoint checks its requests against.
         (folder / "schema.json").write_text(json.dumps(spec.request_schema().to_dict()))
+        copy_library(spec, folder)
         client.log_model_artifacts(logged.model_id, str(folder))
         file = Path(directory) / runs.TRAINING_SAMPLE
         sample.to_parquet(file, index=False)
@@ -114,6 +118,16 @@ def log_run(
     client.finalize_logged_model(logged.model_id, "READY")
     client.set_terminated(run_id)
     return {"run_id": run_id, "model_id": logged.model_id, "model_uri": f"models:/{logged.model_id}"}
+
+
+def copy_library(spec: ModelSpec, folder: Path) -> None:
+    """The wheel that this job runs with, if the image lacks the library: an endpoint of the model gets the very same."""
+    library = library_of(spec.estimator)
+    if library.in_image:
+        return
+    for wheel in Path(JOB_WHEELS).glob(f"{library.distribution.replace('-', '_')}-*.whl"):
+        (folder / LIBRARY_FOLDER).mkdir()
+        shutil.copy(wheel, folder / LIBRARY_FOLDER)
 
 
 def pyfunc_signature(spec: ModelSpec) -> ModelSignature:

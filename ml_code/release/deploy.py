@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 
 from ml_code.contracts import Tag
+from ml_code.estimators.libraries import LIBRARY_FOLDER
 from ml_code.inference.integrity import MANIFEST, manifest
 from ml_code.package_wheel import build_wheel, package_files
 from ml_code.release.endpoint import Deployment, resource_name
@@ -31,9 +32,18 @@ def serving_files(model_folder: Path, version: RegisteredVersion) -> dict[str, b
         "model.pkl": (model_folder / "model.pkl").read_bytes(),
         "metadata.json": json.dumps(metadata, indent=1, sort_keys=True).encode(),
         "code/wsgi.py": package["ml_code/inference/wsgi.py"],
+        **_library_files(model_folder),
         **{f"code/{name}": content for name, content in package.items()},
     }
     return {**files, MANIFEST: manifest(files)}
+
+
+def _library_files(model_folder: Path) -> dict[str, bytes]:
+    """Of the library that the image lacks, as training brought it: it has the same trust as the pickled model beside it."""
+    files: dict[str, bytes] = {}
+    for wheel in sorted((model_folder / LIBRARY_FOLDER).glob("*.whl")):
+        files |= {f"code/{name}": content for name, content in package_files(wheel.read_bytes()).items()}
+    return files
 
 
 def lineage_tags(factory_name: str, version: RegisteredVersion) -> dict[str, str]:

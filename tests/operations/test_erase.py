@@ -1,11 +1,13 @@
 """One person's rows, everywhere that the factory keeps rows, and nobody else's."""
 
 import gzip
+import io
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import pandas as pd
 import pytest
 
 from ml_code.contracts import Output
@@ -30,6 +32,12 @@ REQUESTS = {  # body and content type: theirs or not
     "refused": ('{"patient": "4711", "age": "old"}', "application/json", True),
     "longer": ('{"patient": "47110", "age": "old"}', "application/json", False),
 }
+
+
+def parquet(text: str) -> bytes:
+    written = io.BytesIO()
+    pd.read_csv(io.StringIO(text)).to_parquet(written, index=False)
+    return written.getvalue()
 
 
 def captured(body: str, content_type: str) -> bytes:
@@ -59,10 +67,10 @@ def factory(account: "Account", request: pytest.FixtureRequest) -> Factory:
             "batch/job-2/bad_rows.csv": b"row,reason\n",
         },
         artifacts: {
-            "runs/x/preprocess/train.csv": COPY.encode(),
+            "runs/x/preprocess/train.parquet": parquet(COPY),
             "runs/x/model.tar.gz": b"\x1f\x8b33,1.8",
             f"{RUN}/test.csv": COPY.encode(),
-            f"{RUN}/training_sample.csv.gz": gzip.compress(b"age,height\n35,1.8\n34,1.7\n"),
+            f"{RUN}/training_sample.parquet": parquet("age,height\n35,1.8\n34,1.7\n"),
             f"{RUN}/verification/production/verification.html": b"<td>33",
             f"{RUN}/verification/production/verification.json": b"{}",
             "mlflow/1/other/artifacts/verification/verification.html": b"<td>34",
@@ -111,7 +119,7 @@ def test_without_yes_nothing_changes_and_every_place_is_named(factory: Factory) 
     assert contents(factory) == before
     for part in (
         "raw/a.csv',",
-        "runs/x/preprocess/train.csv",
+        "runs/x/preprocess/train.parquet",
         "test.csv",
         "x.jsonl",
         "batch/rows.csv",
@@ -130,9 +138,9 @@ def test_their_rows_go_from_every_version_and_nobody_else_s(factory: Factory) ->
         **before,
         "raw/a.csv": [b"patient,age,height,ill\n4712,34,1.70,0\n"],
         "batch/rows.csv": [b"34,1.7\n"],
-        "runs/x/preprocess/train.csv": [b"age,height,ill\n34.0,1.7,0\n"],
+        "runs/x/preprocess/train.parquet": [parquet("age,height,ill\n34.0,1.7,0\n")],
         f"{RUN}/test.csv": [b"age,height,ill\n34.0,1.7,0\n"],
-        f"{RUN}/training_sample.csv.gz": [b"age,height\n34,1.7\n"],
+        f"{RUN}/training_sample.parquet": [parquet("age,height\n34,1.7\n")],
         "captured/f-production/AllTraffic/x.jsonl": [
             b"".join(captured(body, kind) for body, kind, theirs in REQUESTS.values() if not theirs)
         ],

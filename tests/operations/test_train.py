@@ -12,8 +12,8 @@ from operations.errors import OperationError
 
 MODEL_YAML = """
 name: sides
-target: {name: side, type: integer, minimum: 0, maximum: 1}
-features: [{name: "x_{0..1}", type: number}]
+target: {name: side, type: integer, constraints: {minimum: 0, maximum: 1}}
+features: [{name: "x_{0..1}", type: number, constraints: {required: true}}]
 split: {train: 0.6, validation: 0.2, test: 0.2}
 seed: 1
 estimator: sklearn.linear_model.LogisticRegression
@@ -38,7 +38,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     frame.to_csv(folder / "data/rows.csv", index=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(train, "PROJECT", tmp_path)
-    monkeypatch.setattr(train, "PICTURE", tmp_path / "train-output/confusion_matrix.png")
+    monkeypatch.setattr(train, "OUTPUT", tmp_path / "train-output")
     monkeypatch.setattr("sys.argv", ["train", "--trials", "4"])
     return folder
 
