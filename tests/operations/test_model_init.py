@@ -170,7 +170,10 @@ def test_semicolons_and_decimal_commas(tmp_path: Path) -> None:
 
 
 def test_an_encoding_is_recognised_and_said(tmp_path: Path) -> None:
-    rows: list[list[Any]] = [["Straße", "Größe", "Ort"], *(["Bäckergasse", number * 3 % 17, "Köln"] for number in range(60))]
+    rows: list[list[Any]] = [
+        ["Straße", "Größe", "Ort"],
+        *(["Bäckergasse", number * 3 % 17, "Köln"] for number in range(60)),
+    ]
     rows += [["Würzburger Straße", number * 5 % 17, "Düsseldorf"] for number in range(60)]
     draft = draft_table(write(tmp_path, csv_text(rows).encode("cp1252")), "Größe", "m")
     assert {column.name for column in draft.table.columns} == {"Straße", "Größe", "Ort"}
