@@ -47,9 +47,7 @@ class Draft:
             return Choice(value="accuracy", why="the classes have about as many rows each")
         if task.is_imbalanced and task.class_counts[1] < task.class_counts[0]:
             return Choice(value="average_precision", why="the positive class is rare: it alone is looked at")
-        return Choice(
-            value="roc_auc", why="how well the two classes are told apart, at any decision threshold"
-        )
+        return Choice(value="roc_auc", why="how well it separates the two classes, at any decision threshold")
 
     @property
     def split_by(self) -> Choice:
