@@ -113,7 +113,11 @@ def _estimator(draft: Draft, candidate: Candidate, baselines: Mapping[str, Basel
 
 def _goals(draft: Draft, candidate: Candidate, baselines: Mapping[str, Baseline]) -> Iterator[str]:
     metric = draft.metric
-    yield _entry("tuning", _flow(TUNING), f"{TUNING['max_jobs']} training jobs, two at once; later ones learn from earlier ones")
+    yield _entry(
+        "tuning",
+        _flow(TUNING),
+        f"{TUNING['max_jobs']} training jobs, two at once; later ones learn from earlier ones",
+    )
     yield _entry("objective", _flow({"metric": metric.value}), f"on the validation part: {metric.why}")
     baseline = baselines.get(candidate.estimator)
     if baseline is None:

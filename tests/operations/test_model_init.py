@@ -169,16 +169,21 @@ def test_semicolons_and_decimal_commas(tmp_path: Path) -> None:
     assert spec.resolved_task == "regression"
 
 
-def test_an_encoding_is_recognised_and_said(tmp_path: Path) -> None:
-    rows: list[list[Any]] = [
-        ["Straße", "Größe", "Ort"],
-        *(["Bäckergasse", number * 3 % 17, "Köln"] for number in range(60)),
-    ]
-    rows += [["Würzburger Straße", number * 5 % 17, "Düsseldorf"] for number in range(60)]
-    draft = draft_table(write(tmp_path, csv_text(rows).encode("cp1252")), "Größe", "m")
-    assert {column.name for column in draft.table.columns} == {"Straße", "Größe", "Ort"}
-    assert "not UTF-8" in draft.table.remarks[0]
-    assert spec_of(draft).csv.encoding != "utf-8"
+@pytest.mark.parametrize(
+    ("towns", "encoding"),
+    [
+        (["Köln", "Düsseldorf"], "cp1252"),
+        (["São Paulo", "Málaga"], "cp1252"),
+        (["Wrocław", "Poznań", "Żory"], "cp1250"),
+        (["Москва", "Казань", "Санкт-Петербург"], "cp1251"),
+    ],
+)
+def test_an_encoding_is_recognised_and_said(towns: list[str], encoding: str, tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["town", "size"], *([town, size] for size in range(40) for town in towns)]
+    draft = draft_table(write(tmp_path, csv_text(rows).encode(encoding)), "size", "m")
+    assert f"not UTF-8: read as {encoding}" in draft.table.remarks[0]
+    assert spec_of(draft).csv.encoding == encoding
+    assert {text for text, _ in draft.table.column("town").present} == set(towns)
 
 
 def test_a_parquet_file(tmp_path: Path) -> None:
