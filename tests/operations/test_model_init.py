@@ -263,3 +263,21 @@ def test_hostile_names_break_neither_yaml_nor_the_terminal(
     printed = capsys.readouterr().out
     assert "[bold]x[/nothing]" in printed
     assert "\x1b" not in printed
+
+
+@pytest.mark.parametrize(
+    ("metric", "scores", "guess", "threshold", "tolerance"),
+    [
+        ("roc_auc", (0.80, 0.82, 0.84), 0.5, 0.76, 0.02),
+        ("roc_auc", (0.998, 0.998, 0.998), 0.5, 0.96, 0.01),  # as if they deviated by 0.01
+        ("average_precision", (0.17, 0.22, 0.27), 0.083, 0.09, 0.05),  # not below a guess
+        ("accuracy", (0.5, 0.6, 0.7), 0.55, 0.3, 0.1),  # hardly above a guess: the mean decides
+        ("average_precision", (0.01, 0.02, 0.03), 0.02, 0.0, 0.01),
+        ("r2", (-0.1, 0.0, 0.1), 0.0, -0.3, 0.1),
+    ],
+)
+def test_a_gate_is_three_deviations_below_the_baseline(
+    metric: str, scores: tuple[float, ...], guess: float, threshold: float, tolerance: float
+) -> None:
+    found = baseline.Baseline(metric, scores, guess)
+    assert (found.threshold, found.tolerance) == (threshold, tolerance)
