@@ -126,6 +126,7 @@ def test_a_draft_trains_to_its_gate(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr(baseline, "SPLITS", 4)
     random = np.random.default_rng(3)
     x = random.normal(size=(ROWS, 3))
     frame = pd.DataFrame(x, columns=["a", "b", "c"]).round(4)
