@@ -146,7 +146,7 @@ def test_a_draft_trains_to_its_gate(
     assert spec.gate.mode == "enabled"
     monkeypatch.setattr(train, "PROJECT", tmp_path)
     monkeypatch.setattr(train, "OUTPUT", tmp_path / "train-output")
-    assert train.report(Console(), spec, folder / "data", 3) == 0
+    assert train.report(Console(), spec, folder / "data", 2) == 0
 
 
 def test_semicolons_and_decimal_commas(tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def tables(draw: st.DrawFn) -> tuple[bytes, str]:
 
 @given(table=tables())
 @settings(
-    max_examples=100,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
