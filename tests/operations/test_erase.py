@@ -35,7 +35,8 @@ REQUESTS = {  # body and content type: theirs or not
 
 
 def parquet(text: str) -> bytes:
-    return pd.read_csv(io.StringIO(text)).to_parquet(index=False)
+    content: bytes = pd.read_csv(io.StringIO(text)).to_parquet(index=False)
+    return content
 
 
 def captured(body: str, content_type: str) -> bytes:
