@@ -16,7 +16,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint lint-templates unit unit-options unit-others unit-localaws e2e e2e-more bench bench-serving bench-synth snapshot lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth model-init train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint lint-templates unit unit-options unit-others unit-localaws coverage e2e e2e-more bench bench-serving bench-synth snapshot reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -79,6 +79,9 @@ deploy: install ## doctor, then bootstrap an account that has none, then cdk dep
 destroy: install ## cdk destroy
 	@$(BIN)/python -m operations.account
 	@$(CDK) destroy --force --no-notices
+
+model-init: install ## draft a model of a CSV or Parquet file: make model-init DATA=rows.csv TARGET=column NAME=model
+	@$(BIN)/python -m operations.model_init --data "$$DATA" --target "$$TARGET" --name "$$NAME"
 
 train: install ## tune and evaluate the model on this machine, without AWS: make train TRIALS=3 DATA=folder
 	@$(BIN)/python -m operations.train $(if $(TRIALS),--trials "$$TRIALS") $(if $(DATA),--data "$$DATA")
@@ -149,6 +152,12 @@ unit-others:
 unit-localaws:
 	@cd localaws && ../$(BIN)/python -m pytest -n 2 --dist loadfile
 
+coverage: install ## the share of the branches of stacks/ and ml_code/ that the unit tests reach; 90 % at least
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest tests/model tests/stacks tests/ml_code tests/operations tests/options $(if $(LOCALAWS),tests/security)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --skip-covered --fail-under=90
+
 e2e: need-localaws install
 	@$(BIN)/python -m pytest tests/e2e/test_factory.py tests/e2e/test_job_wheels.py
 
@@ -166,6 +175,9 @@ bench-synth: install ## seconds of a synthesis, against a bare CDK app and an im
 
 snapshot: install ## write the reviewed template and the transcripts of the docs anew, after a change that is meant
 	@UPDATE_SNAPSHOT=1 $(BIN)/python -m pytest tests/stacks/test_snapshot.py $(if $(LOCALAWS),tests/operations/test_doctor.py)
+
+reference: install ## write docs/settings.md and the JSON Schemas anew, after a change of the settings
+	@UPDATE_REFERENCE=1 $(BIN)/python -m pytest tests/stacks/test_settings_reference.py
 
 lock: install ## write all locks anew, after a change of the requirements: make lock UPGRADE=1 takes the newest releases
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

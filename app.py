@@ -14,8 +14,8 @@ from pathlib import Path
 from aws_cdk import App
 
 from ml_code.spec import MODEL_YAML, find_model, load_spec
-from stacks.config import FactoryConfig
 from stacks.model_factory_stack import ModelFactoryStack
+from stacks.settings.context import read_config
 
 # The CLI sets it from the credentials, the profile or AWS_REGION; a synth without any of them gets this one.
 FALLBACK_REGION = "us-east-1"
@@ -24,12 +24,12 @@ FALLBACK_REGION = "us-east-1"
 def main() -> None:
     app = App(analytics_reporting=False)
     try:
-        config = FactoryConfig.from_context(app.node.get_all_context())
+        config = read_config(app.node.get_all_context())
         ModelFactoryStack(
             app,
             config=config,
             spec=load_spec(),
-            project_files=tracked_files(Path(__file__).parent) if config.source == "codecommit" else {},
+            project_files=tracked_files(Path(__file__).parent) if config.source.type == "codecommit" else {},
             account=os.environ.get("CDK_DEFAULT_ACCOUNT"),
             region=os.environ.get("CDK_DEFAULT_REGION", FALLBACK_REGION),
         )

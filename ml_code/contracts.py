@@ -1,7 +1,9 @@
 """Names that two parts of the project agree on. Change one here, and everything that uses it changes with it.
 
-Used by the stacks, the jobs, the builds, the Lambda functions and the operations alike, so it imports nothing.
+Used by the stacks, the jobs, the builds, the Lambda functions and the operations alike, so it imports nothing of the project.
 """
+
+from typing import TypedDict
 
 
 class Variable:
@@ -247,7 +249,14 @@ REASON_CHARACTERS = 200
 INFERENCE_ID = "model-factory-verification"
 
 
-def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
+class TagItem(TypedDict):
+    """A tag as SageMaker's API takes it."""
+
+    Key: str
+    Value: str
+
+
+def tag_list(tags: dict[str, str]) -> list[TagItem]:
     """Tags as SageMaker's API takes them."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 

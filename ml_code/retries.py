@@ -19,7 +19,7 @@ def is_temporary(error: BotoCoreError | ClientError) -> bool:
 
 
 def once(call: Callable[..., Any], **arguments: Any) -> None:
-    """Makes or updates what only this caller can have made: a repeated attempt may find it made by the one before.
+    """Make or update what only this caller can have made: a repeated attempt may find it made by the one before.
 
     For calls without a token by which AWS would know the repetition.
     """

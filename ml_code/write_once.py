@@ -5,9 +5,12 @@ The policy of the artifact bucket takes nothing else below `WRITE_ONCE_PREFIXES`
 
 import hashlib
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 ATTEMPTS = 5  # while another writer is at the same key
 
@@ -16,8 +19,8 @@ class WriteOnceError(Exception):
     """The key holds other bytes."""
 
 
-def put_once(s3: Any, bucket: str, key: str, body: bytes) -> None:
-    """Writes the object unless it is there already; WriteOnceError when it is there with other bytes."""
+def put_once(s3: "S3Client", bucket: str, key: str, body: bytes) -> None:
+    """Write the object unless it is there already; WriteOnceError when it is there with other bytes."""
     for attempt in range(ATTEMPTS):
         try:
             s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")

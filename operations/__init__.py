@@ -1,1 +1,1 @@
-"""What a person runs against a deployed factory, on AWS or on the local AWS alike."""
+"""Commands against a deployed factory, on AWS or on the local AWS alike."""

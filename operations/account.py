@@ -69,7 +69,7 @@ def _one_of(variables: tuple[str, ...], environment: Mapping[str, str], what: st
 
 
 def account_in_use() -> Account:
-    """Asks AWS who the caller is. All that this process starts afterwards has the same region."""
+    """Ask AWS who the caller is. All that this process starts afterwards has the same region."""
     region = region_in_use()
     os.environ.update(AWS_REGION=region, AWS_DEFAULT_REGION=region)
     boto3.setup_default_session()
@@ -92,7 +92,7 @@ def account_in_use() -> Account:
 
 
 def say_account() -> Account:
-    """Prints the line on stderr: what a command answers on stdout stays readable by programs."""
+    """Print the line on stderr: what a command answers on stdout stays readable by programs."""
     account = account_in_use()
     print(account, file=sys.stderr, flush=True)
     return account

@@ -25,8 +25,8 @@ def what_waits(pipeline: str, execution: str) -> Iterator[str]:
 def main() -> None:
     name = deployed_factory().name
     stages = boto3.client("codepipeline").get_pipeline_state(name=name)["stageStates"]
-    waiting = {stage["stageName"]: stage.get("latestExecution", {}) for stage in stages}
-    execution = waiting.get(Stage.APPROVAL, {}).get("pipelineExecutionId")
+    waiting = [stage.get("latestExecution", {}) for stage in stages if stage["stageName"] == Stage.APPROVAL]
+    execution = waiting[0].get("pipelineExecutionId") if waiting else None
     for line in what_waits(name, execution) if execution else ():
         print(line, flush=True)
     if execution is None or not delivery.approve(name, execution, summary=f"Approved by {getpass.getuser()}"):

@@ -1,4 +1,4 @@
-"""What `cdk synth` writes: the template and what CDK is going to use to deploy it."""
+"""The output of `cdk synth`: the template, and the bootstrap that the CDK command uses to deploy it."""
 
 import json
 import re
@@ -35,7 +35,7 @@ class Assembly:
 
     @property
     def quota_needs(self) -> Mapping[str, int]:
-        """How much of SageMaker's quotas the settings use at once, by the quotas' names."""
+        """SageMaker's quotas that the settings use at once, by the quotas' names."""
         needs: Mapping[str, int] = self.template["Metadata"][TemplateMetadata.QUOTA_NEEDS]
         return needs
 
@@ -85,7 +85,7 @@ def _replaced(text: str, values: Mapping[str, str]) -> str:
 
 
 def synthesise() -> Assembly:
-    """Runs `cdk synth`; OperationError with what the app or the CDK command says against it."""
+    """Run `cdk synth`; OperationError with what the app or the CDK command says against it."""
     result = subprocess.run(
         ["cdk", "synth", "--quiet", "--no-notices"],
         cwd=PROJECT,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -16,6 +16,9 @@ from ml_code.contracts import Tag
 from operations.account import say_account
 from operations.errors import run
 from operations.factory import factory_name
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation.type_defs import TagTypeDef
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Listing:
     deleted: str = ""  # the Status of what is listed for a while after its deletion
 
     def names(self) -> Iterator[str]:
-        client: Any = boto3.client(self.service)
+        client: Any = boto3.client(self.service)  # type: ignore[call-overload] # any service
         if client.can_paginate(self.operation):
             pages = client.get_paginator(self.operation).paginate()
         else:
@@ -108,7 +111,7 @@ def left_of(factory: str) -> list[str]:
 
 def _factories() -> set[str]:
     """The names of all factories that have something in this account and region."""
-    client: Any = boto3.client("resourcegroupstaggingapi")
+    client = boto3.client("resourcegroupstaggingapi")
     pages = client.get_paginator("get_tag_values").paginate(Key=Tag.FACTORY)
     return {value for page in pages for value in page["TagValues"]} | {
         tag["Value"] for _, tags in _stacks() for tag in tags if tag["Key"] == Tag.FACTORY
@@ -116,7 +119,7 @@ def _factories() -> set[str]:
 
 
 def _tagged(factory: str) -> Iterator[str]:
-    client: Any = boto3.client("resourcegroupstaggingapi")
+    client = boto3.client("resourcegroupstaggingapi")
     pages = client.get_paginator("get_resources").paginate(
         TagFilters=[{"Key": Tag.FACTORY, "Values": [factory]}], ResourceTypeFilters=list(TAGGED)
     )
@@ -130,10 +133,9 @@ def _is_deleted(arn: str) -> bool:
     """True for what AWS still lists by its tags for a while after its deletion, unbilled."""
     _, _, service, _, _, resource = arn.split(":", 5)
     kind, _, name = resource.partition("/")
-    client: Any
     if (service, kind) == ("kms", "key"):
-        client = boto3.client("kms")
-        return bool(client.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion")
+        described = boto3.client("kms").describe_key(KeyId=arn)["KeyMetadata"]
+        return bool(described.get("KeyState") == "PendingDeletion")
     if (service, kind) == ("ec2", "natgateway"):
         found = boto3.client("ec2").describe_nat_gateways(
             Filters=[{"Name": "nat-gateway-id", "Values": [name]}]
@@ -164,7 +166,7 @@ def _budgets() -> Iterator[str]:
         yield from (budget["BudgetName"] for budget in page.get("Budgets", []))
 
 
-def _stacks() -> Iterator[tuple[str, list[dict[str, str]]]]:
+def _stacks() -> Iterator[tuple[str, list["TagTypeDef"]]]:
     for page in boto3.client("cloudformation").get_paginator("describe_stacks").paginate():
         for stack in page["Stacks"]:
             if stack["StackStatus"] != "DELETE_COMPLETE":

@@ -8,7 +8,7 @@ import argparse
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 
@@ -33,6 +33,9 @@ from operations.factory import (
     release_records,
 )
 
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
 PREDICTIONS, BAD_ROWS = "predictions.csv", "bad_rows.csv"
 SHOWN_BAD_ROWS = 5
 HEAD_BYTES = 1024
@@ -40,7 +43,7 @@ GZIP = b"\x1f\x8b"
 
 
 def plan(factory: Factory, settings: BatchSettings, source: str, version: str, instance_type: str) -> Batch:
-    """Takes the archive that was released, or publishes that of a version which never was; and a file here."""
+    """Take the archive that was released, or publish that of a version which never was; and a file here."""
     from ml_code.release.deploy import lineage_tags
 
     environment = deploy_environment(factory, PRODUCTION)
@@ -50,7 +53,7 @@ def plan(factory: Factory, settings: BatchSettings, source: str, version: str, i
     folder = f"{settings.uri}{job}/"
     return Batch(
         name=job,
-        input_uri=_input_uri(source, settings, folder),
+        input_uri=input_uri(source, settings, folder),
         output_uri=folder,
         image_uri=environment[Variable.IMAGE_URI],
         instance_type=instance_type,
@@ -78,7 +81,7 @@ def _archive(factory: Factory, version: str) -> tuple[RegisteredVersion, PinnedA
     return found, archives.publish(boto3.client("s3"), bucket, BATCH, found, content)
 
 
-def _input_uri(source: str, settings: BatchSettings, folder: str) -> str:
+def input_uri(source: str, settings: BatchSettings, folder: str) -> str:
     s3 = boto3.client("s3")
     if not source.startswith("s3://"):
         path = Path(source)
@@ -112,8 +115,8 @@ def _check_text(source: str, head: bytes) -> None:
 
 
 def collect(planned: Batch, answers_uri: str, directory: Path) -> Scored:
-    """Writes the results; BatchError unless each line of the input has its answer."""
-    s3: Any = boto3.client("s3")
+    """Write the results; BatchError unless each line of the input has its answer."""
+    s3: S3Client = boto3.client("s3")
     with TemporaryDirectory() as temporary:
         given, answers = Path(temporary) / "input", Path(temporary) / "answers"
         s3.download_file(*bucket_and_key(planned.input_uri), str(given))

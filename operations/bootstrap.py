@@ -69,7 +69,7 @@ def find(wanted: Assembly) -> Bootstrap | None:
 
 
 def _bootstraps() -> Iterator[Bootstrap]:
-    """By the parameters, with which the CDK command finds them; the stacks tell what they were made with."""
+    """The account's bootstraps, by the parameters with which the CDK command finds them, and their stacks' options."""
     stacks = {each.qualifier: each for each in _toolkit_stacks()}
     pages = (
         boto3.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=_PARAMETERS, Recursive=True)

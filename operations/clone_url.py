@@ -1,4 +1,4 @@
-"""After a deployment: how this clone pushes to the seeded repository. Silent where the repository is connected."""
+"""The commands by which this clone pushes to the seeded repository; none where the repository is connected."""
 
 from ml_code.contracts import Output
 from operations.errors import run

@@ -43,7 +43,7 @@ def command(
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """With all that it started: an interrupted `make` would leave the CDK CLI, which blocks the next synthesis."""
+    """End the process with all that it started: an interrupted CDK CLI would block the next synthesis."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):

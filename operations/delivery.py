@@ -5,13 +5,16 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 
 from ml_code.contracts import Stage
 from ml_code.release.delivery_record import action_executions
 from operations.errors import OperationError
+
+if TYPE_CHECKING:
+    from types_boto3_codepipeline.type_defs import ActionExecutionDetailTypeDef
 
 POLL_SECONDS = 2.0  # three calls each time
 FINISHED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
@@ -54,7 +57,7 @@ def follow(
     on_stage: Callable[[StageResult], None] = lambda _: None,
     timeout_seconds: float = 3600,
 ) -> str:
-    """Waits for the execution's end and returns its status; approves it on the way when a name is given."""
+    """Wait for the execution's end and return its status; approve it on the way when a name is given."""
     codepipeline = boto3.client("codepipeline")
     reported: set[str] = set()
     deadline = time.monotonic() + timeout_seconds
@@ -78,7 +81,7 @@ def follow(
 
 
 def approve(pipeline: str, execution_id: str, *, summary: str) -> bool:
-    """Approves the execution if it waits for approval now."""
+    """Approve the execution if it waits for approval now."""
     codepipeline = boto3.client("codepipeline")
     for stage in codepipeline.get_pipeline_state(name=pipeline)["stageStates"]:
         if stage.get("latestExecution", {}).get("pipelineExecutionId") != execution_id:
@@ -105,14 +108,14 @@ def approve(pipeline: str, execution_id: str, *, summary: str) -> bool:
 
 def stage_results(pipeline: str, execution_id: str) -> list[StageResult]:
     """The stages that the execution has entered, in order, with the sum of what their actions report."""
-    stages: dict[str, list[dict[str, Any]]] = {}
+    stages: dict[str, list[ActionExecutionDetailTypeDef]] = {}
     found = action_executions(boto3.client("codepipeline"), pipeline, execution_id)
     for action in sorted(found, key=lambda action: action["startTime"]):
         stages.setdefault(action["stageName"], []).append(action)
     return [_stage_result(name, actions) for name, actions in stages.items()]
 
 
-def _stage_result(name: str, actions: list[dict[str, Any]]) -> StageResult:
+def _stage_result(name: str, actions: list["ActionExecutionDetailTypeDef"]) -> StageResult:
     statuses = {str(action["status"]) for action in actions}
     worst = next(
         (status for status in ("Failed", "Abandoned", "InProgress") if status in statuses), "Succeeded"

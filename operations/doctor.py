@@ -59,7 +59,7 @@ def node() -> Finding:
 
 
 def cdk_command() -> Finding:
-    """By the version that package.json pins; that it reads the library's assembly the synthesis shows."""
+    """Compare the CDK command's version with package.json's pin; the synthesis shows that it reads the assembly."""
     pinned = json.loads((PROJECT / "package.json").read_text())["dependencies"]["aws-cdk"]
     version = _output("cdk", "--version").split(" ")[0]
     if version != pinned:
@@ -131,7 +131,7 @@ def check_operator_rights(account: Account, wanted: Assembly) -> Finding:
     return Finding("rights to operate", Status.OK, "IAM's simulation allows to approve and to invoke")
 
 
-def check_source(account: Account, wanted: Assembly) -> Finding:
+def check_source(_account: Account, wanted: Assembly) -> Finding:
     if "AWS::CodeCommit::Repository" in wanted.resource_types:
         return _codecommit()
     for arn in wanted.connection_arns():
@@ -162,16 +162,16 @@ def _codecommit() -> Finding:
     return Finding("source", Status.OK, f"CodeCommit answers, repositories: {len(listed)}")
 
 
-def check_mlflow(account: Account, wanted: Assembly) -> Finding:
+def check_mlflow(_account: Account, wanted: Assembly) -> Finding:
     sagemaker = boto3.client("sagemaker")
     if "AWS::SageMaker::MlflowApp" in wanted.resource_types:
-        what, listing = "App", sagemaker.list_mlflow_apps
+        what, operation = "App", "list_mlflow_apps"
     elif "AWS::SageMaker::MlflowTrackingServer" in wanted.resource_types:
-        what, listing = "tracking server", sagemaker.list_mlflow_tracking_servers
+        what, operation = "tracking server", "list_mlflow_tracking_servers"
     else:
         return Finding("MLflow", Status.OK, "a container of the stack's own")
     try:
-        listing(MaxResults=1)
+        getattr(sagemaker, operation)(MaxResults=1)
     except ClientError as error:
         if is_denied(error):
             raise
@@ -180,12 +180,10 @@ def check_mlflow(account: Account, wanted: Assembly) -> Finding:
     return Finding("MLflow", Status.OK, f"SageMaker has the MLflow {what} here")
 
 
-def check_quotas(account: Account, wanted: Assembly) -> Finding:
+def check_quotas(_account: Account, wanted: Assembly) -> Finding:
     found = quotas.compare(wanted.quota_needs)
     if missing := [quota for quota in found if not quota.is_enough]:
-        remedy = (
-            "make quotas YES=1 asks AWS for it, or choose another instance type or endpoint_mode in cdk.json."
-        )
+        remedy = "make quotas YES=1 asks AWS for it, or choose another instance type or type of endpoint in cdk.json."
         return Finding("SageMaker quotas", Status.FAULT, "\n".join(map(str, missing)), remedy)
     return Finding("SageMaker quotas", Status.OK, "\n".join(map(str, found)))
 
@@ -202,7 +200,7 @@ CHECKS: dict[str, Check] = {
 
 
 def examine() -> Iterator[Finding]:
-    """What can be found out: without an account or a template the checks that need it are left out."""
+    """All findings; without an account or a template the checks that need it are left out."""
     yield from (python(), node(), cdk_command())
     account, wanted = None, None
     try:

@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 
@@ -26,6 +26,9 @@ from operations.personal_rows import (
     without_rows,
 )
 
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
 INPUT_EXAMPLES = ("input_example.json", "serving_input_example.json")
 # Of a run: they show some of its test rows.
 REPORTS = ("verification.html", "verification.png")
@@ -35,7 +38,7 @@ RESULTS = ("bad_rows.csv", "predictions.csv")
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """Of an object; a bucket without versions has one of each, with the id null."""
+    """A version of an object; a bucket without versions has one of each, with the id null."""
 
     bucket: str
     key: str
@@ -63,14 +66,14 @@ class Erasure:
     person: Person
     does_it: bool
     say: Callable[[str], None]
-    s3: Any = field(default_factory=lambda: boto3.client("s3"))
+    s3: "S3Client" = field(default_factory=lambda: boto3.client("s3"))
     rows: int = 0
     objects: int = 0
     unread: list[str] = field(default_factory=list)
     """What could not be searched."""
 
     def find_person(self, data_bucket: str) -> None:
-        """Collects the person's raw rows, by which copies without the key column are recognised."""
+        """Collect the person's raw rows, by which copies without the key column are recognised."""
         for version in self._versions(data_bucket, Prefix.RAW_DATA):
             if edit := self._edit(version, _raw):
                 with_key = [row for row in edit.erased if self.person.column in row]
@@ -112,7 +115,7 @@ class Erasure:
                 self._delete(each, "shows rows of the test data")
 
     def _erase(self, bucket: str, prefix: str, kind: "Kind") -> list[Version]:
-        """What held rows of the person's."""
+        """Erase the person's rows; return the lines about the objects that held some."""
         return [each for each in list(self._versions(bucket, prefix)) if self._change(each, kind)]
 
     def _change(self, version: Version, kind: "Kind") -> bool:
@@ -169,8 +172,7 @@ class Erasure:
 Kind = Callable[[Version], Callable[[bytes, Person], Edit] | None]
 
 
-def _raw(version: Version) -> Callable[[bytes, Person], Edit]:
-    del version
+def _raw(_version: Version) -> Callable[[bytes, Person], Edit]:
     return _without_rows
 
 
@@ -186,16 +188,16 @@ def _copies(version: Version) -> Callable[[bytes, Person], Edit] | None:
     return _raw(version) if version.name.endswith((".csv", ".csv.gz", ".parquet")) else None
 
 
-def _scored(version: Version) -> Callable[[bytes, Person], Edit]:
+def _scored(_version: Version) -> Callable[[bytes, Person], Edit]:
     return lambda content, person: without_rows(content, person, has_header=False)
 
 
-def _captured(version: Version) -> Callable[[bytes, Person], Edit]:
+def _captured(_version: Version) -> Callable[[bytes, Person], Edit]:
     return without_requests
 
 
 def _pinned(version: Version) -> Callable[[bytes, Person], Edit] | None:
-    """Nothing overwrites an object there, so it is deleted."""
+    """An edit that deletes the object: nothing may be overwritten there."""
     if not version.name.endswith(".csv"):
         return None
     return lambda content, person: Edit(erased=_raw(version)(content, person).erased, content=None)
@@ -243,7 +245,7 @@ def main() -> None:
         return
     print(
         "Models that learned from the rows serve on: make run REASON=erasure trains without them. Not searched: git, logs "
-        "(log_retention_days), your own copies."
+        "(retention.log_days), your own copies."
     )
 
 

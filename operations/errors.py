@@ -1,4 +1,4 @@
-"""How a command ends that cannot go on: one sentence on stderr and exit status 1."""
+"""The end of a command that cannot go on: one sentence on stderr and exit status 1."""
 
 import os
 import signal
@@ -31,14 +31,14 @@ def is_denied(error: ClientError) -> bool:
     return str(error.response["Error"]["Code"]).startswith("AccessDenied")
 
 
-def _interrupt(number: int, frame: object) -> None:
-    """Interrupts like Ctrl-C: ends what was started, and ignores further signals meanwhile."""
+def _interrupt(number: int, _frame: object) -> None:
+    """Interrupt like Ctrl-C: end what was started, and ignore further signals meanwhile."""
     signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def run(main: Callable[[], int | None]) -> None:
-    """Runs a command's main; a user's mistake ends in one sentence on stderr and exit code 1."""
+    """Run a command's main; a user's mistake ends in one sentence on stderr and exit code 1."""
     for name, value in RETRIES.items():
         os.environ.setdefault(name, value)
     for number in (signal.SIGTERM, signal.SIGHUP):

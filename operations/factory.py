@@ -38,7 +38,7 @@ class Factory:
     outputs: dict[str, str]
 
     def output(self, key: str) -> str:
-        """Raises OperationError when the stack has no such output."""
+        """Raise OperationError when the stack has no such output."""
         if key not in self.outputs:
             raise OperationError(f"Stack {self.name} has no output {key}, it has {sorted(self.outputs)}.")
         return self.outputs[key]
@@ -91,7 +91,7 @@ def mlflow_client(factory: Factory) -> "MlflowClient":
 
 
 def mlflow_url(factory: Factory) -> str:
-    """Where a browser finds MLflow; AWS signs the address for minutes only."""
+    """The address of MLflow for a browser; AWS signs it for minutes only."""
     uri = factory.output(Output.MLFLOW_TRACKING_URI)
     if uri.startswith("http"):
         return uri

@@ -1,11 +1,14 @@
 """Why a delivery failed: what CodePipeline says of each failed action, and the end of the log of its build."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 
 from ml_code.release.delivery_record import action_executions
+
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
 
 LOG_LINES = 30
 # CodeBuild's own lines, on phases and uploads: what a command wrote is between them.
@@ -13,7 +16,7 @@ _CODEBUILD = "[Container] "
 
 
 def failure_lines(pipeline: str, execution_id: str) -> Iterator[str]:
-    """Nothing for an execution in which no action failed."""
+    """A line for each failed action and the end of its build's log; none for an execution without a failed action."""
     for action in action_executions(boto3.client("codepipeline"), pipeline, execution_id):
         if action["status"] != "Failed":
             continue
@@ -30,7 +33,7 @@ def _build_log(build_id: str) -> Iterator[str]:
     for build in boto3.client("codebuild").batch_get_builds(ids=[build_id])["builds"]:
         where = build.get("logs", {})
         group, stream = where.get("groupName"), where.get("streamName")
-        if not stream:
+        if not group or not stream:
             yield f"Build {build_id} has no log."
             continue
         try:
@@ -42,7 +45,7 @@ def _build_log(build_id: str) -> Iterator[str]:
         yield from (f"  {line}" for line in lines)
 
 
-def _last_lines(logs: Any, group: str, stream: str) -> list[str]:
+def _last_lines(logs: "CloudWatchLogsClient", group: str, stream: str) -> list[str]:
     answer = logs.get_log_events(
         logGroupName=group, logStreamName=stream, limit=10 * LOG_LINES, startFromHead=False
     )

@@ -1,4 +1,4 @@
-"""Who was in production from when to when, approved by whom and why: `make history`."""
+"""`make history`: the versions in production, from when to when, approved by whom and why."""
 
 from collections.abc import Iterator
 

@@ -79,7 +79,7 @@ def _pip(*arguments: str, output: int | None = None) -> subprocess.CompletedProc
 
 
 def pip_options(listed: str) -> dict[str, str]:
-    """What `pip config list` shows of an installation's options."""
+    """The options of an installation, from the output of `pip config list`."""
     found: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
     for line in listed.splitlines():
         if match := re.fullmatch(r"([^=]+)\.([a-z-]+)=(.*)", line):
@@ -88,7 +88,7 @@ def pip_options(listed: str) -> dict[str, str]:
 
 
 def uv_variables(options: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """uv's variables for pip's options; uv's own that are set stay as they are."""
+    """Variables of uv for the options of pip; variables of uv that are set stay as they are."""
     found = {
         variable: separator.join(options[option].split())
         for option, variable, separator in VARIABLES

@@ -1,4 +1,4 @@
-"""Which rows of a file are one person's, and the file without them. Pure: no AWS.
+"""One person's rows of a file, and the file without them. Pure: no AWS.
 
 A row is the person's when the key column says so. What the factory derives from raw data has only the columns of model.yaml:
 there, a row is the person's when it equals one of the person's raw rows in all of them.
@@ -56,13 +56,13 @@ class Person:
         return _plain(cell)
 
     def finder(self, header: Sequence[str]) -> IsTheirs:
-        """Tells whose a row under these columns is; its cells are text, or encoded values."""
+        """Tell whose a row under these columns is; its cells are text, or encoded values."""
         if self.column in header:
             key, wanted = header.index(self.column), self._plain(self.column, self.value)
             return lambda row: len(row) > key and self._plain(self.column, row[key]) == wanted
         known = {name for row in self.rows for name in row}
         if not (set(self.schema.names) <= set(header) or set(header) <= known):
-            return lambda row: False
+            return lambda _row: False
         places = [(place, name) for place, name in enumerate(header) if name in known]
         theirs = {tuple(self._plain(name, row.get(name, "")) for _, name in places) for row in self.rows}
         return lambda row: (

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 from rich.console import Console
@@ -12,6 +12,9 @@ from operations import assembly
 from operations.account import say_account
 from operations.errors import OperationError, run
 from operations.table import Row, print_table
+
+if TYPE_CHECKING:
+    from types_boto3_service_quotas import ServiceQuotasClient
 
 SERVICE = "sagemaker"
 # Listing SageMaker's thousands of quotas takes half a minute: these are known without.
@@ -55,13 +58,13 @@ def compare(needs: Mapping[str, int]) -> list[Quota]:
     ]
 
 
-def _listed_codes(client: Any) -> dict[str, str]:
-    """Of the defaults: the list of applied values leaves out quotas that were never changed."""
+def _listed_codes(client: "ServiceQuotasClient") -> dict[str, str]:
+    """The codes of all quotas by name, from the defaults: the list of applied values lacks those never changed."""
     pages = client.get_paginator("list_aws_default_service_quotas").paginate(ServiceCode=SERVICE)
     return {quota["QuotaName"]: quota["QuotaCode"] for page in pages for quota in page["Quotas"]}
 
 
-def _value(client: Any, code: str) -> int:
+def _value(client: "ServiceQuotasClient", code: str) -> int:
     try:
         quota = client.get_service_quota(ServiceCode=SERVICE, QuotaCode=code)["Quota"]
     except client.exceptions.NoSuchResourceException:  # no value was ever applied
@@ -70,7 +73,7 @@ def _value(client: Any, code: str) -> int:
 
 
 def request(quotas: list[Quota]) -> Iterator[str]:
-    """Asks for each, and says what AWS answers."""
+    """Ask for each, and say what AWS answers."""
     client = boto3.client("service-quotas")
     for quota in quotas:
         try:

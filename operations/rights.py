@@ -1,4 +1,4 @@
-"""What the caller may do, as IAM's policy simulator says; nothing is called but the simulator."""
+"""The caller's rights, by IAM's policy simulator; nothing else is called."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from operations.errors import OperationError
 
 
 def denied(account: Account, needed: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Those of the pairs of action and resource that the caller's own policies do not allow.
+    """The pairs of action and resource that the caller's own policies do not allow.
 
     Not asked are the policies of resources, and conditions that a simulation has no value for.
     """

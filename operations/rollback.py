@@ -69,7 +69,7 @@ def check_endpoint(name: str) -> None:
 
 
 def roll_back(factory: Factory, client: "MlflowClient", records: Records, version: str) -> None:
-    """Serves the archive of the record, byte by byte, and points the alias to its version, even if someone moved it."""
+    """Serve the archive of the record, byte by byte, and point the alias to its version, even if someone moved it."""
     from ml_code.release.release import FAILURES, release_version
 
     releases = records.read()

@@ -3,12 +3,16 @@
 import argparse
 import getpass
 import re
+from typing import TYPE_CHECKING
 
 import boto3
 
 from ml_code.contracts import REASON_CHARACTERS, DeliveryVariable, Prefix, Stage
 from operations.errors import OperationError, run
 from operations.factory import deployed_factory
+
+if TYPE_CHECKING:
+    from types_boto3_codepipeline.type_defs import SourceRevisionOverrideTypeDef
 
 # What JSON, a shell and a hyperparameter's value pass on unchanged: CodePipeline puts the text into JSON as it is.
 _PLAIN = re.compile(rf"[\w .,:;/@()+=-]{{1,{REASON_CHARACTERS}}}")
@@ -27,7 +31,11 @@ def start(pipeline: str, *, reason: str, data_prefix: str, commit: str) -> str:
         raise OperationError(
             f"{DeliveryVariable.DATA_PREFIX} is {data_prefix!r}, allowed is a prefix below {Prefix.RAW_DATA}"
         )
-    revision = {"actionName": Stage.SOURCE, "revisionType": "COMMIT_ID", "revisionValue": commit}
+    revision: SourceRevisionOverrideTypeDef = {
+        "actionName": Stage.SOURCE,
+        "revisionType": "COMMIT_ID",
+        "revisionValue": commit,
+    }
     started = boto3.client("codepipeline").start_pipeline_execution(
         name=pipeline,
         variables=[{"name": name, "value": value} for name, value in variables.items() if value],

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 from rich.console import Console
@@ -14,6 +14,9 @@ from operations.errors import OperationError, run
 from operations.factory import Factory, deployed_factory, mlflow_client, release_records
 from operations.failures import failure_lines
 from operations.table import Row, print_table
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker.type_defs import PipelineExecutionStepTypeDef
 
 
 def main() -> None:
@@ -95,7 +98,7 @@ def _print_training(console: Console, factory: Factory) -> None:
     print_table(console, title, ("step", "status", "seconds", "why"), rows)
 
 
-def _step(step: dict[str, Any]) -> Row:
+def _step(step: "PipelineExecutionStepTypeDef") -> Row:
     end = step.get("EndTime", datetime.now(UTC))
     seconds = (end - step["StartTime"]).total_seconds() if "StartTime" in step else 0.0
     return step["StepName"], step["StepStatus"], f"{seconds:.0f}", step.get("FailureReason", "")

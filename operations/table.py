@@ -22,7 +22,7 @@ NARROWEST_TEXT = 30
 
 
 def print_table(console: Console, title: str, columns: Row, rows: Iterable[Row]) -> None:
-    """As a table, or where the terminal is too narrow for one, as a block of lines for each row."""
+    """Print a table, or on a terminal too narrow for one a block of lines for each row."""
     found = [*rows]
     # A column in which no row has anything would only take width from the others.
     shown = [

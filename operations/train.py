@@ -134,9 +134,9 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
     table = Table(
         "class", "rows", "precision", "recall", "f1", title="The best on the test part", title_justify="left"
     )
-    for label, values in evaluation.classes.items():
-        measured = (f"{values[name]:.3f}" for name in ("precision", "recall", "f1"))
-        table.add_row(label, f"{values['rows']:.0f}", *measured)
+    for label, of_class in evaluation.classes.items():
+        measured = (f"{of_class[name]:.3f}" for name in ("precision", "recall", "f1"))
+        table.add_row(label, f"{of_class['rows']:.0f}", *measured)
     console.print(table)
 
 

@@ -49,7 +49,7 @@ def invoke_once(factory: Factory) -> str:
 
 
 def fetch_verification(factory: Factory, model: str, directory: Path) -> tuple[Release, str]:
-    """Copies what the production deployment's verification wrote; returns the release and its run's URL."""
+    """Copy what the production deployment's verification wrote; return the release and its run's URL."""
     client = mlflow_client(factory)
     release = newest_release(factory, client, model)
     for name in FILES:

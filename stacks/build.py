@@ -34,7 +34,7 @@ class Build(Construct):
             self,
             "Logs",
             name=f"/aws/codebuild/{name}",
-            retention_days=context.config.log_retention_days,
+            retention_days=context.config.retention.log_days,
             key=context.key,
         )
         grant_write_logs(self.role, logs)
@@ -42,7 +42,7 @@ class Build(Construct):
         network = context.network
         if network:
             network.grant_interfaces(self.role, "codebuild.amazonaws.com", network.builds)
-        project = codebuild.PipelineProject(
+        self.project = codebuild.PipelineProject(
             self,
             "Project",
             project_name=name,
@@ -65,17 +65,20 @@ class Build(Construct):
             security_groups=[network.builds] if network else None,
         )
         # CDK adds no such dependency to a role that takes no policies, and in a VPC CodeBuild tries the role at once.
-        project.node.add_dependency(self.role)
+        self.project.node.add_dependency(self.role)
+        _acknowledge(self.project, has_network=network is not None)
+
+
+def _acknowledge(project: codebuild.PipelineProject, *, has_network: bool) -> None:
+    acknowledge(
+        project,
+        "AwsSolutions-CB4",
+        reason="A pipeline's build has no artifacts of its own; the pipeline's lie in its encrypted bucket",
+    )
+    if has_network:
+        # CDK writes this policy for any role that takes it; the role here does not.
         acknowledge(
-            project,
-            "AwsSolutions-CB4",
-            reason="A pipeline's build has no artifacts of its own; the pipeline's lie in its encrypted bucket",
+            project.node.find_child("PolicyDocument"),
+            "AwsSolutions-IAM5[Resource::*]",
+            reason="It is attached to no role and so not in the template: the role has narrower ones",
         )
-        if network:
-            # CDK writes this policy for any role that takes it; the role here does not.
-            acknowledge(
-                project.node.find_child("PolicyDocument"),
-                "AwsSolutions-IAM5[Resource::*]",
-                reason="It is attached to no role and so not in the template: the role has narrower ones",
-            )
-        self.project = project

@@ -3,9 +3,9 @@ from dataclasses import dataclass
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_kms as kms
 
-from stacks.config import FactoryConfig
 from stacks.names import FactoryNames
 from stacks.network import Network
+from stacks.settings.factory import FactoryConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from stacks.new_data.construct import NewData
 from stacks.permissions import allow, arn, grant_list, grant_read, grant_write
 from stacks.release_code import ReleaseCode, deploy_buildspec
 from stacks.serving import Serving
+from stacks.settings.delivery import Connected
 from stacks.source import ConnectedRepository, SeededRepository, Source
 from stacks.storage import Storage
 from stacks.tracking import Tracking
@@ -76,26 +77,25 @@ class Delivery(Construct):
             storage, tracking, training, serving, self.source, *made, *self.builds
         )
         triggers = Triggers(
-            self, "Triggers", config=context.config, source=self.source, pipeline=self.pipeline
+            self, "Triggers", settings=context.config.triggers, source=self.source, pipeline=self.pipeline
         )
-        self.new_data = (
-            NewData(
+        self.new_data = None
+        if new_data := context.config.triggers.new_data:
+            self.new_data = NewData(
                 self,
                 "NewData",
                 context=context,
+                quiet_seconds=new_data.quiet_seconds,
                 storage=storage,
                 training=training,
                 pipeline=self.pipeline,
             )
-            if context.config.trigger_on_new_data
-            else None
-        )
         if context.config.pushing_roles:
             self._deny_approval(context.config.pushing_roles)
         self.rules = [*triggers.rules, *([self.new_data.rule] if self.new_data else [])]
 
     def _deny_approval(self, role_names: Sequence[str]) -> None:
-        """Denies the approval to the roles of those who push, even if another policy of theirs allows it."""
+        """Deny the approval to the roles of those who push, even if another policy of theirs allows it."""
         roles = [
             iam.Role.from_role_name(self, f"PushingRole{number}", name)
             for number, name in enumerate(role_names)
@@ -109,9 +109,12 @@ class Delivery(Construct):
         iam.ManagedPolicy(self, "NoApproval", roles=roles, statements=[deny])
 
     def _source(self, project_files: Mapping[str, Path]) -> Source:
-        if self._context.config.source != "codecommit":
-            return ConnectedRepository(self, "Source", context=self._context)
-        return SeededRepository(self, "Source", context=self._context, project_files=project_files)
+        source = self._context.config.source
+        if isinstance(source, Connected):
+            return ConnectedRepository(self, "Source", context=self._context, source=source)
+        return SeededRepository(
+            self, "Source", context=self._context, branch=source.branch, project_files=project_files
+        )
 
     def _build(self, training: Training) -> Build:
         build = self._project(
@@ -135,7 +138,7 @@ class Delivery(Construct):
 
     def _deployment(self, stage: str, tracking: Tracking, training: Training, serving: Serving) -> Build:
         # SageMaker may take eight hours for a guarded update.
-        is_guarded = stage == PRODUCTION and self._context.config.endpoint_mode == "realtime"
+        is_guarded = stage == PRODUCTION and self._context.config.production.type == "realtime"
         build = self._project(
             f"Deploy-{stage}",
             name=self._context.names.deploy_project(stage),

@@ -36,7 +36,7 @@ def own_function(
         scope,
         "Logs",
         name=f"/aws/lambda/{name}",
-        retention_days=context.config.log_retention_days,
+        retention_days=context.config.retention.log_days,
         key=context.key,
     )
     role = service_role(scope, "Role", "lambda.amazonaws.com", role_description)

@@ -11,6 +11,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 
 from stacks.network import Network
+from stacks.settings.endpoints import ServerlessEndpoint
 
 Conditions = dict[str, dict[str, str | list[str]]]
 
@@ -38,13 +39,13 @@ def limits(
     return found
 
 
-def serverless_limits(*, memory_mb: int, max_concurrency: int) -> Conditions:
+def serverless_limits(endpoint: ServerlessEndpoint) -> Conditions:
     """Of an endpoint configuration without instances."""
     return {
         # No type is called so: it allows a list that is absent or empty.
         "ForAllValues:StringEquals": {"sagemaker:InstanceTypes": ["none"]},
         "NumericLessThanEquals": {
-            "sagemaker:ServerlessMemorySize": str(memory_mb),
-            "sagemaker:ServerlessMaxConcurrency": str(max_concurrency),
+            "sagemaker:ServerlessMemorySize": str(endpoint.memory_mb),
+            "sagemaker:ServerlessMaxConcurrency": str(endpoint.max_concurrency),
         },
     }

@@ -8,18 +8,19 @@ from constructs import Construct
 from ml_code.contracts import PRODUCTION, STAGING, Output, Tag, TemplateMetadata
 from ml_code.pipeline.definition import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
-from stacks.config import FactoryConfig
-from stacks.config_combinations import MIN_ZONES
 from stacks.context import FactoryContext
 from stacks.delivery import Delivery
 from stacks.drift.construct import Drift
 from stacks.names import FactoryNames
-from stacks.network import Network
+from stacks.network import ZONES, Network
 from stacks.observability import Observability
 from stacks.quota_needs import quota_needs
 from stacks.regions import check_region
 from stacks.rollback_alarms import RollbackAlarms
 from stacks.serving import Serving
+from stacks.settings.endpoints import Drift as DriftSettings
+from stacks.settings.endpoints import RealtimeProduction
+from stacks.settings.factory import FactoryConfig
 from stacks.storage import Storage
 from stacks.teardown.construct import Teardown
 from stacks.tracking import Tracking
@@ -73,11 +74,11 @@ class ModelFactoryStack(Stack):
     @property
     def availability_zones(self) -> list[str]:
         """By position: for names, CDK would ask the account."""
-        return [Fn.select(index, Fn.get_azs()) for index in range(MIN_ZONES)]
+        return [Fn.select(index, Fn.get_azs()) for index in range(ZONES)]
 
     def _make_context(self, config: FactoryConfig, names: FactoryNames, model_name: str) -> FactoryContext:
         key, network = self._storage.key, None
-        if config.network != "none":
+        if config.network.type != "none":
             network = Network(self, "Network", config=config, names=names, key=key)
         return FactoryContext(config=config, names=names, model_name=model_name, key=key, network=network)
 
@@ -99,7 +100,7 @@ class ModelFactoryStack(Stack):
 
     def _make_rollback_alarms(self) -> RollbackAlarms | None:
         config = self._context.config
-        if config.monitoring or config.endpoint_mode == "realtime":
+        if config.monitoring or config.production.type == "realtime":
             return RollbackAlarms(self, "Guards", context=self._context)
         return None
 
@@ -133,13 +134,21 @@ class ModelFactoryStack(Stack):
             self, "Batch", context=self._context, storage=self._storage, image_uri=self._image_uri
         )
 
+    def _drift_settings(self) -> DriftSettings | None:
+        production = self._context.config.production
+        if isinstance(production, RealtimeProduction) and production.drift:
+            return production.drift
+        return None
+
     def _make_drift(self) -> Drift | None:
-        if not self._context.config.drift_monitoring:
+        settings = self._drift_settings()
+        if not settings:
             return None
         return Drift(
             self,
             "Drift",
             context=self._context,
+            settings=settings,
             storage=self._storage,
             tracking=self._tracking,
             training=self._training,
@@ -161,10 +170,16 @@ class ModelFactoryStack(Stack):
         )
 
     def _make_observability(self) -> Observability | None:
-        if not (self._rollback_alarms and self._context.config.monitoring):
+        monitoring = self._context.config.monitoring
+        if not (self._rollback_alarms and monitoring):
             return None
         observability = Observability(
-            self, "Observability", context=self._context, rollback_alarms=self._rollback_alarms
+            self,
+            "Observability",
+            context=self._context,
+            monitoring=monitoring,
+            has_drift=bool(self._drift_settings()),
+            rollback_alarms=self._rollback_alarms,
         )
         # The first delivery starts as its pipeline is made, and its failure is to be reported.
         self._delivery.pipeline.node.add_dependency(observability)

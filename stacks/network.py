@@ -3,12 +3,14 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.config import FactoryConfig
-from stacks.config_combinations import MIN_ZONES
 from stacks.logs import log_group
 from stacks.names import FactoryNames
 from stacks.permissions import allow, arn, grant_write_logs, service_role
+from stacks.settings.factory import FactoryConfig
+from stacks.settings.infrastructure import ExistingNetwork
 
+# Of an own VPC.
+ZONES = 2
 _HTTPS = ec2.Port.tcp(443)
 _SERVICES = {
     "Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
@@ -30,9 +32,11 @@ class Network(Construct):
         self, scope: Construct, id: str, *, config: FactoryConfig, names: FactoryNames, key: kms.IKey | None
     ) -> None:
         super().__init__(scope, id)
-        self.vpc = self._existing(config) if config.network == "existing" else self._own()
-        if config.network == "own":
-            self._log_flows(names, config.log_retention_days, key)
+        network = config.network
+        is_existing = isinstance(network, ExistingNetwork)
+        self.vpc = self._existing(network) if isinstance(network, ExistingNetwork) else self._own()
+        if not is_existing:
+            self._log_flows(names, config.retention.log_days, key)
         self.subnets = self.vpc.private_subnets
         self.jobs = self._security_group("Jobs", "Jobs of the factory: no way in, HTTPS out")
         # Apart from jobs, whose group MLflow on Fargate lets in: they score strangers' rows.
@@ -42,10 +46,10 @@ class Network(Construct):
         self.builds = self._security_group("Builds", "Builds of the factory: no way in, HTTPS out")
         # Serverless endpoints stay outside.
         self.serving = self.jobs
-        if config.endpoint_mode == "realtime":
+        if config.production.type == "realtime":
             self.serving = self._security_group("Serving", "Endpoints of the factory: no way in, HTTPS out")
         # Clients of AWS's services in the subnets must be let in here; none in an existing VPC.
-        self.endpoints = self._add_endpoints(config) if config.network == "own" else None
+        self.endpoints = None if is_existing else self._add_endpoints(config)
 
     def grant_interfaces(self, grantee: iam.IGrantable, service: str, group: ec2.ISecurityGroup) -> None:
         """What `service` does with a role to put its containers into the subnets."""
@@ -70,7 +74,7 @@ class Network(Construct):
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr("10.0.0.0/16"),
-            max_azs=MIN_ZONES,
+            max_azs=ZONES,
             nat_gateways=1,
             restrict_default_security_group=False,  # would bring a function of CDK's
             subnet_configuration=[
@@ -96,13 +100,13 @@ class Network(Construct):
         )
         flows.node.add_dependency(role)
 
-    def _existing(self, config: FactoryConfig) -> ec2.IVpc:
+    def _existing(self, network: ExistingNetwork) -> ec2.IVpc:
         return ec2.Vpc.from_vpc_attributes(
             self,
             "Vpc",
-            vpc_id=config.vpc_id,
-            availability_zones=list(config.availability_zones),
-            private_subnet_ids=list(config.private_subnet_ids),
+            vpc_id=network.vpc_id,
+            availability_zones=list(network.availability_zones),
+            private_subnet_ids=list(network.private_subnet_ids),
         )
 
     def _security_group(self, id: str, description: str) -> ec2.SecurityGroup:
@@ -120,7 +124,7 @@ class Network(Construct):
             group.add_ingress_rule(client, _HTTPS)
         unused = {"app": ("TrackingServer", "Secrets"), "tracking-server": ("Secrets",)}
         for name, service in _SERVICES.items():
-            if name not in unused.get(config.mlflow, ("TrackingServer",)):
+            if name not in unused.get(config.mlflow.type, ("TrackingServer",)):
                 self.vpc.add_interface_endpoint(
                     name,
                     service=service,

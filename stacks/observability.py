@@ -14,6 +14,7 @@ from stacks.context import FactoryContext
 from stacks.notifications import Notifications
 from stacks.permissions import arn
 from stacks.rollback_alarms import RollbackAlarms
+from stacks.settings.infrastructure import Monitoring
 
 
 class Observability(Construct):
@@ -28,10 +29,12 @@ class Observability(Construct):
         id: str,
         *,
         context: FactoryContext,
+        monitoring: Monitoring,
+        has_drift: bool,
         rollback_alarms: RollbackAlarms,
     ) -> None:
         super().__init__(scope, id)
-        config, names, key = context.config, context.names, context.key
+        names, key = context.names, context.key
         self._names = names
         # Without a message: the events of a failed action or step carry the reason, these metrics do not.
         executions = [
@@ -51,19 +54,19 @@ class Observability(Construct):
         ]
         notified_alarms = [
             *rollback_alarms.alarm_names,
-            *([names.alarm(Alarm.DRIFT)] if config.drift_monitoring else []),
+            *([names.alarm(Alarm.DRIFT)] if has_drift else []),
         ]
-        self._dashboard([*executions, *rollback_alarms.alarms.values()], shows_drift=config.drift_monitoring)
+        self._dashboard([*executions, *rollback_alarms.alarms.values()], shows_drift=has_drift)
         self.notifications = Notifications(
             self,
             "Notifications",
             names=names,
-            email=config.notification_email,
+            email=monitoring.notification_email,
             key=key,
             alarm_names=notified_alarms,
         )
-        if config.monthly_budget_usd:
-            self._budget(config.monthly_budget_usd, self.notifications.topic, key)
+        if monitoring.monthly_budget_usd:
+            self._budget(monitoring.monthly_budget_usd, self.notifications.topic, key)
 
     def _dashboard(self, own: list[cloudwatch.Alarm], *, shows_drift: bool) -> None:
         alarms: list[cloudwatch.IAlarm] = [*own]
@@ -115,7 +118,7 @@ class Observability(Construct):
         )
 
     def _budget(self, limit_usd: int, topic: sns.Topic, key: kms.Key | None) -> None:
-        """Counts what bears the factory's tag, once that is activated as a cost allocation tag."""
+        """Count what bears the factory's tag, once that is activated as a cost allocation tag."""
         service = iam.ServicePrincipal("budgets.amazonaws.com")
         own = {"StringEquals": {"aws:SourceAccount": self._names.account}}
         topic.add_to_resource_policy(

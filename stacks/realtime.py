@@ -8,11 +8,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from ml_code.contracts import METRIC_NAMESPACE, VARIANT_NAME, Prefix
+from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, VARIANT_NAME, Prefix
 from stacks.context import FactoryContext
 from stacks.limits import Conditions, limits
 from stacks.permissions import allow, arn, grant_volumes, grant_write
 from stacks.rollback_alarms import RollbackAlarms
+from stacks.settings.endpoints import AllAtOnce, Autoscaling, RealtimeProduction, StagingInstance
 
 _SAGEMAKER = "sagemaker.amazonaws.com"
 _SCALING = "sagemaker.application-autoscaling.amazonaws.com"
@@ -24,30 +25,37 @@ _ALARMS = "Application Auto Scaling names the alarms of its policies, after the 
 
 @dataclass(frozen=True, kw_only=True)
 class Realtime:
-    """The production endpoint on instances, and with `staging_endpoint_mode` that of staging."""
+    """The production endpoint on instances, and that of staging if it has one."""
 
     scope: Construct
     endpoint_name: str
     context: FactoryContext
     artifact_bucket: s3.IBucket
     rollback_alarms: RollbackAlarms
+    production: RealtimeProduction
+    staging: StagingInstance | None
 
     def settings(self) -> Mapping[str, object]:
         """As ml_code/serving/hosting.py reads it."""
-        config, network, key = self.context.config, self.context.network, self.context.key
+        production, network, key = self.production, self.context.network, self.context.key
+        rollout = production.rollout
+        # Without effect for as many instances at most as there are.
+        scaling = production.autoscaling or Autoscaling.model_construct(
+            max_instance_count=production.instance_count
+        )
         return {
             "mode": "realtime",
-            "instance_type": config.endpoint_instance_type,
-            "instance_count": config.endpoint_instance_count,
-            "max_instance_count": config.endpoint_max_instance_count or config.endpoint_instance_count,
-            "invocations_per_instance": config.endpoint_invocations_per_instance,
-            "scale_in_cooldown_seconds": config.endpoint_scale_in_cooldown_seconds,
-            "scale_out_cooldown_seconds": config.endpoint_scale_out_cooldown_seconds,
-            "data_capture_percent": config.data_capture_percent,
+            "instance_type": production.instance_type,
+            "instance_count": production.instance_count,
+            "max_instance_count": scaling.max_instance_count,
+            "invocations_per_instance": scaling.invocations_per_instance,
+            "scale_in_cooldown_seconds": scaling.scale_in_cooldown_seconds,
+            "scale_out_cooldown_seconds": scaling.scale_out_cooldown_seconds,
+            "data_capture_percent": production.data_capture_percent,
             "data_capture_uri": f"s3://{self.artifact_bucket.bucket_name}/{Prefix.CAPTURED.rstrip('/')}",
-            "rollout": config.rollout,
-            "rollout_step_percent": config.rollout_step_percent,
-            "rollout_bake_seconds": config.rollout_bake_seconds,
+            "rollout": rollout.type,
+            "rollout_step_percent": 100 if isinstance(rollout, AllAtOnce) else rollout.step_percent,
+            "rollout_bake_seconds": rollout.bake_seconds,
             "alarms": self.rollback_alarms.alarm_names,
             "kms_key": key.key_arn if key else "",
             "subnets": [subnet.subnet_id for subnet in network.subnets] if network else [],
@@ -56,7 +64,13 @@ class Realtime:
 
     def staging_settings(self) -> Mapping[str, object]:
         """One instance, updated at once: who is served there can wait."""
-        single = {"instance_count": 1, "max_instance_count": 1, "data_capture_percent": 0}
+        assert self.staging, "the settings ask for an instance"
+        single = {
+            "instance_type": self.staging.instance_type,
+            "instance_count": 1,
+            "max_instance_count": 1,
+            "data_capture_percent": 0,
+        }
         return {
             **self.settings(),
             **single,
@@ -71,14 +85,15 @@ class Realtime:
         found = limits(network=network, group=network.serving if network else None)
         return {**found, "Bool": {"sagemaker:NetworkIsolation": "true"}}
 
-    def config_limits(self) -> Conditions:
-        types = [self.context.config.endpoint_instance_type]
-        return limits(instance_types=types, volume_key=self.context.key)
+    def config_limits(self, stage: str) -> Conditions:
+        instances = self.production if stage == PRODUCTION else self.staging
+        assert instances, "the settings ask for an instance"
+        return limits(instance_types=[instances.instance_type], volume_key=self.context.key)
 
     def grant_host(self, role: iam.IRole) -> None:
         """What SageMaker does with the role of the production endpoint itself."""
         self._grant_alarms(role)
-        if self.context.config.data_capture_percent:
+        if self.production.data_capture_percent:
             captured = f"{Prefix.CAPTURED}{self.endpoint_name}/"
             grant_write(role, "CaptureData", self.artifact_bucket, captured)
         self.grant_host_staging(role)

@@ -60,16 +60,16 @@ def _remedy(region: str, type_: str) -> str:
     if type_ in (_APP, _SERVER):
         flavours = {"app": _APP, "tracking-server": _SERVER}
         others = [flavour for flavour, needed in flavours.items() if not lacks(region, needed)]
-        return f"here factory.mlflow may be {' or '.join([*others, 'fargate'])}"
+        return f"here factory.mlflow.type may be {' or '.join([*others, 'fargate'])}"
     # A connection can be used in every region of its partition, and none of China's makes one.
-    connection = "factory.connection_arn may name a connection of another region"
+    connection = "factory.source.connection_arn may name a connection of another region"
     if region in _CHINA:
         connection = "this partition has no connections"
     if type_ == _REPOSITORY:
-        sources = "factory.source may be github, gitlab or bitbucket"
+        sources = "factory.source.type may be github, gitlab or bitbucket"
         return f"{sources}, and {connection}" if lacks(region, _CONNECTION) else sources
     if type_ == _CONNECTION:
         return connection
     if type_ == "AWS::Budgets::Budget":
-        return "leave out factory.monthly_budget_usd"
+        return "leave out factory.monitoring.monthly_budget_usd"
     return "no setting goes without it"

@@ -4,24 +4,24 @@ from aws_cdk import Duration
 from aws_cdk import aws_s3 as s3
 
 from ml_code.contracts import Prefix
-from stacks.config import FactoryConfig
+from stacks.settings.infrastructure import Retention
 
 # Of an overwritten or expired object, in a bucket with versions.
 _OLD_VERSIONS = Duration.days(1)
 
 
-def data_rules(config: FactoryConfig) -> list[s3.LifecycleRule]:
+def data_rules(retention: Retention) -> list[s3.LifecycleRule]:
     """Of the data bucket; raw data stay."""
-    return _rules({Prefix.BATCH: config.batch_retention_days})
+    return _rules({Prefix.BATCH: retention.batch_days})
 
 
-def artifact_rules(config: FactoryConfig) -> list[s3.LifecycleRule]:
+def artifact_rules(retention: Retention) -> list[s3.LifecycleRule]:
     """Of the artifact bucket; what MLflow and releases keep stays."""
     return _rules(
         {
-            Prefix.CAPTURED: config.captured_retention_days,
-            Prefix.MONITORING: config.monitoring_retention_days,
-            Prefix.RUNS: config.runs_retention_days,
+            Prefix.CAPTURED: retention.captured_days,
+            Prefix.MONITORING: retention.monitoring_days,
+            Prefix.RUNS: retention.runs_days,
         }
     )
 

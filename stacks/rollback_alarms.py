@@ -13,7 +13,7 @@ class RollbackAlarms(Construct):
 
     def __init__(self, scope: Construct, id: str, *, context: FactoryContext) -> None:
         super().__init__(scope, id)
-        config, names = context.config, context.names
+        production, names = context.config.production, context.names
         endpoint = names.endpoint(PRODUCTION)
         self.alarms = {
             what: alarm(self, names, what, watched, description, above=above, minutes=minutes)
@@ -29,13 +29,13 @@ class RollbackAlarms(Construct):
                     Alarm.PRODUCTION_LATENCY,
                     # A canary gets one request in ten by default: the slowest tenth would hide it.
                     endpoint_metric(endpoint, "ModelLatency", statistic="p99"),
-                    f"The production endpoint answers slowly, one in a hundred after {config.latency_alarm_ms} ms",
-                    config.latency_alarm_ms * 1000,  # microseconds
+                    f"The production endpoint answers slowly, one in a hundred after {production.latency_alarm_ms} ms",
+                    production.latency_alarm_ms * 1000,  # microseconds
                     3,
                 ),
             )
         }
-        if config.endpoint_mode == "realtime":
+        if production.type == "realtime":
             what = Alarm.PRODUCTION_QUALITY
             self.alarms[what] = alarm(
                 self,

@@ -8,7 +8,7 @@ from constructs import Construct
 
 from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, STAGING, Prefix, Variable
 from stacks.context import FactoryContext
-from stacks.limits import Conditions, serverless_limits
+from stacks.limits import serverless_limits
 from stacks.logs import log_group
 from stacks.permissions import (
     allow,
@@ -23,6 +23,7 @@ from stacks.permissions import (
 )
 from stacks.realtime import Realtime, grant_stop_scaling
 from stacks.rollback_alarms import RollbackAlarms
+from stacks.settings.endpoints import RealtimeProduction, ServerlessEndpoint, StagingInstance
 
 # Production's keeps the id that the role of both stages had: what serves while the stack is updated has that role.
 _ROLE_IDS = {STAGING: "StagingRole", PRODUCTION: "Role"}
@@ -63,7 +64,7 @@ class Serving(Construct):
                 self,
                 f"Logs-{stage}",
                 name=f"/aws/sagemaker/Endpoints/{names.endpoint(stage)}",
-                retention_days=config.log_retention_days,
+                retention_days=config.retention.log_days,
                 key=context.key,
             )
             grant_list(role, "ListArtifacts", artifact_bucket)
@@ -72,14 +73,17 @@ class Serving(Construct):
             grant_write_logs(role, logs, finds_streams=True)
             grant_container(role, self, image_uri, "/aws/sagemaker/Endpoints")
         self._realtime = None
-        self._has_realtime_staging = config.staging_endpoint_mode == "realtime"
-        if rollback_alarms and config.endpoint_mode == "realtime":
+        staging, production = config.staging, config.production
+        self._has_realtime_staging = isinstance(staging, StagingInstance)
+        if rollback_alarms and isinstance(production, RealtimeProduction):
             self._realtime = Realtime(
                 scope=self,
                 endpoint_name=names.endpoint(PRODUCTION),
                 context=context,
                 artifact_bucket=artifact_bucket,
                 rollback_alarms=rollback_alarms,
+                production=production,
+                staging=staging if isinstance(staging, StagingInstance) else None,
             )
             self._realtime.grant_host(self._roles[PRODUCTION])
             if self._has_realtime_staging:
@@ -102,34 +106,36 @@ class Serving(Construct):
             Variable.TAGS: json.dumps(dict(self._config.tags)),
         }
 
-    def _is_realtime(self, stage: str) -> bool:
-        return self._realtime is not None and (stage == PRODUCTION or self._has_realtime_staging)
-
-    def _serverless_limits(self) -> Conditions:
-        return serverless_limits(
-            memory_mb=self._config.serverless_memory_mb,
-            max_concurrency=self._config.serverless_max_concurrency,
-        )
+    def _realtime_of(self, stage: str) -> Realtime | None:
+        return self._realtime if stage == PRODUCTION or self._has_realtime_staging else None
 
     def _endpoint_settings(self, stage: str) -> Mapping[str, object]:
         """Staging is serverless by default: it waits for the next version at no cost."""
-        if self._realtime and self._is_realtime(stage):
-            return self._realtime.settings() if stage == PRODUCTION else self._realtime.staging_settings()
+        if realtime := self._realtime_of(stage):
+            return realtime.settings() if stage == PRODUCTION else realtime.staging_settings()
+        serverless = self._serverless(stage)
         return {
             "mode": "serverless",
-            "memory_mb": self._config.serverless_memory_mb,
-            "max_concurrency": self._config.serverless_max_concurrency,
+            "memory_mb": serverless.memory_mb,
+            "max_concurrency": serverless.max_concurrency,
         }
+
+    def _serverless(self, stage: str) -> ServerlessEndpoint:
+        found = self._config.production if stage == PRODUCTION else self._config.staging
+        assert isinstance(found, ServerlessEndpoint), "the other type has a Realtime"
+        return found
 
     def grant_deploy(self, grantee: iam.IGrantable, stage: str) -> None:
         """Make, replace, invoke and remove the endpoint of one stage, and nothing of another stage's."""
         endpoint, config, model = self._arns(stage)
-        realtime = self._realtime if self._is_realtime(stage) else None
+        realtime = self._realtime_of(stage)
         model_limits = realtime.model_limits() if realtime else None
         allow(grantee, "MakeModel", ["sagemaker:CreateModel"], [model], model_limits, reason=_DEPLOYMENTS)
         actions = ["sagemaker:DeleteModel", "sagemaker:DescribeModel"]
         allow(grantee, "DeployModel", actions, [model], reason=_DEPLOYMENTS)
-        config_limits = realtime.config_limits() if realtime else self._serverless_limits()
+        config_limits = (
+            realtime.config_limits(stage) if realtime else serverless_limits(self._serverless(stage))
+        )
         actions = ["sagemaker:CreateEndpointConfig"]
         allow(grantee, "MakeConfig", actions, [config], config_limits, reason=_DEPLOYMENTS)
         actions = ["sagemaker:DeleteEndpointConfig", "sagemaker:DescribeEndpointConfig"]

@@ -12,10 +12,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ml_code.contracts import Stage
-from stacks.config import FactoryConfig
 from stacks.context import FactoryContext
 from stacks.permissions import allow, grant_bucket_acls
 from stacks.seed import seed_asset
+from stacks.settings.delivery import Connected, Push
 
 _PROVIDERS = {"github": "GitHub", "gitlab": "GitLab", "bitbucket": "Bitbucket"}
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}
@@ -34,22 +34,22 @@ class SeededRepository(Construct):
         id: str,
         *,
         context: FactoryContext,
+        branch: str,
         project_files: Mapping[str, Path],
     ) -> None:
         super().__init__(scope, id)
-        config = context.config
         self._repository = codecommit.Repository(
             self,
             "Repository",
             repository_name=context.names.factory,
-            description=f"The model factory {context.names.factory}: a push to {config.branch} retrains",
-            code=codecommit.Code.from_asset(seed_asset(self, "Seed", project_files), config.branch),
+            description=f"The model factory {context.names.factory}: a push to {branch} retrains",
+            code=codecommit.Code.from_asset(seed_asset(self, "Seed", project_files), branch),
         )
         self._repository.apply_removal_policy(context.removal_policy)
         self.clone_url = self._repository.repository_clone_url_http
         self.configuration = {
             "RepositoryName": self._repository.repository_name,
-            "BranchName": config.branch,
+            "BranchName": branch,
             "PollForSourceChanges": "false",
         }
         # CodeCommit has no trigger of CodePipeline's own: an event of the repository starts it.
@@ -58,10 +58,10 @@ class SeededRepository(Construct):
             source=["aws.codecommit"],
             detail_type=["CodeCommit Repository State Change"],
             resources=[self._repository.repository_arn],
-            detail={"event": ["referenceCreated", "referenceUpdated"], "referenceName": [config.branch]},
+            detail={"event": ["referenceCreated", "referenceUpdated"], "referenceName": [branch]},
         )
 
-    def grant_fetch(self, grantee: iam.IGrantable, store: s3.IBucket) -> None:
+    def grant_fetch(self, grantee: iam.IGrantable, _store: s3.IBucket) -> None:
         """The pipeline itself writes what it fetches to the store."""
         verbs = ("CancelUploadArchive", "GetBranch", "GetCommit", "GetUploadArchiveStatus", "UploadArchive")
         actions = [f"codecommit:{verb}" for verb in verbs]
@@ -81,19 +81,19 @@ class ConnectedRepository(Construct):
     provider = "CodeStarSourceConnection"
     push_events: events.EventPattern | None = None
 
-    def __init__(self, scope: Construct, id: str, *, context: FactoryContext) -> None:
+    def __init__(self, scope: Construct, id: str, *, context: FactoryContext, source: Connected) -> None:
         super().__init__(scope, id)
-        config = context.config
-        self.connection_arn = config.connection_arn or self._connect(context)
-        self.clone_url = f"https://{_HOSTS[config.source]}/{config.repository}.git"
+        self.connection_arn = source.connection_arn or self._connect(context, source)
+        self.clone_url = f"https://{_HOSTS[source.type]}/{source.repository}.git"
         self.configuration = {
             "ConnectionArn": self.connection_arn,
-            "FullRepositoryId": config.repository,
-            "BranchName": config.branch,
+            "FullRepositoryId": source.repository,
+            "BranchName": source.branch,
             "OutputArtifactFormat": "CODE_ZIP",
             "DetectChanges": "false",  # the triggers do, and know of paths
         }
-        self.triggers = [_push_trigger(config)] if config.trigger_on_push else []
+        push = context.config.triggers.push
+        self.triggers = [_push_trigger(source.branch, push)] if push else []
 
     def grant_fetch(self, grantee: iam.IGrantable, store: s3.IBucket) -> None:
         """The connection's archive comes to the store with an ACL (aws-cdk#13557)."""
@@ -102,12 +102,12 @@ class ConnectedRepository(Construct):
         actions = ["codeconnections:UseConnection", "codestar-connections:UseConnection"]
         allow(grantee, "FetchSource", actions, [self.connection_arn])
 
-    def _connect(self, context: FactoryContext) -> str:
+    def _connect(self, context: FactoryContext, source: Connected) -> str:
         connection = codeconnections.CfnConnection(
             self,
             "Connection",
             connection_name=context.names.connection,
-            provider_type=_PROVIDERS[context.config.source],
+            provider_type=_PROVIDERS[source.type],
         )
         return connection.attr_connection_arn
 
@@ -115,17 +115,17 @@ class ConnectedRepository(Construct):
 Source = SeededRepository | ConnectedRepository
 
 
-def _push_trigger(config: FactoryConfig) -> _Trigger:
+def _push_trigger(branch: str, push: Push) -> _Trigger:
     pipeline = codepipeline.CfnPipeline
     paths = pipeline.GitFilePathFilterCriteriaProperty(
-        includes=list(config.trigger_paths) or None, excludes=list(config.trigger_excluded_paths) or None
+        includes=list(push.paths) or None, excludes=list(push.excluded_paths) or None
     )
-    has_paths = config.trigger_paths or config.trigger_excluded_paths
-    push = pipeline.GitPushFilterProperty(
-        branches=pipeline.GitBranchFilterCriteriaProperty(includes=[config.branch]),
+    has_paths = push.paths or push.excluded_paths
+    pushed = pipeline.GitPushFilterProperty(
+        branches=pipeline.GitBranchFilterCriteriaProperty(includes=[branch]),
         file_paths=paths if has_paths else None,
     )
     return _Trigger(
         provider_type="CodeStarSourceConnection",
-        git_configuration=pipeline.GitConfigurationProperty(source_action_name=Stage.SOURCE, push=[push]),
+        git_configuration=pipeline.GitConfigurationProperty(source_action_name=Stage.SOURCE, push=[pushed]),
     )

@@ -9,11 +9,11 @@ from constructs import Construct
 from ml_code.contracts import WRITE_ONCE_PREFIXES
 from stacks.access_logs import AccessLogs
 from stacks.acknowledgements import acknowledge
-from stacks.config import FactoryConfig
 from stacks.context import removal_policy
 from stacks.encryption import customer_key
 from stacks.names import FactoryNames
 from stacks.retention import artifact_rules, data_rules
+from stacks.settings.factory import FactoryConfig
 
 
 class Storage(Construct):
@@ -36,13 +36,16 @@ class Storage(Construct):
         )
         # A model names the hash of its data: a row overwritten by mistake must be recoverable.
         self.data_bucket = self._bucket(
-            "Data", names.data_bucket, [versions, *data_rules(config)], is_versioned=True
+            "Data", names.data_bucket, [versions, *data_rules(config.retention)], is_versioned=True
         )
-        if config.trigger_on_new_data:
+        if config.triggers.new_data:
             _send_events(self.data_bucket)
         # What a release needs is recoverable, too.
         self.artifact_bucket = self._bucket(
-            "Artifacts", names.artifact_bucket, [versions, *artifact_rules(config)], is_versioned=True
+            "Artifacts",
+            names.artifact_bucket,
+            [versions, *artifact_rules(config.retention)],
+            is_versioned=True,
         )
         _write_once(self.artifact_bucket)
         # What the actions of one delivery hand on is of no use to another.
@@ -84,7 +87,7 @@ class Storage(Construct):
 
 
 def _write_once(bucket: s3.Bucket) -> None:
-    """Refuses what could overwrite an object, copies included; the parts of a multipart upload overwrite none.
+    """Refuse what could overwrite an object, copies included; the parts of a multipart upload overwrite none.
 
     The statement is that of AWS's guide, "Enforce conditional writes on Amazon S3 buckets".
     """

@@ -8,6 +8,7 @@ from stacks.context import FactoryContext
 from stacks.fargate_mlflow.construct import FargateMlflow
 from stacks.managed_mlflow import MlflowServer, mlflow_app, mlflow_tracking_server
 from stacks.permissions import allow, grant_list, grant_read, grant_write, service_role
+from stacks.settings.infrastructure import MlflowApp, MlflowOnFargate, MlflowTrackingServer
 
 
 class Tracking(Construct):
@@ -22,36 +23,41 @@ class Tracking(Construct):
         artifact_bucket: s3.IBucket,
     ) -> None:
         super().__init__(scope, id)
-        config, names = context.config, context.names
+        mlflow, names = context.config.mlflow, context.names
         self._artifact_bucket = artifact_bucket
-        service = "ecs-tasks" if config.mlflow == "fargate" else "sagemaker"
+        service = "ecs-tasks" if isinstance(mlflow, MlflowOnFargate) else "sagemaker"
         role = service_role(
             self,
             "Role",
             f"{service}.amazonaws.com",
             "MLflow's access to its artifacts",
             # SageMaker's documentation names the features that do, and not MLflow.
-            says_account=config.mlflow == "fargate",
+            says_account=isinstance(mlflow, MlflowOnFargate),
         )
         self._grant_artifacts(role)
         artifact_store_uri = artifact_bucket.s3_url_for_object(Prefix.MLFLOW.rstrip("/"))
-        if config.mlflow == "app":
+        if isinstance(mlflow, MlflowApp):
             self._server = mlflow_app(self, names=names, artifact_store_uri=artifact_store_uri, role=role)
-        elif config.mlflow == "tracking-server":
+        elif isinstance(mlflow, MlflowTrackingServer):
             self._server = mlflow_tracking_server(
                 self,
                 names=names,
-                size=config.mlflow_server_size,
+                size=mlflow.size,
                 artifact_store_uri=artifact_store_uri,
                 role=role,
             )
         else:
             fargate = FargateMlflow(
-                self, "Fargate", context=context, artifact_store_uri=artifact_store_uri, role=role
+                self,
+                "Fargate",
+                context=context,
+                image=mlflow.image,
+                artifact_store_uri=artifact_store_uri,
+                role=role,
             )
             # Security groups let builds and jobs in: there is nothing for IAM to grant.
             self._server = MlflowServer(tracking_uri=fargate.tracking_uri, grant_call=lambda _: None)
-        if config.mlflow != "fargate":
+        if not isinstance(mlflow, MlflowOnFargate):
             # A kept server is of no use without its role. What Fargate keeps is a snapshot.
             RemovalPolicies.of(self).apply(context.removal_policy)
 

@@ -61,7 +61,7 @@ class Training(Construct):
         if network := context.network:
             network.grant_interfaces(self.job_role, _SAGEMAKER, network.jobs)
         # A build gets the same settings, so a push that changes no setting writes the same definition.
-        self.settings_json = Stack.of(self).to_json_string(self.settings.given())
+        self.settings_json = Stack.of(self).to_json_string(self.settings.model_dump(exclude_none=True))
         self._pipeline = sagemaker.CfnPipeline(
             self,
             "Pipeline",
@@ -167,12 +167,12 @@ class Training(Construct):
         grant_container(self.job_role, self, image_uri, *_JOB_LOG_GROUPS)
 
     def _allow_pipeline(self, context: FactoryContext, storage: Storage) -> None:
-        role, config, network = self.pipeline_role, context.config, context.network
+        role, compute, network = self.pipeline_role, context.config.compute, context.network
         group = network.jobs if network else None
         # A push writes the pipeline's definition: what its jobs run on, and where, is the stack's to say.
         types = {
-            "ProcessingJob": [config.preprocess_instance_type, config.evaluate_instance_type],
-            "HyperParameterTuningJob": [config.training_instance_type],
+            "ProcessingJob": [compute.preprocess.instance_type, compute.evaluate.instance_type],
+            "HyperParameterTuningJob": [compute.training.instance_type],
         }
         for job, jobs in zip(_JOB_TYPES, self._job_arns(), strict=True):
             conditions = limits(
@@ -218,19 +218,7 @@ def _settings(
         artifact_bucket=storage.artifact_bucket.bucket_name,
         mlflow_tracking_uri=tracking.tracking_uri,
         image_uri=image_uri,
-        preprocess_instance_type=config.preprocess_instance_type,
-        preprocess_instance_count=config.preprocess_instance_count,
-        preprocess_max_runtime_seconds=config.preprocess_max_runtime_seconds,
-        training_instance_type=config.training_instance_type,
-        training_instance_count=config.training_instance_count,
-        training_max_runtime_seconds=config.training_max_runtime_seconds,
-        training_spot=config.training_spot,
-        training_max_wait_seconds=config.training_max_wait_seconds,
-        training_keep_alive_seconds=config.training_keep_alive_seconds,
-        evaluate_instance_type=config.evaluate_instance_type,
-        evaluate_instance_count=config.evaluate_instance_count,
-        evaluate_max_runtime_seconds=config.evaluate_max_runtime_seconds,
-        step_cache_days=config.step_cache_days,
+        compute=config.compute,
         kms_key_arn=key.key_arn if key else None,
         tags={**config.tags, Tag.FACTORY: names.factory},
         subnet_ids=[subnet.subnet_id for subnet in network.subnets] if network else None,

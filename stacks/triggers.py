@@ -7,8 +7,8 @@ from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
 from ml_code.contracts import DeliveryVariable
-from stacks.config import FactoryConfig
 from stacks.delivery_pipeline import DeliveryPipeline
+from stacks.settings.delivery import Triggers as TriggerSettings
 from stacks.source import Source
 
 
@@ -20,18 +20,18 @@ class Triggers(Construct):
         scope: Construct,
         id: str,
         *,
-        config: FactoryConfig,
+        settings: TriggerSettings,
         source: Source,
         pipeline: DeliveryPipeline,
     ) -> None:
         super().__init__(scope, id)
         self._target = codepipeline.Pipeline.from_pipeline_arn(self, "Target", pipeline.arn)
         self.rules: list[events.Rule] = []
-        if config.trigger_on_push and source.push_events:
+        if settings.push and source.push_events:
             self._add(events.Rule(self, "Push", event_pattern=source.push_events), "push")
-        if config.trigger_schedule:
-            schedule = events.Schedule.expression(config.trigger_schedule)
-            self._add(events.Rule(self, "Schedule", schedule=schedule), f"schedule {config.trigger_schedule}")
+        if settings.schedule:
+            schedule = events.Schedule.expression(settings.schedule)
+            self._add(events.Rule(self, "Schedule", schedule=schedule), f"schedule {settings.schedule}")
 
     def _add(self, rule: events.Rule, reason: str) -> None:
         rule.add_target(targets.CodePipeline(self._target))

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import botocore.session
-from botocore.model import ServiceModel, Shape
+from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
 REQUESTS = {
@@ -23,6 +23,10 @@ def _sagemaker() -> ServiceModel:
     return botocore.session.get_session().get_service_model("sagemaker")
 
 
+def _shape(operation: str, which: str) -> Any:
+    return getattr(_sagemaker().operation_model(operation), which)
+
+
 def all_steps(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Those in the gate's branches too, by name."""
     gates = [step["Arguments"] for step in definition["Steps"] if step["Type"] == "Condition"]
@@ -32,12 +36,12 @@ def all_steps(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def invalid_requests(definition: dict[str, Any]) -> list[str]:
     found = []
-    for step in all_steps(definition).values():
-        if step["Type"] not in REQUESTS:
-            continue
+    jobs = [step for step in all_steps(definition).values() if step["Type"] in REQUESTS]
+    assert jobs
+    for step in jobs:
         operation, job_name = REQUESTS[step["Type"]]
         request = {**_placeholders(step["Arguments"]), job_name: "job"}
-        errors = ParamValidator().validate(request, _sagemaker().operation_model(operation).input_shape)
+        errors = ParamValidator().validate(request, _shape(operation, "input_shape"))
         if errors.has_errors():
             found.append(f"{step['Name']}: {errors.generate_report()}")
     return found
@@ -56,7 +60,7 @@ def _is_told(steps: dict[str, dict[str, Any]], reference: str) -> bool:
     if path.startswith("PropertyFiles."):
         files = [file["PropertyFileName"] for file in steps[name]["PropertyFiles"]]
         return path.removeprefix("PropertyFiles.") in files
-    shapes = [_sagemaker().operation_model(found).output_shape for found in OUTPUTS[steps[name]["Type"]]]
+    shapes = [_shape(operation, "output_shape") for operation in OUTPUTS[steps[name]["Type"]]]
     return any(_reaches(shape, path) for shape in shapes)
 
 
@@ -82,7 +86,7 @@ def references(value: Any) -> Iterator[str]:
             yield from references(part)
 
 
-def _reaches(shape: Shape, path: str) -> bool:
+def _reaches(shape: Any, path: str) -> bool:
     """`Outputs['train'].S3Output` goes through a list of structures, as SageMaker reads it."""
     for part in path.replace("[", ".[").split("."):
         if part.startswith("["):

@@ -53,7 +53,8 @@ def test_a_life(tmp_path: Path) -> None:
         assert "listening on" in localaws("logs", *where).stdout
 
         os.kill(server_pid(state), signal.SIGKILL)
-        time.sleep(0.2)
+        while localaws("status", *where).returncode == 0:
+            time.sleep(0.05)
         assert localaws("status", *where).returncode == 1
         again = localaws("up", "--port", port, *where)
         assert again.returncode == 0, again.stderr

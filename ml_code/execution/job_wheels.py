@@ -63,7 +63,7 @@ def download(lock: Path = LOCK) -> dict[str, bytes]:
 
 
 def check(wheels: Mapping[str, bytes], pins: list[Pin]) -> None:
-    """Raises WheelsError unless there is one wheel for each pin, with a hash of the lock, and nothing else."""
+    """Raise WheelsError unless there is one wheel for each pin, with a hash of the lock, and nothing else."""
     waiting = {_distribution(pin.name): pin for pin in pins}
     for file_name, content in wheels.items():
         if Path(file_name).name != file_name or not file_name.endswith(".whl"):

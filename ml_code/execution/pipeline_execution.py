@@ -4,12 +4,20 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ml_code.contracts import JobLogs
 from ml_code.retries import is_temporary
+
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_sagemaker import SageMakerClient
+    from types_boto3_sagemaker.type_defs import (
+        DescribeProcessingJobResponseTypeDef,
+        PipelineExecutionStepTypeDef,
+    )
 
 RUNNING = ("Executing", "Stopping")
 # DescribeEndpoint was throttled when asked every five seconds (aws/sagemaker-python-sdk#1204).
@@ -32,7 +40,7 @@ class Snapshot:
 
     status: str
     failure_reason: str
-    steps: tuple[dict[str, Any], ...]
+    steps: tuple["PipelineExecutionStepTypeDef", ...]
 
     @property
     def is_running(self) -> bool:
@@ -45,7 +53,7 @@ class Snapshot:
         ]
 
 
-def snapshot(sagemaker: Any, execution_arn: str) -> Snapshot:
+def snapshot(sagemaker: "SageMakerClient", execution_arn: str) -> Snapshot:
     execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution_arn)
     pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
         PipelineExecutionArn=execution_arn, SortOrder="Ascending"
@@ -86,7 +94,9 @@ def follow(
         sleep(min(max(pause, POLL_SECONDS_AT_LEAST), POLL_SECONDS_AT_MOST))
 
 
-def explain_failure(sagemaker: Any, logs: Any, ended: Snapshot) -> Iterator[str]:
+def explain_failure(
+    sagemaker: "SageMakerClient", logs: "CloudWatchLogsClient", ended: Snapshot
+) -> Iterator[str]:
     """Why: each failed step's reason, then the last lines of its job's log."""
     failed = [step for step in ended.steps if step["StepStatus"] == "Failed"]
     if not failed:
@@ -95,7 +105,9 @@ def explain_failure(sagemaker: Any, logs: Any, ended: Snapshot) -> Iterator[str]
         yield from _explain_step(sagemaker, logs, step)
 
 
-def _explain_step(sagemaker: Any, logs: Any, step: dict[str, Any]) -> Iterator[str]:
+def _explain_step(
+    sagemaker: "SageMakerClient", logs: "CloudWatchLogsClient", step: "PipelineExecutionStepTypeDef"
+) -> Iterator[str]:
     metadata = step.get("Metadata", {})
     reason = step.get("FailureReason", "SageMaker gives no reason")
     if "Fail" in metadata:
@@ -114,14 +126,17 @@ def _explain_step(sagemaker: Any, logs: Any, step: dict[str, Any]) -> Iterator[s
         yield from _explain_tuning(sagemaker, logs, tuning_job["HyperParameterTuningJobName"])
 
 
-def describe_processing_job(sagemaker: Any, step: dict[str, Any]) -> dict[str, Any]:
+def describe_processing_job(
+    sagemaker: "SageMakerClient", step: "PipelineExecutionStepTypeDef"
+) -> "DescribeProcessingJobResponseTypeDef":
     """The job of a processing step, with its name as its log has it."""
     name = _lower_case_name(step["Metadata"]["ProcessingJob"]["Arn"])
-    described: dict[str, Any] = sagemaker.describe_processing_job(ProcessingJobName=name)
-    return described
+    return sagemaker.describe_processing_job(ProcessingJobName=name)
 
 
-def _explain_tuning(sagemaker: Any, logs: Any, tuning_job: str) -> Iterator[str]:
+def _explain_tuning(
+    sagemaker: "SageMakerClient", logs: "CloudWatchLogsClient", tuning_job: str
+) -> Iterator[str]:
     """Training jobs mostly fail alike: one of them says it."""
     failed = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
         HyperParameterTuningJobName=tuning_job, StatusEquals="Failed", SortOrder="Ascending"
@@ -134,14 +149,15 @@ def _explain_tuning(sagemaker: Any, logs: Any, tuning_job: str) -> Iterator[str]
     yield from last_log_lines(logs, JobLogs.TRAINING, name)
 
 
-def last_log_lines(logs: Any, group: str, job_name: str) -> Iterator[str]:
+def last_log_lines(logs: "CloudWatchLogsClient", group: str, job_name: str) -> Iterator[str]:
     try:
-        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job_name}/")
+        answer = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job_name}/")
+        streams = answer["logStreams"]
     except logs.exceptions.ResourceNotFoundException:
-        streams = {"logStreams": []}
-    if not streams["logStreams"]:
+        streams = []
+    if not streams:
         yield f"There is no log of {job_name} in {group}: it ended before it wrote one."
-    for stream in streams["logStreams"]:
+    for stream in streams:
         name = stream["logStreamName"]
         events = logs.get_log_events(
             logGroupName=group, logStreamName=name, limit=LOG_LINES, startFromHead=False
@@ -155,7 +171,7 @@ def _lower_case_name(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
-def _seconds(step: dict[str, Any], now: datetime) -> float | None:
+def _seconds(step: "PipelineExecutionStepTypeDef", now: datetime) -> float | None:
     if "StartTime" not in step:
         return None
     return float((step.get("EndTime", now) - step["StartTime"]).total_seconds())

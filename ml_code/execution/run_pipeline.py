@@ -13,17 +13,14 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ml_code import raw_files
 from ml_code.contracts import (
-    ARGUMENT_CHARACTERS,
-    REASON_CHARACTERS,
     VERSION_NUMBER,
-    DeliveryVariable,
     Parameter,
     Prefix,
     Step,
@@ -41,76 +38,29 @@ from ml_code.execution.pipeline_execution import (
     snapshot,
 )
 from ml_code.execution.progress import show
+from ml_code.execution.run_settings import RunError, RunSettings, read_settings
 from ml_code.execution.stack_assertions import AssertionsFailedError, StackAssertions
-from ml_code.execution.trigger import Trigger, read_trigger
+from ml_code.execution.trigger import read_trigger
 from ml_code.package_wheel import build_wheel
 from ml_code.pipeline.definition import pipeline_definition
-from ml_code.pipeline.settings import PipelineSettings
 from ml_code.raw_files import RawFileError
 from ml_code.s3_uri import bucket_and_key
 from ml_code.spec import SpecError, load_spec, sample_data
 from ml_code.write_once import WriteOnceError, put_once, sha256
 
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_sagemaker import SageMakerClient
+
 RESULT_FILE = Path("pipeline-result.env")
-
-
-class RunError(Exception):
-    """What the caller can mend, in one sentence."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunSettings:
-    pipeline: PipelineSettings
-    data_bucket: str
-    data_prefix: str
-    artifact_bucket: str
-    commit: str
-    trigger_reason: str
-    request_token: str
-
-    @property
-    def data_uri(self) -> str:
-        return f"s3://{self.data_bucket}/{self.data_prefix}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clients:
-    s3: Any
-    sagemaker: Any
-    logs: Any
-
-
-def read_settings(environment: Mapping[str, str], commit: str | None, trigger: Trigger) -> RunSettings:
-    def required(name: str) -> str:
-        if not environment.get(name):
-            raise RunError(f"set the environment variable {name}; a build of the factory has it")
-        return environment[name]
-
-    try:
-        pipeline = PipelineSettings(**json.loads(required(Variable.PIPELINE_SETTINGS)))
-    except (TypeError, ValueError) as error:
-        raise RunError(
-            f"{Variable.PIPELINE_SETTINGS} is not the JSON of the pipeline's settings: {error}"
-        ) from error
-    if not trigger.data_prefix.startswith(Prefix.RAW_DATA):
-        raise RunError(
-            f"{DeliveryVariable.DATA_PREFIX} is {trigger.data_prefix!r}, allowed is a prefix below {Prefix.RAW_DATA}"
-        )
-    settings = RunSettings(
-        pipeline=pipeline,
-        data_bucket=required(Variable.DATA_BUCKET),
-        data_prefix=trigger.data_prefix,
-        artifact_bucket=required(Variable.ARTIFACT_BUCKET),
-        commit=commit or required("CODEBUILD_RESOLVED_SOURCE_VERSION"),
-        trigger_reason=trigger.reason[:REASON_CHARACTERS],
-        request_token=uuid.uuid4().hex,
-    )
-    if len(settings.data_uri) > ARGUMENT_CHARACTERS:
-        raise RunError(
-            f"{settings.data_uri} has {len(settings.data_uri)} characters, SageMaker takes {ARGUMENT_CHARACTERS}: "
-            f"choose a shorter {DeliveryVariable.DATA_PREFIX}"
-        )
-    return settings
+    s3: "S3Client"
+    sagemaker: "SageMakerClient"
+    logs: "CloudWatchLogsClient"
 
 
 def run(settings: RunSettings, clients: Clients) -> int:
@@ -149,7 +99,7 @@ def train(settings: RunSettings, clients: Clients, assertions: StackAssertions) 
     return 0
 
 
-def get_wheels(s3: Any, bucket: str) -> dict[str, bytes]:
+def get_wheels(s3: "S3Client", bucket: str) -> dict[str, bytes]:
     """Downloaded once for each content of requirements-job.lock, then kept in the artifact bucket."""
     key = f"{Prefix.WHEELS}{job_wheels.cache_name()}/wheels.tar"
     if exists(s3, bucket, key):
@@ -167,7 +117,7 @@ def get_wheels(s3: Any, bucket: str) -> dict[str, bytes]:
     return wheels
 
 
-def upload_code(s3: Any, settings: RunSettings, wheels: Mapping[str, bytes], *, estimator: str) -> str:
+def upload_code(s3: "S3Client", settings: RunSettings, wheels: Mapping[str, bytes], *, estimator: str) -> str:
     """The prefix with source.tar.gz and the entry point of processing jobs."""
     others = {each.distribution for each in LIBRARIES.values() if each != library_of(estimator)}
     pins = [pin for pin in job_wheels.read_lock() if pin.name not in others]
@@ -185,7 +135,7 @@ def upload_code(s3: Any, settings: RunSettings, wheels: Mapping[str, bytes], *, 
     return f"s3://{settings.artifact_bucket}/{prefix}"
 
 
-def provide_data(s3: Any, bucket: str, prefix: str) -> str:
+def provide_data(s3: "S3Client", bucket: str, prefix: str) -> str:
     """A hash of the data under the prefix; the sample data goes to raw/ when there is none."""
     objects = _objects(s3, bucket, prefix)
     uri = f"s3://{bucket}/{prefix}"  # quoted in the log: a prefix may have any character
@@ -202,7 +152,7 @@ def provide_data(s3: Any, bucket: str, prefix: str) -> str:
     return hashlib.sha256(json.dumps(objects).encode()).hexdigest()
 
 
-def _objects(s3: Any, bucket: str, prefix: str) -> list[tuple[str, str]]:
+def _objects(s3: "S3Client", bucket: str, prefix: str) -> list[tuple[str, str]]:
     """Key and entity tag of each object that is data; what the job would refuse is refused here."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     tags = {found["Key"]: found["ETag"] for page in pages for found in page.get("Contents", [])}
@@ -218,7 +168,7 @@ def _objects(s3: Any, bucket: str, prefix: str) -> list[tuple[str, str]]:
     return [(key, tag) for key, tag in tags.items() if names[key] in data]
 
 
-def update_pipeline(sagemaker: Any, name: str, definition: str) -> None:
+def update_pipeline(sagemaker: "SageMakerClient", name: str, definition: str) -> None:
     try:
         deployed = sagemaker.describe_pipeline(PipelineName=name)
     except sagemaker.exceptions.ResourceNotFound as error:
@@ -230,7 +180,7 @@ def update_pipeline(sagemaker: Any, name: str, definition: str) -> None:
     _say(f"updated pipeline {name}")
 
 
-def start(sagemaker: Any, settings: RunSettings, *, code_uri: str, data_version: str) -> str:
+def start(sagemaker: "SageMakerClient", settings: RunSettings, *, code_uri: str, data_version: str) -> str:
     parameters = {
         Parameter.CODE_URI: code_uri,
         Parameter.DATA_URI: settings.data_uri,
@@ -246,8 +196,8 @@ def start(sagemaker: Any, settings: RunSettings, *, code_uri: str, data_version:
     return str(started["PipelineExecutionArn"])
 
 
-def stop(sagemaker: Any, execution_arn: str) -> None:
-    """Stops the execution and its jobs, and waits until it has stopped."""
+def stop(sagemaker: "SageMakerClient", execution_arn: str) -> None:
+    """Stop the execution and its jobs, and wait until it has stopped."""
     sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution_arn, ClientRequestToken=uuid.uuid4().hex)
     *_, ended = follow(lambda: snapshot(sagemaker, execution_arn))
     _say(f"{execution_arn} is {ended.status}")
@@ -257,10 +207,8 @@ def registered_version(clients: Clients, ended: Snapshot) -> str:
     """The version's number, from the file that the Register step wrote."""
     register = next(step for step in ended.steps if step["StepName"] == Step.REGISTER)
     job = describe_processing_job(clients.sagemaker, register)
-    output = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
-    bucket, prefix = bucket_and_key(output)
-    body = clients.s3.get_object(Bucket=bucket, Key=f"{prefix}/version.json")["Body"].read()
-    version = json.loads(body)
+    bucket, prefix = bucket_and_key(job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"])
+    version = json.loads(clients.s3.get_object(Bucket=bucket, Key=f"{prefix}/version.json")["Body"].read())
     # The commit's own code wrote it.
     if not re.fullmatch(VERSION_NUMBER, str(version["version"])):
         raise RunError(
@@ -288,8 +236,11 @@ def main() -> None:
         trigger = read_trigger(os.environ, boto3.client("codepipeline"))
         settings = read_settings(os.environ, arguments.commit, trigger)
         region = settings.pipeline.region
-        names = ("s3", "sagemaker", "logs")
-        clients = Clients(**{name: boto3.client(name, region_name=region) for name in names})
+        clients = Clients(
+            s3=boto3.client("s3", region_name=region),
+            sagemaker=boto3.client("sagemaker", region_name=region),
+            logs=boto3.client("logs", region_name=region),
+        )
         sys.exit(run(settings, clients))
     except (RunError, SpecError, WheelsError, WriteOnceError, ClientError, BotoCoreError) as error:
         sys.exit(f"run_pipeline: {error}")

@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 from ml_code.contracts import Prefix
 from ml_code.execution.objects import exists
 from ml_code.execution.pipeline_execution import Snapshot
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 TESTS = Path("tests/stacks")
 # What the template and its tests are made of.
@@ -58,14 +61,14 @@ class AssertionsFailedError(Exception):
 class StackAssertions:
     """One run of the tests; `process` is None when there is nothing to run, or no more."""
 
-    s3: Any
+    s3: "S3Client"
     bucket: str
     key: str
     output: IO[bytes]
     process: subprocess.Popen[bytes] | None
 
     def check(self) -> None:
-        """Raises AssertionsFailedError once they have failed; remembers for later commits that they passed."""
+        """Raise AssertionsFailedError once they have failed; remember for later commits that they passed."""
         if self.process is None or self.process.poll() is None:
             return
         exit_code, self.process = self.process.returncode, None
@@ -88,8 +91,8 @@ class StackAssertions:
 
 
 @contextmanager
-def started(s3: Any, bucket: str, project: Path = Path()) -> Iterator[StackAssertions]:
-    """Starts the tests unless they passed for the same content; ends them with the block."""
+def started(s3: "S3Client", bucket: str, project: Path = Path()) -> Iterator[StackAssertions]:
+    """Start the tests unless they passed for the same content; end them with the block."""
     key = f"{Prefix.ASSERTIONS}{content_hash(project)}"
     with TemporaryFile() as output:
         process = None

@@ -6,9 +6,12 @@ variables to the build. So the build gets the execution's id, which nobody can c
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ml_code.contracts import DeliveryVariable, Prefix, Variable
+
+if TYPE_CHECKING:
+    from types_boto3_codepipeline import CodePipelineClient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +20,7 @@ class Trigger:
     data_prefix: str = Prefix.RAW_DATA
 
 
-def read_trigger(environment: Mapping[str, str], codepipeline: Any) -> Trigger:
+def read_trigger(environment: Mapping[str, str], codepipeline: "CodePipelineClient") -> Trigger:
     """The default outside of a delivery."""
     execution = environment.get(Variable.DELIVERY_EXECUTION)
     if not execution:

@@ -23,7 +23,7 @@ def manifest(files: Mapping[str, bytes]) -> bytes:
 
 
 def check_files(folder: Path) -> None:
-    """Compares the manifest with the container's environment, and the files with the manifest.
+    """Compare the manifest with the container's environment, and the files with the manifest.
 
     Without the variable there is nothing to compare. Files that SageMaker may add are none of the release's.
     """

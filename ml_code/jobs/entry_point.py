@@ -28,7 +28,7 @@ MESSAGE_VARIABLE = "EXIT_MESSAGE_FILE"
 
 
 def run(work: Path) -> None:
-    """Installs the code, into `work` as far as it is the project's own, and runs the module in this process."""
+    """Install the code, into `work` as far as it is the project's own, and run the module in this process."""
     source = Path(__file__).parent
     archive = source / "source.tar.gz"
     if archive.is_file():
@@ -42,7 +42,7 @@ def run(work: Path) -> None:
 
 
 def install_requirements(wheels: Path, folder: Path) -> None:
-    """Installs the wheels into a folder, so that the image's packages stay as they are."""
+    """Install the wheels into a folder, so that the image's packages stay as they are."""
     requirements = (wheels / REQUIREMENTS).read_text().splitlines()
     pins = [line.split()[0].split("==") for line in requirements if "==" in line]
     if all(installed_version(name) == version for name, version in pins):

@@ -66,7 +66,7 @@ def parse_searched(spec: ModelSpec, hyperparameters: Mapping[str, Any]) -> dict[
 
 
 def check_search(spec: ModelSpec) -> None:
-    """Builds the estimator at the ends of each range and with each choice; SpecError when it refuses one."""
+    """Build the estimator at the ends of each range and with each choice; SpecError when it refuses one."""
     middle = {name: found.samples()[-1] for name, found in spec.search.items()}
     for name, found in spec.search.items():
         for value in found.samples():
@@ -93,7 +93,7 @@ def _instance(field: str, path: str, arguments: Mapping[str, Any], seed: int) ->
             raise SpecError(f"hyperparameters do not fit {path}: {odd[0]!r} is none of its parameters")
     elif hasattr(made, "_validate_params"):
         try:
-            made._validate_params()  # what fit() does first
+            made._validate_params()  # noqa: SLF001 - what fit() does first
         except ValueError as error:
             raise SpecError(f"hyperparameters do not fit {path}: {error}") from None
     if "random_state" in known and "random_state" not in arguments:
@@ -105,7 +105,7 @@ def _other_names(path: str) -> set[str]:
     """Of LightGBM's parameters, besides those of its estimators' constructors."""
     if library_of(path).package != "lightgbm":
         return set()
-    aliases = importlib.import_module("lightgbm.basic")._ConfigAliases
-    return {name for names in aliases._get_all_param_aliases().values() for name in names} | set(
-        aliases._get_all_param_aliases()
-    )
+    # LightGBM has no public list of them.
+    basic = importlib.import_module("lightgbm.basic")
+    aliases: dict[str, list[str]] = basic._ConfigAliases._get_all_param_aliases()  # noqa: SLF001
+    return {*aliases, *(name for names in aliases.values() for name in names)}

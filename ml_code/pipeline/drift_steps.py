@@ -42,8 +42,7 @@ class _MonitorBuilder(Jobs):
             inputs={},
             outputs=(),
             arguments=[word for name, value in arguments.items() for word in (f"--{name}", value)],
-            instance_type=self.settings.evaluate_instance_type,
-            max_runtime_seconds=self.settings.evaluate_max_runtime_seconds,
+            compute=self.settings.compute.evaluate.model_copy(update={"instance_count": 1}),
         )
         return Pipeline(
             name=self.settings.pipeline_name,

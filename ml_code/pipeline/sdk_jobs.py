@@ -18,6 +18,7 @@ from sagemaker.mlops.workflow import steps as sdk_steps
 from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep
 
 from ml_code.contracts import RETRIES, Parameter, Prefix, Variable
+from ml_code.pipeline.compute import Processing
 from ml_code.pipeline.settings import PipelineSettings
 
 CODE_URI = ParameterString(Parameter.CODE_URI)
@@ -28,13 +29,13 @@ OUTPUT = "/opt/ml/processing/output"
 EXIT_MESSAGE_FILE = "/opt/ml/output/message"
 
 
-class _OfflineBoto(boto3.Session):  # type: ignore[misc]
+class _OfflineBoto(boto3.Session):
     """Knows its region and makes no client: a definition calls nothing, and a client takes long to make."""
 
-    def client(self, *_: Any, **__: Any) -> None:
+    def client(self, *_: Any, **__: Any) -> None:  # type: ignore[override]
         pass
 
-    def resource(self, *_: Any, **__: Any) -> None:
+    def resource(self, *_: Any, **__: Any) -> None:  # type: ignore[override]
         pass
 
 
@@ -83,9 +84,7 @@ class Jobs:
         inputs: Mapping[str, Any],
         outputs: Sequence[str],
         arguments: Sequence[Any],
-        instance_type: str,
-        max_runtime_seconds: int,
-        instance_count: int = 1,
+        compute: Processing,
         property_files: Sequence[PropertyFile] = (),
         cache_config: CacheConfig | None = None,
     ) -> ProcessingStep:
@@ -93,10 +92,10 @@ class Jobs:
         processor = Processor(
             role=self.settings.role_arn,
             image_uri=self.settings.image_uri,
-            instance_count=instance_count,
-            instance_type=instance_type,
+            instance_count=compute.instance_count,
+            instance_type=compute.instance_type,
             entrypoint=["python3", f"{INPUT}/code/entry_point.py"],
-            max_runtime_in_seconds=max_runtime_seconds,
+            max_runtime_in_seconds=compute.max_runtime_seconds,
             # SageMaker writes with AWS's key for S3 instead of the bucket's, unless the job names one.
             output_kms_key=self.settings.kms_key_arn,
             network_config=self.network_config(),

@@ -82,9 +82,7 @@ class _Builder(Jobs):
             inputs={"data": DATA_URI},
             outputs=("train", "validation", "test", "dataset"),
             arguments=[f"--{Argument.DATA_URI}", DATA_URI, f"--{Argument.DATA_VERSION}", DATA_VERSION],
-            instance_type=self.settings.preprocess_instance_type,
-            instance_count=self.settings.preprocess_instance_count,
-            max_runtime_seconds=self.settings.preprocess_max_runtime_seconds,
+            compute=self.settings.compute.preprocess,
             # The steps behind it name the execution in their arguments: nothing of theirs is found again.
             cache_config=self.cache_config(),
         )
@@ -108,9 +106,7 @@ class _Builder(Jobs):
             },
             outputs=("evaluation",),
             arguments=[f"--{Argument.EXIT_MESSAGE_FILE}", EXIT_MESSAGE_FILE, *self.execution_arguments()],
-            instance_type=self.settings.evaluate_instance_type,
-            instance_count=self.settings.evaluate_instance_count,
-            max_runtime_seconds=self.settings.evaluate_max_runtime_seconds,
+            compute=self.settings.compute.evaluate,
             property_files=[EVALUATION],
         )
 
@@ -124,8 +120,8 @@ class _Builder(Jobs):
             },
             outputs=("version",),
             arguments=[f"--{Argument.CODE_URI}", CODE_URI, *self.execution_arguments()],
-            instance_type=self.settings.evaluate_instance_type,
-            max_runtime_seconds=self.settings.evaluate_max_runtime_seconds,
+            # It writes one version: a second instance would write another.
+            compute=self.settings.compute.evaluate.model_copy(update={"instance_count": 1}),
         )
 
     def gate(self, evaluate: ProcessingStep, register: ProcessingStep) -> ConditionStep:
@@ -169,10 +165,11 @@ class _Builder(Jobs):
 
     def model_trainer(self) -> ModelTrainer:
         settings, environment = self.settings, self.environment("ml_code.jobs.train")
-        stopping = StoppingCondition(max_runtime_in_seconds=settings.training_max_runtime_seconds)
+        compute = settings.compute.training
+        stopping = StoppingCondition(max_runtime_in_seconds=compute.max_runtime_seconds)
         checkpoints = None
-        if settings.training_spot:
-            stopping.max_wait_time_in_seconds = settings.training_max_wait_seconds
+        if compute.spot:
+            stopping.max_wait_time_in_seconds = compute.spot.max_wait_seconds
             checkpoints = CheckpointConfig(s3_uri=self.run_uri("checkpoints"), local_path=CHECKPOINTS)
             environment[Variable.CHECKPOINT_DIR] = CHECKPOINTS
         trainer = ModelTrainer(
@@ -180,12 +177,12 @@ class _Builder(Jobs):
             role=_SOME_ROLE_ARN,
             training_image=self.settings.image_uri,
             compute=Compute(
-                instance_type=settings.training_instance_type,
-                instance_count=settings.training_instance_count,
+                instance_type=compute.instance_type,
+                instance_count=compute.instance_count,
                 volume_size_in_gb=30,
                 volume_kms_key_id=settings.kms_key_arn,
-                enable_managed_spot_training=settings.training_spot or None,
-                keep_alive_period_in_seconds=settings.training_keep_alive_seconds or None,
+                enable_managed_spot_training=True if compute.spot else None,
+                keep_alive_period_in_seconds=compute.keep_alive_seconds or None,
             ),
             stopping_condition=stopping,
             checkpoint_config=checkpoints,
@@ -217,7 +214,7 @@ class _Builder(Jobs):
         return OutputDataConfig(s3_output_path=self.run_uri("tune"), **key)
 
     def cache_config(self) -> CacheConfig | None:
-        days = self.settings.step_cache_days
+        days = self.settings.compute.cache_days
         return CacheConfig(enable_caching=True, expire_after=f"P{days}D") if days else None
 
     def execution_arguments(self) -> list[Any]:

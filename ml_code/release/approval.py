@@ -15,6 +15,7 @@ from ml_code.release.delivery_record import DeliveryRecord
 from ml_code.release.pushed_code import PushedCode, read_pushed_code
 from ml_code.release.records import Records, Release, alias_fault
 from ml_code.release.settings import ReleaseSettings
+from ml_code.release.training_cost import estimate_cost
 from ml_code.s3_uri import bucket_and_key
 from ml_code.spec import Gate, ModelSpec
 from ml_code.tracking.model_registry import RegisteredVersion
@@ -47,6 +48,7 @@ class Candidate:
     production_gate: Gate | None
     changes: list[str]  # of the code that trained
     author: str
+    cost: str  # of the training, estimated
 
     @property
     def gate_change(self) -> str:
@@ -86,6 +88,7 @@ class Candidate:
             "gate compared with production's": self.gate_change,
             "archive SHA-256": self.archive.sha256,
             "test rows SHA-256": self.archive.test_rows_sha256,
+            "estimated cost of the training": self.cost,
             "files of the training code that differ": str(len(self.changes)),
         }
 
@@ -100,7 +103,7 @@ def request_approval(
     test_rows: LabelledRows,
     verification: Mapping[str, Any],
 ) -> None:
-    """Publishes the page beside the archive, once, and exports what CodePipeline shows and Production takes over."""
+    """Publish the page beside the archive, once, and export what CodePipeline shows and Production takes over."""
     s3 = boto3.client("s3")
     production = Records(s3=s3, bucket=settings.artifact_bucket, model=version.name).newest()
     spec = code.spec(settings.model_name)
@@ -115,6 +118,7 @@ def request_approval(
         production_gate=before.spec(settings.model_name).gate if before else None,
         changes=code.changes_since(before) if before else [],
         author=_author(delivery),
+        cost=estimate_cost(boto3.client("sagemaker"), version.execution_arn),
     )
     fault = alias_fault(client, version.name, production)
     more = len(candidate.changes) - MOST_CHANGES

@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ml_code.contracts import serving_prefix
 from ml_code.inference.integrity import MANIFEST
@@ -22,6 +22,9 @@ from ml_code.tracking import model_registry
 from ml_code.tracking.model_registry import RegisteredVersion
 from ml_code.verification.test_rows import TEST_DATA, download_test_rows
 from ml_code.write_once import put_once, sha256
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -66,7 +69,7 @@ def build(client: "MlflowClient", version: RegisteredVersion) -> ServedContent:
 
 
 def publish(
-    s3: Any, bucket: str, stage: str, version: RegisteredVersion, content: ServedContent
+    s3: "S3Client", bucket: str, stage: str, version: RegisteredVersion, content: ServedContent
 ) -> PinnedArchive:
     digests = Staged(archive_sha256=sha256(content.archive), test_rows_sha256=sha256(content.test_rows))
     folder = _folder(stage, version, digests.archive_sha256)
@@ -94,7 +97,7 @@ def _folder(stage: str, version: RegisteredVersion, digest: str) -> str:
     return f"{serving_prefix(stage, version.name)}{version.version}/{digest}"
 
 
-def read(s3: Any, archive: PinnedArchive) -> ServedContent:
+def read(s3: "S3Client", archive: PinnedArchive) -> ServedContent:
     """ArchiveError when a byte differs from what was pinned."""
     return ServedContent(
         archive=_read(s3, archive.uri, archive.sha256),
@@ -102,7 +105,7 @@ def read(s3: Any, archive: PinnedArchive) -> ServedContent:
     )
 
 
-def _read(s3: Any, uri: str, expected: str) -> bytes:
+def _read(s3: "S3Client", uri: str, expected: str) -> bytes:
     bucket, key = bucket_and_key(uri)
     try:
         body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()

@@ -1,14 +1,18 @@
 """What CodePipeline's record of a delivery says. What the pushed code exported is a claim; the rest is CodePipeline's own."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
 
 from ml_code.contracts import VERSION_NUMBER, Stage, Variable
+
+if TYPE_CHECKING:
+    from types_boto3_codepipeline import CodePipelineClient
+    from types_boto3_codepipeline.type_defs import ActionExecutionDetailTypeDef
 
 SHA256 = r"[0-9a-f]{64}"
 
@@ -39,7 +43,7 @@ class DeliveryRecord:
     """The newest successful action of each stage of one delivery."""
 
     execution: str
-    actions: dict[str, dict[str, Any]]  # by "<stage>/<action>"
+    actions: Mapping[str, "ActionExecutionDetailTypeDef"]  # by "<stage>/<action>"
 
     @property
     def commit(self) -> str:
@@ -78,15 +82,15 @@ class DeliveryRecord:
         return str(self._action(Stage.APPROVAL, Stage.APPROVE_ACTION).get("updatedBy", ""))
 
     @property
-    def _source(self) -> dict[str, Any]:
+    def _source(self) -> "ActionExecutionDetailTypeDef":
         return self._action(Stage.SOURCE, Stage.SOURCE)
 
-    def _action(self, stage: str, name: str) -> dict[str, Any]:
+    def _action(self, stage: str, name: str) -> "ActionExecutionDetailTypeDef":
         if f"{stage}/{name}" not in self.actions:
             raise DeliveryError(f"delivery {self.execution} has no successful action {name} in stage {stage}")
         return self.actions[f"{stage}/{name}"]
 
-    def _output(self, action: dict[str, Any], name: str, pattern: str) -> str:
+    def _output(self, action: "ActionExecutionDetailTypeDef", name: str, pattern: str) -> str:
         value = str(_outputs(action).get(name, ""))
         if not re.fullmatch(pattern, value):
             raise DeliveryError(
@@ -96,7 +100,7 @@ class DeliveryRecord:
         return value
 
 
-def read_delivery(codepipeline: Any, pipeline: str, execution: str) -> DeliveryRecord:
+def read_delivery(codepipeline: "CodePipelineClient", pipeline: str, execution: str) -> DeliveryRecord:
     """Asked of CodePipeline, because a quote in an exported variable would add variables to a build."""
     found = action_executions(codepipeline, pipeline, execution)
     succeeded = sorted(
@@ -107,7 +111,9 @@ def read_delivery(codepipeline: Any, pipeline: str, execution: str) -> DeliveryR
     return DeliveryRecord(execution=execution, actions=actions)
 
 
-def action_executions(codepipeline: Any, pipeline: str, execution: str) -> Iterator[dict[str, Any]]:
+def action_executions(
+    codepipeline: "CodePipelineClient", pipeline: str, execution: str
+) -> Iterator["ActionExecutionDetailTypeDef"]:
     """CodePipeline's own records, each attempt of an action its own."""
     pages = codepipeline.get_paginator("list_action_executions").paginate(
         pipelineName=pipeline, filter={"pipelineExecutionId": execution}
@@ -116,9 +122,8 @@ def action_executions(codepipeline: Any, pipeline: str, execution: str) -> Itera
         yield from page["actionExecutionDetails"]
 
 
-def _outputs(action: dict[str, Any]) -> dict[str, str]:
-    found: dict[str, str] = action.get("output", {}).get("outputVariables", {})
-    return found
+def _outputs(action: "ActionExecutionDetailTypeDef") -> dict[str, str]:
+    return action.get("output", {}).get("outputVariables", {})
 
 
 def caller() -> str:

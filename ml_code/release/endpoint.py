@@ -57,7 +57,7 @@ class Waiter:
     say: Callable[[str], None]
     poll_seconds: float = 1.0
     max_wait_seconds: float = 1800.0
-    meanwhile: Callable[[str], None] = field(default=lambda status: None)
+    meanwhile: Callable[[str], None] = field(default=lambda _status: None)
 
 
 def resource_name(endpoint_name: str, version: str, suffix: str) -> str:

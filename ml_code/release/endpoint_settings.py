@@ -27,7 +27,7 @@ class Serverless:
     def network(self) -> dict[str, Any]:
         return {}  # SageMaker has none for it
 
-    def update(self, *, is_guarded: bool) -> dict[str, Any]:
+    def update(self, *, is_guarded: bool) -> dict[str, Any]:  # noqa: ARG002 - as of Realtime
         return {}
 
 

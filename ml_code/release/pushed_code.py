@@ -11,11 +11,14 @@ import tarfile
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ml_code.package_wheel import package_files
 from ml_code.s3_uri import bucket_and_key
 from ml_code.spec import MODEL_YAML, MODELS, ModelSpec, SpecError, parse_released_spec
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 ARCHIVE = "source.tar.gz"
 MAX_BYTES = 500 * 1024**2
@@ -64,7 +67,7 @@ class PushedCode:
         return lines
 
 
-def read_pushed_code(s3: Any, code_uri: str) -> PushedCode:
+def read_pushed_code(s3: "S3Client", code_uri: str) -> PushedCode:
     bucket, prefix = bucket_and_key(code_uri)
     key = f"{prefix.rstrip('/')}/{ARCHIVE}"
     try:

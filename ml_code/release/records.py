@@ -7,12 +7,15 @@ keep others from moving it, so who relies on it compares it with the newest reco
 import json
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ml_code.contracts import PRODUCTION, releases_prefix
 from ml_code.tracking import model_registry
 from ml_code.tracking.model_registry import RegisteredVersion
 from ml_code.write_once import put_once
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -66,7 +69,7 @@ class Release:
 class Records:
     """The records of one model in the artifact bucket."""
 
-    s3: Any
+    s3: "S3Client"
     bucket: str
     model: str
 
@@ -111,7 +114,7 @@ def alias_fault(client: "MlflowClient", model: str, newest: Release | None) -> s
 
 
 def promote(client: "MlflowClient", records: Records, release: Release) -> None:
-    """Moves the alias and writes the record, or neither. A release of what is there already is recorded, too."""
+    """Move the alias and write the record, or neither. A release of what is there already is recorded, too."""
     before = model_registry.in_production(client, release.model)
     client.set_registered_model_alias(release.model, PRODUCTION, release.version)
     try:

@@ -62,7 +62,7 @@ def release_version(
     settings: ReleaseSettings,
     promotion: Promotion | None,
 ) -> dict[str, Any]:
-    """Serves the archive, whose bytes are `content`; what the verification reports."""
+    """Serve the archive, whose bytes are `content`; what the verification reports."""
     verification = Rollout(
         client=client,
         version=version,
@@ -79,7 +79,7 @@ def release_version(
 
 
 def release_by_hand(model_uri: str, settings: ReleaseSettings) -> None:
-    """Builds the archive anew, with the rights and in the name of the caller."""
+    """Build the archive anew, with the rights and in the name of the caller."""
     client, s3 = model_registry.connect(settings.mlflow_tracking_uri), boto3.client("s3")
     version = _resolve(client, model_uri)
     content = archives.build(client, version)

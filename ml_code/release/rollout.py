@@ -36,13 +36,16 @@ from ml_code.verification.test_rows import LabelledRows
 from ml_code.verification.verify import summary, verify_version
 
 if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+
+if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
 # Public reports say that these images do not start on serverless endpoints in script mode; ours is not script mode.
 SERVERLESS_HINT = (
     ". If its log shows that the container cannot start on a serverless endpoint, use instances: "
-    "factory.endpoint_mode and factory.staging_endpoint_mode realtime and a small factory.endpoint_instance_type, "
+    "factory.production.type and factory.staging.type realtime and small instance types, "
     "such as ml.t2.medium, in cdk.json"
 )
 
@@ -173,7 +176,7 @@ class Rollout:
         )
 
     def _undo(
-        self, sagemaker: Any, previous: DeployedConfig | None, waiter: Waiter, error: Exception
+        self, sagemaker: "SageMakerClient", previous: DeployedConfig | None, waiter: Waiter, error: Exception
     ) -> NoReturn:
         name = self.deployment.endpoint_name
         what = f"{self.version.name} version {self.version.version} is not released to {name}: {error}"

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from ml_code.endpoint_metrics import publish
 from ml_code.spec import ModelSpec
 from ml_code.verification.invoke import BATCH_ROWS, VerificationError, invoke
 from ml_code.verification.test_rows import LabelledRows
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
 
 REQUESTS_A_LOOK = 20
 LOOK_SECONDS = 5.0
@@ -26,7 +29,7 @@ class TrafficProbe:
     """
 
     runtime: Any
-    cloudwatch: Any
+    cloudwatch: "CloudWatchClient"
     endpoint: str
     version: str
     test_rows: LabelledRows

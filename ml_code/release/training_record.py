@@ -5,12 +5,15 @@ factory's pipeline, for this delivery's commit, started while its Build ran, suc
 """
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ml_code.contracts import Parameter, Step
 from ml_code.release.delivery_record import Training
 from ml_code.spec import Gate
 from ml_code.tracking.model_registry import RegisteredVersion
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
 
 
 class ClaimError(Exception):
@@ -18,10 +21,18 @@ class ClaimError(Exception):
 
 
 def check_training(
-    sagemaker: Any, *, training: Training, version: RegisteredVersion, gate: Gate, pipeline: str, commit: str
+    sagemaker: "SageMakerClient",
+    *,
+    training: Training,
+    version: RegisteredVersion,
+    gate: Gate,
+    pipeline: str,
+    commit: str,
 ) -> None:
-    """`pipeline` is the name of the factory's SageMaker pipeline, `commit` is what CodePipeline fetched; `gate` is
-    that of the commit's model.yaml.
+    """Compare what the Build claims with the records of SageMaker and of the registry.
+
+    `pipeline` is the name of the factory's SageMaker pipeline, `commit` is what CodePipeline fetched; `gate` is
+    that of the commit's model.yaml. Raises ReleaseError for the first claim that differs.
     """
     arn = training.execution_arn
     _same(
@@ -46,7 +57,7 @@ def check_training(
     _check_gate(sagemaker, arn, gate)
 
 
-def _check_steps(sagemaker: Any, arn: str) -> None:
+def _check_steps(sagemaker: "SageMakerClient", arn: str) -> None:
     pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
     steps = {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
     gate = steps.get(Step.GATE, {}).get("Metadata", {}).get("Condition", {})
@@ -56,7 +67,7 @@ def _check_steps(sagemaker: Any, arn: str) -> None:
     )
 
 
-def _check_gate(sagemaker: Any, arn: str, gate: Gate) -> None:
+def _check_gate(sagemaker: "SageMakerClient", arn: str, gate: Gate) -> None:
     """A Build may write another gate into the pipeline than model.yaml has, which the approver reads."""
     answer = sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
     steps = {step["Name"]: step for step in json.loads(answer["PipelineDefinition"])["Steps"]}

@@ -66,7 +66,7 @@ def experiment_id(client: MlflowClient, name: str) -> str:
 
 
 def restore_run(client: MlflowClient, run_id: str) -> None:
-    """Brings back the run of a version that was deleted, by itself or with its experiment."""
+    """Bring back the run of a version that was deleted, by itself or with its experiment."""
     info = client.get_run(run_id).info
     if info.lifecycle_stage != _DELETED:
         return

@@ -145,7 +145,7 @@ def _status(runtime: RuntimeClient, endpoint: str, content_type: str, body: byte
     except ClientError as error:
         if error.response["Error"]["Code"] != "ModelError":
             raise
-        return int(error.response["OriginalStatusCode"])
+        return int(error.response["OriginalStatusCode"])  # type: ignore[typeddict-item]
     return 200
 
 

@@ -41,7 +41,7 @@ class Started:
     start_seconds: float
 
     def memory_mib(self) -> int:
-        """What all its processes hold now, shared pages counted once (PSS)."""
+        """The memory of all its processes, shared pages counted once (PSS)."""
         server = psutil.Process(self.pid)
         processes = [server, *server.children(recursive=True)]
         pss_bytes = sum(int(process.memory_full_info().pss) for process in processes)
@@ -89,7 +89,7 @@ def answers(port: int) -> bool:
 
 
 def load(port: int, body: bytes, case: Case, seconds: float) -> Speed:
-    """As many requests as the connections get through."""
+    """Send as many requests as the connections get through."""
     latencies: list[float] = []
     failures: list[str] = []
     deadline = time.monotonic() + seconds

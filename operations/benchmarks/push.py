@@ -69,7 +69,7 @@ def report(console: Console, factory: Factory, port: int) -> None:
 
 
 def time_push(factory: Factory, port: int) -> dict[str, float]:
-    """Pushes a changed model to the running factory and times its delivery."""
+    """Push a changed model to the running factory and time its delivery."""
     with tempfile.TemporaryDirectory() as directory:
         clone = Path(directory) / "clone"
         command("git", "clone", "--quiet", f"http://localhost:{port}/v1/repos/{factory.name}", str(clone))
@@ -160,7 +160,7 @@ def preprocess_arguments(work: Path) -> list[str]:
 
 
 def train_all(spec: ModelSpec, work: Path, environment: Mapping[str, str], execution: list[str]) -> None:
-    """As many training runs as the tuning job has, as many at a time; points spread over the search space."""
+    """Train as many times as the tuning job, as many at a time; points spread over the search space."""
 
     def train(job: int) -> None:
         share = (job + 0.5) / spec.tuning.max_jobs

@@ -88,7 +88,7 @@ def save_models(folder: Path) -> pd.DataFrame:
 
 
 def payload(features: pd.DataFrame, case: Case) -> bytes:
-    """What both take: CSV with a header line, JSON as dataframe_split."""
+    """A request that both servers take: CSV with a header line, JSON as dataframe_split."""
     rows = features.sample(case.rows, replace=True, random_state=1)
     if case.content_type == CSV:
         return str(rows.to_csv(index=False)).encode()

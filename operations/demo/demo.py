@@ -25,7 +25,7 @@ To stop all of it:  make down"""
 
 
 class Timeline:
-    """What happened, and how long each part took."""
+    """The parts of the demo, and the seconds of each."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -121,7 +121,7 @@ def tour(console: Console, timeline: Timeline, *, keep: bool) -> None:
 
 
 def shell(*words: str, secret: bool = False) -> str:
-    """As `command`, with its output kept in demo.log."""
+    """Run as `command` does, with the output kept in demo.log."""
 
     def keep(output: str) -> None:
         with (OUTPUT / "demo.log").open("a") as log:

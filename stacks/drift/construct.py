@@ -11,6 +11,7 @@ from stacks.delivery_pipeline import DeliveryPipeline
 from stacks.drift.pipeline import DriftPipeline
 from stacks.function import own_function
 from stacks.permissions import allow, arn, grant_list, grant_read
+from stacks.settings.endpoints import Drift as DriftSettings
 from stacks.storage import Storage
 from stacks.tracking import Tracking
 from stacks.training import Training
@@ -32,13 +33,14 @@ class Drift(Construct):
         id: str,
         *,
         context: FactoryContext,
+        settings: DriftSettings,
         storage: Storage,
         tracking: Tracking,
         training: Training,
         delivery_pipeline: DeliveryPipeline,
     ) -> None:
         super().__init__(scope, id)
-        config, names = context.config, context.names
+        names = context.names
         self._names = names
         self._storage = storage
         endpoint = names.endpoint(PRODUCTION)
@@ -47,13 +49,14 @@ class Drift(Construct):
             self,
             "Pipeline",
             context=context,
+            settings=settings,
             storage=storage,
             tracking=tracking,
             training=training,
             captured_prefix=captured,
             reports_prefix=reports,
         )
-        window = Duration.minutes(config.drift_window_minutes)
+        window = Duration.minutes(settings.window_minutes)
         alarm = self._alarm(endpoint, window)
         function, role = own_function(
             self,
@@ -68,25 +71,28 @@ class Drift(Construct):
                 Variable.ARTIFACT_BUCKET: storage.artifact_bucket.bucket_name,
                 Variable.CAPTURED_PREFIX: captured,
                 Variable.REPORTS_PREFIX: reports,
-                Variable.WINDOW_MINUTES: str(config.drift_window_minutes),
+                Variable.WINDOW_MINUTES: str(settings.window_minutes),
                 Variable.EVALUATED_WINDOWS: str(EVALUATED_WINDOWS),
                 Variable.MONITOR_PIPELINE_NAME: self.pipeline.pipeline_name,
                 Variable.DELIVERY_PIPELINE_NAME: delivery_pipeline.name,
             },
         )
         self._allow(role, delivery_pipeline)
-        # The name instead of the construct: the rule then needs no alarm to be made first.
-        alarms = {"alarmName": [names.alarm(Alarm.DRIFT)], "state": {"value": ["ALARM"]}}
-        went_off = events.EventPattern(
-            source=["aws.cloudwatch"], detail_type=["CloudWatch Alarm State Change"], detail=alarms
-        )
-        self.rules = [
-            events.Rule(self, "Windows", schedule=events.Schedule.rate(window)),
-            events.Rule(self, "Alarmed", event_pattern=went_off),
-        ]
+        self.rules = self._rules(window)
         for rule in self.rules:
             rule.add_target(targets.LambdaFunction(function))
             rule.node.add_dependency(alarm)
+
+    def _rules(self, window: Duration) -> list[events.Rule]:
+        # The name instead of the construct: the rule then needs no alarm to be made first.
+        alarms = {"alarmName": [self._names.alarm(Alarm.DRIFT)], "state": {"value": ["ALARM"]}}
+        went_off = events.EventPattern(
+            source=["aws.cloudwatch"], detail_type=["CloudWatch Alarm State Change"], detail=alarms
+        )
+        return [
+            events.Rule(self, "Windows", schedule=events.Schedule.rate(window)),
+            events.Rule(self, "Alarmed", event_pattern=went_off),
+        ]
 
     def _alarm(self, endpoint: str, window: Duration) -> cloudwatch.Alarm:
         return cloudwatch.Alarm(

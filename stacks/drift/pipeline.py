@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
@@ -21,6 +19,7 @@ from stacks.permissions import (
     grant_write,
     service_role,
 )
+from stacks.settings.endpoints import Drift as DriftSettings
 from stacks.storage import Storage
 from stacks.tracking import Tracking
 from stacks.training import EXECUTIONS, JOBS, Training
@@ -37,6 +36,7 @@ class DriftPipeline(Construct):
         id: str,
         *,
         context: FactoryContext,
+        settings: DriftSettings,
         storage: Storage,
         tracking: Tracking,
         training: Training,
@@ -44,7 +44,7 @@ class DriftPipeline(Construct):
         reports_prefix: str,
     ) -> None:
         super().__init__(scope, id)
-        config, names = context.config, context.names
+        names = context.names
         self._arn = arn(self, "sagemaker", f"pipeline/{names.monitor}")
         job_role = service_role(self, "JobRole", _SAGEMAKER, "What the comparison of live inputs may do")
         pipeline_role = service_role(self, "PipelineRole", _SAGEMAKER, "Starts the comparison's job")
@@ -60,25 +60,17 @@ class DriftPipeline(Construct):
             grant_volumes(job_role, context.key)
         if network := context.network:
             network.grant_interfaces(job_role, _SAGEMAKER, network.jobs)
-        jobs = [arn(self, "sagemaker", "processing-job/pipelines-*")]
-        conditions = limits(
-            instance_types=[config.evaluate_instance_type],
-            network=network,
-            group=network.jobs if network else None,
-            volume_key=context.key,
-        )
-        allow(pipeline_role, "StartJobs", ["sagemaker:CreateProcessingJob"], jobs, conditions, reason=JOBS)
-        actions = [f"sagemaker:{verb}" for verb in ("AddTags", "DescribeProcessingJob", "StopProcessingJob")]
-        allow(pipeline_role, "RunJobs", actions, jobs, reason=JOBS)
-        grant_pass_role(pipeline_role, job_role, _SAGEMAKER)
+        self._allow_jobs(pipeline_role, job_role, context)
         definition = monitor_definition(
-            replace(training.settings, pipeline_name=names.monitor, role_arn=job_role.role_arn),
+            training.settings.model_copy(
+                update={"pipeline_name": names.monitor, "role_arn": job_role.role_arn}
+            ),
             MonitorSettings(
                 endpoint_name=names.endpoint(PRODUCTION),
                 captured_uri=bucket.s3_url_for_object(captured_prefix),
                 reports_uri=bucket.s3_url_for_object(reports_prefix),
-                minimum_rows=config.drift_minimum_rows,
-                threshold_percent=config.drift_threshold_percent,
+                minimum_rows=settings.minimum_rows,
+                threshold_percent=settings.threshold_percent,
             ),
         )
         pipeline = sagemaker.CfnPipeline(
@@ -90,6 +82,20 @@ class DriftPipeline(Construct):
         )
         pipeline.node.add_dependency(pipeline_role, job_role)
         self.pipeline_name = names.monitor
+
+    def _allow_jobs(self, pipeline_role: iam.Role, job_role: iam.Role, context: FactoryContext) -> None:
+        network = context.network
+        jobs = [arn(self, "sagemaker", "processing-job/pipelines-*")]
+        conditions = limits(
+            instance_types=[context.config.compute.evaluate.instance_type],
+            network=network,
+            group=network.jobs if network else None,
+            volume_key=context.key,
+        )
+        allow(pipeline_role, "StartJobs", ["sagemaker:CreateProcessingJob"], jobs, conditions, reason=JOBS)
+        actions = [f"sagemaker:{verb}" for verb in ("AddTags", "DescribeProcessingJob", "StopProcessingJob")]
+        allow(pipeline_role, "RunJobs", actions, jobs, reason=JOBS)
+        grant_pass_role(pipeline_role, job_role, _SAGEMAKER)
 
     def grant_start(self, grantee: iam.IGrantable) -> None:
         """Start an execution, and see what the last one was about."""

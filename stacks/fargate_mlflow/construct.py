@@ -5,6 +5,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as cloudwatch_logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -36,6 +37,7 @@ class FargateMlflow(Construct):
         id: str,
         *,
         context: FactoryContext,
+        image: str,
         artifact_store_uri: str,
         role: iam.Role,
     ) -> None:
@@ -49,19 +51,10 @@ class FargateMlflow(Construct):
             self,
             "Logs",
             name=f"/aws/ecs/{names.mlflow_service}",
-            retention_days=config.log_retention_days,
+            retention_days=config.retention.log_days,
             key=key,
         )
-        start_role = service_role(
-            self, "StartRole", "ecs-tasks.amazonaws.com", "Starts the container of MLflow"
-        )
-        grant_write_logs(start_role, logs)
-        grant_image(start_role, self, config.mlflow_image)
-        allow(start_role, "ReadPassword", ["secretsmanager:GetSecretValue"], [database.secret_arn])
-        if key:
-            through_secrets = f"secretsmanager.{names.region}.amazonaws.com"
-            condition = {"StringEquals": {"kms:ViaService": through_secrets}}
-            allow(start_role, "DecryptPassword", ["kms:Decrypt"], [key.key_arn], condition)
+        start_role = self._start_role(context, image, logs, database)
         task = ecs.FargateTaskDefinition(
             self,
             "Task",
@@ -71,11 +64,40 @@ class FargateMlflow(Construct):
             task_role=role.without_policy_updates(),
             execution_role=start_role.without_policy_updates(),
         )
-        secret = secretsmanager.Secret.from_secret_complete_arn(self, "Secret", database.secret_arn)
         task.node.add_dependency(start_role, role)
+        self._add_container(task, image, database, artifact_store_uri, logs)
+        service = self._service(names, network, task)
+        database.allow_from(service)
+        if network.endpoints:
+            network.endpoints.connections.allow_from(service, ec2.Port.tcp(443))
+        self.tracking_uri = f"http://{self._balancer(names, network, service)}"
+
+    def _start_role(
+        self, context: FactoryContext, image: str, logs: cloudwatch_logs.LogGroup, database: MlflowDatabase
+    ) -> iam.Role:
+        """The role by which ECS pulls the image, reads the password and writes logs."""
+        role = service_role(self, "StartRole", "ecs-tasks.amazonaws.com", "Starts the container of MLflow")
+        grant_write_logs(role, logs)
+        grant_image(role, self, image)
+        allow(role, "ReadPassword", ["secretsmanager:GetSecretValue"], [database.secret_arn])
+        if context.key:
+            through_secrets = f"secretsmanager.{context.names.region}.amazonaws.com"
+            condition = {"StringEquals": {"kms:ViaService": through_secrets}}
+            allow(role, "DecryptPassword", ["kms:Decrypt"], [context.key.key_arn], condition)
+        return role
+
+    def _add_container(
+        self,
+        task: ecs.FargateTaskDefinition,
+        image: str,
+        database: MlflowDatabase,
+        artifact_store_uri: str,
+        logs: cloudwatch_logs.LogGroup,
+    ) -> None:
+        secret = secretsmanager.Secret.from_secret_complete_arn(self, "Secret", database.secret_arn)
         task.add_container(
             "mlflow",
-            image=ecs.ContainerImage.from_registry(config.mlflow_image),
+            image=ecs.ContainerImage.from_registry(image),
             entry_point=["python", "-c", _START.read_text()],
             environment={
                 "DATABASE_HOST": database.host,
@@ -97,11 +119,6 @@ class FargateMlflow(Construct):
             "AwsSolutions-ECS2",
             reason="The variables hold addresses; user and password come from Secrets Manager",
         )
-        service = self._service(names, network, task)
-        database.allow_from(service)
-        if network.endpoints:
-            network.endpoints.connections.allow_from(service, ec2.Port.tcp(443))
-        self.tracking_uri = f"http://{self._balancer(names, network, service)}"
 
     def _service(
         self, names: FactoryNames, network: Network, task: ecs.FargateTaskDefinition

@@ -34,6 +34,7 @@ class NewData(Construct):
         id: str,
         *,
         context: FactoryContext,
+        quiet_seconds: int,
         storage: Storage,
         training: Training,
         pipeline: DeliveryPipeline,
@@ -53,7 +54,7 @@ class NewData(Construct):
             environment={
                 Variable.SCHEDULE_NAME: self.schedule_name,
                 Variable.START_INPUT: _START_INPUT,
-                Variable.QUIET_SECONDS: str(context.config.new_data_quiet_seconds),
+                Variable.QUIET_SECONDS: str(quiet_seconds),
                 Variable.TRAINING_PIPELINE_NAME: training.pipeline_name,
                 Variable.DELIVERY_PIPELINE_NAME: pipeline.name,
             },

@@ -1,4 +1,5 @@
 from aws_cdk import CustomResource, Duration
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -7,6 +8,7 @@ from ml_code.contracts import ENDPOINT_STAGES, Stage, TeardownProperty
 from stacks.context import FactoryContext
 from stacks.delivery import Delivery
 from stacks.drift.construct import Drift
+from stacks.drift.pipeline import DriftPipeline
 from stacks.function import own_function
 from stacks.permissions import allow
 from stacks.serving import Serving
@@ -50,18 +52,16 @@ class Teardown(Construct):
         )
         buckets = [] if config.keeps_data_on_destroy else [*storage.buckets.values()]
         rules = [*delivery.rules, *(drift.rules if drift else [])]
-        if rules:
-            allow(role, "DisableTriggers", ["events:DisableRule"], [rule.rule_arn for rule in rules])
+        pipelines: list[Training | DriftPipeline] = [training, *([drift.pipeline] if drift else [])]
+        _allow_disable(role, rules)
         _allow_stop_delivery(role, delivery)
-        training.grant_stop(role)
-        pipelines = [training.pipeline_name]
-        if drift:
-            drift.pipeline.grant_stop(role)
-            pipelines.append(drift.pipeline.pipeline_name)
+        for pipeline in pipelines:
+            pipeline.grant_stop(role)
         serving.grant_remove(role)
         transform_jobs.grant_remove(role)
         if buckets:
             _allow_empty(role, buckets)
+        schedules = [delivery.new_data.schedule_name] if delivery.new_data else []
         resource = CustomResource(
             self,
             "Resource",
@@ -69,14 +69,12 @@ class Teardown(Construct):
             properties={
                 TeardownProperty.FACTORY_NAME: names.factory,
                 TeardownProperty.RULE_NAMES: [rule.rule_name for rule in rules],
-                TeardownProperty.SCHEDULE_NAMES: [delivery.new_data.schedule_name]
-                if delivery.new_data
-                else [],
+                TeardownProperty.SCHEDULE_NAMES: schedules,
                 TeardownProperty.DELIVERY_PIPELINE_NAME: delivery.pipeline.name,
                 TeardownProperty.BUILD_PROJECT_NAMES: [
                     build.project.project_name for build in delivery.builds
                 ],
-                TeardownProperty.SAGEMAKER_PIPELINE_NAMES: pipelines,
+                TeardownProperty.SAGEMAKER_PIPELINE_NAMES: [each.pipeline_name for each in pipelines],
                 TeardownProperty.ENDPOINT_NAMES: [names.endpoint(stage) for stage in ENDPOINT_STAGES],
                 TeardownProperty.BATCH_PREFIX: transform_jobs.prefix,
                 TeardownProperty.BUCKET_NAMES: [bucket.bucket_name for bucket in buckets],
@@ -87,6 +85,11 @@ class Teardown(Construct):
         resource.node.add_dependency(
             storage, tracking, training, serving, transform_jobs, delivery, function, *made
         )
+
+
+def _allow_disable(role: iam.Role, rules: list[events.Rule]) -> None:
+    if rules:
+        allow(role, "DisableTriggers", ["events:DisableRule"], [rule.rule_arn for rule in rules])
 
 
 def _allow_stop_delivery(role: iam.Role, delivery: Delivery) -> None:

@@ -9,23 +9,25 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
 import yaml
 
 from ml_code.contracts import Output
+from ml_code.spec import MODEL_YAML, find_model, load_spec
 from operations import delivery
 from operations.commands import parse_exports
 from operations.factory import deployed_factory, factory_name
 from operations.failures import failure_lines
+from tests.e2e.sample import PROJECT, change_model, requests, sample_rows
 
-PROJECT = Path(__file__).resolve().parents[2]
 NAME = factory_name()
 # Set by `make test-aws`: the tests run against the account that the shell points to, not on a local AWS.
 ON_SHELLS_ACCOUNT = os.environ.get("E2E_ACCOUNT") == "shell"
@@ -90,7 +92,7 @@ class Workspace:
         return self.cdk("deploy", "--require-approval", "never", check=check)
 
     def push(self, message: str) -> str:
-        """Commits what was changed in the clone, pushes it as a person would; returns the commit id."""
+        """Commit what was changed in the clone, push it as a person would; return the commit id."""
         self.run("git", "commit", "--quiet", "--all", "--message", message)
         self.run("git", "push", "--quiet", "--force", "local", "HEAD:main")
         return self.run("git", "rev-parse", "HEAD").strip()
@@ -104,24 +106,48 @@ class Workspace:
         return execution
 
     def finish(self, execution: str) -> tuple[str, dict[str, delivery.StageResult]]:
-        """Follows an execution to its end, approving it; returns its status and its stages by name."""
+        """Follow an execution to its end, approving it; return its status and its stages by name."""
         status = delivery.follow(NAME, execution, approve_as="test", timeout_seconds=900 * self.patience)
         return status, {stage.name: stage for stage in delivery.stage_results(NAME, execution)}
 
-    def edit(self, path: str, old: str, new: str) -> None:
-        file = self.directory / path
-        text = file.read_text()
-        assert old in text, f"{path} has no {old!r}"
-        file.write_text(text.replace(old, new, 1))
+    def change_model(self, changes: Mapping[str, Any]) -> None:
+        """Fields of model.yaml by their paths, such as `gate.threshold`."""
+        change_model(self.directory, changes)
 
-    def configure(self, **settings: Any) -> None:
+    def change_seed(self) -> None:
+        """The least change of the model that trains a version of its own."""
+        seed = load_spec(find_model(self.directory) / MODEL_YAML).seed
+        self.change_model({"seed": seed + 1})
+
+    def append(self, path: str, code: str) -> None:
+        """Replace functions of a module by others of the same names, without a look at its source."""
+        with (self.directory / path).open("a") as file:
+            file.write(code)
+
+    def settle(self) -> None:
+        """Stop the deliveries that a failed test left under way: the next test sees its own only."""
+        codepipeline, sagemaker = boto3.client("codepipeline"), boto3.client("sagemaker")
+        for summary in codepipeline.list_pipeline_executions(pipelineName=NAME)["pipelineExecutionSummaries"]:
+            if summary["status"] == "InProgress":
+                codepipeline.stop_pipeline_execution(
+                    pipelineName=NAME, pipelineExecutionId=summary["pipelineExecutionId"], abandon=True
+                )
+        for execution in pipeline_executions():
+            if execution["PipelineExecutionStatus"] == "Executing":
+                sagemaker.stop_pipeline_execution(
+                    PipelineExecutionArn=execution["PipelineExecutionArn"], ClientRequestToken=uuid4().hex
+                )
+        self.executions_seen |= delivery.execution_ids(NAME)
+
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        """The settings by their paths, such as `network.type`."""
         path = self.directory / "cdk.json"
         document = json.loads(path.read_text())
-        document["context"]["factory"].update(settings)
+        document["context"].update({f"factory.{name}": value for name, value in settings.items()})
         path.write_text(json.dumps(document, indent=2))
 
     def skip_build_tests(self) -> None:
-        """Leaves the build's tests out, where they would only cost time."""
+        """Leave the build's tests out, where they would only cost time."""
         path = self.directory / "codebuild-buildspec.yml"
         buildspec = yaml.safe_load(path.read_text())
         buildspec["phases"].pop("pre_build", None)
@@ -130,8 +156,7 @@ class Workspace:
 
     def train_little(self) -> None:
         """For tests to which the model's quality is not the point."""
-        self.edit("models/digits/model.yaml", "max_jobs: 6", "max_jobs: 2")
-        self.edit("models/digits/model.yaml", "minimum: 64, maximum: 128", "minimum: 32, maximum: 48")
+        self.change_model({"tuning.max_jobs": 2, "tuning.max_parallel_jobs": 2})
 
     def restore(self) -> None:
         """The clone as it was at first, for the next test."""
@@ -209,17 +234,23 @@ def factory(workspace: Workspace) -> Workspace:
 def checkout(factory: Workspace) -> Iterator[Workspace]:
     """The shared factory, with the clone reset after the test."""
     yield factory
+    factory.settle()
     factory.restore()
 
 
-def invoke(stage: str = "production", rows: list[list[float]] | None = None) -> dict[str, Any]:
-    """The endpoint's answer to rows of the sample data."""
-    sample = rows or [[0.0] * 64]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what ends a module's factory behind the other tests of the module, in any order of those."""
+    modules = list(dict.fromkeys(item.path for item in items))
+    items.sort(key=lambda item: (modules.index(item.path), item.get_closest_marker("last") is not None))
+
+
+def invoke(stage: str = "production", rows: Sequence[str] = ()) -> dict[str, Any]:
+    """The endpoint's answer to lines of CSV, by default to the first row of the sample data."""
     response = boto3.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=f"{NAME}-{stage}",
         ContentType="text/csv",
         Accept="application/json",
-        Body="\n".join(",".join(str(value) for value in row) for row in sample),
+        Body="\n".join(rows or requests(sample_rows()[:1])),
     )
     answer: dict[str, Any] = json.loads(response["Body"].read())
     return answer
@@ -232,7 +263,7 @@ def aws(*arguments: str) -> str:
 def pipeline_executions() -> list[dict[str, Any]]:
     sagemaker = boto3.client("sagemaker")
     summaries = sagemaker.list_pipeline_executions(PipelineName=NAME)["PipelineExecutionSummaries"]
-    return sorted(summaries, key=lambda summary: summary["StartTime"])
+    return sorted(map(dict, summaries), key=lambda summary: summary["StartTime"])
 
 
 def failed_step(execution_arn: str) -> dict[str, Any]:
@@ -240,4 +271,4 @@ def failed_step(execution_arn: str) -> dict[str, Any]:
     steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution_arn)[
         "PipelineExecutionSteps"
     ]
-    return next(step for step in steps if step["StepStatus"] == "Failed")
+    return next(dict(step) for step in steps if step["StepStatus"] == "Failed")

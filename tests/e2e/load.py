@@ -29,7 +29,6 @@ class Load:
     rows: Sequence[str]
     requests_per_second: float
     answers: list[Answer] = field(default_factory=list)
-    seconds: float = 0.0
 
     def __enter__(self) -> Self:
         self._start = time.monotonic()
@@ -43,12 +42,7 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join()
-        self.seconds = time.monotonic() - self._start
         self.answers.sort(key=lambda answer: answer.sent)
-
-    @property
-    def rate(self) -> float:
-        return len(self.answers) / self.seconds
 
     @property
     def faults(self) -> list[Answer]:

@@ -9,6 +9,7 @@ from ml_code.contracts import Output
 from operations.factory import deployed_factory, release_records
 from operations.failures import failure_lines
 from tests.e2e.conftest import NAME, Workspace, invoke, pipeline_executions
+from tests.e2e.sample import MODEL
 
 pytestmark = pytest.mark.e2e
 
@@ -27,7 +28,7 @@ def test_a_push_changes_nothing_that_touches_an_endpoint(checkout: Workspace) ->
     status, _ = checkout.finish(execution)
     assert status == "Succeeded", "\n".join(failure_lines(NAME, execution))
     assert invoke()["commit"] == commit
-    newest = release_records(deployed_factory(), "digits").newest()
+    newest = release_records(deployed_factory(), MODEL).newest()
     assert newest is not None
     assert newest.commit == commit
 
@@ -54,7 +55,7 @@ def test_nobody_overwrites_an_approved_archive(factory: Workspace) -> None:
     """Not even an administrator, unless by another policy of the bucket."""
     s3, deployed = boto3.client("s3"), deployed_factory()
     bucket = deployed.output(Output.ARTIFACT_BUCKET_NAME)
-    newest = release_records(deployed, "digits").newest()
+    newest = release_records(deployed, MODEL).newest()
     assert newest is not None
     key = newest.archive_uri.removeprefix(f"s3://{bucket}/")
     s3.put_object(Bucket=bucket, Key="runs/foreign", Body=b"foreign")

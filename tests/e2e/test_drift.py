@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -19,21 +20,21 @@ from ml_code.contracts import INFERENCE_ID
 from ml_code.drift.captures import read_captures
 from ml_code.drift.compare_window import examine
 from ml_code.drift.report import Demands
-from ml_code.spec import load_spec
 from ml_code.tracking import runs
 from ml_code.verification.test_rows import TEST_DATA
 from operations.audit import left_of
 from operations.factory import deployed_factory, mlflow_client
-from stacks.config import FactoryConfig
+from stacks.settings.endpoints import Drift
 from tests.e2e.conftest import NAME, Workspace, invoke, running
+from tests.e2e.sample import MODEL, SPEC
 
 pytestmark = pytest.mark.e2e
 
 WINDOWS = 20
-ROWS = FactoryConfig().drift_minimum_rows
+ROWS = Drift().minimum_rows
 BATCH = 50
-DEMANDS = Demands(minimum_rows=ROWS, smallest_statistic=FactoryConfig().drift_threshold_percent / 100)
-SCHEMA = load_spec().request_schema()
+DEMANDS = Demands(minimum_rows=ROWS, smallest_statistic=Drift().threshold_percent / 100)
+SCHEMA = SPEC.request_schema()
 NAMES = SCHEMA.names
 CAPTURED = f"captured/{NAME}-production/AllTraffic/"
 
@@ -45,7 +46,12 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         workspace.skip_build_tests()
         workspace.train_little()
         workspace.configure(
-            endpoint_mode="realtime", data_capture_percent=100, drift_monitoring=True, drift_window_minutes=3
+            {
+                "production.type": "realtime",
+                "production.data_capture_percent": 100,
+                "production.drift": True,
+                "production.drift.window_minutes": 3,
+            }
         )
         workspace.run("git", "commit", "--quiet", "--all", "--message", "Watch live inputs")
         yield workspace
@@ -54,7 +60,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 def artifact(factory: Workspace, name: str) -> pd.DataFrame:
     """Of the run of the version in production: its columns of features."""
     client = mlflow_client(deployed_factory())
-    run_id = str(client.get_model_version_by_alias("digits", "production").run_id)
+    run_id = str(client.get_model_version_by_alias(MODEL, "production").run_id)
     return pd.read_csv(client.download_artifacts(run_id, name, str(factory.directory)))[NAMES]
 
 
@@ -100,8 +106,8 @@ def published() -> list[float]:
                 },
             }
         ],
-        StartTime=time.time() - 3600,
-        EndTime=time.time() + 60,
+        StartTime=datetime.now(UTC) - timedelta(hours=1),
+        EndTime=datetime.now(UTC) + timedelta(minutes=1),
     )
     return [float(value) for value in metrics["MetricDataResults"][0]["Values"]]
 
@@ -151,7 +157,7 @@ def traffic(batches: Callable[[], pd.DataFrame]) -> Iterator[None]:
     def send() -> None:
         while not ended.wait(0.1):
             try:
-                invoke(rows=batches().to_numpy().tolist())
+                invoke(rows=batches().to_csv(index=False, header=False).splitlines())
             except Exception as error:
                 failures.append(error)
                 return
@@ -194,8 +200,9 @@ def test_shifted_inputs_start_one_retraining_that_names_the_features(
 ) -> None:
     random = np.random.default_rng(2)
     deviation = training.std(axis=0)
-    # Shifted by two deviations, their values must still be grey levels, or the endpoint refuses them.
-    fitting = np.flatnonzero((deviation > 0.1) & (held_out.max().to_numpy() + 2 * deviation <= 16))
+    # Shifted by two deviations, their values must still be within the schema, or the endpoint refuses them.
+    largest = [np.inf if column.maximum is None else column.maximum for column in SCHEMA.columns]
+    fitting = np.flatnonzero((deviation > 0.1) & (held_out.max().to_numpy() + 2 * deviation <= largest))
     columns = random.choice(fitting, 3, replace=False)
     shift = np.zeros(len(NAMES))
     shift[columns] = 2 * deviation[columns]
@@ -211,13 +218,14 @@ def test_shifted_inputs_start_one_retraining_that_names_the_features(
         ]
         == "ALARM"
     )
-    experiment = mlflow_client(deployed_factory()).get_experiment_by_name("digits-monitoring")
+    experiment = mlflow_client(deployed_factory()).get_experiment_by_name(f"{MODEL}-monitoring")
     assert experiment is not None
     runs = mlflow_client(deployed_factory()).search_runs([experiment.experiment_id])
     results = [run.data.tags["result"] for run in runs]
     assert any("3 features drifted: " in result for result in results), results
 
 
+@pytest.mark.last
 def test_a_destroy_amid_the_retraining_leaves_nothing(factory: Workspace) -> None:
     factory.cdk("destroy", "--force")
     assert left_of(NAME) == []

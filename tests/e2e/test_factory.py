@@ -1,6 +1,6 @@
 """The whole flow under enforced IAM: deploy, push, fail in every way that matters, destroy.
 
-The order of the tests is the order of a factory's life; each leaves production serving a known version.
+The tests share one factory and need no order: each takes production as it finds it.
 """
 
 import csv
@@ -22,6 +22,7 @@ from mlflow import MlflowClient
 from operations.audit import left_of
 from operations.factory import deployed_factory, mlflow_client
 from tests.e2e.conftest import NAME, Workspace, aws, failed_step, invoke, pipeline_executions
+from tests.e2e.sample import FEATURES, MODEL, NUMBER, SPEC, requests, sample_rows
 
 pytestmark = pytest.mark.e2e
 
@@ -31,21 +32,20 @@ def registry() -> MlflowClient:
 
 
 def versions() -> list[str]:
-    return sorted(version.version for version in registry().search_model_versions("name = 'digits'"))
+    return sorted(version.version for version in registry().search_model_versions(f"name = '{MODEL}'"))
 
 
 def production_version() -> str:
-    return str(registry().get_model_version_by_alias("digits", "production").version)
+    return str(registry().get_model_version_by_alias(MODEL, "production").version)
 
 
 def test_a_bare_deploy_ends_with_a_verified_model_in_production(factory: Workspace) -> None:
     answer = invoke()
-    assert answer["model_version"] == "1"
-    assert production_version() == "1"
-    version = registry().get_model_version("digits", "1")
+    assert answer["model_version"] == production_version()
+    version = registry().get_model_version(MODEL, production_version())
     assert answer["run_id"] == version.run_id
     assert answer["commit"] == version.tags["commit"]
-    assert float(version.tags["test_accuracy"]) >= 0.95
+    assert float(version.tags[f"test_{SPEC.gate.metric}"]) >= SPEC.gate.threshold
 
 
 def test_aws_cli_shows_what_it_would_show_on_aws(factory: Workspace) -> None:
@@ -63,33 +63,36 @@ def test_aws_cli_shows_what_it_would_show_on_aws(factory: Workspace) -> None:
 
 
 def test_a_push_of_a_changed_model_replaces_production(checkout: Workspace) -> None:
+    before = versions()
     checkout.skip_build_tests()
-    checkout.edit("models/digits/model.yaml", "seed: ", "seed: 1")
+    checkout.change_seed()
     commit = checkout.push("Another seed")
     status, stages = checkout.finish(checkout.next_execution())
     assert status == "Succeeded", stages
     answer = invoke()
-    assert (answer["model_version"], answer["commit"]) == ("2", commit)
-    assert production_version() == "2"
+    assert answer["commit"] == commit
+    assert answer["model_version"] == production_version()
+    assert [*{*versions()} - {*before}] == [production_version()]
 
 
 def test_a_batch_gives_each_row_a_prediction_or_a_reason(factory: Workspace, tmp_path: Path) -> None:
-    header, *samples = (factory.directory / "models/digits/data/digits.csv").read_text().splitlines()
-    # Without the target, which is the last column.
-    rows = [samples[number % len(samples)].rpartition(",")[0] for number in range(100_000)]
-    bad = {number * 2_700 + 1: ("text", "99", "nan")[number % 3] for number in range(37)}
+    sample = sample_rows()
+    rows = [sample[number % len(sample)] for number in range(100_000)]
+    bad = {number * 2_700 + 1: ("text", "1e999", "nan")[number % 3] for number in range(37)}
     for number, word in bad.items():
-        rows[number - 1] = word + rows[number - 1][rows[number - 1].index(",") :]
-    (tmp_path / "rows.csv").write_text("\n".join([header.rpartition(",")[0], *rows]))
+        rows[number - 1] = rows[number - 1] | {NUMBER: word}
+    (tmp_path / "rows.csv").write_text("\n".join([",".join(FEATURES), *requests(rows)]))
     command = ("-m", "operations.batch", "--input", str(tmp_path / "rows.csv"), "--output-dir", str(tmp_path))
     assert "99,963 predictions" in factory.run(sys.executable, *command)
     predictions = list(csv.DictReader((tmp_path / "predictions.csv").open()))
-    truth = [sample.rpartition(",")[2] for sample in samples]
-    right = sum(row["prediction"] == truth[(int(row["row"]) - 1) % len(samples)] for row in predictions)
-    assert (len(predictions), right / len(predictions) > 0.95) == (99_963, True)
+    truth = [row[SPEC.target.name] for row in sample]
+    right = sum(row["prediction"] == truth[(int(row["row"]) - 1) % len(sample)] for row in predictions)
+    assert len(predictions) == 99_963
+    # The share of right answers; a gate's other metrics are lower than it for classes of unlike size.
+    assert right / len(predictions) > SPEC.gate.threshold - 0.05
     reasons = {int(row["row"]): row["reason"] for row in csv.DictReader((tmp_path / "bad_rows.csv").open())}
     assert reasons.keys() == bad.keys()
-    assert all("'pixel_0_0'" in reasons[number] and word in reasons[number] for number, word in bad.items())
+    assert all(f"'{NUMBER}'" in reasons[number] for number in bad)
     assert left_over_models() == []
 
 
@@ -103,7 +106,6 @@ def test_a_push_whose_unit_test_fails_trains_nothing(checkout: Workspace) -> Non
     broken = "tests/model/test_a_broken.py"
     (checkout.directory / broken).write_text("def test_broken():\n    assert 1 == 2\n")
     checkout.run("git", "add", broken)
-    checkout.edit("codebuild-buildspec.yml", "-m pytest tests", "-m pytest -x tests")  # not the rest as well
     checkout.push("Break a test")
     status, stages = checkout.finish(checkout.next_execution())
     assert status == "Failed"
@@ -114,10 +116,9 @@ def test_a_push_whose_unit_test_fails_trains_nothing(checkout: Workspace) -> Non
 
 def test_an_exception_in_training_is_the_reason_of_the_failure(checkout: Workspace) -> None:
     before = production_version()
-    checkout.edit(
-        "ml_code/jobs/train.py",
-        "def main() -> None:\n",
-        'def main() -> None:\n    raise RuntimeError("the lens is dirty")\n',
+    path = checkout.directory / "ml_code/jobs/train.py"
+    path.write_text(
+        f'if __name__ == "__main__":\n    raise RuntimeError("the lens is dirty")\n{path.read_text()}'
     )
     checkout.skip_build_tests()
     checkout.push("Break training")
@@ -142,7 +143,7 @@ def test_an_exception_in_training_is_the_reason_of_the_failure(checkout: Workspa
 def test_a_gate_out_of_reach_registers_nothing(checkout: Workspace) -> None:
     before = versions()
     checkout.skip_build_tests()
-    checkout.edit("models/digits/model.yaml", "threshold: 0.95", "threshold: 0.9999")
+    checkout.change_model({"gate.threshold": 0.9999})
     with subscribed_queue(deployed_factory().output("NotificationTopicArn")) as queue:
         checkout.push("Raise the gate")
         status, stages = checkout.finish(checkout.next_execution())
@@ -153,7 +154,7 @@ def test_a_gate_out_of_reach_registers_nothing(checkout: Workspace) -> None:
     assert step["StepName"] == "GateFailed"
     assert "0.9999" in step["FailureReason"]
     assert re.search(
-        rf"is 0\.9\d+, version {production_version()} in production has 0\.9\d+", step["FailureReason"]
+        rf"is 0\.\d+, version {production_version()} in production has 0\.\d+", step["FailureReason"]
     )
     assert versions() == before
     assert invoke()["model_version"] == production_version()
@@ -166,14 +167,16 @@ def test_a_gate_out_of_reach_registers_nothing(checkout: Workspace) -> None:
     assert "https://" in build
 
 
+@pytest.mark.last
 def test_destroy_leaves_nothing(factory: Workspace) -> None:
     factory.cdk("destroy", "--force")
     assert left_of(NAME) == []
 
 
+@pytest.mark.last
 @pytest.mark.local_aws
 def test_killing_the_local_aws_ends_all_its_processes(workspace: Workspace) -> None:
-    """Runs last: kills the local AWS in the middle of a tuning job."""
+    """Run last: kills the local AWS in the middle of a tuning job."""
     workspace.skip_build_tests()
     workspace.deploy()
     wait_for_training_job()

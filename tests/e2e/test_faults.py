@@ -18,6 +18,7 @@ from operations.audit import left_of
 from operations.factory import deployed_factory, mlflow_client
 from operations.failures import failure_lines
 from tests.e2e.conftest import NAME, Workspace, invoke, pipeline_executions, running
+from tests.e2e.sample import FEATURES, MODEL, requests, sample_rows
 
 pytestmark = pytest.mark.e2e
 FAULTS = (
@@ -56,7 +57,7 @@ def deliveries() -> list[str]:
 
 
 def test_deliveries_make_everything_once(factory: Workspace) -> None:
-    factory.edit("models/digits/model.yaml", "seed: ", "seed: 1")
+    factory.change_seed()
     commit = factory.push("Another seed")
     execution = factory.next_execution()
     status, _ = factory.finish(execution)
@@ -65,7 +66,7 @@ def test_deliveries_make_everything_once(factory: Workspace) -> None:
     assert len(deliveries()) == 2
     assert [each["PipelineExecutionStatus"] for each in pipeline_executions()] == ["Succeeded"] * 2
     client = mlflow_client(deployed_factory())
-    found = client.search_model_versions("name = 'digits'")
+    found = client.search_model_versions(f"name = '{MODEL}'")
     assert sorted(version.version for version in found) == ["1", "2"]
     runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
     children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
@@ -76,8 +77,7 @@ def test_deliveries_make_everything_once(factory: Workspace) -> None:
 def test_a_rollback_and_a_batch(factory: Workspace, tmp_path: Path) -> None:
     factory.run(sys.executable, "-m", "operations.rollback")
     assert invoke()["model_version"] == "1"
-    header, *rows = (factory.directory / "models/digits/data/digits.csv").read_text().splitlines()[:101]
-    (tmp_path / "rows.csv").write_text("\n".join(row.rpartition(",")[0] for row in [header, *rows]))
+    (tmp_path / "rows.csv").write_text("\n".join([",".join(FEATURES), *requests(sample_rows()[:100])]))
     command = ("-m", "operations.batch", "--input", str(tmp_path / "rows.csv"), "--output-dir", str(tmp_path))
     assert "100 predictions" in factory.run(sys.executable, *command)
     served = {f"{NAME}-staging", f"{NAME}-production"}
@@ -88,6 +88,7 @@ def test_a_rollback_and_a_batch(factory: Workspace, tmp_path: Path) -> None:
     assert len(names("list_transform_jobs", "TransformJobSummaries", "TransformJobName")) == 1
 
 
+@pytest.mark.last
 def test_destroy_leaves_nothing(factory: Workspace) -> None:
     factory.cdk("destroy", "--force")
     assert left_of(NAME) == []

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 def new_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A factory whose first delivery asked for an instance type that a new account has no quota for."""
     with running(tmp_path_factory.mktemp("first") / "model-factory") as workspace:
-        workspace.configure(preprocess_instance_type="ml.m5.large")
+        workspace.configure({"compute.preprocess.instance_type": "ml.m5.large"})
         workspace.skip_build_tests()
         workspace.train_little()
         bootstrap_as_acme(workspace)
@@ -50,7 +50,7 @@ def first_delivery(new_account: Workspace) -> tuple[str, list[str]]:
 @pytest.fixture(scope="module")
 def fitting(new_account: Workspace, first_delivery: tuple[str, list[str]]) -> Workspace:
     """The same factory with instances that the account may start."""
-    new_account.configure(preprocess_instance_type="ml.t3.large")
+    new_account.configure({"compute.preprocess.instance_type": "ml.t3.large"})
     new_account.deploy()
     new_account.run("git", "commit", "--quiet", "--all", "--message", "Ask for what the account has")
     new_account.run("git", "tag", "--force", "start")
@@ -60,6 +60,7 @@ def fitting(new_account: Workspace, first_delivery: tuple[str, list[str]]) -> Wo
 @pytest.fixture
 def checkout(fitting: Workspace) -> Iterator[Workspace]:
     yield fitting
+    fitting.settle()
     fitting.restore()
 
 
@@ -96,18 +97,30 @@ def test_a_bundle_that_leaves_what_the_image_has_too_old_to_it_stops_preprocess(
     assert "No matching distribution found for protobuf" in build_log("build")
 
 
+DEFAULT_START = """
+
+_wsgi_container = container
+
+
+def container(*arguments: str) -> dict[str, Any]:
+    found = _wsgi_container(*arguments)
+    for name in ("SAGEMAKER_SERVING_MODULE", "SAGEMAKER_USE_NGINX"):
+        del found["Environment"][name]
+    found["Environment"] |= {"SAGEMAKER_PROGRAM": "handler.py", "SAGEMAKER_SUBMIT_DIRECTORY": CODE}
+    return found
+"""
+
+
+@pytest.mark.last
 def test_the_image_s_default_start_stops_staging(checkout: Workspace) -> None:
     """Script mode installs the code by pip and writes nginx's configuration, which a serverless container may not."""
-    checkout.edit(
-        "ml_code/inference/container.py",
-        '"SAGEMAKER_SERVING_MODULE": "wsgi:app",\n            "SAGEMAKER_USE_NGINX": "false",',
-        '"SAGEMAKER_PROGRAM": "handler.py", "SAGEMAKER_SUBMIT_DIRECTORY": CODE,',
-    )
+    checkout.append("ml_code/inference/container.py", DEFAULT_START)
+    checkout.deploy()  # a push changes no deployment
     checkout.push("Serve as the image does by default")
     status, stages = checkout.finish(checkout.next_execution())
     assert (status, list(stages)) == ("Failed", ["Source", "Build", "Staging"])
     assert "did not pass the ping health check" in build_log("deploy-staging")
-    assert "staging_endpoint_mode" in build_log("deploy-staging")
+    assert "factory.staging.type" in build_log("deploy-staging")
 
 
 def build_log(project: str) -> str:

@@ -1,5 +1,9 @@
 """Pushes that seldom happen, and what becomes of them."""
 
+import json
+from collections.abc import Iterator
+from typing import Any
+
 import boto3
 import pytest
 
@@ -31,10 +35,10 @@ def test_a_push_that_breaks_the_app_stops_its_training(checkout: Workspace) -> N
 
 def test_of_two_quick_pushes_the_newer_ends_in_production(checkout: Workspace) -> None:
     checkout.skip_build_tests()
-    checkout.edit("models/digits/model.yaml", "seed: ", "seed: 2")
+    checkout.change_seed()
     checkout.push("First of two")
     first = checkout.next_execution()
-    checkout.edit("models/digits/model.yaml", "seed: 2", "seed: 3")
+    checkout.change_seed()
     newer = checkout.push("Second of two")
     second = checkout.next_execution()
     first_status, _ = checkout.finish(first)
@@ -44,20 +48,36 @@ def test_of_two_quick_pushes_the_newer_ends_in_production(checkout: Workspace) -
     assert invoke()["commit"] == newer
 
 
-def test_a_permission_taken_from_the_jobs_role_is_named_in_the_failure(checkout: Workspace) -> None:
-    role = next(
-        role
-        for role in boto3.client("iam").list_roles()["Roles"]
-        if "Training" in role["RoleName"] and "Job" in role["RoleName"]
+@pytest.fixture
+def jobs_role() -> Iterator[str]:
+    """The role of the training's jobs, which may no longer read objects, as when somebody changed it."""
+    iam = boto3.client("iam")
+    (role,) = (
+        role["RoleName"]
+        for page in iam.get_paginator("list_roles").paginate()
+        for role in page["Roles"]
+        if role["RoleName"].startswith(f"{NAME}-TrainingJobRole")
     )
-    checkout.edit("stacks/training.py", "grant_read(self.job_role", "grant_read(self.pipeline_role")
-    checkout.deploy()
+    (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document: Any = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    kept = [each for each in document["Statement"] if "s3:GetObject" not in each["Action"]]
+    assert len(kept) < len(document["Statement"])
+    for statements in (kept, document["Statement"]):
+        body = json.dumps(document | {"Statement": statements})
+        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=body)
+        if statements is kept:
+            yield role
+
+
+def test_a_permission_taken_from_the_jobs_role_is_named_in_the_failure(
+    checkout: Workspace, jobs_role: str
+) -> None:
     checkout.skip_build_tests()
-    checkout.edit("models/digits/model.yaml", "seed: ", "seed: 4")
+    checkout.change_seed()
     checkout.push("Without a permission")
     status, _ = checkout.finish(checkout.next_execution())
     assert status == "Failed"
     reason = failed_step(pipeline_executions()[-1]["PipelineExecutionArn"])["FailureReason"]
     assert "not authorized to perform: s3:" in reason
-    assert role["RoleName"] in reason
+    assert jobs_role in reason
     assert "arn:aws:s3:::" in reason

@@ -82,12 +82,13 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
         s3, sagemaker = boto3.client("s3"), boto3.client("sagemaker")
         s3.create_bucket(Bucket=BUCKET)
         s3.put_object(Bucket=BUCKET, Key="model.tar.gz", Body=archive(tmp_path_factory.mktemp("model")))
+        primary: Any = container(IMAGE, f"s3://{BUCKET}/model.tar.gz", "")
         sagemaker.create_model(
             ModelName=NAME,
             ExecutionRoleArn=make_role(),
-            PrimaryContainer=container(IMAGE, f"s3://{BUCKET}/model.tar.gz", ""),
+            PrimaryContainer=primary,
         )
-        variant = {
+        variant: Any = {
             "VariantName": "AllTraffic",
             "ModelName": NAME,
             "ServerlessConfig": {"MemorySizeInMB": MEMORY_MB, "MaxConcurrency": 1},
@@ -182,5 +183,6 @@ def test_what_the_schema_does_not_allow_is_refused(
 ) -> None:
     with pytest.raises(ClientError) as failed:
         ask(body, content_type, accept)
-    assert failed.value.response["OriginalStatusCode"] == status
-    assert json.loads(failed.value.response["OriginalMessage"])["error"]
+    answer: dict[str, Any] = {**failed.value.response}
+    assert answer["OriginalStatusCode"] == status
+    assert json.loads(answer["OriginalMessage"])["error"]

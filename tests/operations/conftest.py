@@ -29,7 +29,7 @@ def account(local_aws: "Account", monkeypatch: pytest.MonkeyPatch) -> "Iterator[
 
 @pytest.fixture
 def stacks(account: "Account") -> Iterator[Any]:
-    """stacks(name, template) makes one, gone after the test."""
+    """Make a stack of a name and a template; it is deleted after the test."""
     cloudformation, names = boto3.client("cloudformation"), list[str]()
 
     def make(name: str, template: Any) -> None:

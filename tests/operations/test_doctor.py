@@ -174,9 +174,9 @@ def test_another_cdk_command_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None
     assert doctor.node().status is Status.FAULT
 
 
-def answering(monkeypatch: pytest.MonkeyPatch, service: str) -> Stubber:
+def answering(monkeypatch: pytest.MonkeyPatch, service: Any) -> Stubber:
     """The client of the service that the doctor gets, with answers of its own."""
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
+    keys: Any = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
     client = boto3.client(service, region_name="eu-west-1", **keys)
     monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
     return Stubber(client)

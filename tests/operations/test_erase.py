@@ -35,8 +35,9 @@ REQUESTS = {  # body and content type: theirs or not
 
 
 def parquet(text: str) -> bytes:
-    content: bytes = pd.read_csv(io.StringIO(text)).to_parquet(index=False)
-    return content
+    written = io.BytesIO()
+    pd.read_csv(io.StringIO(text)).to_parquet(written, index=False)
+    return written.getvalue()
 
 
 def captured(body: str, content_type: str) -> bytes:

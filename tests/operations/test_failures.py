@@ -63,7 +63,7 @@ def make_pipeline(account: "Account", folder: Path) -> None:
     )
     build = action("Build", "CodeBuild", {"ProjectName": NAME}, inputArtifacts=[{"name": "code"}])
     boto3.client("codepipeline").create_pipeline(
-        pipeline={
+        pipeline={  # type: ignore[arg-type, misc]
             "name": NAME,
             "pipelineType": "V2",
             "roleArn": make_role("codepipeline.amazonaws.com"),

@@ -101,7 +101,7 @@ def test_a_failed_batch_shows_the_end_of_its_log(
     logs, stream = boto3.client("logs"), f"{planned.name}/i-1/data-log"
     logs.create_log_group(logGroupName=JobLogs.TRANSFORM)
     logs.create_log_stream(logGroupName=JobLogs.TRANSFORM, logStreamName=stream)
-    event = {
+    event: Any = {
         "timestamp": int(time.time() * 1000),
         "message": "rows.csv: the header line must be a,b,c, got c,b,a",
     }
@@ -132,5 +132,5 @@ def test_what_is_no_text_is_refused_before_a_job_starts(
     s3.create_bucket(Bucket=SETTINGS.bucket)
     s3.put_object(Bucket=SETTINGS.bucket, Key="batch/rows.csv", Body=content)
     for source in (str(tmp_path / "rows.csv"), "s3://mistakes/batch/rows.csv"):
-        message = said(lambda source=source: batch._input_uri(source, SETTINGS, "s3://mistakes/batch/j/"))
+        message = said(lambda source=source: batch.input_uri(source, SETTINGS, "s3://mistakes/batch/j/"))
         assert "is compressed, or text of another kind than UTF-8" in message

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -77,7 +77,7 @@ def test_a_quota_that_the_region_does_not_have_is_named(
 
 
 def test_a_quota_that_was_never_changed_and_a_request_that_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
+    keys: Any = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
     client = boto3.client("service-quotas", region_name="us-east-1", **keys)
     monkeypatch.setattr(boto3, "client", lambda _: client)
     with Stubber(client) as stub:

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import boto3
 import pytest
@@ -90,8 +91,8 @@ def test_history_says_from_when_to_when_by_whom_and_why() -> None:
     assert oldest[5:7] == ("user/bob", "delivery")
 
 
-def stub(service: str, monkeypatch: pytest.MonkeyPatch) -> Stubber:
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
+def stub(service: Any, monkeypatch: pytest.MonkeyPatch) -> Stubber:
+    keys: Any = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
     client = boto3.client(service, region_name="us-east-1", **keys)
     monkeypatch.setattr(boto3, "client", lambda name: client)
     return Stubber(client)

@@ -11,7 +11,7 @@ from operations.errors import OperationError
 
 @pytest.fixture
 def codepipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
+    keys: Any = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
     client = boto3.client("codepipeline", region_name="us-east-1", **keys)
     monkeypatch.setattr(boto3, "client", lambda name: client)
     with Stubber(client) as stub:

@@ -2,7 +2,7 @@
 
 import gc
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any
 
@@ -59,7 +59,7 @@ def proof(request: pytest.FixtureRequest, proofs: Proofs) -> Proof:
 def synthesise(proofs: Proofs) -> Synthesise:
     """The factory of one of the configurations."""
 
-    def synthesised(**settings: Any) -> Synthesised:
+    def synthesised(settings: Mapping[str, Any] = {}) -> Synthesised:
         for name, listed in CONFIGURATIONS.items():
             if settings == listed:
                 return proofs[name].factory

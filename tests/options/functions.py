@@ -2,6 +2,7 @@
 
 import importlib
 from types import ModuleType
+from typing import Any
 
 import boto3
 import pytest
@@ -13,9 +14,9 @@ def load_function(construct: str) -> ModuleType:
     return importlib.import_module(f"stacks.{construct}.function.index")
 
 
-def stub_clients(monkeypatch: pytest.MonkeyPatch, *names: str) -> tuple[Stubber, ...]:
+def stub_clients(monkeypatch: pytest.MonkeyPatch, *names: Any) -> tuple[Stubber, ...]:
     """What boto3.client answers with for these services, and for no other."""
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
+    keys: Any = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
     clients = {name: boto3.client(name, region_name="us-east-1", **keys) for name in names}
     monkeypatch.setattr(boto3, "client", lambda name: clients[name])
     stubs = tuple(Stubber(client) for client in clients.values())

@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import pytest
 
-from stacks.config import FactoryConfig
+from stacks.settings.reference import Setting, all_settings
 from tests.options.conftest import Proofs
 from tests.options.proof import Proof
 from tests.pipeline_requests import dangling_references, invalid_requests
@@ -29,15 +28,21 @@ def factory(proof: Proof) -> Synthesised:
     return proof.factory
 
 
-@pytest.mark.parametrize("setting", fields(FactoryConfig), ids=lambda setting: setting.name)
-def test_every_setting_is_proved_with_every_option(setting: Any) -> None:
-    proved = [getattr(FactoryConfig(**each), setting.name) for each in CONFIGURATIONS.values()]
-    options = (True, False) if setting.type is bool else get_args(setting.type)
-    if setting.type is bool or get_origin(setting.type) is Literal:
-        assert not [option for option in options if option not in proved]
+@pytest.mark.parametrize("setting", all_settings(), ids=lambda each: f"{each.path}-{each.variant}")
+def test_every_setting_is_proved_with_every_option(setting: Setting) -> None:
+    proved = [each[setting.path] for each in CONFIGURATIONS.values() if setting.path in each]
+    if setting.is_section:
+        within = [path for each in CONFIGURATIONS.values() for path in each if path.startswith(setting.path)]
+        assert within, f"no configuration sets anything of {setting.path}"
+    elif options := setting.schema.get(
+        "enum", [setting.schema["const"]] if "const" in setting.schema else []
+    ):
+        default = setting.schema.get("default")
+        few = options if len(options) < 4 else []
+        assert not [option for option in few if option not in proved and option != default]
     else:
-        default = getattr(FactoryConfig(), setting.name)
-        assert [value for value in proved if value != default], f"no configuration sets {setting.name}"
+        values = [value for value in proved if value != setting.schema.get("default")]
+        assert values, f"no configuration sets {setting.path}"
 
 
 def test_no_reviewer_s_finding_is_open(proof: Proof) -> None:
@@ -83,6 +88,7 @@ def test_a_push_writes_the_definition_of_the_template(proof: Proof) -> None:
 
 
 def test_each_request_of_the_definition_has_the_shape_that_the_service_takes(proof: Proof) -> None:
+    assert definitions(proof)
     for found in definitions(proof).values():
         assert invalid_requests(found) == []
 

@@ -14,7 +14,7 @@ BUCKET = f"arn:aws:s3:::model-factory-artifacts-{ACCOUNT}-{REGION}"
 
 @pytest.fixture
 def drift(synthesise: Synthesise) -> Synthesised:
-    return synthesise(**CONFIGURATIONS["drift"])
+    return synthesise(CONFIGURATIONS["drift"])
 
 
 def alarm(factory: Synthesised) -> Any:
@@ -75,7 +75,7 @@ def test_the_alarm_s_event_reaches_the_function(drift: Synthesised) -> None:
 
 
 def test_the_settings_reach_the_job(synthesise: Synthesise) -> None:
-    factory = synthesise(**CONFIGURATIONS["key-drift"])
+    factory = synthesise(CONFIGURATIONS["key-drift"])
     assert (alarm(factory)["Period"], rules(factory)["Windows"]["ScheduleExpression"]) == (
         900,
         "rate(15 minutes)",
@@ -147,6 +147,6 @@ def test_people_see_it_and_hear_of_it(drift: Synthesised) -> None:
 
 
 def test_it_needs_no_dashboard_and_no_topic(synthesise: Synthesise) -> None:
-    factory = synthesise(**CONFIGURATIONS["drift-untold"])
+    factory = synthesise(CONFIGURATIONS["drift-untold"])
     assert alarm(factory)
     assert not factory.of_type("AWS::CloudWatch::Dashboard")

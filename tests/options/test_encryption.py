@@ -6,16 +6,15 @@ from typing import Any
 
 import pytest
 
-from stacks.config import FactoryConfig
-from stacks.config_settings import SettingError
-from tests.stacks.synthesis import ACCOUNT, REGION, Synthesise, Synthesised
+from stacks.settings.errors import SettingError
+from tests.stacks.synthesis import ACCOUNT, REGION, Synthesise, Synthesised, configured
 
 VIA_S3 = {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}}
 
 
 @pytest.fixture(scope="session")
 def encrypted(synthesise: Synthesise) -> Synthesised:
-    return synthesise(encryption="customer")
+    return synthesise({"encryption": "customer"})
 
 
 @pytest.fixture(scope="session")
@@ -66,11 +65,11 @@ def test_the_key_lets_in_the_account_and_logs_of_the_factory_and_events_and_nobo
 
 
 def test_buckets_logs_and_pipeline_artifacts_have_the_key(encrypted: Synthesised, key_arn: str) -> None:
-    for bucket in encrypted.of_type("AWS::S3::Bucket").values():
+    for bucket in encrypted.every("AWS::S3::Bucket").values():
         (rule,) = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key_arn}
         assert rule["BucketKeyEnabled"] is True
-    for group in encrypted.of_type("AWS::Logs::LogGroup").values():
+    for group in encrypted.every("AWS::Logs::LogGroup").values():
         assert group["Properties"]["KmsKeyId"] == key_arn
     store = encrypted.only("AWS::CodePipeline::Pipeline")["Properties"]["ArtifactStore"]
     assert store["EncryptionKey"] == {"Type": "KMS", "Id": key_arn}
@@ -126,19 +125,17 @@ def test_only_jobs_let_the_key_out_and_only_to_aws(encrypted: Synthesised) -> No
 
 
 def test_prod_keeps_the_key_of_the_data_that_it_keeps(synthesise: Synthesise) -> None:
-    factory = synthesise(encryption="customer", stage="prod")
+    factory = synthesise({"encryption": "customer", "stage": "prod"})
     assert factory.only("AWS::KMS::Key")["DeletionPolicy"] == "Retain"
 
 
 @pytest.mark.parametrize("value", ["ml.m5d.large", "ml.g4dn.xlarge", "ml.g5.xlarge", "ml.p4d.24xlarge"])
 def test_a_type_with_local_disks_is_refused(value: str) -> None:
-    with pytest.raises(
-        SettingError, match=f"{value}.*allowed is with factory.encryption=customer a type without"
-    ):
-        FactoryConfig(encryption="customer", training_instance_type=value)
-    FactoryConfig(training_instance_type=value)
+    with pytest.raises(SettingError, match=f"{value}.*allowed is with encryption customer a type without"):
+        configured({"encryption": "customer", "compute.training.instance_type": value})
+    configured({"compute.training.instance_type": value})
 
 
 @pytest.mark.parametrize("value", ["ml.m5.large", "ml.c5n.2xlarge", "ml.r5.large", "ml.p3.2xlarge"])
 def test_a_type_without_local_disks_takes_the_key(value: str) -> None:
-    FactoryConfig(encryption="customer", training_instance_type=value)
+    configured({"encryption": "customer", "compute.training.instance_type": value})

@@ -9,25 +9,24 @@ import pytest
 import sqlalchemy
 from cryptography import x509
 
-from stacks.config import FactoryConfig
-from stacks.config_settings import SettingError
 from stacks.fargate_mlflow.server.start import database_uri, migrate
+from stacks.settings.errors import SettingError
 from tests.options.test_network import groups, private_subnets
 from tests.stacks.configurations import EXISTING_NETWORK as EXISTING
 from tests.stacks.configurations import MLFLOW_IMAGE
-from tests.stacks.synthesis import Synthesise, Synthesised
+from tests.stacks.synthesis import Synthesise, Synthesised, configured
 
 ROOTS = Path("stacks/fargate_mlflow/rds_roots")
 
 
 @pytest.fixture(scope="session")
 def fargate(synthesise: Synthesise) -> Synthesised:
-    return synthesise(network="own", mlflow="fargate", encryption="customer")
+    return synthesise({"network.type": "own", "mlflow.type": "fargate", "encryption": "customer"})
 
 
 @pytest.fixture(scope="session")
 def kept(synthesise: Synthesise) -> Synthesised:
-    return synthesise(**EXISTING, mlflow="fargate", stage="prod", mlflow_image=MLFLOW_IMAGE)
+    return synthesise({**EXISTING, "mlflow.type": "fargate", "stage": "prod", "mlflow.image": MLFLOW_IMAGE})
 
 
 def container(factory: Synthesised) -> dict[str, Any]:
@@ -123,14 +122,16 @@ def test_prod_keeps_a_snapshot_and_dev_nothing(fargate: Synthesised, kept: Synth
 
 
 def test_a_server_without_a_network_is_refused() -> None:
-    with pytest.raises(SettingError, match="mlflow is 'fargate', allowed is app or tracking-server unless"):
-        FactoryConfig(mlflow="fargate")
+    with pytest.raises(
+        SettingError, match=r"mlflow\.type is 'fargate', allowed is app or tracking-server unless"
+    ):
+        configured({"mlflow.type": "fargate"})
 
 
 @pytest.mark.parametrize("image", ["mlflow", "ghcr.io/mlflow/mlflow", "ghcr.io/mlflow/mlflow:latest-full"])
 def test_an_image_without_a_version_is_refused(image: str) -> None:
     with pytest.raises(SettingError, match="an image with a version or digest"):
-        FactoryConfig(mlflow_image=image)
+        configured({"mlflow.type": "fargate", "network.type": "own", "mlflow.image": image})
 
 
 def test_a_password_may_hold_any_character() -> None:

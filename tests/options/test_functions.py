@@ -52,7 +52,7 @@ def asset(factory: Synthesised, name: str) -> Path:
 def test_a_function_s_asset_imports_with_nothing_but_boto3(
     synthesise: Synthesise, configuration: str, name: str, tmp_path: Path
 ) -> None:
-    factory = synthesise(**CONFIGURATIONS[configuration])
+    factory = synthesise(CONFIGURATIONS[configuration])
     module, _, handler = properties(factory, name)["Handler"].rpartition(".")
     folder = str(asset(factory, name).resolve())
     command = [sys.executable, "-I", "-B", "-c", IMPORT_AS_LAMBDA, folder, module, handler]
@@ -64,7 +64,7 @@ def test_a_function_s_asset_imports_with_nothing_but_boto3(
 def test_a_function_s_asset_has_its_package_and_the_contracts_and_nothing_else(
     synthesise: Synthesise, configuration: str, name: str
 ) -> None:
-    factory = synthesise(**CONFIGURATIONS[configuration])
+    factory = synthesise(CONFIGURATIONS[configuration])
     package = Path(*properties(factory, name)["Handler"].split(".")[:-2])
     folder = asset(factory, name)
     found = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}

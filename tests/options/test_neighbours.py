@@ -63,14 +63,14 @@ def matches(pattern: str, arn: str) -> bool:
 
 
 def test_no_two_resources_share_a_name(synthesise: Synthesise) -> None:
-    first, second = (set(physical_names(synthesise(**CONFIGURATIONS[name]))) for name in PAIR)
+    first, second = (set(physical_names(synthesise(CONFIGURATIONS[name]))) for name in PAIR)
     assert len(first) == len(second) > 20
     assert not first & second
 
 
 @pytest.mark.parametrize(("owner", "other"), [PAIR, PAIR[::-1]])
 def test_no_role_reaches_what_the_other_factory_has(synthesise: Synthesise, owner: str, other: str) -> None:
-    statements = list(synthesise(**CONFIGURATIONS[owner]).statements())
+    statements = list(synthesise(CONFIGURATIONS[owner]).statements())
     reached = [
         (policy, statement["Sid"], arn)
         for policy, statement in statements
@@ -97,7 +97,7 @@ def test_what_a_destroy_removes_by_a_pattern_has_the_factory_s_tag(synthesise: S
         f"{regional}:model-package-group/digits-batch",
     ]
     seen = set()
-    for policy, statement in synthesise(**CONFIGURATIONS["digits"]).statements():
+    for policy, statement in synthesise(CONFIGURATIONS["digits"]).statements():
         actions = [action for action in items(statement["Action"]) if re.search(":(Delete|Stop)", action)]
         reached = [arn for arn in neighbours for each in items(statement["Resource"]) if matches(each, arn)]
         if "Teardown" in policy and actions and reached:
@@ -109,12 +109,12 @@ def test_what_a_destroy_removes_by_a_pattern_has_the_factory_s_tag(synthesise: S
 
 def test_a_factory_named_like_a_prefix_keeps_what_lies_under_it(synthesise: Synthesise) -> None:
     """CodePipeline writes under its pipeline's name: nothing of it may lie, or expire, where MLflow writes."""
-    factory = synthesise(**CONFIGURATIONS["named-mlflow"])
+    factory = synthesise(CONFIGURATIONS["named-mlflow"])
     store = factory.only("AWS::CodePipeline::Pipeline")["Properties"]["ArtifactStore"]["Location"]
     mlflow = factory.only("AWS::SageMaker::MlflowApp")["Properties"]["ArtifactStoreUri"]
     assert mlflow == f"s3://mlflow-artifacts-{ACCOUNT}-{REGION}/mlflow"
     assert store not in mlflow
-    for bucket in factory.of_type("AWS::S3::Bucket").values():
+    for bucket in factory.every("AWS::S3::Bucket").values():
         if bucket["Properties"]["BucketName"] in mlflow:
             rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
             expiring = [rule.get("Prefix", "") for rule in rules if "ExpirationInDays" in rule]

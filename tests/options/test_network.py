@@ -5,22 +5,22 @@ from typing import Any
 
 import pytest
 
-from stacks.config import FactoryConfig
-from stacks.config_settings import SettingError
+from stacks.settings.context import read_config
+from stacks.settings.errors import SettingError
 from tests.options.test_encryption import job_requests
 from tests.stacks.configurations import EXISTING_NETWORK as EXISTING
-from tests.stacks.synthesis import Synthesise, Synthesised
+from tests.stacks.synthesis import Synthesise, Synthesised, configured
 from tests.stacks.wildcards import items
 
 
 @pytest.fixture(scope="session", params=["own", "existing"])
 def networked(synthesise: Synthesise, request: pytest.FixtureRequest) -> Synthesised:
-    return synthesise(**({"network": "own"} if request.param == "own" else EXISTING))
+    return synthesise({"network.type": "own"} if request.param == "own" else EXISTING)
 
 
 @pytest.fixture(scope="session")
 def own(synthesise: Synthesise) -> Synthesised:
-    return synthesise(network="own")
+    return synthesise({"network.type": "own"})
 
 
 def groups(factory: Synthesised) -> dict[str, dict[str, Any]]:
@@ -38,7 +38,7 @@ def groups(factory: Synthesised) -> dict[str, dict[str, Any]]:
 def private_subnets(factory: Synthesised) -> list[str]:
     subnets = factory.of_type("AWS::EC2::Subnet").items()
     made = [key for key, subnet in subnets if not subnet["Properties"]["MapPublicIpOnLaunch"]]
-    return made or list(EXISTING["private_subnet_ids"])
+    return made or list(EXISTING["network.private_subnet_ids"])
 
 
 def test_the_default_has_no_network(factory: Synthesised) -> None:
@@ -122,44 +122,61 @@ def test_an_own_vpc_has_endpoints_and_one_way_out(own: Synthesised) -> None:
 
 
 def test_an_existing_vpc_gets_security_groups_and_nothing_else(synthesise: Synthesise) -> None:
-    made = {found["Type"] for found in synthesise(**EXISTING).resources.values()}
+    made = {found["Type"] for found in synthesise(EXISTING).resources.values()}
     assert {type_ for type_ in made if type_.startswith("AWS::EC2::")} == {"AWS::EC2::SecurityGroup"}
 
 
-@pytest.mark.parametrize("settings", [{"network": "own"}, EXISTING])
+@pytest.mark.parametrize("settings", [{"network.type": "own"}, EXISTING])
 def test_a_synthesis_asks_the_account_nothing(synthesise: Synthesise, settings: dict[str, Any]) -> None:
-    manifest = json.loads((synthesise(**settings).directory / "manifest.json").read_text())
+    manifest = json.loads((synthesise(settings).directory / "manifest.json").read_text())
     assert "missing" not in manifest
 
 
 @pytest.mark.parametrize(
     ("settings", "refused"),
     [
-        ({"network": "existing"}, "vpc_id is ''"),
-        ({"vpc_id": "vpc-0a1b2c3d"}, "vpc_id is 'vpc-0a1b2c3d', allowed is empty unless"),
-        ({**EXISTING, "availability_zones": ("eu-central-1a",)}, "one zone for each of at least 2"),
-        ({**EXISTING, "vpc_id": "my-vpc"}, "allowed is the id of a VPC"),
-        ({**EXISTING, "private_subnet_ids": ("subnet-0a1b2c3d",) * 2}, "a list of different ids"),
+        ({"network.type": "existing"}, "vpc_id is missing, allowed is the id of a VPC"),
+        (
+            {"network.vpc_id": "vpc-0a1b2c3d"},
+            "vpc_id is 'vpc-0a1b2c3d', allowed is one of the settings of network: type",
+        ),
+        (
+            {**EXISTING, "network.availability_zones": ("eu-central-1a",)},
+            "a list of different names such as eu-central-1a, one for each private subnet",
+        ),
+        ({**EXISTING, "network.vpc_id": "my-vpc"}, "allowed is the id of a VPC"),
+        (
+            {**EXISTING, "network.private_subnet_ids": ("subnet-0a1b2c3d",) * 2},
+            "a list of at least 2 different ids",
+        ),
     ],
 )
 def test_half_a_network_is_refused(settings: dict[str, Any], refused: str) -> None:
     with pytest.raises(SettingError, match=refused):
-        FactoryConfig(**settings)
+        configured(settings)
 
 
 def test_lists_come_from_cdk_json_and_from_the_command_line() -> None:
-    from_json = {key: list(value) if isinstance(value, tuple) else value for key, value in EXISTING.items()}
+    from_json = {
+        key.removeprefix("network."): list(value) if isinstance(value, tuple) else value
+        for key, value in EXISTING.items()
+    }
     from_command_line = {
         f"factory.{key}": ",".join(value) if isinstance(value, tuple) else value
         for key, value in EXISTING.items()
     }
-    assert FactoryConfig.from_context({"factory": from_json}) == FactoryConfig(**EXISTING)
-    assert FactoryConfig.from_context(from_command_line) == FactoryConfig(**EXISTING)
+    assert read_config({"factory": {"network": from_json}}) == configured(EXISTING)
+    assert read_config(from_command_line) == configured(EXISTING)
 
 
 def test_clients_are_let_in_in_the_same_order_by_every_process(synthesise: Synthesise) -> None:
     factory = synthesise(
-        network="own", endpoint_mode="realtime", endpoint_instance_count=1, rollout="all-at-once"
+        {
+            "network.type": "own",
+            "production.type": "realtime",
+            "production.instance_count": 1,
+            "production.rollout.type": "all-at-once",
+        }
     )
     rules = list(factory.of_type("AWS::EC2::SecurityGroupIngress"))
     clients = ["Jobs", "Builds", "Serving", "Transforms"]

@@ -82,14 +82,18 @@ def test_the_dashboard_shows_delivery_training_and_both_endpoints(factory: Synth
 
 def test_an_address_is_subscribed_only_where_it_is_set(factory: Synthesised, synthesise: Synthesise) -> None:
     assert not factory.of_type("AWS::SNS::Subscription")
-    told = synthesise(notification_email="ops@example.com", monthly_budget_usd=50)
+    told = synthesise(
+        {"monitoring.notification_email": "ops@example.com", "monitoring.monthly_budget_usd": 50}
+    )
     subscription = told.only("AWS::SNS::Subscription")["Properties"]
     assert subscription == {"Protocol": "email", "Endpoint": "ops@example.com", "TopicArn": TOPIC}
 
 
 def test_a_budget_counts_what_bears_the_factorys_tag(factory: Synthesised, synthesise: Synthesise) -> None:
     assert not factory.of_type("AWS::Budgets::Budget")
-    told = synthesise(notification_email="ops@example.com", monthly_budget_usd=50)
+    told = synthesise(
+        {"monitoring.notification_email": "ops@example.com", "monitoring.monthly_budget_usd": 50}
+    )
     properties = told.only("AWS::Budgets::Budget")["Properties"]
     assert properties["Budget"]["BudgetLimit"] == {"Amount": 50, "Unit": "USD"}
     assert properties["ResourceTags"] == [{"Key": "model-factory", "Value": "model-factory"}]
@@ -103,13 +107,19 @@ def test_a_budget_counts_what_bears_the_factorys_tag(factory: Synthesised, synth
 
 
 def test_without_monitoring_there_is_nothing_of_it(synthesise: Synthesise) -> None:
-    plain = synthesise(monitoring=False)
+    plain = synthesise({"monitoring": False})
     assert not [key for key in plain.resources if key.startswith("Observability")]
     assert "NotificationTopicArn" not in plain.outputs
 
 
 def test_a_customers_key_encrypts_messages_and_lets_their_senders(synthesise: Synthesise) -> None:
-    told = synthesise(encryption="customer", notification_email="ops@example.com", monthly_budget_usd=50)
+    told = synthesise(
+        {
+            "encryption": "customer",
+            "monitoring.notification_email": "ops@example.com",
+            "monitoring.monthly_budget_usd": 50,
+        }
+    )
     assert told.only("AWS::SNS::Topic")["Properties"]["KmsMasterKeyId"]
     statements = told.only("AWS::KMS::Key")["Properties"]["KeyPolicy"]["Statement"]
     services = {each["Principal"].get("Service") for each in statements}

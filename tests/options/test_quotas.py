@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from ml_code.spec import load_spec
-from stacks.config import FactoryConfig
 from stacks.quota_needs import quota_needs
 from tests.stacks.configurations import CONFIGURATIONS
+from tests.stacks.synthesis import configured
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 def needs(configuration: str) -> dict[str, int]:
-    config = FactoryConfig(**CONFIGURATIONS[configuration])
+    config = configured(CONFIGURATIONS[configuration])
     return quota_needs(config, parallel_training_jobs=load_spec().tuning.max_parallel_jobs)
 
 
@@ -41,7 +41,7 @@ def test_each_configuration_says_what_it_needs(configuration: str) -> None:
     needed = needs(configuration)
     assert all(count > 0 for count in needed.values())
     assert any("training job usage" in name for name in needed)
-    is_realtime = CONFIGURATIONS[configuration].get("endpoint_mode") == "realtime"
+    is_realtime = CONFIGURATIONS[configuration].get("production.type") == "realtime"
     assert any("endpoint usage" in name for name in needed) == is_realtime
 
 

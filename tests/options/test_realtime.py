@@ -16,18 +16,18 @@ def settings(factory: Synthesised, stage: str) -> Any:
 
 
 def test_production_is_on_instances_and_staging_costs_nothing(synthesise: Synthesise) -> None:
-    factory = synthesise(**CONFIGURATIONS["realtime-all"])
+    factory = synthesise(CONFIGURATIONS["realtime-all"])
     assert settings(factory, "staging")["mode"] == "serverless"
     found = settings(factory, "production")
     assert (found["mode"], found["instance_count"], found["max_instance_count"]) == ("realtime", 3, 6)
     assert (found["rollout"], found["rollout_step_percent"]) == ("linear", 25)
-    assert found["subnets"] == list(CONFIGURATIONS["realtime-all"]["private_subnet_ids"])
+    assert found["subnets"] == list(CONFIGURATIONS["realtime-all"]["network.private_subnet_ids"])
     assert len(found["security_groups"]) == 1
     assert found["kms_key"]
 
 
 def test_staging_on_an_instance_is_updated_at_once(synthesise: Synthesise) -> None:
-    factory = synthesise(**CONFIGURATIONS["realtime-staging"])
+    factory = synthesise(CONFIGURATIONS["realtime-staging"])
     found, production = settings(factory, "staging"), settings(factory, "production")
     assert (found["mode"], found["instance_type"], found["instance_count"]) == ("realtime", "ml.t2.medium", 1)
     assert (found["rollout"], found["alarms"], production["rollout"]) == ("all-at-once", [], "canary")
@@ -42,7 +42,7 @@ def test_staging_on_an_instance_is_updated_at_once(synthesise: Synthesise) -> No
 
 
 def test_alarms_guard_updates_though_nobody_is_told(synthesise: Synthesise) -> None:
-    factory = synthesise(**CONFIGURATIONS["realtime-all"])
+    factory = synthesise(CONFIGURATIONS["realtime-all"])
     alarms = {
         found["Properties"]["AlarmName"] for found in factory.of_type("AWS::CloudWatch::Alarm").values()
     }
@@ -55,4 +55,4 @@ def test_alarms_guard_updates_though_nobody_is_told(synthesise: Synthesise) -> N
 
 
 def test_serverless_without_monitoring_has_no_alarm(synthesise: Synthesise) -> None:
-    assert not synthesise(monitoring=False).of_type("AWS::CloudWatch::Alarm")
+    assert not synthesise({"monitoring": False}).of_type("AWS::CloudWatch::Alarm")

@@ -11,13 +11,13 @@ from tests.stacks.test_stack import assert_tagged
 
 
 def test_settings_reach_the_deployments(synthesise: Synthesise) -> None:
-    factory = synthesise(**CONFIGURATIONS["digits-eu"])
+    factory = synthesise(CONFIGURATIONS["digits-eu"])
     settings = json.loads(environment(factory, "digits-eu-deploy-production")["ENDPOINT_SETTINGS"])
     assert settings == {"mode": "serverless", "memory_mb": 4096, "max_concurrency": 20}
 
 
 def test_prod_keeps_data_and_protects_the_stack(synthesise: Synthesise) -> None:
-    factory = synthesise(stage="prod")
+    factory = synthesise({"stage": "prod"})
     assert factory.is_protected
     kept = {found["Type"] for found in factory.resources.values() if found.get("DeletionPolicy") == "Retain"}
     assert kept == {
@@ -33,7 +33,9 @@ def test_prod_keeps_data_and_protects_the_stack(synthesise: Synthesise) -> None:
 
 
 def test_prod_logs_who_touches_its_buckets(synthesise: Synthesise) -> None:
-    buckets = [each["Properties"] for each in synthesise(stage="prod").of_type("AWS::S3::Bucket").values()]
+    buckets = [
+        each["Properties"] for each in synthesise({"stage": "prod"}).of_type("AWS::S3::Bucket").values()
+    ]
     (logs,) = (bucket["BucketName"] for bucket in buckets if "LoggingConfiguration" not in bucket)
     assert "-access-logs-" in logs
     prefixes = {
@@ -45,7 +47,7 @@ def test_prod_logs_who_touches_its_buckets(synthesise: Synthesise) -> None:
 
 
 def test_every_taggable_resource_bears_the_tags_of_the_settings(synthesise: Synthesise) -> None:
-    factory = synthesise(tags={"cost-center": "4711"})
+    factory = synthesise({"tags": {"cost-center": "4711"}})
     assert_tagged(factory, "cost-center", "4711")
     assert_tagged(factory, "model-factory", "model-factory")
     deployment = environment(factory, "model-factory-deploy-production")
@@ -62,10 +64,10 @@ def test_every_taggable_resource_bears_the_tags_of_the_settings(synthesise: Synt
 
 def test_every_role_has_the_permissions_boundary(synthesise: Synthesise) -> None:
     for boundary in ("platform-boundary", f"arn:aws:iam::{ACCOUNT}:policy/platform-boundary"):
-        for role in synthesise(permissions_boundary=boundary).of_type("AWS::IAM::Role").values():
+        for role in synthesise({"permissions_boundary": boundary}).every("AWS::IAM::Role").values():
             found = role["Properties"]["PermissionsBoundary"]
             assert found == f"arn:aws:iam::{ACCOUNT}:policy/platform-boundary"
-    for role in synthesise().of_type("AWS::IAM::Role").values():
+    for role in synthesise().every("AWS::IAM::Role").values():
         assert "PermissionsBoundary" not in role["Properties"]
 
 
@@ -80,7 +82,7 @@ def test_every_role_has_the_permissions_boundary(synthesise: Synthesise) -> None
 def test_what_is_made_of_rows_is_deleted_in_time(
     synthesise: Synthesise, configuration: str, expected: dict[str, int]
 ) -> None:
-    factory = synthesise(**CONFIGURATIONS[configuration])
+    factory = synthesise(CONFIGURATIONS[configuration])
     rules = [
         rule
         for bucket in factory.of_type("AWS::S3::Bucket").values()
@@ -92,7 +94,7 @@ def test_what_is_made_of_rows_is_deleted_in_time(
 
 
 def test_who_pushes_is_denied_to_approve(synthesise: Synthesise) -> None:
-    factory = synthesise(pushing_roles=("developers", "data-science"))
+    factory = synthesise({"pushing_roles": ("developers", "data-science")})
     (policy,) = (each["Properties"] for each in factory.of_type("AWS::IAM::ManagedPolicy").values())
     assert policy["Roles"] == ["developers", "data-science"]
     (statement,) = policy["PolicyDocument"]["Statement"]

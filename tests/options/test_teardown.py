@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from stacks.teardown.function import deadline
 from stacks.teardown.function.jobs import Jobs
@@ -38,9 +39,9 @@ PROPERTIES = {
 def answer_instead(operation: str, answer: Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]) -> None:
     """For `service.Operation`, which moto has not: status and response to a request's body."""
 
-    def respond(model: Any, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+    def respond(model: Any, params: dict[str, Any], **_: Any) -> Any:
         status, response = answer(json.loads(params["body"]))
-        return AWSResponse("", status, {}, None), response
+        return AWSResponse("", status, HTTPHeaders(), None), response
 
     assert boto3.DEFAULT_SESSION is not None
     boto3.DEFAULT_SESSION.events.register(f"before-call.{operation}", respond)
@@ -92,14 +93,14 @@ def event(request_type: str, url: str, **properties: Any) -> dict[str, Any]:
 
 def make_endpoint(name: str, factory: str) -> None:
     sagemaker = boto3.client("sagemaker")
-    tags = [{"Key": "model-factory", "Value": factory}]
+    tags: Any = [{"Key": "model-factory", "Value": factory}]
     sagemaker.create_model(
         ModelName=f"{name}-v1",
         ExecutionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/x",
         PrimaryContainer={"Image": "image"},
         Tags=tags,
     )
-    variant = {
+    variant: Any = {
         "VariantName": "AllTraffic",
         "ModelName": f"{name}-v1",
         "InstanceType": "ml.m5.large",
@@ -255,7 +256,7 @@ def test_model_package_groups_go_by_name_and_tag(
     sagemaker = boto3.client("sagemaker")
     owners = {NAME: NAME, "digits-eu": "digits-eu", "digits-batch": NAME, "digitsx": NAME}
     for name, owner in owners.items():
-        tags = [{"Key": "model-factory", "Value": owner}]
+        tags: Any = [{"Key": "model-factory", "Value": owner}]
         sagemaker.create_model_package_group(ModelPackageGroupName=name, Tags=tags)
     package = sagemaker.create_model_package(ModelPackageGroupName="digits-batch")["ModelPackageArn"]
     deleted = []
@@ -275,7 +276,9 @@ def test_model_package_groups_go_by_name_and_tag(
 
 
 def make_transform_job(name: str, factory: str) -> None:
-    source = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://digits-data/batch/"}}}
+    source: Any = {
+        "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://digits-data/batch/"}}
+    }
     boto3.client("sagemaker").create_transform_job(
         TransformJobName=name,
         ModelName=name,

@@ -5,16 +5,15 @@ from typing import Any
 
 import pytest
 
-from stacks.config import FactoryConfig
-from stacks.config_settings import SettingError
-from tests.stacks.synthesis import Synthesise, Synthesised
+from stacks.settings.errors import SettingError
+from tests.stacks.synthesis import Synthesise, Synthesised, configured
 
 MLFLOW_CLIENTS = {"DeliveryDeployproduction", "DeliveryDeploystaging", "TrainingJob"}
 
 
 @pytest.fixture(scope="session")
 def served(synthesise: Synthesise) -> Synthesised:
-    return synthesise(mlflow="tracking-server", mlflow_server_size="Medium")
+    return synthesise({"mlflow.type": "tracking-server", "mlflow.size": "Medium"})
 
 
 def calls(factory: Synthesised) -> dict[str, Any]:
@@ -35,33 +34,37 @@ def test_the_tracking_server_takes_the_place_of_the_app(served: Synthesised) -> 
     assert server["ArtifactStoreUri"].endswith("/mlflow")
 
 
-@pytest.mark.parametrize("settings", [{}, {"mlflow": "tracking-server", "mlflow_server_size": "Medium"}])
+@pytest.mark.parametrize("settings", [{}, {"mlflow.type": "tracking-server", "mlflow.size": "Medium"}])
 def test_its_address_reaches_jobs_builds_and_people(synthesise: Synthesise, settings: dict[str, str]) -> None:
-    factory = synthesise(**settings)
+    factory = synthesise(settings)
     uri = factory.outputs["MlflowTrackingUri"]["Value"]
     body = factory.only("AWS::SageMaker::Pipeline")["Properties"]["PipelineDefinition"][
         "PipelineDefinitionBody"
     ]
     for step in json.loads(body)["Steps"][:1]:
         assert step["Arguments"]["Environment"]["MLFLOW_TRACKING_URI"] == uri
-    for project in factory.of_type("AWS::CodeBuild::Project").values():
+    for project in factory.every("AWS::CodeBuild::Project").values():
         variables = project["Properties"]["Environment"]["EnvironmentVariables"]
         assert {"Name": "MLFLOW_TRACKING_URI", "Type": "PLAINTEXT", "Value": uri} in variables
+    assert calls(factory)
     for statement in calls(factory).values():
         assert statement["Resource"] == uri
 
 
-@pytest.mark.parametrize("settings", [{}, {"mlflow": "tracking-server", "mlflow_server_size": "Medium"}])
+@pytest.mark.parametrize("settings", [{}, {"mlflow.type": "tracking-server", "mlflow.size": "Medium"}])
 def test_only_those_who_need_mlflow_may_call_it(synthesise: Synthesise, settings: dict[str, str]) -> None:
-    assert calls(synthesise(**settings)).keys() == MLFLOW_CLIENTS
+    assert calls(synthesise(settings)).keys() == MLFLOW_CLIENTS
 
 
 def test_nobody_may_delete_experiments_models_or_versions(served: Synthesised) -> None:
+    assert calls(served)
     for statement in calls(served).values():
         deleting = [action for action in statement["Action"] if "Delete" in action or action.endswith(":*")]
         assert deleting == ["sagemaker-mlflow:DeleteModelVersionTag", "sagemaker-mlflow:DeleteRun"]
 
 
 def test_a_size_without_a_server_is_refused() -> None:
-    with pytest.raises(SettingError, match="mlflow_server_size is 'Large', allowed is Small unless"):
-        FactoryConfig(mlflow_server_size="Large")
+    with pytest.raises(
+        SettingError, match=r"mlflow\.size is 'Large', allowed is one of the settings of mlflow: type"
+    ):
+        configured({"mlflow.size": "Large"})

@@ -65,14 +65,14 @@ def test_a_delivery_has_a_reason_and_data_of_its_own(factory: Synthesised) -> No
 def test_each_rule_says_why_it_starts_a_delivery(
     synthesise: Synthesise, configuration: str, expected: dict[str, str]
 ) -> None:
-    factory = synthesise(**CONFIGURATIONS[configuration])
+    factory = synthesise(CONFIGURATIONS[configuration])
     assert reasons(factory) == expected
     teardown = factory.only("AWS::CloudFormation::CustomResource")["Properties"]
     assert len(teardown["RuleNames"]) == len(expected)
 
 
 def test_the_branch_is_followed_and_seeded(synthesise: Synthesise) -> None:
-    factory = synthesise(**CONFIGURATIONS["scheduled"])
+    factory = synthesise(CONFIGURATIONS["scheduled"])
     (rule,) = (each for each in starting_rules(factory) if "EventPattern" in each)
     assert rule["EventPattern"]["detail"]["referenceName"] == ["release/1"]
     assert source(factory)["Configuration"]["BranchName"] == "release/1"
@@ -90,7 +90,7 @@ def test_the_branch_is_followed_and_seeded(synthesise: Synthesise) -> None:
 def test_a_connection_is_made_for_each_provider(
     synthesise: Synthesise, provider: str, kind: str, host: str
 ) -> None:
-    factory = synthesise(**CONFIGURATIONS[provider])
+    factory = synthesise(CONFIGURATIONS[provider])
     assert factory.only("AWS::CodeConnections::Connection")["Properties"]["ProviderType"] == kind
     assert not factory.of_type("AWS::CodeCommit::Repository")
     assert not [rule for rule in starting_rules(factory) if "EventPattern" in rule]
@@ -102,7 +102,7 @@ def test_a_connection_is_made_for_each_provider(
 
 
 def test_an_existing_connection_is_used_and_only_that(synthesise: Synthesise) -> None:
-    factory = synthesise(**CONFIGURATIONS["connection"])
+    factory = synthesise(CONFIGURATIONS["connection"])
     assert not factory.of_type("AWS::CodeConnections::Connection")
     assert source(factory)["Configuration"]["ConnectionArn"] == CONNECTION
     (fetch,) = (each for _, each in factory.statements() if each["Sid"] == "FetchSource")
@@ -120,7 +120,7 @@ def test_an_existing_connection_is_used_and_only_that(synthesise: Synthesise) ->
 def test_pushes_by_connection_are_filtered_by_branch_and_path(
     synthesise: Synthesise, provider: str, paths: dict[str, list[str]] | None
 ) -> None:
-    (trigger,) = pipeline(synthesise(**CONFIGURATIONS[provider]))["Triggers"]
+    (trigger,) = pipeline(synthesise(CONFIGURATIONS[provider]))["Triggers"]
     git = trigger["GitConfiguration"]
     assert git["SourceActionName"] == "Source"
     (push,) = git["Push"]
@@ -129,11 +129,11 @@ def test_pushes_by_connection_are_filtered_by_branch_and_path(
 
 
 def test_without_push_a_connection_triggers_nothing(synthesise: Synthesise) -> None:
-    assert "Triggers" not in pipeline(synthesise(**CONFIGURATIONS["connection"]))
+    assert "Triggers" not in pipeline(synthesise(CONFIGURATIONS["connection"]))
 
 
 def test_new_data_moves_one_schedule(synthesise: Synthesise) -> None:
-    factory = synthesise(**CONFIGURATIONS["new-data"])
+    factory = synthesise(CONFIGURATIONS["new-data"])
     (rule,) = (each for each in starting_rules(factory) if each["EventPattern"]["source"] == ["aws.s3"])
     bucket = f"model-factory-data-{ACCOUNT}-{REGION}"
     assert rule["EventPattern"]["detail"] == {
@@ -161,7 +161,7 @@ def test_new_data_moves_one_schedule(synthesise: Synthesise) -> None:
 
 
 def test_the_function_of_new_data_may_do_four_things(synthesise: Synthesise) -> None:
-    factory = synthesise(**CONFIGURATIONS["new-data"])
+    factory = synthesise(CONFIGURATIONS["new-data"])
     allowed = {
         statement["Sid"]: statement["Resource"]
         for policy, statement in factory.statements()
@@ -177,14 +177,14 @@ def test_the_function_of_new_data_may_do_four_things(synthesise: Synthesise) -> 
 
 
 def test_settings_of_compute_reach_the_build(synthesise: Synthesise) -> None:
-    factory = synthesise(**CONFIGURATIONS["compute"])
+    factory = synthesise(CONFIGURATIONS["compute"])
     (build,) = (
         each["Properties"]
         for each in factory.of_type("AWS::CodeBuild::Project").values()
         if each["Properties"]["Name"] == "model-factory-build"
     )
     variables = {each["Name"]: each["Value"] for each in build["Environment"]["EnvironmentVariables"]}
-    settings = json.loads(variables["PIPELINE_SETTINGS"])
-    assert settings["preprocess_instance_type"] == "ml.m5.xlarge"
-    assert (settings["training_spot"], settings["training_max_wait_seconds"]) == (True, 9000)
-    assert (settings["evaluate_max_runtime_seconds"], settings["step_cache_days"]) == (900, 30)
+    compute = json.loads(variables["PIPELINE_SETTINGS"])["compute"]
+    assert compute["preprocess"]["instance_type"] == "ml.m5.xlarge"
+    assert compute["training"]["spot"] == {"max_wait_seconds": 9000}
+    assert (compute["evaluate"]["max_runtime_seconds"], compute["cache_days"]) == (900, 30)

@@ -13,7 +13,7 @@ APART = {"ml_code/contracts.py", "ml_code/jobs/entry_point.py"}
 # Ordinary words, which mean other things elsewhere: MLflow's tags and fields of reports, JSON keys, classes of actions.
 # Folders inside an archive, called like a prefix of the bucket; a factory's default name, called like the tag.
 ALIKE = {
-    ("stacks/config_settings.py", "model-factory"),
+    ("stacks/settings/factory.py", "model-factory"),
     ("ml_code/execution/source_archive.py", "wheels/"),
     ("ml_code/release/deploy.py", "code/"),
     ("ml_code/release/pushed_code.py", "wheels/"),

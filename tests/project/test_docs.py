@@ -12,8 +12,9 @@ DOCUMENTS = [
     "README_zh.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
-    *sorted(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md")),
+    *sorted(path.relative_to(PROJECT).as_posix() for path in (PROJECT / "docs").glob("*.md")),
 ]
+DECISIONS = sorted((PROJECT / "docs/decisions").glob("*.md"))
 _PATH = re.compile(r"`((?:stacks|ml_code|operations|tests|models|docs)/[\w./-]*[\w/])`|\]\((?!http)([^)#]+)")
 
 
@@ -25,6 +26,22 @@ def test_the_files_that_a_document_names_are_there(document: str) -> None:
     # A repository that a factory was seeded into has no local AWS.
     missing = [str(name) for name in named if not (PROJECT / name).exists() and "localaws" not in str(name)]
     assert missing == []
+
+
+def test_the_decisions_are_numbered_short_and_linked() -> None:
+    assert len(DECISIONS) >= 10
+    architecture = (PROJECT / "docs/architecture.md").read_text()
+    for number, path in enumerate(DECISIONS, start=1):
+        lines = path.read_text().splitlines()
+        assert path.name.startswith(f"{number:04d}-")
+        assert lines[0].startswith(f"# {number}. ")
+        assert [line for line in lines if line.startswith("## ")] == [
+            "## Context",
+            "## Decision",
+            "## Consequences",
+        ]
+        assert len(lines) <= 25, path.name
+        assert f"(decisions/{path.name})" in architecture
 
 
 def test_a_claim_is_verified_on_aws_where_the_data_say_so() -> None:

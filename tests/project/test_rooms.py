@@ -14,6 +14,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = ("ml_code", "operations", "stacks")
 ANY = "anything"
 NOTHING = "nothing"
+TYPES = "types_boto3"
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,22 @@ def product_files() -> list[str]:
 
 @cache
 def imports(path: str) -> frozenset[str]:
-    """Modules of the project by their full names, other packages as they are written."""
+    """Modules of the project by their full names, other packages as they are written, without boto3's types.
+
+    Those are installed on developers' machines only, so no module may need them when it runs.
+    """
     found = set()
-    for node in ast.walk(ast.parse((PROJECT / path).read_text())):
+    tree = ast.parse((PROJECT / path).read_text())
+    for_types = {
+        part
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for part in node.body
+        if isinstance(part, ast.ImportFrom) and (part.module or "").startswith(TYPES)
+    }
+    for node in ast.walk(tree):
+        if node in for_types:
+            continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -101,6 +115,13 @@ def test_a_file_imports_what_its_room_may(path: str) -> None:
             assert within(name, room.own) or room_of(target) == room, f"{path} imports {name}"
         elif name.split(".")[0] not in sys.stdlib_module_names:
             assert ANY in room.others or within(name, room.others), f"{path} imports {name}"
+
+
+def test_nothing_imports_the_local_aws() -> None:
+    """It can be deleted without any effect on AWS."""
+    assert [
+        path for path in product_files() if any(within(name, ("localaws",)) for name in imports(path))
+    ] == []
 
 
 @pytest.mark.parametrize("room", rooms(), ids=lambda room: room.pattern)

@@ -6,9 +6,9 @@ cdk-nag's are acknowledged beside their constructs (stacks/acknowledgements.py).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stacks.config import FactoryConfig
 from tests.scanners.scan import Finding
 from tests.stacks.configurations import CONFIGURATIONS
+from tests.stacks.synthesis import configured
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Accepted:
     """For which configurations it is accepted; for all without them."""
 
     def covers(self, finding: Finding) -> bool:
-        config = FactoryConfig(**CONFIGURATIONS[finding.configuration])
+        config = configured(CONFIGURATIONS[finding.configuration])
         return (
             finding.check == self.check
             and finding.path in self.paths

@@ -14,7 +14,7 @@ __all__ = ["empty_registry", "spec"]
 
 @pytest.fixture(scope="session")
 def roles(tmp_path_factory: pytest.TempPathFactory) -> MakeRoles:
-    """roles(configuration): those of the factory with the settings of that name."""
+    """Make the roles of the factory with the settings of a configuration's name."""
     made: dict[str, Roles] = {}
 
     def make(name: str) -> Roles:

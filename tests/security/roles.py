@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.stacks.authorization_reference import faults, reference
 from tests.stacks.synthesis import ACCOUNT, REGION, Synthesised
 
 Context = Mapping[str, Sequence[str]]
@@ -43,6 +44,7 @@ class Roles:
 
     def may(self, role: str, action: str, resource: str, context: Context | None = None) -> bool:
         """`context` has condition keys as the service authorization reference writes them."""
+        _check(action, resource)
         request = self.policies.Request(action, resource, _lower_case(context or {}))
         documents = [json.dumps({"Statement": list(self.statements(role))})]
         return self.policies.decide(documents, request) is self.policies.Decision.ALLOWED
@@ -96,6 +98,12 @@ def evaluator() -> ModuleType:
         "localaws.services.iam.policies", reason="the local AWS is a distribution of its own"
     )
     return module
+
+
+def _check(action: str, resource: str) -> None:
+    """A misspelt action, or a resource of another kind, would be forbidden to everyone."""
+    wrong = [*faults({"Action": action, "Resource": resource}, reference())]
+    assert not wrong, wrong
 
 
 def _lower_case(context: Context) -> dict[str, list[str]]:

@@ -77,9 +77,13 @@ def test_a_build_of_a_push_reaches_nothing_beyond_training(roles: MakeRoles) -> 
     endpoint = found.of_sagemaker(f"endpoint/{found.factory.name}-production")
     for action in ("CreateEndpoint", "UpdateEndpoint", "DeleteEndpoint", "InvokeEndpoint"):
         assert not found.may(BUILD, f"sagemaker:{action}", endpoint)
-    for action in ("CreateModel", "CreateEndpointConfig", "CreateTrainingJob", "CreateProcessingJob"):
-        assert not found.may(
-            BUILD, f"sagemaker:{action}", found.of_sagemaker(f"model/{found.factory.name}-x")
-        )
+    for action, kind in (
+        ("CreateModel", "model"),
+        ("CreateEndpointConfig", "endpoint-config"),
+        ("CreateTrainingJob", "training-job"),
+        ("CreateProcessingJob", "processing-job"),
+    ):
+        resource = found.of_sagemaker(f"{kind}/{found.factory.name}-x")
+        assert not found.may(BUILD, f"sagemaker:{action}", resource)
     assert not found.may(BUILD, "codepipeline:PutApprovalResult", "*")
     assert not found.may(BUILD, "sagemaker-mlflow:SetRegisteredModelAlias", "*")

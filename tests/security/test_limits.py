@@ -205,7 +205,7 @@ def test_the_factory_s_own_jobs_are_within_the_limits(roles: MakeRoles, configur
     keys = pytest.importorskip("localaws.services.sagemaker.condition_keys")
     operation = pytest.importorskip("localaws.core.permission").Operation
     found, checked = roles(configuration), set()
-    for id_, pipeline in found.factory.of_type("AWS::SageMaker::Pipeline").items():
+    for id_, pipeline in found.factory.every("AWS::SageMaker::Pipeline").items():
         body = json.loads(pipeline["Properties"]["PipelineDefinition"]["PipelineDefinitionBody"])
         for step in all_steps(body).values():
             if step["Type"] not in REQUESTS:

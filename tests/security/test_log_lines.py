@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from ml_code.execution.run_pipeline import RunError, provide_data
+from ml_code.execution.run_pipeline import provide_data
+from ml_code.execution.run_settings import RunError
 from ml_code.jobs.preprocess import read_folder
 from ml_code.raw_files import RawFileError, select
 from ml_code.table.columns import Column, Schema, SchemaError
@@ -53,11 +54,13 @@ class Bucket:
 
 def test_a_prefix_that_a_delivery_was_started_with(capsys: pytest.CaptureFixture[str]) -> None:
     prefix = f"raw/{FORGED}/"
-    provide_data(Bucket(f"{prefix}a.csv"), "data", prefix)
+    bucket: Any = Bucket(f"{prefix}a.csv")
+    provide_data(bucket, "data", prefix)
     one_line(capsys.readouterr().out)
     for keys in ((), (f"{prefix}a.orc",)):
+        bucket = Bucket(*keys)
         with pytest.raises(RunError) as refused:
-            provide_data(Bucket(*keys), "data", prefix)
+            provide_data(bucket, "data", prefix)
         one_line(str(refused.value))
 
 

@@ -18,7 +18,7 @@ UNLIMITED_ROLES = ("TrackingRole",)
 def test_a_service_assumes_a_role_for_this_account_only(roles: MakeRoles, configuration: str) -> None:
     found = roles(configuration)
     tried = set()
-    for id_, role in found.factory.of_type("AWS::IAM::Role").items():
+    for id_, role in found.factory.every("AWS::IAM::Role").items():
         (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         service = statement["Principal"]["Service"]
         is_limited = service in LIMITED and not id_.startswith(UNLIMITED_ROLES)
@@ -32,5 +32,5 @@ def test_a_service_assumes_a_role_for_this_account_only(roles: MakeRoles, config
 
 def test_no_other_service_assumes_a_role(roles: MakeRoles) -> None:
     found = roles("default")
-    for id_ in found.factory.of_type("AWS::IAM::Role"):
+    for id_ in found.factory.every("AWS::IAM::Role"):
         assert not found.trusts(id_, "ec2.amazonaws.com", OWN)

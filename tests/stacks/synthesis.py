@@ -13,8 +13,9 @@ from typing import Any
 from aws_cdk import App
 
 from ml_code.spec import load_spec
-from stacks.config import FactoryConfig
 from stacks.model_factory_stack import ModelFactoryStack
+from stacks.settings.context import read_config
+from stacks.settings.factory import FactoryConfig
 
 PROJECT = Path(__file__).resolve().parents[2]
 EXAMPLE_MODEL = PROJECT / "tests/example_model.yaml"
@@ -36,12 +37,19 @@ class Synthesised:
     def of_type(self, type_: str) -> dict[str, Mapping[str, Any]]:
         return {key: found for key, found in self.resources.items() if found["Type"] == type_}
 
+    def every(self, type_: str) -> dict[str, Mapping[str, Any]]:
+        """Of a test that looks at each: there is one at least."""
+        found = self.of_type(type_)
+        assert found, f"{self.name} has no {type_}"
+        return found
+
     def only(self, type_: str) -> Mapping[str, Any]:
         (found,) = self.of_type(type_).values()
         return found
 
     def statements(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Every statement of every role's policies, with the id of the policy."""
+        assert self.of_type("AWS::IAM::Policy"), f"{self.name} has no policy"
         for key, found in self.resources.items():
             properties = found.get("Properties", {})
             documents = [properties["PolicyDocument"]] if found["Type"] in _POLICIES else []
@@ -61,13 +69,18 @@ def cdk_app(settings: Mapping[str, Any], outdir: str) -> tuple[App, ModelFactory
     app = App(analytics_reporting=False, context=context, outdir=outdir)
     stack = ModelFactoryStack(
         app,
-        config=FactoryConfig(**settings),
+        config=configured(settings),
         spec=load_spec(EXAMPLE_MODEL),
         project_files=project_files(),
         account=None,
         region=REGION,
     )
     return app, stack
+
+
+def configured(settings: Mapping[str, Any]) -> FactoryConfig:
+    """The settings by their paths, such as `network.type`, as the command line has them."""
+    return read_config({f"factory.{path}": value for path, value in settings.items()})
 
 
 @cache
@@ -114,7 +127,7 @@ def environment(factory: Synthesised, project: str) -> dict[str, str]:
 
 
 def render(value: Any, resources: Mapping[str, Any]) -> Any:
-    """Replaces CloudFormation's references by what they would give, as far as a template can tell."""
+    """Replace CloudFormation's references by what they would give, as far as a template can tell."""
     if isinstance(value, list):
         return [render(item, resources) for item in value]
     if not isinstance(value, dict):

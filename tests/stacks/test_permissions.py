@@ -1,5 +1,5 @@
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tests.stacks.authorization_reference import faults, reference
@@ -15,10 +15,14 @@ from tests.stacks.wildcards import (
 )
 
 
-def of_role(factory: Synthesised, role: str) -> Iterator[Mapping[str, Any]]:
-    for policy, statement in factory.statements():
-        if policy.startswith(f"{role}RoleDefaultPolicy"):
-            yield statement
+def of_role(factory: Synthesised, role: str) -> list[Mapping[str, Any]]:
+    found = [
+        statement
+        for policy, statement in factory.statements()
+        if policy.startswith(f"{role}RoleDefaultPolicy")
+    ]
+    assert found, f"the role {role} has no statement"
+    return found
 
 
 def test_action_patterns_are_listed(factory: Synthesised) -> None:
@@ -40,10 +44,19 @@ def test_statements_name_actions_that_exist_on_resources_that_they_have(factory:
     assert not found
 
 
+def test_a_statement_that_never_allows_anything_is_found() -> None:
+    known, bucket, model = reference(), "arn:aws:s3:::b", "arn:aws:sagemaker:eu-west-1:1:model/m"
+    assert [*faults({"Action": "s3:GetBukket", "Resource": "*"}, known)] == ["s3:GetBukket is no action"]
+    (fault,) = faults({"Action": "sagemaker:DescribeEndpoint", "Resource": model}, known)
+    assert fault.startswith("sagemaker:DescribeEndpoint has no resource like")
+    assert [*faults({"Action": "s3:ListBucket", "Resource": bucket}, known)] == []
+
+
 def test_metrics_are_limited_to_a_namespace(factory: Synthesised) -> None:
-    for _, statement in factory.statements():
-        if "cloudwatch:PutMetricData" in items(statement["Action"]):
-            assert statement["Condition"]["StringEquals"]["cloudwatch:namespace"]
+    found = [each for _, each in factory.statements() if "cloudwatch:PutMetricData" in items(each["Action"])]
+    assert found
+    for statement in found:
+        assert statement["Condition"]["StringEquals"]["cloudwatch:namespace"]
 
 
 def test_every_pass_role_names_one_role_and_its_service(factory: Synthesised) -> None:
@@ -58,12 +71,13 @@ def test_every_pass_role_names_one_role_and_its_service(factory: Synthesised) ->
 
 
 def test_no_role_has_a_managed_policy(factory: Synthesised) -> None:
-    for role in factory.of_type("AWS::IAM::Role").values():
+    for role in factory.every("AWS::IAM::Role").values():
         assert "ManagedPolicyArns" not in role["Properties"]
 
 
 def test_statement_ids_are_unique_within_a_policy_as_iam_demands(factory: Synthesised) -> None:
     counts = Counter((policy, each["Sid"]) for policy, each in factory.statements() if "Sid" in each)
+    assert counts
     assert not [found for found, count in counts.items() if count > 1]
 
 
@@ -91,6 +105,7 @@ def test_endpoints_read_models_and_write_nothing_but_logs_and_captures(factory: 
     both = [*of_role(factory, "Serving"), *of_role(factory, "ServingStaging")]
     statements = [each for each in both if each["Sid"] != "CaptureData"]
     actions = {action for each in statements for action in items(each["Action"])}
+    assert "s3:GetObject" in actions
     assert {action for action in actions if action.startswith(("s3:Put", "sagemaker:"))} == set()
 
 

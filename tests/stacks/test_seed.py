@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,10 @@ def seed(factory: Synthesised) -> Path:
     return next(source for source in sources if (source / "cdk.json").is_file())
 
 
-def contents(seed: Path) -> Iterator[Path]:
-    return (path for path in seed.rglob("*") if path.is_file())
+def contents(seed: Path) -> list[Path]:
+    found = [path for path in seed.rglob("*") if path.is_file()]
+    assert len(found) > 100
+    return found
 
 
 def test_it_has_no_empty_file_for_codecommit_to_refuse(seed: Path) -> None:

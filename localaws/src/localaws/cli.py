@@ -248,7 +248,7 @@ def down(arguments: argparse.Namespace) -> None:
 
 
 def _containers(server: Server) -> str:
-    """How jobs and endpoints ran: whether what was seen here says something about AWS."""
+    """A sentence on how jobs and endpoints ran, which says whether the run is evidence for AWS."""
     try:
         return str(server.report()["containers"])
     except UserError as error:

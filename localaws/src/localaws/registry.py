@@ -145,7 +145,7 @@ OPERATIONS: Mapping[str, Mapping[str, Callable[[Account, Json], Json]]] = {
 
 
 def install(account: Account, gateway: Gateway) -> None:
-    """Creates the services of an account, with their operations, routes and CloudFormation types."""
+    """Create the services of an account, with their operations, routes and CloudFormation types."""
     sagemaker = SageMaker(account)
     stacks = CloudFormation(account)
     for service in (

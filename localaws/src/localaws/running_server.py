@@ -43,7 +43,7 @@ class Server:
         }
 
     def report(self) -> dict[str, Any]:
-        """What runs."""
+        """A report of the running processes and stacks."""
         return self._request("status", None)
 
     def ask(self, page: str, request: dict[str, Any]) -> dict[str, Any]:

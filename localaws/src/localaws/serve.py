@@ -13,11 +13,11 @@ from localaws.services.sagemaker.jobs.storage import unpack
 
 
 class NotServed(Exception):
-    """This machine cannot serve the archive; the text says why."""
+    """The machine cannot serve the archive; the text says why."""
 
 
 def serve(archive: Path, port: int, variables: Mapping[str, str]) -> int:
-    """Serves on 127.0.0.1 until SIGTERM or SIGINT, or until the server ends: its exit code.
+    """Serve on 127.0.0.1 until SIGTERM or SIGINT, or until the server ends: its exit code.
 
     As on a serverless endpoint, only /tmp can be written and there is no network. The log goes to stdout.
     """

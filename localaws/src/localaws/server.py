@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def serve(state_dir: Path, port: int, region: str, clock: Clock, *, uses_image: bool) -> None:
-    """Answers requests until SIGTERM or SIGINT; then ends everything that it started."""
+    """Answer requests until SIGTERM or SIGINT; then end everything that it started."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

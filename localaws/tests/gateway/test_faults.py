@@ -32,7 +32,7 @@ def set_faults(server: Server) -> Iterator[Set]:
     replace()
 
 
-def client(local_aws: Account, service: str, attempts: int = 1) -> Any:
+def client(local_aws: Account, service: Any, attempts: int = 1) -> Any:
     return boto3.client(
         service,
         endpoint_url=local_aws.endpoint_url,

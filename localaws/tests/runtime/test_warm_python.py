@@ -34,7 +34,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmPython]:
 
 @pytest.fixture
 def run(warm: WarmPython, tmp_path: Path) -> Run:
-    """Runs `python3 arguments…` in a fork; its exit code and its lines."""
+    """Run `python3 arguments…` in a fork; its exit code and its lines."""
     environment = {
         **overlay_environment(tmp_path / "overlay"),
         "MARK": "1",
@@ -78,7 +78,7 @@ def test_what_is_installed_is_found_though_the_backport_was_loaded(run: Run) -> 
 
 
 def test_the_local_aws_is_imported_where_the_backport_was_loaded() -> None:
-    """mlflow loads importlib_metadata, and a test imports it before the local AWS."""
+    """A test may import mlflow, which loads importlib_metadata, before the local AWS."""
     subprocess.run(
         [sys.executable, "-c", "import importlib_metadata, localaws.runtime.hidden_modules"], check=True
     )

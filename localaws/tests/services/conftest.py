@@ -26,7 +26,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 @pytest.fixture
 def make_role(account: Account) -> Iterator[Callable[..., str]]:
-    """make_role("codebuild.amazonaws.com", "s3:*", …): the ARN of a role that may do these actions, on all."""
+    """Make a role that a service principal assumes and that may do the given actions on everything: its ARN."""
     iam = account.client("iam")
     names: list[str] = []
 
@@ -55,7 +55,7 @@ def allow(account: Account, role_name: str, *actions: str) -> None:
 
 @pytest.fixture
 def eventually() -> Callable[..., Any]:
-    """eventually(function): its first true result; fails after a minute."""
+    """Ask a function until its result is true: that result; fails after a minute."""
 
     def wait(function: Callable[[], Any], seconds: float = 60.0) -> Any:
         deadline = time.monotonic() + seconds

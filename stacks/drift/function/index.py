@@ -9,12 +9,17 @@ import os
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
 
 from ml_code.contracts import DRIFT_REASON, REASON_CHARACTERS, DeliveryVariable, Parameter, Tag, Variable
+
+if TYPE_CHECKING:
+    from types_boto3_codepipeline import CodePipelineClient
+    from types_boto3_sagemaker import SageMakerClient
+    from types_boto3_sagemaker.type_defs import PipelineExecutionSummaryTypeDef
 
 SHOWN_FEATURES = 10
 # A file lies under the hour of its first request, and comes when its buffer is full.
@@ -63,7 +68,7 @@ def window() -> timedelta:
     return timedelta(minutes=int(os.environ[Variable.WINDOW_MINUTES]))
 
 
-def serving_config(sagemaker: Any) -> str | None:
+def serving_config(sagemaker: "SageMakerClient") -> str | None:
     """The ARN of the configuration in use: unlike an endpoint's, its tags are of one version for ever."""
     name = os.environ[Variable.ENDPOINT_NAME]
     try:
@@ -77,7 +82,7 @@ def serving_config(sagemaker: Any) -> str | None:
     return f"{account}:endpoint-config/{endpoint['EndpointConfigName']}"
 
 
-def newest_execution(sagemaker: Any) -> dict[str, Any] | None:
+def newest_execution(sagemaker: "SageMakerClient") -> "PipelineExecutionSummaryTypeDef | None":
     found = sagemaker.list_pipeline_executions(
         PipelineName=os.environ[Variable.MONITOR_PIPELINE_NAME],
         SortBy="CreationTime",
@@ -87,7 +92,7 @@ def newest_execution(sagemaker: Any) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def end_of(sagemaker: Any, execution: dict[str, Any]) -> datetime:
+def end_of(sagemaker: "SageMakerClient", execution: "PipelineExecutionSummaryTypeDef") -> datetime:
     """Where the next window begins: none is left out when a schedule fires late or an execution fails."""
     arn = execution["PipelineExecutionArn"]
     found = sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)["PipelineParameters"]
@@ -121,7 +126,7 @@ def retrain(token: str) -> None:
     print("started", started["pipelineExecutionId"])
 
 
-def running_by_drift(codepipeline: Any) -> str | None:
+def running_by_drift(codepipeline: "CodePipelineClient") -> str | None:
     name = os.environ[Variable.DELIVERY_PIPELINE_NAME]
     for summary in codepipeline.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]:
         if summary["status"] != "InProgress":

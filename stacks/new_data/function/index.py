@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
 def put_off(event: dict[str, Any]) -> None:
     scheduler = boto3.client("scheduler")
     schedule = scheduler.get_schedule(Name=os.environ[Variable.SCHEDULE_NAME])
-    target = {
+    target: Any = {
         **schedule["Target"],
         "Input": os.environ[Variable.START_INPUT].replace("ARRIVED", event["time"]),
     }

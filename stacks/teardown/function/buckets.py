@@ -1,10 +1,14 @@
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
 from ml_code.contracts import TeardownProperty
 from stacks.teardown.function.calls import unless_missing
 from stacks.teardown.function.deadline import Deadline
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 
 def empty_buckets(names: dict[str, Any], deadline: Deadline) -> None:
@@ -13,7 +17,7 @@ def empty_buckets(names: dict[str, Any], deadline: Deadline) -> None:
         unless_missing(_empty, s3=s3, bucket=bucket, deadline=deadline)
 
 
-def _empty(s3: Any, bucket: str, deadline: Deadline) -> None:
+def _empty(s3: "S3Client", bucket: str, deadline: Deadline) -> None:
     uploads = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket)
     for upload in (upload for page in uploads for upload in page.get("Uploads", ())):
         unless_missing(
@@ -22,7 +26,9 @@ def _empty(s3: Any, bucket: str, deadline: Deadline) -> None:
     removed = 0
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        keys = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
+        keys: list[ObjectIdentifierTypeDef] = [
+            {"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries
+        ]
         if not keys:
             continue
         answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})

@@ -11,11 +11,11 @@ from ml_code.drift.comparison import compare
 from ml_code.jobs.parts import split
 from ml_code.spec import ModelSpec
 from ml_code.table.columns import Column, Schema
-from stacks.config import FactoryConfig
+from stacks.settings.endpoints import Drift
 
 WINDOWS = 20
-ROWS = FactoryConfig().drift_minimum_rows
-SMALLEST_STATISTIC = FactoryConfig().drift_threshold_percent / 100
+ROWS = Drift().minimum_rows
+SMALLEST_STATISTIC = Drift().threshold_percent / 100
 
 
 def schema_of(names: Sequence[str]) -> Schema:

@@ -1,9 +1,7 @@
 """SageMaker, S3 and CloudWatch Logs with recorded answers, and pieces of such answers."""
 
 import hashlib
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +9,8 @@ import boto3
 from botocore.stub import ANY, Stubber
 
 from ml_code.execution.pipeline_execution import Snapshot
-from ml_code.execution.run_pipeline import Clients, RunSettings
+from ml_code.execution.run_pipeline import Clients
+from ml_code.execution.run_settings import RunSettings
 from ml_code.execution.stack_assertions import AssertionsFailedError
 from ml_code.pipeline.settings import PipelineSettings
 
@@ -39,7 +38,7 @@ SETTINGS = RunSettings(
     request_token="t" * 32,
 )
 ENVIRONMENT = {
-    "PIPELINE_SETTINGS": json.dumps(asdict(PIPELINE)),
+    "PIPELINE_SETTINGS": PIPELINE.model_dump_json(),
     "DATA_BUCKET": "data",
     "ARTIFACT_BUCKET": "artifacts",
     "CODEBUILD_RESOLVED_SOURCE_VERSION": "0123456789abcdef",
@@ -74,8 +73,8 @@ class FailedAtOnce(Passed):
 
 class Stubs:
     def __init__(self) -> None:
-        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
-        names = ("s3", "sagemaker", "logs")
+        keys: Any = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
+        names: tuple[Any, ...] = ("s3", "sagemaker", "logs")
         made = {name: boto3.client(name, region_name="us-east-1", **keys) for name in names}
         self.clients = Clients(**made)
         self.s3, self.sagemaker, self.logs = (Stubber(made[name]) for name in names[:3])
@@ -113,7 +112,7 @@ class Stubs:
             stub.assert_no_pending_responses()
 
 
-def step(name: str, status: str, **more: Any) -> dict[str, Any]:
+def step(name: str, status: str, **more: Any) -> Any:
     start = datetime(2026, 11, 1, tzinfo=UTC)
     times = {"StartTime": start, "EndTime": start + timedelta(seconds=4)}
     return {"StepName": name, "StepStatus": status, **times, **more}

@@ -8,6 +8,7 @@ from botocore.response import StreamingBody
 
 from ml_code.execution import job_wheels, run_pipeline
 from ml_code.execution.job_wheels import Pin, WheelsError
+from ml_code.execution.run_settings import RunError
 from tests.ml_code.execution.stubs import Stubs
 
 WHEELS = {"mlflow_skinny-3.10.1-py3-none-any.whl": b"mlflow", "zipp-4.1.2-py3-none-any.whl": b"zipp"}
@@ -104,7 +105,7 @@ def test_a_changed_cache_fails_the_build_and_says_what_to_do(monkeypatch: pytest
     stubs.s3.add_response("list_objects_v2", {"KeyCount": 1})
     stubs.s3.add_response("get_object", {"Body": StreamingBody(io.BytesIO(body), len(body))})
     with pytest.raises(
-        run_pipeline.RunError,
+        RunError,
         match=r"s3://artifacts/wheels/.*/wheels.tar is not what a build put there: zipp-",
     ):
         run_pipeline.get_wheels(stubs.clients.s3, "artifacts")

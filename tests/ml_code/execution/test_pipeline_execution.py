@@ -1,5 +1,6 @@
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
@@ -10,7 +11,7 @@ from tests.ml_code.execution.stubs import JOB_ARN, Stubs, step, training_job, tu
 
 
 def refused(code: str, status: int = 400) -> ClientError:
-    answer = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    answer: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(answer, "DescribePipelineExecution")
 
 

@@ -10,7 +10,7 @@ from botocore.stub import ANY
 
 from ml_code.execution import job_wheels, run_pipeline, source_archive, stack_assertions
 from ml_code.execution.pipeline_execution import Snapshot
-from ml_code.execution.run_pipeline import RunError, read_settings
+from ml_code.execution.run_settings import RunError, read_settings
 from ml_code.execution.trigger import Trigger
 from tests.ml_code.execution.stubs import (
     ARCHIVE,

@@ -20,6 +20,9 @@ class Bucket:
         self.keys.add(Key)
 
 
+NO_BUCKET: Any = Bucket()
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "tests/stacks").mkdir(parents=True)
@@ -32,7 +35,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_what_passed_is_not_run_again_until_it_changes(project: Path) -> None:
-    bucket = Bucket()
+    bucket: Any = Bucket()
     with stack_assertions.started(bucket, "artifacts", project) as assertions:
         assert assertions.process is not None
         assertions.wait()
@@ -51,7 +54,7 @@ def test_what_passed_is_not_run_again_until_it_changes(project: Path) -> None:
 
 def test_a_failure_is_raised_with_the_output_and_not_remembered(project: Path) -> None:
     (project / "stacks/stack.py").write_text("GOOD = False\n")
-    bucket = Bucket()
+    bucket: Any = Bucket()
     with (
         pytest.raises(AssertionsFailedError, match=r"(?s)tests/stacks failed: exit status 1.*no bucket"),
         stack_assertions.started(bucket, "artifacts", project) as assertions,
@@ -62,7 +65,7 @@ def test_a_failure_is_raised_with_the_output_and_not_remembered(project: Path) -
 
 def test_the_tests_end_with_the_run(project: Path) -> None:
     (project / "tests/stacks/test_it.py").write_text("import time\n\ndef test_it():\n    time.sleep(60)\n")
-    with stack_assertions.started(Bucket(), "artifacts", project) as assertions:
+    with stack_assertions.started(NO_BUCKET, "artifacts", project) as assertions:
         process = assertions.process
         assertions.check()
         assert process is not None

@@ -1,11 +1,16 @@
 """Why a delivery runs and on which data, from CodePipeline's record."""
 
+from typing import Any
+
 import boto3
 from botocore.stub import Stubber
 
 from ml_code.execution.trigger import Trigger, read_trigger
 
 ENVIRONMENT = {"DELIVERY_EXECUTION": "e" * 36, "CODEBUILD_INITIATOR": "codepipeline/digits"}
+
+
+NO_CLIENT: Any = None
 
 
 def recorded(trigger: str, **variables: str) -> Trigger:
@@ -32,4 +37,4 @@ def test_quotes_in_a_reason_stay_in_it() -> None:
 
 
 def test_outside_of_a_delivery_it_is_by_hand() -> None:
-    assert read_trigger({}, None) == Trigger(reason="manual", data_prefix="raw/")
+    assert read_trigger({}, NO_CLIENT) == Trigger(reason="manual", data_prefix="raw/")

@@ -1,10 +1,10 @@
 import json
 import os
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ml_code.pipeline.compute import Compute
 from ml_code.pipeline.definition import pipeline_definition, scikit_learn_image_uri
 from ml_code.pipeline.settings import PipelineSettings
 from ml_code.spec import ModelSpec
@@ -81,23 +81,23 @@ def test_the_tuning_job_is_what_model_yaml_says(spec: ModelSpec, steps: dict[str
     assert environment["JOB_MODULE"] == "ml_code.jobs.train"
 
 
-def _steps(spec: ModelSpec, **settings: Any) -> dict[str, dict[str, Any]]:
-    definition = json.loads(pipeline_definition(spec, replace(SETTINGS, **settings)))
+def _steps(spec: ModelSpec, **compute: Any) -> dict[str, dict[str, Any]]:
+    settings = SETTINGS.model_copy(update={"compute": Compute.model_validate(compute)})
+    definition = json.loads(pipeline_definition(spec, settings))
     return {step["Name"]: step for step in definition["Steps"]}
 
 
 def test_each_step_has_its_own_compute(spec: ModelSpec) -> None:
     steps = _steps(
         spec,
-        preprocess_instance_type="ml.m5.xlarge",
-        preprocess_instance_count=2,
-        preprocess_max_runtime_seconds=600,
-        training_instance_type="ml.c5.xlarge",
-        training_spot=False,
-        training_instance_count=3,
-        training_max_runtime_seconds=700,
-        evaluate_instance_type="ml.m5.2xlarge",
-        evaluate_max_runtime_seconds=800,
+        preprocess={"instance_type": "ml.m5.xlarge", "instance_count": 2, "max_runtime_seconds": 600},
+        training={
+            "instance_type": "ml.c5.xlarge",
+            "spot": False,
+            "instance_count": 3,
+            "max_runtime_seconds": 700,
+        },
+        evaluate={"instance_type": "ml.m5.2xlarge", "max_runtime_seconds": 800},
     )
     found = {}
     for name in ("Preprocess", "Evaluate"):
@@ -113,7 +113,7 @@ def test_each_step_has_its_own_compute(spec: ModelSpec) -> None:
 
 
 def test_spot_training_waits_and_keeps_checkpoints_for_each_execution(spec: ModelSpec) -> None:
-    steps = _steps(spec, training_spot=True, training_max_wait_seconds=9000)
+    steps = _steps(spec, training={"spot": {"max_wait_seconds": 9000}})
     training = steps["Tune"]["Arguments"]["TrainingJobDefinition"]
     assert training["EnableManagedSpotTraining"] is True
     assert training["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 9000}
@@ -125,13 +125,13 @@ def test_spot_training_waits_and_keeps_checkpoints_for_each_execution(spec: Mode
 
 
 def test_a_warm_pool_reaches_the_training_jobs(spec: ModelSpec) -> None:
-    steps = _steps(spec, training_spot=False, training_keep_alive_seconds=600)
+    steps = _steps(spec, training={"spot": False, "keep_alive_seconds": 600})
     resources = steps["Tune"]["Arguments"]["TrainingJobDefinition"]["ResourceConfig"]
     assert resources["KeepAlivePeriodInSeconds"] == 600
 
 
 def test_the_cached_step_is_found_by_code_and_content_of_the_data(spec: ModelSpec) -> None:
-    steps = _steps(spec, step_cache_days=30)
+    steps = _steps(spec, cache_days=30)
     cached = {name for name, step in steps.items() if step.get("CacheConfig", {}).get("Enabled")}
     assert cached == {"Preprocess"}
     assert steps["Preprocess"]["CacheConfig"]["ExpireAfter"] == "P30D"

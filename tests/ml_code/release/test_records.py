@@ -2,6 +2,7 @@ import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
@@ -46,7 +47,8 @@ def client(empty_registry: Path, tmp_path: Path) -> mlflow.MlflowClient:
 
 @pytest.fixture
 def records() -> Records:
-    return Records(s3=Aws(), bucket=BUCKET, model="digits")
+    aws: Any = Aws()
+    return Records(s3=aws, bucket=BUCKET, model="digits")
 
 
 def test_the_alias_moves_and_the_records_stay_in_order(client: mlflow.MlflowClient, records: Records) -> None:

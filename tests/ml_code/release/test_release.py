@@ -74,7 +74,7 @@ def test_a_first_serverless_endpoint_that_fails_names_the_setting_that_helps(
     with pytest.raises(ReleaseError) as later:
         world.deliver(world.register())
     assert "realtime" not in str(later.value)
-    with pytest.raises(ReleaseError, match=r"staging_endpoint_mode realtime.*ml\.t2\.medium, in cdk\.json"):
+    with pytest.raises(ReleaseError, match=r"staging.type realtime.*ml\.t2\.medium, in cdk\.json"):
         world.deliver("2", STAGE="staging", ENDPOINT_NAME="factory-staging")
 
 

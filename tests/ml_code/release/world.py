@@ -173,7 +173,7 @@ class World:
     def __init__(self, folder: Path, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
         self.spec = spec
-        self.aws = Aws()
+        self.aws: Any = Aws()
         self.environment = {
             "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
             "FACTORY_NAME": "factory",
@@ -268,9 +268,8 @@ class World:
 
     def newest_record_key(self) -> str:
         prefix = f"s3://{BUCKET}/"
-        return max(uri for uri in self.aws.objects if uri.startswith(f"{prefix}releases/")).removeprefix(
-            prefix
-        )
+        uris = [str(uri) for uri in self.aws.objects if uri.startswith(f"{prefix}releases/")]
+        return max(uris).removeprefix(prefix)
 
     def served(self) -> str:
         """The version that answers; nothing may be left of any other."""
@@ -278,7 +277,7 @@ class World:
         assert models == configs == list(endpoints.values())
         tags = self.aws.sagemaker.tags
         assert f"-v{tags['model-version']}-" in models[0]
-        return tags["model-version"]
+        return str(tags["model-version"])
 
     def in_production(self) -> str | None:
         return model_registry.in_production(self.client, self.spec.name)

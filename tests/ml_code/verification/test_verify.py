@@ -55,7 +55,7 @@ class Runtime:
         if response.status_code == 200 or not self.refuses:
             return {"Body": io.BytesIO(response.get_data())}
         raise ClientError(
-            {
+            {  # type: ignore[typeddict-unknown-key]
                 "Error": {"Code": "ModelError", "Message": response.get_data(as_text=True)},
                 "OriginalStatusCode": response.status_code,
             },

@@ -1,1 +1,1 @@
-"""What the services build on: the account, the shapes of requests and of resources, clocks and metrics."""
+"""The base of all services: the account, the shapes of requests and of resources, clocks and metrics."""

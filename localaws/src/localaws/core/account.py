@@ -61,7 +61,8 @@ class Account:
             aws_session_token=chosen.session_token,
             region_name=self.region,
         )
-        return session.client(
+        client: Any = session.client  # of any service: the types know them one by one
+        return client(
             service_name,
             endpoint_url=self.endpoint_url,
             config=Config(retries={"max_attempts": 1}, user_agent_extra=INTERNAL),
@@ -78,7 +79,7 @@ class Account:
         }
 
     def publish_event(self, *, source: str, detail_type: str, detail: Json, resources: list[str]) -> None:
-        """Puts an event on the default bus, as the AWS service named by `source` would."""
+        """Put an event on the default bus, as the AWS service named by `source` would."""
         event = {
             "version": "0",
             "source": source,

@@ -1,4 +1,4 @@
-"""How long AWS's minutes of waiting take here: bake times, alarm periods, intervals in which AWS delivers.
+"""The length of AWS's minutes of waiting: bake times, alarm periods, intervals of deliveries.
 
 What a program measures, and how long a job may run, is real time.
 """

@@ -53,7 +53,7 @@ def _has_conditions(response: S3Response) -> bool:
 
 
 def _require_conditions(response: S3Response, bucket: str, key: str, upload: str = "") -> None:
-    """Of the current version; a delete marker is none. An upload may be completed once more."""
+    """Check the conditions against the current version; a delete marker is none. An upload may be completed once more."""
     current = response.backend.get_object(bucket, key)
     if current is not None and upload and current.multipart and current.multipart.id == upload:
         return

@@ -20,7 +20,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who signed the request: a user's or an assumed role's ARN, and the access key."""
+    """The signer of the request: a user's or an assumed role's ARN, and the access key."""
 
     arn: str
     access_key_id: str

@@ -1,4 +1,4 @@
-"""What the List operations have in common: filters, order and pages."""
+"""Filters, order and pages of the List operations."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -48,7 +48,7 @@ class Summary:
         self.extremes += other.extremes
 
     def statistic(self, name: str) -> float | None:
-        """None where there is nothing; `name` is one of STATISTICS, or a percentile such as p90 or p99.9."""
+        """The statistic of the values, None without values; `name` is one of STATISTICS, or a percentile such as p90."""
         if not self.count:
             return None
         total = self.set_sum + sum(value * count for value, count in self.values.items())
@@ -94,7 +94,7 @@ class MetricStore:
             self._summary(key, _tick(at)).add(summary)
 
     def summary(self, key: Metric, start: float, end: float) -> Summary:
-        """Of the time from `start` up to `end`, without it."""
+        """A summary of the values from `start` up to `end`, without `end`."""
         found = Summary()
         with self._lock:
             series = self._series.get(key, {})

@@ -1,4 +1,4 @@
-"""Where moto's inside is changed, each with its reason."""
+"""Changes of moto's inside, each with its reason."""
 
 from contextvars import ContextVar
 from typing import Any
@@ -27,7 +27,7 @@ def apply() -> None:
     object_versions.apply()
 
 
-def _no_opinion(self: FakeBucket, action: str, resource: str) -> Any:
+def _no_opinion(self: FakeBucket, action: str, resource: str) -> Any:  # noqa: ARG001 - moto's signature
     return PermissionResult.NEUTRAL
 
 

@@ -50,7 +50,7 @@ def _age(version: Version) -> float:
 def _after(
     entries: list[tuple[str, str | None, Any]], key: str | None, version: str | None
 ) -> list[tuple[str, str | None, Any]]:
-    """What follows the markers; of a version that is gone, all that is left of its key."""
+    """The versions after the markers; where that version is gone, the rest of its key's versions."""
     if key is None:
         return entries
     position = next((n for n, entry in enumerate(entries) if entry[:2] == (key, version)), None)

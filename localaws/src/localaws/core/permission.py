@@ -1,4 +1,4 @@
-"""What an operation asks of its caller, and how a service says so."""
+"""The permissions that an operation needs from its caller, and the tables in which a service lists them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Permission:
 
 
 def member_values(parameters: Any, path: str) -> list[Any]:
-    """What is at a path of a request: "member.inner", and "members[]" for each of a list."""
+    """The values at a path of a request: "member.inner", and "members[]" for each of a list."""
     values = [parameters]
     for part in path.split("."):
         inner = [each.get(part.removesuffix("[]")) for each in values if isinstance(each, dict)]
@@ -54,7 +54,7 @@ class PassedRoles:
 
 @dataclass(frozen=True, kw_only=True)
 class ServicePermissions:
-    """What the operations of one service need, each the action of its own name and what is said here."""
+    """The permissions of one service's operations: each needs the action of its own name, and these."""
 
     # An operation, or with "=" behind it a member that any operation may have, and the resource's ARN.
     resources: Mapping[str, str] = field(default_factory=dict)

@@ -1,5 +1,6 @@
-"""Requests against the models that AWS publishes: names and types by botocore's own validator, and what that leaves
-out: patterns, enumerations and ranges.
+"""Checks of requests against the models that AWS publishes.
+
+botocore's own validator checks names and types; patterns, enumerations and ranges are checked here.
 
 The gateway holds to them what moto answers; services of ours hold to them every request, from wherever it comes.
 """
@@ -40,7 +41,7 @@ def service_model(service_name: str) -> ServiceModel:
 
 
 def validate_request(service_name: str, operation: str, request: Json) -> None:
-    """Raises ServiceError when the shape of the operation's input, or one of its constraints, refuses the request."""
+    """Raise ServiceError when the shape of the operation's input, or one of its constraints, refuses the request."""
     shape = service_model(service_name).operation_model(operation).input_shape
     if shape is None:
         return
@@ -52,7 +53,7 @@ def validate_request(service_name: str, operation: str, request: Json) -> None:
 
 
 def check_constraints(service_name: str, operation: str, request: Json) -> None:
-    """Raises ServiceError with the service's own code and AWS's wording for every value out of bounds."""
+    """Raise ServiceError with the service's own code and AWS's wording for every value out of bounds."""
     shape = service_model(service_name).operation_model(operation).input_shape
     if shape is None:
         return

@@ -30,14 +30,14 @@ class Resource(Protocol):
         """All values of Fn::GetAtt, dotted names as they are written in a template."""
 
     def update(self, account: Account, physical_id: str, properties: Properties, old: Properties) -> str:
-        """Called only when properties differ that the schema lets change; others make the resource anew.
+        """Change the resource in place. Only properties that the schema lets change differ; others make it anew.
 
         A new physical id means replacement all the same, as a custom resource does it: `delete` follows later for
         the old one, with the old properties.
         """
 
     def delete(self, account: Account, physical_id: str, properties: Properties) -> None:
-        """Removes the resource; one that is gone already is not an error."""
+        """Remove the resource; one that is gone already is not an error."""
 
 
 class CreationFailed(ServiceError):

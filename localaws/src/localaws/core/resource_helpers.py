@@ -23,7 +23,7 @@ _ACTING: ContextVar[Credentials | None] = ContextVar("acting", default=None)
 
 @contextmanager
 def acting_as(credentials: Credentials) -> Iterator[None]:
-    """Whose rights the resources of a stack are made with: its role's, or those of who called CloudFormation."""
+    """Use these rights for a stack's resources: its role's, or those of CloudFormation's caller."""
     token = _ACTING.set(credentials)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What CloudFormation's registry says of a resource type: its schema, as cfn-lint ships it with AWS's corrections.
+"""Schemas of CloudFormation's registry, as cfn-lint ships them with AWS's corrections.
 
 Importing cfn-lint costs more than a second, so its files are read, each when a stack first needs it.
 """
@@ -37,14 +37,14 @@ class ResourceSchema:
 
     @cached_property
     def attributes(self) -> frozenset[str]:
-        """What Fn::GetAtt takes."""
+        """The attributes that Fn::GetAtt takes."""
         names = {".".join(path) for path in self._paths("readOnlyProperties")}
         if self.type in EVERY_PROPERTY_IS_AN_ATTRIBUTE:
             names |= self.schema["properties"].keys()
         return frozenset(names)
 
     def name_of(self, properties: Properties) -> str | None:
-        """What the template itself names the resource: no two resources share such a name."""
+        """The name that the template gives the resource: no two resources share one."""
         read_only = self._paths("readOnlyProperties")
         last = self.type.rpartition("::")[2]
         identifier = self._paths("primaryIdentifier")
@@ -84,7 +84,7 @@ class ResourceSchema:
 
 @cache
 def resource_schema(resource_type: str, region: str) -> ResourceSchema | None:
-    """None for a type that the region does not have."""
+    """The schema of a resource type, None where the region does not have it."""
     file_name = _types(region).get(resource_type)
     if file_name is None:
         return None

@@ -1,4 +1,4 @@
-"""What the services share that the local AWS implements itself.
+"""The base class of the services that the local AWS implements itself.
 
 Requests and responses have the shapes of the public API (botocore's models): a request that AWS would
 refuse for its shape is refused here, and so is an operation that is not implemented, with its name.
@@ -22,8 +22,8 @@ class Service:
     def __init__(self, account: Account) -> None:
         self.account = account
 
-    def call(self, operation: str, request: Json, caller: Caller) -> Json:
-        """Answers one operation, named as in the API ("CreatePipeline")."""
+    def call(self, operation: str, request: Json, caller: Caller) -> Json:  # noqa: ARG002 - for subclasses
+        """Answer one operation, named as in the API ("CreatePipeline")."""
         method = getattr(self, xform_name(operation), None)
         if method is None or operation not in service_model(self.name).operation_names:
             raise ServiceError(
@@ -34,4 +34,4 @@ class Service:
         return response
 
     def close(self) -> None:
-        """Ends what the service started; called once when the local AWS goes down."""
+        """End what the service started; called once when the local AWS goes down."""

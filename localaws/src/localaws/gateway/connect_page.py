@@ -1,4 +1,4 @@
-"""What a person does in the console to a pending connection, for `python -m localaws connect`."""
+"""`python -m localaws connect`: complete a pending connection, as a person does in the console."""
 
 import hmac
 import json
@@ -29,7 +29,7 @@ class ConnectPage:
         return Response(json.dumps(answer), status, mimetype="application/json")(environ, start_response)
 
     def _complete(self, request: Json) -> str:
-        """What a push is, is counted from now."""
+        """Complete the connection: pushes count from now on."""
         if not hmac.compare_digest(request["secret"], self._account.administrator.secret_access_key):
             raise ServiceError("AccessDenied", "Only the administrator completes a connection.", 403)
         service = self._account.services["codeconnections"]

@@ -1,4 +1,4 @@
-"""What `python -m localaws fault` asks: replaces the faults in force."""
+"""`python -m localaws fault`: replace the faults in force."""
 
 import hmac
 import json

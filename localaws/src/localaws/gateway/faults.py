@@ -90,7 +90,7 @@ class Faults:
         self.rules: tuple[Fault, ...] = ()
 
     def replace(self, rules: Sequence[str], seed: int) -> None:
-        """By other rules, or by none; the same seed gives the same sequence of chances."""
+        """Replace the rules, also by none; the same seed gives the same sequence of chances."""
         parsed = tuple(Fault.parse(rule) for rule in rules)
         with self._lock:
             self.rules, self._random = parsed, random.Random(seed)  # noqa: S311

@@ -108,7 +108,7 @@ class Gateway:
     def _faulted(
         self, service: str, operation: str, protocol: str, environ: Environ, call: Callable[[], Route]
     ) -> Route:
-        """What the call answers, unless a fault hits it."""
+        """The answer of the call, unless a fault hits it."""
         fault = self.faults.draw(service, operation, environ.get("HTTP_USER_AGENT", ""))
         if fault is None:
             return call()

@@ -1,5 +1,6 @@
-"""Which permissions an operation needs: action, resource and condition keys, as the Service Authorization
-Reference lists them. An action that no table gives a resource is checked on the resource "*", which on AWS, too,
+"""The permissions that an operation needs: action, resource and condition keys.
+
+The Service Authorization Reference lists them. An action that no table gives a resource is checked on the resource "*", which on AWS, too,
 is what only a statement about all resources allows.
 """
 
@@ -26,7 +27,7 @@ ALWAYS_ALLOWED = {"sts:GetCallerIdentity", "sts:GetSessionToken"}
 def require_permissions(
     account: Account, rules: ServicePermissions, principal: Principal, operation: Operation
 ) -> None:
-    """Raises ServiceError("AccessDenied") unless the principal may do all of what the operation means."""
+    """Raise ServiceError("AccessDenied") unless the principal may do all of what the operation means."""
     for permission in permissions(account, rules, operation):
         if permission.action == "sts:AssumeRole":
             assume_permission(principal, permission.resource)
@@ -43,7 +44,7 @@ def require_permissions(
 
 
 def require_assumable_roles(rules: ServicePermissions, operation: Operation) -> None:
-    """Raises, in the service's words, when the service cannot assume a role that the operation gives it."""
+    """Raise, in the service's words, when the service cannot assume a role that the operation gives it."""
     for passed, role in _passed_roles(rules, operation):
         if not passed.code:
             continue

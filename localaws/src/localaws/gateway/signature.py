@@ -32,7 +32,7 @@ class Signature:
 
 
 def read_signature(environ: Environ) -> Signature | None:
-    """None for a request that is not signed at all."""
+    """The signature of a request, None where it has none."""
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     if authorization.startswith(ALGORITHM):
         fields = dict(part.strip().split("=", 1) for part in authorization[len(ALGORITHM) :].split(","))
@@ -103,11 +103,11 @@ class _AsSigned:
         return str(request.context["payload"])
 
 
-class _Signer(_AsSigned, SigV4Auth):  # type: ignore[misc]
+class _Signer(_AsSigned, SigV4Auth):
     pass
 
 
-class _S3Signer(_AsSigned, S3SigV4Auth):  # type: ignore[misc]
+class _S3Signer(_AsSigned, S3SigV4Auth):
     """S3 signs the path as it is sent; every other service encodes it once more."""
 
 

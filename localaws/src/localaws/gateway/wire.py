@@ -95,7 +95,7 @@ def failure(error: ServiceError, service: str, protocol: str) -> Response:
 
 
 def protocol_of(service: str, content_type: str | None) -> str:
-    """How to answer a request whose operation is not known."""
+    """The protocol in which to answer a request whose operation is unknown."""
     if service not in KNOWN_SERVICES:
         return "json"
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def unpack(content: bytes, folder: Path) -> None:
-    """Extracts with the files' permissions, which zipfile by itself drops."""
+    """Extract with the files' permissions, which zipfile by itself drops."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for entry in archive.infolist():
             path = Path(archive.extract(entry, folder))

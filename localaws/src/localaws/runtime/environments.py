@@ -56,7 +56,7 @@ class _Base(NamedTuple):
 
 
 def overlay_environment(directory: Path, base_python: Path = Path(sys.executable)) -> dict[str, str]:
-    """Makes a virtual environment over the one of `base_python`; returns the variables that select it.
+    """Make a virtual environment over the one of `base_python`; return the variables that select it.
 
     PATH has the overlay's bin first, the base's bin second (node, aws), then this process's PATH.
     """

@@ -1,4 +1,4 @@
-"""How a fork is asked of a warm parent, and subprocess made to do so; runs in the image's Python, too."""
+"""Forks of a warm parent in place of `subprocess`'s programs; runs in the image's Python, too."""
 
 import json
 import os
@@ -23,7 +23,7 @@ class Forking:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._original: Callable[..., int] = subprocess._fork_exec  # type: ignore[attr-defined]
+        self._original: Callable[..., int] = subprocess._fork_exec  # type: ignore[attr-defined]  # noqa: SLF001
 
     def __call__(self, *given: Any) -> int:
         (arguments, _, _, _, directory, variables, *_) = given

@@ -37,7 +37,7 @@ class HiddenModules:
         if self._has_backport:
             PathFinder.find_distributions = MetadataPathFinder.find_distributions  # type: ignore[method-assign]
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
         if name not in self._hidden:
             return None
         if self._others_would_be_found():
@@ -80,7 +80,7 @@ def _is_standard(finder: object) -> bool:
 
 
 def _module_name(entry: Path) -> str:
-    """What an entry of sys.path's folders is imported as; nothing for other files, as those in bin."""
+    """The module that a file below sys.path is imported as; empty for other files, such as those in bin."""
     if entry.is_dir() or entry.suffix in (".py", ".so"):
         return entry.name.partition(".")[0]
     return ""
@@ -93,7 +93,7 @@ class LoadedModule(Loader):
         self._module = module
         self._spec = module.__spec__
 
-    def create_module(self, spec: ModuleSpec) -> types.ModuleType:
+    def create_module(self, _spec: ModuleSpec) -> types.ModuleType:
         return self._module
 
     def exec_module(self, module: types.ModuleType) -> None:

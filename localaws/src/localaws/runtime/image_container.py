@@ -117,5 +117,5 @@ def _give_away(folder: Path) -> None:
 
 
 def _interpreter_folder(folder: Path) -> Path:
-    """Where the interpreter is installed that the environment was made with."""
+    """The folder of the interpreter that the environment was made with."""
     return Path(os.path.realpath(folder / "bin" / "python")).parents[1]

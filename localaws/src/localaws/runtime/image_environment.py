@@ -68,7 +68,7 @@ class ImageEnvironment:
             threading.Thread(target=self._prepare, name="image-environment", daemon=True).start()
 
     def wait(self) -> ImageContainer | None:
-        """What starts commands in the image's environment; None where there is none."""
+        """The starter of commands in the image's environment; None without an environment."""
         self.prepare()
         self._done.wait()
         return self._container
@@ -93,7 +93,7 @@ class ImageEnvironment:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """No other local AWS makes it at the same time."""
+        """Hold the lock: no other local AWS makes the environment at the same time."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         with self.folder.with_name(f"{self.folder.name}.lock").open("w") as lock:
             while True:

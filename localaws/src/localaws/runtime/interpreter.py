@@ -1,4 +1,4 @@
-"""What a Python interpreter does around a program, for one that runs in a fork; runs in the image's Python, too."""
+"""The work of a Python interpreter around a program, for one in a fork; runs in the image's Python, too."""
 
 import atexit
 import os
@@ -27,7 +27,7 @@ def take_over(environment: Mapping[str, str], descriptors: Sequence[int]) -> Non
 
 
 def forget_state() -> None:
-    """What a process of its own would not share with its siblings."""
+    """Reset the state that a process of its own would not share with its siblings."""
     import random
     import tempfile
 
@@ -67,10 +67,10 @@ def exit_code(code: object) -> int:
 
 
 def finish(code: int) -> NoReturn:
-    """Ends as the interpreter does: threads, exit functions, buffers; without freeing every object."""
+    """End as the interpreter does: threads, exit functions, buffers; without freeing every object."""
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
+        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
+        atexit._run_exitfuncs()  # noqa: SLF001
         sys.stdout.flush()
         sys.stderr.flush()
     finally:

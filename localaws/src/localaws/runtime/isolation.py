@@ -41,7 +41,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Sandbox(TypedDict):
-    """What the command may see, and how it is reached."""
+    """The folders and the network of an isolated command."""
 
     root: str  # an empty folder, where the container's files are put together
     folders: list[str]  # visible at their own place: the interpreter, the image's packages
@@ -60,7 +60,7 @@ def main() -> NoReturn:
 
 
 def run(sandbox: Sandbox, program: Callable[[], object]) -> NoReturn:
-    """Calls the program, which ends its process, in a child that is isolated; ends as that does."""
+    """Call the program, which ends its process, in a child that is isolated; end as that does."""
     listener = socket.create_server(("127.0.0.1", sandbox["port"])) if sandbox["port"] else None
     privileged = os.getuid() == 0
     try:
@@ -142,7 +142,7 @@ def _unshare_mapped_by_root(spaces: int, uid: int, gid: int) -> None:
 
 
 def _become_nobody(privileged: bool) -> None:
-    """With nothing left of the user that set up the container."""
+    """Become the user nobody, without any right of the user that set up the container."""
     if privileged:
         os.setgroups([])
     else:

@@ -34,7 +34,7 @@ class LayerStore:
             shutil.rmtree(old, ignore_errors=True)
 
     def take(self, tmp: Path, on_layer: Callable[[Path], None]) -> None:
-        """Moves the wheels that were left in a container's /tmp; makes a layer of them in the background."""
+        """Move the wheels that were left in a container's /tmp; make a layer of them in the background."""
         for left in (tmp / layers.LEFT).glob("*"):
             self._folder.mkdir(parents=True, exist_ok=True)
             work = Path(tempfile.mkdtemp(prefix=".making-", dir=self._folder))

@@ -1,4 +1,4 @@
-"""What pip installed from wheels that a job brought: the same wheels give the same files, so they are installed once.
+"""Layers of installed wheels: the same wheels give the same files, so pip installs them once.
 
 A program in a container asks `install` before it runs pip, and has what it finds in the place where pip would put it.
 The first time, it leaves the wheels where the local AWS finds them (`LEFT`), which makes a layer of them by pip itself.
@@ -65,7 +65,7 @@ def _named_wheels(folder: Path) -> list[Path]:
 
 
 def _options(arguments: Sequence[str]) -> dict[str, str] | None:
-    """Of `pip install` from the requirements file in the working folder: into a folder, or as a dry run."""
+    """The options of `pip install` from the requirements file in the working folder: into a folder, or as a dry run."""
     if list(arguments[:3]) != ["-m", "pip", "install"]:
         return None
     words = [word for word in arguments[3:] if word not in FLAGS]

@@ -84,7 +84,7 @@ class ProcessTable:
         directory: Path,
         on_line: Callable[[str], None],
     ) -> Process:
-        """Starts a command with exactly this environment; each line of stdout and stderr goes to `on_line`."""
+        """Start a command with exactly this environment; each line of stdout and stderr goes to `on_line`."""
         popen = subprocess.Popen(
             list(command),
             env=dict(environment),
@@ -113,7 +113,7 @@ class ProcessTable:
             ]
 
     def close(self) -> None:
-        """Ends all children, then the warden."""
+        """End all children, then the warden."""
         with self._lock:
             left = list(self._running.values())
         for process in left:

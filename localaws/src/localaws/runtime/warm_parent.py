@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def load(name: str) -> None:
-    """Imports a library that the environment has, and scikit-learn's parts, which load on demand."""
+    """Import a library that the environment has, and scikit-learn's parts, which load on demand."""
     if importlib.util.find_spec(name.partition(".")[0]) is None:
         return
     module = importlib.import_module(name)
@@ -149,7 +149,7 @@ class Parent:
     def _run_child(
         self, request: dict[str, Any], descriptors: list[int], connection: socket.socket
     ) -> NoReturn:
-        """Becomes what `python arguments…` would be, and ends the process."""
+        """Become what `python arguments…` would be, and end the process."""
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -170,7 +170,7 @@ class Parent:
         self._interpret(request)
 
     def _begin_container(self, request: dict[str, Any]) -> NoReturn:
-        """In the container: forks for programs that it starts, in a second child unless this is but for that."""
+        """Serve forks for the programs of a container, in a second child unless this process is for that only."""
         self._in_container = True
         if request["role"] == FORKED:
             self._interpret(request)
@@ -191,7 +191,7 @@ class Parent:
         try:
             os.chdir(request["directory"])
             if self._in_container:
-                subprocess._fork_exec = forking.Forking(forking.ADDRESS)  # type: ignore[attr-defined]
+                subprocess._fork_exec = forking.Forking(forking.ADDRESS)  # type: ignore[attr-defined]  # noqa: SLF001
                 if layers.install(arguments, self._layer):
                     interpreter.finish(0)
             self._become_python(arguments, os.environ)

@@ -149,7 +149,7 @@ class WarmPython:
         sandbox: Sandbox | None = None,
         role: str = warm_parent.ALONE,
     ) -> WarmProcess:
-        """As ProcessTable.start, for a Python program, in a container where there is a sandbox.
+        """Start a Python program as ProcessTable.start does, in a container where there is a sandbox.
 
         VIRTUAL_ENV names an overlay that it runs in. `directory` is the container's.
         """
@@ -179,7 +179,7 @@ class WarmPython:
         return process
 
     def close(self) -> None:
-        """Ends all forks, then the parent."""
+        """End all forks, then the parent."""
         with self._lock:
             left = list(self._running.values())
         for process in left:

@@ -72,7 +72,7 @@ def template(local_aws: Account, name: str) -> Iterator[Json]:
 
 @pytest.fixture
 def service_role(local_aws: Account, name: str) -> Iterator[Callable[..., str]]:
-    """service_role("s3:CreateBucket", …): what CloudFormation may do in the stack's name."""
+    """Make a service role of CloudFormation that may do the given actions, such as "s3:CreateBucket"."""
     iam = local_aws.client("iam")
 
     def make(*actions: str) -> str:

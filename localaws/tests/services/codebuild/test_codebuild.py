@@ -12,11 +12,15 @@ LOGS = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
 
 
 @pytest.fixture
-def run(account: Account, make_role: Callable[..., str]) -> Iterator[Run]:
-    """Runs a buildspec and returns the ended build with its log lines under "log"."""
+def run(account: Account, make_role: Callable[..., str], eventually: Callable[..., Any]) -> Iterator[Run]:
+    """Run a buildspec and return the ended build with its log lines under "log"."""
     client = account.client("codebuild")
     role = make_role("codebuild.amazonaws.com", *LOGS, "ssm:GetParameters", "secretsmanager:GetSecretValue")
     projects: list[str] = []
+
+    def ended_build(identifier: str) -> Json | None:
+        build: Json = client.batch_get_builds(ids=[identifier])["builds"][0]
+        return build if build["buildComplete"] else None
 
     def start(buildspec: str, *, variables: list[Json] | None = None, **overrides: Any) -> Json:
         name = f"project-{len(projects)}"
@@ -34,9 +38,7 @@ def run(account: Account, make_role: Callable[..., str]) -> Iterator[Run]:
             serviceRole=role,
         )
         build = client.start_build(projectName=name, **overrides)["build"]
-        service: Any = account.services["codebuild"]
-        assert service._builds[build["id"]].ended.wait(20)
-        ended: Json = client.batch_get_builds(ids=[build["id"]])["builds"][0]
+        ended: Json = eventually(lambda: ended_build(build["id"]), seconds=20)
         events = account.client("logs").get_log_events(
             logGroupName=ended["logs"]["groupName"], logStreamName=ended["logs"]["streamName"]
         )["events"]

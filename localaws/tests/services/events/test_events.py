@@ -34,7 +34,7 @@ def pipelines(account: Account, monkeypatch: pytest.MonkeyPatch) -> Pipelines:
 
 @pytest.fixture
 def put_rule(account: Account) -> Iterator[Callable[..., str]]:
-    """put_rule(target ARN, role ARN, State=…): the rule's ARN."""
+    """Put a rule with the ARNs of its target and role: the rule's ARN."""
     client = account.client("events")
     pattern = {
         "source": ["aws.codecommit"],

@@ -35,7 +35,7 @@ def bucket(s3: Any) -> Iterator[str]:
 
 @pytest.fixture
 def client_of(account: Account, bucket: str) -> Iterator[Callable[..., Any]]:
-    """client_of("s3:GetObject", …): of a user who may do these actions with the bucket's objects."""
+    """Make the client of a user who may do the given actions with the bucket's objects."""
     iam = account.client("iam")
     users: list[str] = []
 

@@ -15,7 +15,10 @@ DENIED = ("AccessDenied", 403)
 
 
 def write_once(bucket: str) -> str:
-    """AWS's example: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html"""
+    """A bucket policy of AWS's guide.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html .
+    """
     statement = {
         "Effect": "Deny",
         "Principal": "*",

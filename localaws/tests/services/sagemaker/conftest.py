@@ -122,7 +122,7 @@ class Local:
         return request | changes
 
     def process(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Runs a processing job to its end; the description."""
+        """Run a processing job to its end; the description."""
         arn = self.client().create_processing_job(**request)["ProcessingJobArn"]
         self.sagemaker.wait_for_job(arn)
         described: dict[str, Any] = self.client().describe_processing_job(
@@ -204,7 +204,7 @@ def _running(state_dir: Path, *, uses_image: bool) -> Iterator[Local]:
 
 @pytest.fixture
 def make_role(local: Local) -> Callable[[list[dict[str, Any]]], str]:
-    """Makes a role with these policy statements, and the rights to pull images and to log, for SageMaker; its ARN."""
+    """Make a role with these policy statements, and the rights to pull images and to log, for SageMaker; its ARN."""
     container = {"Effect": "Allow", "Action": ["ecr:*", "logs:*"], "Resource": "*"}
     return lambda statements: create_role(
         local.account, f"role-{uuid.uuid4().hex[:8]}", [container, *statements]

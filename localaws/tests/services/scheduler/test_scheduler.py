@@ -30,7 +30,7 @@ def invoked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def put_schedule(account: Account) -> Iterator[Callable[..., None]]:
-    """put_schedule(role ARN, expression, State=...) makes the schedule or changes it."""
+    """Make the schedule, or change it, with a role and an expression."""
     client = account.client("scheduler")
     made: list[str] = []
 

@@ -186,7 +186,7 @@ def deploy(local_aws: Account) -> Iterator[Callable[..., None]]:
 
 @pytest.fixture
 def messages(local_aws: Account) -> Callable[[], list[str]]:
-    """Subscribes a queue to the topic; gives what has come."""
+    """Subscribe a queue to the topic; give what has come."""
     sqs = local_aws.client("sqs")
     url = sqs.create_queue(QueueName="told")["QueueUrl"]
     sns = local_aws.client("sns")

@@ -1,4 +1,4 @@
-"""What Application Auto Scaling asks of its caller besides its own actions.
+"""Permissions that Application Auto Scaling needs from its caller besides its own actions.
 
 https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_permission_validation.html
 """

@@ -14,7 +14,7 @@ from typing import Any
 
 
 class Context:
-    """What a handler gets as its second argument."""
+    """The second argument of a handler."""
 
     def __init__(self, request_id: str, function_arn: str, deadline: float) -> None:
         self.aws_request_id = request_id

@@ -1,4 +1,4 @@
-"""What Lambda asks of its caller."""
+"""Permissions that Lambda needs from its caller."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from localaws.core.account import Account
 from localaws.core.permission import Operation, PassedRoles, Permission, ServicePermissions, arn
 
 
-def _further(account: Account, operation: Operation) -> Iterator[Permission]:
+def _further(_account: Account, operation: Operation) -> Iterator[Permission]:
     """Lambda fetches the code with the caller's rights."""
     code = operation.parameters.get("Code", operation.parameters)
     if isinstance(code, dict) and code.get("S3Bucket"):

@@ -65,7 +65,7 @@ class FunctionResource:
 
 
 class PermissionResource:
-    """Who may invoke a function: kept by moto, told in GetPolicy."""
+    """A permission to invoke a function, which moto keeps and GetPolicy shows."""
 
     type = "AWS::Lambda::Permission"
 

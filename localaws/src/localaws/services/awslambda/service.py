@@ -23,7 +23,7 @@ from moto.awslambda.models import LambdaFunction, lambda_backends
 
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
-from localaws.core.identity import ACCOUNT_ID
+from localaws.core.identity import ACCOUNT_ID, Credentials
 from localaws.services.awslambda.log_groups import LOG_GROUPS
 from localaws.services.iam.authorization import assume_role
 from localaws.services.iam.policies import Decision, Request, decide
@@ -62,7 +62,7 @@ def find_function(account: Account, name_or_arn: str) -> LambdaFunction:
 
 
 def invoke(account: Account, name_or_arn: str, event: str) -> Invocation:
-    """Runs the function to its end, or to its timeout."""
+    """Run the function to its end, or to its timeout."""
     function = find_function(account, name_or_arn)
     if function.package_type != "Zip" or not str(function.run_time).startswith("python"):
         raise ServiceError(
@@ -95,7 +95,53 @@ def _run(account: Account, function: LambdaFunction, event: str, directory: Path
     with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as archive:
         archive.extractall(code)
     (directory / "event.json").write_text(event)
-    environment = {
+    timeout_seconds = float(function.timeout)
+    arguments = [str(directory / "event.json"), str(result_file), request_id, function.function_arn]
+    log(f"START RequestId: {request_id} Version: $LATEST")
+    started = time.monotonic()
+    process = account.processes.start(
+        [sys.executable, str(BOOTSTRAP), *arguments, str(timeout_seconds)],
+        environment=_environment(account, function, credentials, directory, group, stream),
+        directory=code,
+        on_line=log,
+    )
+    timed_out = False
+    try:
+        exit_code = process.wait(timeout_seconds)
+    except TimeoutExpired:
+        process.kill()
+        exit_code, timed_out = process.wait(), True
+    milliseconds = (time.monotonic() - started) * 1000
+    log(f"END RequestId: {request_id}")
+    log(
+        f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\tMemory Size: {function.memory_size} MB"
+    )
+    outcome: Json
+    if timed_out:
+        message = f"{request_id} Task timed out after {timeout_seconds:.2f} seconds"
+        log(message)
+        outcome = _unhandled(message, "Sandbox.Timedout")
+    elif result_file.exists():
+        outcome = json.loads(result_file.read_text())
+    else:
+        message = f"RequestId: {request_id} Error: Runtime exited with error: exit status {exit_code}"
+        outcome = _unhandled(message, "Runtime.ExitError")
+    return Invocation(json.dumps(outcome["payload"]), outcome["error"], "\n".join(lines))
+
+
+def _unhandled(message: str, type_: str) -> Json:
+    return {"error": "Unhandled", "payload": {"errorMessage": message, "errorType": type_}}
+
+
+def _environment(
+    account: Account,
+    function: LambdaFunction,
+    credentials: Credentials,
+    directory: Path,
+    group: str,
+    stream: str,
+) -> dict[str, str]:
+    return {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(directory),
         "TMPDIR": str(directory),
@@ -108,48 +154,10 @@ def _run(account: Account, function: LambdaFunction, event: str, directory: Path
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_LOG_GROUP_NAME": group,
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
-        "LAMBDA_TASK_ROOT": str(code),
+        "LAMBDA_TASK_ROOT": str(directory / "code"),
         "_HANDLER": str(function.handler),
         **{key: str(value) for key, value in function.environment_vars.items()},
     }
-    timeout_seconds = float(function.timeout)
-    arguments = [str(directory / "event.json"), str(result_file), request_id, function.function_arn]
-    log(f"START RequestId: {request_id} Version: $LATEST")
-    started = time.monotonic()
-    process = account.processes.start(
-        [sys.executable, str(BOOTSTRAP), *arguments, str(timeout_seconds)],
-        environment=environment,
-        directory=code,
-        on_line=log,
-    )
-    timed_out = False
-    outcome: Json
-    try:
-        exit_code = process.wait(timeout_seconds)
-    except TimeoutExpired:
-        process.kill()
-        exit_code, timed_out = process.wait(), True
-    milliseconds = (time.monotonic() - started) * 1000
-    log(f"END RequestId: {request_id}")
-    log(
-        f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\tMemory Size: {function.memory_size} MB"
-    )
-    if timed_out:
-        message = f"{request_id} Task timed out after {timeout_seconds:.2f} seconds"
-        log(message)
-        outcome = {
-            "error": "Unhandled",
-            "payload": {"errorMessage": message, "errorType": "Sandbox.Timedout"},
-        }
-    elif result_file.exists():
-        outcome = json.loads(result_file.read_text())
-    else:
-        message = f"RequestId: {request_id} Error: Runtime exited with error: exit status {exit_code}"
-        outcome = {
-            "error": "Unhandled",
-            "payload": {"errorMessage": message, "errorType": "Runtime.ExitError"},
-        }
-    return Invocation(json.dumps(outcome["payload"]), outcome["error"], "\n".join(lines))
 
 
 def _directory(account: Account) -> Path:
@@ -161,7 +169,7 @@ def _directory(account: Account) -> Path:
 def invoke_for_service(
     account: Account, arn: str, event: str, *, principal: str, source_arn: str | None = None
 ) -> None:
-    """Invokes a function asynchronously for another service.
+    """Invoke a function asynchronously for another service.
 
     With `source_arn` the function's own policy must allow the service; a service that has assumed a role that
     may invoke the function comes without.

@@ -1,4 +1,4 @@
-"""How stacks and their resources are deleted."""
+"""Deletion of stacks and their resources."""
 
 import logging
 from datetime import UTC, datetime

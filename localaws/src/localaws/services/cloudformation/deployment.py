@@ -55,7 +55,7 @@ class Deployment:
         check_types_stay(stack.resources, self._wanted())
 
     def changes(self) -> list[Json]:
-        """What a change set lists; a property that follows from another resource counts by its template text."""
+        """The changes that a change set lists; a property that follows from another resource counts by its template text."""
         wanted = self._wanted()
         old = self._stack.resources
         found = [("Add", name, wanted[name]["Type"]) for name in wanted if name not in old]

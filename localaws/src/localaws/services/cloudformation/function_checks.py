@@ -1,4 +1,4 @@
-"""How many parameters each intrinsic function has, and which mappings exist. The messages are CloudFormation's."""
+"""Checks of intrinsic functions' parameters and of mappings. The messages are CloudFormation's."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What CloudFormation asks of its caller."""
+"""Permissions that CloudFormation needs from its caller."""
 
 from localaws.core.permission import PassedRoles, ServicePermissions, arn
 

@@ -1,4 +1,4 @@
-"""Which names the parts of a template mention, and the order of resources that follows. Pure."""
+"""References between the parts of a template, and the order of resources that follows. Pure."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the registry's schema says of a resource's properties: whether they are valid, and what a change means."""
+"""Checks of a resource's properties, and of their changes, by the registry's schema."""
 
 from localaws.core.errors import validation_error
 from localaws.core.resource import Properties

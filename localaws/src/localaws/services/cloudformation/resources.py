@@ -6,7 +6,7 @@ from localaws.core.resource_helpers import generated_name
 
 
 class CdkMetadata:
-    """What the CDK tells AWS about an app; it makes nothing, on AWS neither."""
+    """The CDK's metadata about an app; nothing is made of it, on AWS neither."""
 
     type = "AWS::CDK::Metadata"
 

@@ -1,4 +1,4 @@
-"""With whose rights the resources of a stack are made: its service role's, or those of who called CloudFormation."""
+"""The rights with which a stack's resources are made: its service role's, or the caller's."""
 
 from localaws.core.account import Account
 from localaws.core.errors import ServiceError, validation_error
@@ -15,7 +15,7 @@ class StackRights:
         self._sessions: dict[str, Credentials] = {}  # by the role's ARN
 
     def credentials(self, role_arn: str | None) -> Credentials:
-        """Of the role; without one, of the present caller."""
+        """Credentials of the role; without one, of the present caller."""
         if role_arn is None:
             return acting(self._account)
         try:
@@ -33,5 +33,5 @@ class StackRights:
 
 
 def require_right(account: Account, action: str, resource: str) -> None:
-    """Raises ServiceError("AccessDenied") unless the principal whose rights count now may do it."""
+    """Raise ServiceError("AccessDenied") unless the principal whose rights count now may do it."""
     authorize_session(acting(account), action, resource)

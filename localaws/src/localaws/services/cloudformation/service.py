@@ -65,12 +65,12 @@ class CloudFormation(Service):
         self._rights = StackRights(account)
 
     def call(self, operation: str, request: Json, caller: Caller) -> Json:
-        """Reads templates and parameters with the caller's rights."""
+        """Read templates and parameters with the caller's rights."""
         with acting_as(credentials_of(caller.access_key_id)):
             return super().call(operation, request, caller)
 
     def stacks(self) -> list[Stack]:
-        """Those that are not deleted."""
+        """The stacks that are not deleted."""
         return [stack for stack in self._stacks if stack.status != "DELETE_COMPLETE"]
 
     # Change sets
@@ -308,7 +308,7 @@ class CloudFormation(Service):
         template = read_template(self._template_text(request, None))
         return {"Description": template.get("Description")}
 
-    def list_exports(self, request: Json) -> Json:
+    def list_exports(self, _request: Json) -> Json:
         return {
             "Exports": [
                 {"ExportingStackId": stack.id, "Name": name, "Value": value}
@@ -381,7 +381,7 @@ class CloudFormation(Service):
             raise validation_error(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
 
     def _find(self, name_or_id: str) -> Stack | None:
-        """By id also a deleted one, by name only one that is there."""
+        """Find a stack: by id also a deleted one, by name only one that exists."""
         for stack in self._stacks:
             if stack.id == name_or_id or (stack.name == name_or_id and stack.status != "DELETE_COMPLETE"):
                 return stack

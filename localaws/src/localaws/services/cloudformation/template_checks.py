@@ -1,4 +1,4 @@
-"""What CloudFormation refuses of a template before it makes anything. The messages are CloudFormation's."""
+"""Checks of a template before anything is made. The messages are CloudFormation's."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

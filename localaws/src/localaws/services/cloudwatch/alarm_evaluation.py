@@ -1,4 +1,4 @@
-"""Which state an alarm has, from its datapoints: pure functions.
+"""An alarm's state, computed from its datapoints: pure functions.
 
 As AWS documents it, with both tables of
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html

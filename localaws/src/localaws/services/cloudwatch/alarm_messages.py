@@ -1,4 +1,4 @@
-"""What the world hears of an alarm's new state: an event, and what the alarm's actions send."""
+"""Messages of an alarm's new state: the event, and the ones of its actions."""
 
 import json
 import logging
@@ -41,7 +41,7 @@ class State:
 
 
 def timestamp(seconds: float) -> str:
-    """As CloudWatch writes it: 2026-11-24T14:36:00.000+0000."""
+    """A time as CloudWatch writes it: 2026-11-24T14:36:00.000+0000."""
     text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
     return text.removesuffix("+00:00") + "+0000"
 

@@ -74,7 +74,7 @@ def put_metric_alarm(account: Account, request: Json) -> Json:
     return {}
 
 
-def refuse_composite(account: Account, request: Json) -> Json:
+def refuse_composite(_account: Account, _request: Json) -> Json:
     raise ServiceError("ValidationError", "The local AWS does not support composite alarms.")
 
 
@@ -111,7 +111,7 @@ def _watch_clock(account: Account) -> None:
 
 
 def evaluate_alarm(account: Account, alarm: Alarm, now: float) -> None:
-    """Looks at the periods that end at `now`."""
+    """Look at the periods that end at `now`."""
     rule = Rule(
         threshold=alarm.threshold,
         comparison=alarm.comparison_operator,

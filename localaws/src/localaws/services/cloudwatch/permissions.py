@@ -1,4 +1,4 @@
-"""What CloudWatch asks of its caller."""
+"""Permissions that CloudWatch needs from its caller."""
 
 from localaws.core.account import Account
 from localaws.core.permission import Operation, ServicePermissions, arn

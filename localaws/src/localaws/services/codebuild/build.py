@@ -68,7 +68,7 @@ class BuildRun:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the build with the status STOPPED, unless it has ended."""
+        """End the build with the status STOPPED, unless it has ended."""
         self._stop.set()
 
     def _run(self) -> None:
@@ -166,7 +166,7 @@ class BuildRun:
         return None
 
     def _download(self, credentials: Credentials) -> dict[str, str]:
-        """Fetches the sources; returns the variables that say where they are."""
+        """Fetch the sources; return the variables that say where they are."""
         self._say("Waiting for DOWNLOAD_SOURCE")
         variables = {"CODEBUILD_SRC_DIR": str(self._source_directory)}
         self._source_directory.mkdir()
@@ -277,7 +277,7 @@ class BuildRun:
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
-        """Enters a phase, and completes it as its body ends."""
+        """Enter a phase, and complete it as its body ends."""
         if name in (*map(str.upper, PHASES), "UPLOAD_ARTIFACTS"):
             self._say(f"Entering phase {name}")
         self._enter(name)

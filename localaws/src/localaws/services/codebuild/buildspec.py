@@ -30,7 +30,7 @@ _UNSUPPORTED = {
 
 
 class BuildspecError(Exception):
-    """What CodeBuild reports as YAML_FILE_ERROR in the phase DOWNLOAD_SOURCE."""
+    """A buildspec that CodeBuild refuses with YAML_FILE_ERROR in the phase DOWNLOAD_SOURCE."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What CodeBuild asks of its caller."""
+"""Permissions that CodeBuild needs from its caller."""
 
 from localaws.core.permission import PassedRoles, ServicePermissions, arn
 

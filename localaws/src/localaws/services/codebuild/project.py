@@ -1,4 +1,4 @@
-"""What a project is by default, and what of it is refused."""
+"""Defaults of a project, and members that the local AWS refuses."""
 
 import re
 
@@ -25,7 +25,7 @@ _UNSUPPORTED = (
 _UNSUPPORTED_ENVIRONMENT = ("privilegedMode", "certificate", "registryCredential", "fleet", "dockerServer")
 
 
-def project_defaults(account: Account, name: str) -> Json:
+def project_defaults(account: Account) -> Json:
     return {
         "timeoutInMinutes": 60,
         "queuedTimeoutInMinutes": 480,
@@ -46,7 +46,7 @@ def log_names(project: Json, uuid: str) -> tuple[str, str]:
 
 
 def refuse_unsupported(project: Json) -> None:
-    """Raises InvalidInputException that names what the local AWS would have to ignore."""
+    """Raise InvalidInputException that names what the local AWS would have to ignore."""
     asked = [member for member in _UNSUPPORTED if project.get(member)]
     asked += [
         f"environment.{member}" for member in _UNSUPPORTED_ENVIRONMENT if project["environment"].get(member)

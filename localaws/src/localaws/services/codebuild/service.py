@@ -43,7 +43,7 @@ class CodeBuild(Service):
             )
         now = datetime.now(UTC)
         project = {
-            **project_defaults(self.account, name),
+            **project_defaults(self.account),
             **request,
             "arn": self._arn("project", name),
             "created": now,
@@ -60,7 +60,7 @@ class CodeBuild(Service):
         return {"project": changed}
 
     def delete_project(self, request: Json) -> Json:
-        """Stops the builds of the project that still run, and waits for their end."""
+        """Stop the builds of the project that still run, and wait for their end."""
         self._projects.pop(request["name"], None)
         self._stop_and_wait(
             [run for run in self._builds.values() if run.record["projectName"] == request["name"]]
@@ -129,7 +129,7 @@ class CodeBuild(Service):
         variables: list[Json],
         revision: str | None,
     ) -> BuildRun:
-        """What CodePipeline does instead of StartBuild."""
+        """Start a build for an action of CodePipeline."""
         project = self._project(project_name)
         if project["source"]["type"] != "CODEPIPELINE":
             raise ServiceError(
@@ -190,6 +190,22 @@ class CodeBuild(Service):
         versions: dict[str, str],
         timeout_minutes: int,
     ) -> BuildRun:
+        record = self._record(project, source, variables, initiator, timeout_minutes) | versions
+        run = BuildRun(
+            self.account,
+            record,
+            work,
+            open_log=lambda credentials: self._open_log(record, credentials),
+            timeout_seconds=timeout_minutes * SECONDS_PER_MINUTE,
+        )
+        self._builds[record["id"]] = run
+        run.start()
+        return run
+
+    def _record(
+        self, project: Json, source: Json, variables: list[Json], initiator: str, timeout_minutes: int
+    ) -> Json:
+        """The build as BatchGetBuilds describes it, numbered within its project."""
         name, uuid = project["name"], str(uuid4())
         with self._lock:
             number = self._numbers[name] = self._numbers.get(name, 0) + 1
@@ -201,7 +217,7 @@ class CodeBuild(Service):
         ]
         now = datetime.now(UTC)
         group, stream = log_names(project, uuid)
-        record = {
+        return {
             "id": f"{name}:{uuid}",
             "arn": self._arn("build", f"{name}:{uuid}"),
             "projectName": name,
@@ -234,18 +250,7 @@ class CodeBuild(Service):
             "initiator": initiator,
             "encryptionKey": project["encryptionKey"],
             **({"vpcConfig": project["vpcConfig"]} if project.get("vpcConfig") else {}),
-            **versions,
         }
-        run = BuildRun(
-            self.account,
-            record,
-            work,
-            open_log=lambda credentials: self._open_log(record, credentials),
-            timeout_seconds=timeout_minutes * SECONDS_PER_MINUTE,
-        )
-        self._builds[record["id"]] = run
-        run.start()
-        return run
 
     def _open_log(self, record: Json, credentials: Credentials) -> LogWriter:
         """The log is written by the local AWS, but only where the service role might."""

@@ -96,7 +96,7 @@ class BuildShell:
                     return 137
 
     def export(self, name: str, value: str) -> None:
-        """Sets a variable for the commands to come."""
+        """Set a variable for the commands to come."""
         path = self._folder / "variables"
         path.touch(mode=0o600)
         with path.open("a") as file:
@@ -113,7 +113,7 @@ class BuildShell:
         return {name: value for name, value in pairs if name not in _OWN_VARIABLES}
 
     def close(self) -> None:
-        """Ends the shell and all that its commands left running."""
+        """End the shell and all that its commands left running."""
         self._process.terminate(grace_seconds=1.0)
         self._process.wait()
         os.close(self._control)

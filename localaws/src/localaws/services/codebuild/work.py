@@ -1,4 +1,4 @@
-"""What a build works on, and how it fails."""
+"""The input of a build, and the ways in which it fails."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -25,7 +25,7 @@ def git_environment() -> dict[str, str]:
 
 
 def git(repository: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
-    """What a git command prints; raises subprocess.CalledProcessError with stderr when it fails."""
+    """The output of a git command; raises subprocess.CalledProcessError with stderr when it fails."""
     return git_bytes(repository, *arguments, environment=environment).decode("utf-8", "replace").strip()
 
 
@@ -50,7 +50,7 @@ def references(repository: Path) -> dict[str, str]:
 
 
 def commit_archive(repository: Path, archive: Path, branch: str, message: str) -> str:
-    """Makes the content of a zip archive the one commit of a new branch; returns its id."""
+    """Make the content of a zip archive the one commit of a new branch; return its id."""
     with tempfile.TemporaryDirectory() as folder:
         unpack(archive.read_bytes(), Path(folder))
         work_tree = {"GIT_WORK_TREE": folder}

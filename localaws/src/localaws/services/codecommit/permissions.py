@@ -1,4 +1,4 @@
-"""What CodeCommit asks of its caller."""
+"""Permissions that CodeCommit needs from its caller."""
 
 from localaws.core.permission import ServicePermissions, arn
 

@@ -48,7 +48,7 @@ class CodeCommit(Service):
         return {"repositoryMetadata": self._metadata[name]}
 
     def seed(self, name: str, archive: Path, branch: str) -> str:
-        """Makes an archive the first commit, as CloudFormation does; returns the commit's id."""
+        """Make an archive the first commit, as CloudFormation does; return the commit's id."""
         if archive.stat().st_size > MAX_SEED_BYTES:
             raise ServiceError("FileContentSizeLimitExceededException", f"{archive}: more than 20 MB")
         repository = self.path(name)
@@ -87,7 +87,7 @@ class CodeCommit(Service):
             "repositoriesNotFound": [name for name in names if name not in self._metadata],
         }
 
-    def list_repositories(self, request: Json) -> Json:
+    def list_repositories(self, _request: Json) -> Json:
         return {
             "repositories": [
                 {"repositoryName": name, "repositoryId": metadata["repositoryId"]}
@@ -217,7 +217,7 @@ class CodeCommit(Service):
         return git_bytes(self.path(name), "archive", "--format=zip", commit)
 
     def pushed(self, name: str, before: dict[str, str], after: dict[str, str], caller_arn: str) -> None:
-        """Publishes an event for each reference that a push created, updated or deleted."""
+        """Publish an event for each reference that a push created, updated or deleted."""
         for reference in sorted(before.keys() | after.keys()):
             old, new = before.get(reference), after.get(reference)
             if old != new:

@@ -1,4 +1,4 @@
-"""What CodeConnections asks of its caller."""
+"""Permissions that CodeConnections needs from its caller."""
 
 from localaws.core.permission import ServicePermissions
 

@@ -47,7 +47,7 @@ class CodeConnections(Service):
     def get_connection(self, request: Json) -> Json:
         return {"Connection": self._connection(request["ConnectionArn"])}
 
-    def list_connections(self, request: Json) -> Json:
+    def list_connections(self, _request: Json) -> Json:
         return {"Connections": list(self._connections.values())}
 
     def delete_connection(self, request: Json) -> Json:
@@ -72,7 +72,7 @@ class CodeConnections(Service):
         return {}
 
     def complete(self, name: str, folder: Path) -> str:
-        """What a person does in the console; returns the ARN of the connection of that name."""
+        """Complete the connection of a name, as a person does in the console; return its ARN."""
         named = [each for each in self._connections.values() if each["ConnectionName"] == name]
         if not named:
             known = ", ".join(sorted(each["ConnectionName"] for each in self._connections.values())) or "none"

@@ -47,7 +47,7 @@ class ActionRun:
     build: BuildRun | None = None
 
     def output(self, name: str) -> S3Object:
-        """Where an output artifact goes: AWS, too, cuts the names."""
+        """The place of an output artifact; AWS, too, cuts the names."""
         return S3Object(self.bucket, f"{self.pipeline[:20]}/{name[:10]}/{secrets.token_hex(4)[:7]}")
 
     def outputs(self) -> dict[str, S3Object]:
@@ -57,7 +57,7 @@ class ActionRun:
         }
 
     def require(self, action: str, resource: str) -> None:
-        """Raises ServiceError unless the role of the action allows it."""
+        """Raise ServiceError unless the role of the action allows it."""
         principal = find_principal(self.credentials.access_key_id, self.credentials.session_token)
         assert principal is not None, "the role of an action has just been assumed"
         authorize(principal, action, resource)
@@ -75,5 +75,5 @@ class ActionRun:
         }
 
     def external(self, **members: str) -> None:
-        """externalExecutionId=…, externalExecutionSummary=…, externalExecutionUrl=…"""
+        """Record externalExecutionId, externalExecutionSummary or externalExecutionUrl."""
         self.record["output"]["executionResult"].update(members)

@@ -1,4 +1,4 @@
-"""What the actions of a pipeline do: fetch a commit or an object, run a build."""
+"""Actions of a pipeline: fetch a commit or an object, run a build."""
 
 import json
 import subprocess

@@ -16,7 +16,7 @@ _APPROVAL_TIMEOUT = timedelta(days=7)
 
 @dataclass
 class Approval:
-    """What a person decides on; `answer` is called once, by PutApprovalResult."""
+    """An approval that waits for a person; PutApprovalResult calls `answer` once."""
 
     token: str = field(default_factory=lambda: str(uuid4()))
     answered: threading.Event = field(default_factory=threading.Event)

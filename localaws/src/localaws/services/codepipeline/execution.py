@@ -1,4 +1,4 @@
-"""How executions move through the stages of a pipeline (over 300 lines: lanes, tracks and executions know each other).
+"""Executions on their way through the stages of a pipeline (over 300 lines: lanes, tracks and executions know each other).
 
 A stage is locked by the one execution that is in it. Others wait in front of it: in mode SUPERSEDED one at most,
 for a newer one takes the place of an older one that waits; in mode QUEUED all of them, in their order.
@@ -47,7 +47,7 @@ class Lane:
     approvals: dict[str, Approval] = field(default_factory=dict)  # of actions that wait for an answer
 
     def admit(self) -> None:
-        """Lets the first of those that wait in, if the stage is free and its transition enabled."""
+        """Let the first of those that wait in, if the stage is free and its transition enabled."""
         if self.holder is None and self.transition["enabled"] and self.waiting:
             self.holder = self.latest = self.waiting.pop(0)
             self.latest_status = "InProgress"
@@ -83,7 +83,7 @@ class Track:
         return execution
 
     def queue(self, execution: "Execution", stage: str) -> None:
-        """Puts an execution in front of a stage."""
+        """Put an execution in front of a stage."""
         with self.changed:
             lane = self.lanes[stage]
             lane.waiting = sorted([*lane.waiting, execution], key=lambda other: other.number)
@@ -95,7 +95,7 @@ class Track:
             self.changed.notify_all()
 
     def enter(self, execution: "Execution", stage: str) -> str | None:
-        """Waits until the execution holds the stage; otherwise returns the status that ends it."""
+        """Wait until the execution holds the stage; otherwise returns the status that ends it."""
         with self.changed:
             while True:
                 lane = self.lanes.get(stage)
@@ -109,7 +109,7 @@ class Track:
                 self.changed.wait()
 
     def leave(self, execution: "Execution", lane: Lane, status: str, following: str | None) -> None:
-        """Unlocks the stage and, in the same moment, queues the execution in front of the following one."""
+        """Unlock the stage and, in the same moment, queue the execution in front of the following one."""
         with self.changed:
             lane.latest_status = status
             lane.holder = None
@@ -119,7 +119,7 @@ class Track:
             self.changed.notify_all()
 
     def abandon_all(self) -> None:
-        """Ends every execution without waiting for its actions, and the builds that they started."""
+        """End every execution without waiting for its actions, and the builds that they started."""
         for execution in list(self.executions.values()):
             if execution.in_progress:
                 execution.stop(abandon=True, reason="The pipeline was deleted.")
@@ -193,7 +193,7 @@ class Execution:
         self._thread.start()
 
     def join(self) -> None:
-        """Waits for the end of a stopped execution, but not for an AWS call that hangs."""
+        """Wait for the end of a stopped execution, but not for an AWS call that hangs."""
         if self._thread.is_alive():
             self._thread.join(_PATIENCE_SECONDS)
 
@@ -211,7 +211,7 @@ class Execution:
                 run.build.stop()
 
     def retry(self, stage: str, *, all_actions: bool) -> None:
-        """Runs a failed stage again, from its first action or only those that did not succeed."""
+        """Run a failed stage again, from its first action or only those that did not succeed."""
         with self._track.changed:
             if all_actions:
                 self._done = {done for done in self._done if done[0] != stage}
@@ -280,7 +280,7 @@ class Execution:
         self._end(ending or "Succeeded")
 
     def _pass(self, stages: list[Json], number: int) -> str | None:
-        """Runs a stage and leaves it; returns the status that ends the execution here, if one does."""
+        """Run a stage and leave it; return the status that ends the execution here, if one does."""
         stage = stages[number]
         lane = self._track.lanes[stage["name"]]
         succeeded = self._run_stage(stage, lane)
@@ -360,7 +360,7 @@ class Execution:
         )
 
     def _credentials(self, action: Json) -> Credentials:
-        """Of the pipeline's role, or of the action's own, which the pipeline's role must be allowed to assume."""
+        """Credentials of the action's own role, which the pipeline's role must be allowed to assume, or of the pipeline's."""
         service_role = assume_role(
             self._account,
             self._declaration["roleArn"],
@@ -376,7 +376,7 @@ class Execution:
 
     @contextmanager
     def _recorded(self, record: Json, lane: Lane) -> Iterator[None]:
-        """Writes into the record how its action ended."""
+        """Write into the record how its action ended."""
         error: ActionFailure | None = None
         status = "Failed"
         try:
@@ -406,7 +406,7 @@ class Execution:
         self._publish_action(record)
 
     def _take_over(self, run: ActionRun, outputs: dict[str, S3Object]) -> None:
-        """What later actions may use of an action that succeeded."""
+        """Keep the output variables and artifacts of an action that succeeded, for later actions."""
         self._artifacts.update(outputs)
         run.record["output"]["outputArtifacts"] = _described(outputs)
         if "namespace" in run.declaration:

@@ -39,7 +39,7 @@ class GitTriggers:
                 LOG.exception("looking for pushes")
 
     def look(self) -> None:
-        """Starts what the pushes since the last look ask for; nothing where this is the first look."""
+        """Start what the pushes since the last look ask for; nothing where this is the first look."""
         pipelines = self._account.services["codepipeline"]
         connections = self._account.services["codeconnections"]
         assert isinstance(pipelines, CodePipeline)

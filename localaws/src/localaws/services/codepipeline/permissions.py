@@ -1,4 +1,4 @@
-"""What CodePipeline asks of its caller."""
+"""Permissions that CodePipeline needs from its caller."""
 
 from localaws.core.permission import PassedRoles, ServicePermissions, arn
 

@@ -15,7 +15,7 @@ _SUMMARY = "codepipeline-artifact-revision-summary"
 
 
 def fetch_object(run: ActionRun) -> tuple[dict[str, S3Object], bytes]:
-    """Where the object goes, and its content."""
+    """The place of the object in the artifact bucket, and its content."""
     bucket, key = run.configuration["S3Bucket"], run.configuration["S3ObjectKey"]
     s3: Any = run.account.client("s3", run.credentials)
     try:

@@ -96,7 +96,7 @@ class CodePipeline(Service):
         return {"pipeline": declaration, "metadata": self._metadata[request["name"]]}
 
     def delete_pipeline(self, request: Json) -> Json:
-        """Ends what runs of the pipeline, builds included."""
+        """End the pipeline's executions and their builds."""
         track = self._tracks.pop(request["name"], None)
         if track is not None:
             self._metadata.pop(request["name"])
@@ -104,7 +104,7 @@ class CodePipeline(Service):
             track.abandon_all()
         return {}
 
-    def list_pipelines(self, request: Json) -> Json:
+    def list_pipelines(self, _request: Json) -> Json:
         return {
             "pipelines": [
                 {
@@ -131,7 +131,7 @@ class CodePipeline(Service):
         return {"pipelineExecutionId": self._started[token]}
 
     def start_for_rule(self, name: str, rule_arn: str, target_input: Json) -> str:
-        """What EventBridge does instead of StartPipelineExecution; returns the execution's id.
+        """Start an execution for a rule of EventBridge; return the execution's id.
 
         Of the target's input CodePipeline reads `variables` and `sourceRevisions`.
         """
@@ -146,7 +146,7 @@ class CodePipeline(Service):
         return [track.declaration for track in list(self._tracks.values())]
 
     def start_for_push(self, name: str, source_action: Json, commit: str) -> None:
-        """What a git trigger does: the execution works on the very commit that was pushed."""
+        """Start an execution for a git trigger, on the very commit that was pushed."""
         configuration = source_action["configuration"]
         detail = {key: configuration[key] for key in ("ConnectionArn", "FullRepositoryId", "BranchName")}
         trigger = {"triggerType": "WebhookV2", "triggerDetail": json.dumps(detail)}
@@ -275,7 +275,7 @@ class CodePipeline(Service):
 
     @property
     def _caller(self) -> str:
-        """Who asked: CloudFormation, when no request did."""
+        """The caller of the request; CloudFormation without a request."""
         return getattr(self._request, "caller", "cloudformation.amazonaws.com")
 
     def _start(

@@ -1,4 +1,4 @@
-"""What GetPipelineState tells of a stage and of an action."""
+"""The states of stages and actions, as GetPipelineState answers."""
 
 from localaws.core.errors import Json
 from localaws.services.codepipeline.execution import Lane

@@ -1,4 +1,4 @@
-"""What a CodePipeline declaration must look like, and what its variable references mean. Pure functions."""
+"""Checks of a pipeline's declaration, and the values of its variable references. Pure functions."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ class UnresolvedVariable(Exception):
 
 
 def check_structure(declaration: Json) -> None:
-    """Raises what CreatePipeline answers to a declaration that AWS refuses or the local AWS does not support."""
+    """Raise what CreatePipeline answers to a declaration that AWS refuses or the local AWS does not support."""
     _refuse_unsupported(declaration)
     stages = declaration["stages"]
     if len(stages) < 2:
@@ -97,7 +97,7 @@ def pipeline_variables(declaration: Json, given: list[Json]) -> dict[str, str]:
 
 
 def check_revisions(declaration: Json, revisions: list[Json]) -> None:
-    """Raises ValidationException unless each revision is one of a source action of the pipeline."""
+    """Raise ValidationException unless each revision is one of a source action of the pipeline."""
     providers = {
         action["name"]: action["actionTypeId"]["provider"] for action in declaration["stages"][0]["actions"]
     }
@@ -240,7 +240,7 @@ def _check_triggers(declaration: Json) -> None:
 
 
 def _check_filters(configuration: Json, branch: str) -> None:
-    """Those for pushes to the source action's own branch; AWS knows others, too."""
+    """Check a trigger's filters: for pushes to the source action's own branch; AWS knows others, too."""
     source = configuration["sourceActionName"]
     if "pullRequest" in configuration or not configuration.get("push"):
         raise _unsupported(f"triggers of {source} for other than pushes")

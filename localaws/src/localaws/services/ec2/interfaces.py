@@ -1,4 +1,4 @@
-"""What services ask for before they put a container into a VPC: that its parts exist, and the role's permission."""
+"""Checks before a service puts a container into a VPC: its parts exist, and the role may attach interfaces."""
 
 from moto.ec2.models import ec2_backends
 
@@ -11,7 +11,7 @@ from localaws.services.iam.authorization import authorize_session
 def require_interfaces(
     account: Account, credentials: Credentials, subnets: list[str], groups: list[str], service: str
 ) -> None:
-    """Raises ServiceError unless a role may let the service attach interfaces there."""
+    """Raise ServiceError unless a role may let the service attach interfaces there."""
     ec2 = ec2_backends[ACCOUNT_ID][account.region]
     known_subnets = {subnet.id for subnet in ec2.describe_subnets()}
     known_groups = {group.id for group in ec2.describe_security_groups()}

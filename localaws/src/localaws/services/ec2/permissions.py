@@ -1,4 +1,4 @@
-"""What EC2 asks of its caller."""
+"""Permissions that EC2 needs from its caller."""
 
 from localaws.core.permission import PassedRoles, ServicePermissions
 

@@ -1,4 +1,4 @@
-"""What ECR asks of its caller."""
+"""Permissions that ECR needs from its caller."""
 
 from localaws.core.permission import ServicePermissions, arn
 

@@ -1,4 +1,4 @@
-"""What a role needs so that a service pulls an image with it, AWS's own images included (deep-learning-containers#759).
+"""The permissions of a role with which a service pulls an image, AWS's own images included (deep-learning-containers#759).
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html lists these actions for jobs and models.
 """
@@ -14,7 +14,7 @@ _IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/
 
 
 def require_pull(credentials: Credentials, role_arn: str, image_uri: str) -> None:
-    """Raises ServiceError unless the role may pull the image; registries other than ECR ask for no permission."""
+    """Raise ServiceError unless the role may pull the image; registries other than ECR ask for no permission."""
     match = _IMAGE.match(image_uri)
     if match is None:
         return

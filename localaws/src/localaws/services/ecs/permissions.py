@@ -1,4 +1,4 @@
-"""What ECS asks of its caller.
+"""Permissions that ECS needs from its caller.
 
 AWS takes a task's roles as they are and says so when the task starts; no task starts here, so it is said at once.
 """

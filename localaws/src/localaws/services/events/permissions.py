@@ -1,4 +1,4 @@
-"""What EventBridge asks of its caller."""
+"""Permissions that EventBridge needs from its caller."""
 
 from localaws.core.permission import PassedRoles, ServicePermissions, arn
 

@@ -64,7 +64,8 @@ class Rule:
 @lru_cache
 def _input_member(service: str, operation: str, member: str) -> Any:
     model = botocore.session.get_session().get_service_model(service)
-    return model.operation_model(operation).input_shape.members[member]
+    shape: Any = model.operation_model(operation).input_shape
+    return shape.members[member]
 
 
 def _as_request(service: str, operation: str, member: str, value: Any) -> Any:

@@ -36,7 +36,7 @@ def listen(account: Account) -> None:
 
 
 def deliver(account: Account, event: Json) -> None:
-    """Starts the targets of every enabled rule that the event matches; what fails is logged, as on AWS."""
+    """Start the targets of every enabled rule that the event matches; what fails is logged, as on AWS."""
     complete = {"id": str(uuid4()), "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", **event}
     for rule in _enabled_rules(account):
         if matches(rule, complete):
@@ -51,7 +51,7 @@ def matches(rule: Rule, event: Json) -> bool:
 
 
 def run_schedules(account: Account, fired: dict[str, datetime], now: datetime) -> None:
-    """Starts what is due; `fired` keeps, by rule ARN, when each rule fired last or was seen first."""
+    """Start what is due; `fired` keeps, by rule ARN, when each rule fired last or was seen first."""
     for rule in _enabled_rules(account):
         if not rule.scheduled_expression:
             continue
@@ -133,7 +133,7 @@ def _start_pipeline(account: Account, rule: Rule, target: Json, event: Json) -> 
     LOG.info("rule %s started execution %s of %s", rule.name, execution, name)
 
 
-def _publish(account: Account, rule: Rule, target: Json, event: Json) -> None:
+def _publish(account: Account, _rule: Rule, target: Json, event: Json) -> None:
     publish(account, target["Arn"], target_input(target, event), service=_PRINCIPAL)
 
 
@@ -147,7 +147,7 @@ def _enabled_rules(account: Account) -> list[Rule]:
 
 
 def publish_entries(account: Account, request: Json) -> None:
-    """Shows the events of a PutEvents request to the rules whose targets are our own."""
+    """Show the events of a PutEvents request to the rules whose targets are our own."""
     for entry in request["Entries"]:
         if entry.get("EventBusName", "default").rpartition("/")[2] == "default":
             account.publish_event(

@@ -1,4 +1,4 @@
-"""Who a caller is, and what the caller's policies allow.
+"""The caller of a request, and the decision of the caller's policies.
 
 Users, roles and their policies live in moto's IAM; sessions of roles in moto's STS. The decision is made here,
 because moto itself looks at actions but hardly at resources and conditions.
@@ -45,7 +45,7 @@ class Principal:
         return self.caller.arn
 
     def names(self) -> frozenset[str]:
-        """How a resource's or trust policy may name this caller, alone or with its account."""
+        """The names of this caller in a resource's or trust policy, its account's among them."""
         return self.own_names() | {ROOT, ACCOUNT_ID}
 
     def own_names(self) -> frozenset[str]:
@@ -90,7 +90,7 @@ def principal_id(caller: Caller) -> str:
 
 
 def credentials_of(access_key_id: str) -> Credentials:
-    """What a caller signed with: for services that go on with the caller's rights."""
+    """The credentials that a caller signed with, for services that go on with the caller's rights."""
     session: AssumedRole | None = sts_backends[ACCOUNT_ID]["aws"].get_assumed_role_from_access_key(
         access_key_id
     )
@@ -105,7 +105,7 @@ def credentials_of(access_key_id: str) -> Credentials:
 def authorize(
     principal: Principal, action: str, resource: str, context: Mapping[str, list[str]] | None = None
 ) -> None:
-    """Raises ServiceError("AccessDenied") in AWS's words unless the caller's policies allow the action."""
+    """Raise ServiceError("AccessDenied") in AWS's words unless the caller's policies allow the action."""
     request = Request(
         action, resource, {**_global_context(principal), **(context or {})}, principals=principal.names()
     )
@@ -136,7 +136,7 @@ def authorize(
 
 
 def decide_for_identity(arn: str, action: str, resource: str) -> Decision:
-    """By the policies and the permissions boundary of a user or role alone; NoSuchEntity when it does not exist."""
+    """Decide by the policies and the permissions boundary of a user or role alone; NoSuchEntity when it does not exist."""
     identities: list[User | Role] = [*_iam().users.values(), *_iam().roles.values()]
     identity = next((each for each in identities if each.arn == arn), None)
     if identity is None:
@@ -201,7 +201,7 @@ def assume_role(account: Account, role_arn: str, *, principal: str, session_name
 
 
 def require_trust(role_arn: str, service_principal: str) -> None:
-    """Raises unless the role exists and its trust policy lets the service assume it."""
+    """Raise unless the role exists and its trust policy lets the service assume it."""
     role = _role(role_arn)
     if role is None:
         raise ServiceError(

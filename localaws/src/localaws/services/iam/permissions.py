@@ -1,4 +1,4 @@
-"""What IAM asks of its caller."""
+"""Permissions that IAM needs from its caller."""
 
 from localaws.core.permission import ServicePermissions
 

@@ -1,4 +1,4 @@
-"""What a policy in a request may be: its grammar, and the principals that it names.
+"""Checks of policies in requests: their grammar, and the principals that they name.
 
 As on AWS, principals of this account and AWS's services must exist. Those of other accounts, which the local AWS does not
 have, are taken as they are.
@@ -39,7 +39,7 @@ _SESSION = re.compile(r"arn:aws:sts::\d{12}:(assumed-role|federated-user)/.+")
 
 @dataclass(frozen=True)
 class PolicyMember:
-    """Where a request has a policy, and what the service answers when a principal does not exist."""
+    """The member of a request that has a policy, and the error when a principal does not exist."""
 
     policy: Callable[[Json], Any]
     code: str
@@ -51,7 +51,7 @@ def _member(name: str) -> Callable[[Json], Any]:
 
 
 def _attribute(parameters: Json) -> Any:
-    """Of SNS's and SQS's calls, which set one attribute by its name, or several."""
+    """A policy among the attributes of SNS's and SQS's calls, which set one by its name, or several."""
     if parameters.get("AttributeName") == "Policy":
         return parameters.get("AttributeValue")
     return (parameters.get("Attributes") or {}).get("Policy")
@@ -108,7 +108,7 @@ POLICIES = {
 
 
 def require_valid_policy(operation: Operation) -> None:
-    """Raises ServiceError when a policy is malformed or names a principal that does not exist."""
+    """Raise ServiceError when a policy is malformed or names a principal that does not exist."""
     member = POLICIES.get((operation.service, operation.name))
     document = member.policy(operation.parameters) if member else None
     if member is None or not document:
@@ -166,7 +166,7 @@ def _exists(kind: str, principal: str) -> bool:
 
 
 def _is_service(principal: str) -> bool:
-    """By the last label before the domain, but for a region: `logging.s3.amazonaws.com` is S3's."""
+    """Whether a name is a service's, by the last label before the domain: `logging.s3.amazonaws.com` is S3's."""
     name, _, _ = principal.partition(".amazonaws.com")
     if name == principal:
         return False

@@ -14,7 +14,7 @@ _WORDS = {
 _UNSUPPORTED = ("PolicyInputList", "PermissionsBoundaryPolicyInputList", "ResourcePolicy", "ContextEntries")
 
 
-def _simulate_principal_policy(account: Account, request: Json) -> Json:
+def _simulate_principal_policy(_account: Account, request: Json) -> Json:
     if given := [name for name in _UNSUPPORTED if request.get(name)]:
         raise ServiceError(
             "InvalidInput",

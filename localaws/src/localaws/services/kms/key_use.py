@@ -1,4 +1,4 @@
-"""Who may use a customer's key. moto's KMS keeps keys and their policies; services ask here before they use one."""
+"""Permissions to use a customer's key. moto's KMS keeps keys and their policies; services ask here."""
 
 from collections.abc import Iterator
 from urllib.parse import unquote
@@ -18,7 +18,7 @@ PARTS = ("UploadPart", "UploadPartCopy", "CompleteMultipartUpload")
 
 
 def object_key_permissions(region: str, operation: str, parameters: Json) -> Iterator[Permission]:
-    """What S3 asks of a caller besides its own permissions, where a customer's key encrypts."""
+    """The permissions of a customer's key that S3 needs from its caller, besides its own."""
     context = {"kms:viaservice": [f"s3.{region}.amazonaws.com"]}
     bucket = str(parameters.get("Bucket", ""))
     if operation in READS and (key := _object_key(bucket, parameters)):
@@ -34,7 +34,7 @@ def object_key_permissions(region: str, operation: str, parameters: Json) -> Ite
 
 
 def require_use_by_service(key_arn: str, service: str, action: str, context: dict[str, list[str]]) -> None:
-    """Raises ServiceError unless the key exists and its own policy lets the service in: it has no role."""
+    """Raise ServiceError unless the key exists and its own policy lets the service in: it has no role."""
     request = Request(action, key_arn, context, principals=frozenset({service}))
     policy = key_policy(key_arn)
     if policy is None or decide([policy], request) is not Decision.ALLOWED:

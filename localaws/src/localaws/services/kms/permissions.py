@@ -1,4 +1,4 @@
-"""What KMS asks of its caller."""
+"""Permissions that KMS needs from its caller."""
 
 from localaws.core.permission import ServicePermissions, arn
 

@@ -1,4 +1,4 @@
-"""What CloudWatch Logs asks of its caller."""
+"""Permissions that CloudWatch Logs needs from its caller."""
 
 from localaws.core.permission import PassedRoles, ServicePermissions, arn
 

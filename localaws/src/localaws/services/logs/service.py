@@ -1,4 +1,4 @@
-"""What CloudWatch Logs refuses and moto takes."""
+"""Requests that CloudWatch Logs refuses and moto takes."""
 
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError

@@ -120,7 +120,7 @@ def _is_missing_object(operation: str, parameters: Json) -> bool:
 
 
 def deletion(bucket: str, entry: Json) -> Permission:
-    """What one of the objects of DeleteObjects asks for."""
+    """The permission to delete one of the objects of DeleteObjects."""
     return Permission(
         f"s3:{_versioned('DeleteObject', entry)}", f"arn:aws:s3:::{bucket}/{entry['Key']}", _version(entry)
     )

@@ -1,4 +1,4 @@
-"""What S3 refuses and moto takes, and the deletion of several objects, of which it refuses some."""
+"""Requests that S3 refuses and moto takes, and the deletion of several objects, some of which S3 may refuse."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,15 +18,15 @@ _MOST_DELETED = 1000  # objects of one request
 _RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
-def check_conditions(account: Account, request: Json) -> None:
-    """Of a write, S3 knows the absence of any object only, not of one with an ETag."""
+def check_conditions(_account: Account, request: Json) -> None:
+    """Refuse other conditions of a write than that there is no object: S3 knows no absence of one ETag."""
     if request.get("IfNoneMatch", "*") != "*":
         raise ServiceError(
             "NotImplemented", "A header you provided implies functionality that is not implemented", 501
         )
 
 
-def check_bucket_name(account: Account, request: Json) -> None:
+def check_bucket_name(_account: Account, request: Json) -> None:
     name = request["Bucket"]
     if not _NAME.fullmatch(name) or _ADDRESS.fullmatch(name) or name.endswith(_RESERVED_ENDS):
         raise ServiceError("InvalidBucketName", "The specified bucket is not valid.")

@@ -29,7 +29,7 @@ def _encryption(parent: str = "") -> Members:
 
 
 def _training(*parents: str) -> Members:
-    """Of the training job, or of those that a tuning job describes."""
+    """The keys of the training job, or of those that a tuning job describes."""
     file_system = "InputDataConfig[].DataSource.FileSystemDataSource."
     keys = {
         "InstanceTypes": ("ResourceConfig.InstanceType", "ResourceConfig.InstanceGroups[].InstanceType"),
@@ -110,7 +110,7 @@ _FALSE_WHEN_ABSENT = ("NetworkIsolation", "InterContainerTrafficEncryption")
 
 
 def condition_keys(region: str, operation: Operation) -> ConditionKeys:
-    """Those of the request; a key without a value is absent."""
+    """The condition keys of the request; a key without a value is absent."""
     context: ConditionKeys = {}
     for key, members in CONDITION_KEYS.get(operation.name, {}).items():
         values = _values(operation.parameters, members)

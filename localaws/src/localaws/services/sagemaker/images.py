@@ -1,4 +1,4 @@
-"""Which container images the local AWS can stand in for."""
+"""The container images that the local AWS can stand in for."""
 
 import re
 
@@ -12,7 +12,7 @@ SCIKIT_LEARN = re.compile(
 
 
 def check_image(uri: str) -> None:
-    """Raises ServiceError for an image other than SageMaker's scikit-learn image, in any region."""
+    """Raise ServiceError for an image other than SageMaker's scikit-learn image, in any region."""
     if not SCIKIT_LEARN.fullmatch(uri):
         raise ServiceError(
             "ValidationException",

@@ -1,4 +1,4 @@
-"""What SageMaker asks of its caller.
+"""Permissions that SageMaker needs from its caller.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-delete-with-scaling.html
 """

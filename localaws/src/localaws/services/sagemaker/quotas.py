@@ -1,4 +1,4 @@
-"""How much of SageMaker a new account may run at once; what exceeds it is refused as AWS refuses it.
+"""SageMaker's quotas of a new account; what exceeds one is refused as AWS refuses it.
 
 A quota counts what runs when something is created. What has no row here is 0: of the instance types, AWS's default values
 (`get-aws-default-service-quota`, read by a boto3 paginator over all quotas in July 2026 and published in a course's notes)
@@ -61,7 +61,7 @@ class Quotas:
             self._applied[name] = value
 
     def require(self, use: Use) -> None:
-        """Raises ResourceLimitExceeded when it does not fit beside what runs."""
+        """Raise ResourceLimitExceeded when it does not fit beside what runs."""
         name, delta = use
         used = sum(count for source in self.counted for counted, count in source() if counted == name)
         if delta <= 0 or used + delta <= self.applied(name):

@@ -67,13 +67,13 @@ class SageMaker(Service):
         return response
 
     def mlflow_url(self, arn: str) -> str:
-        """Where the app or tracking server listens; waits until it does. ServiceError when there is none such."""
+        """The address of the app or tracking server; waits until it listens. ServiceError when it does not exist."""
         if ":mlflow-tracking-server/" in arn:
             return self.mlflow_tracking_servers.url(arn.rpartition("/")[2])
         return self.mlflow_apps.url(arn)
 
     def wait_for_job(self, arn: str) -> None:
-        """Returns when the job has ended, however it did."""
+        """Return when the job has ended, however it did."""
         resource, _, name = arn.partition(f":{arn.split(':')[4]}:")[2].partition("/")
         tables: dict[str, Any] = {
             "processing-job": self.processing,

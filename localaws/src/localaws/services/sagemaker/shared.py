@@ -1,4 +1,4 @@
-"""What all groups of SageMaker's operations have at hand."""
+"""Parts that all groups of SageMaker's operations share."""
 
 import threading
 from typing import Any
@@ -21,7 +21,7 @@ class Shared:
         self._request = threading.local()
 
     def called_by(self, caller: Caller) -> None:
-        """Who asks for what this thread does next."""
+        """Set the caller of the next work of this thread."""
         self._request.caller = caller
 
     def user_context(self) -> Json:
@@ -30,7 +30,7 @@ class Shared:
         return {"IamIdentity": {"Arn": caller.arn, "PrincipalId": principal_id(caller)}}
 
     def job_ended(self, job: Any) -> None:
-        """Tells EventBridge of it."""
+        """Tell EventBridge of it."""
         described = job.describe()
         kind = next(key.removesuffix("Status") for key in described if key.endswith("JobStatus"))
         words = {

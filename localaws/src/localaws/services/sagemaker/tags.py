@@ -20,7 +20,7 @@ class Tags:
             self._tags.tag_resource(arn, tags)
 
     def of(self, arn: str) -> dict[str, str]:
-        """None for what does not exist, too."""
+        """The tags of a resource, None also for one that does not exist."""
         with self._lock:
             return dict(self._tags.get_tag_dict_for_resource(arn))
 

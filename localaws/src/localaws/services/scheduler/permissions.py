@@ -1,4 +1,4 @@
-"""What EventBridge Scheduler asks of its caller."""
+"""Permissions that EventBridge Scheduler needs from its caller."""
 
 from localaws.core.permission import PassedRoles, ServicePermissions, arn
 

@@ -1,4 +1,4 @@
-"""What Secrets Manager asks of its caller."""
+"""Permissions that Secrets Manager needs from its caller."""
 
 from localaws.core.permission import ServicePermissions
 

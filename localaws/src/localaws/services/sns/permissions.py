@@ -1,4 +1,4 @@
-"""What SNS asks of its caller."""
+"""Permissions that SNS needs from its caller."""
 
 from localaws.core.permission import ServicePermissions, arn
 

@@ -1,5 +1,6 @@
-"""SNS topics as targets: what AWS's services publish, rendered by EventBridge's input transformer, under the
-topic's own policy. The topics and their subscriptions are moto's.
+"""Messages of AWS's services to SNS topics, as far as the topic's own policy lets them.
+
+EventBridge's input transformer renders them. The topics and their subscriptions are moto's.
 """
 
 import json
@@ -26,7 +27,7 @@ def publish(
     service: str,
     context: Mapping[str, list[str]] | None = None,
 ) -> None:
-    """As `service` does; raises ServiceError when the topic's policy does not let it.
+    """Publish as the service; raises ServiceError when the topic's policy does not let it.
 
     `context` is what the service tells of itself. EventBridge tells nothing, so that a statement with a condition
     never allows it.
@@ -45,7 +46,7 @@ def publish(
 
 
 def target_input(target: Json, event: Json) -> str:
-    """What a target gets of an event: the constant Input, a part (InputPath), a text made of parts, or all."""
+    """The input of a target: the constant Input, a part of the event (InputPath), a text made of parts, or all."""
     if "Input" in target:
         return str(target["Input"])
     if "InputPath" in target:

@@ -1,4 +1,4 @@
-"""What Systems Manager asks of its caller."""
+"""Permissions that Systems Manager needs from its caller."""
 
 from localaws.core.permission import ServicePermissions, arn
 

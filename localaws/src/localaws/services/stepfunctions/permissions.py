@@ -1,4 +1,4 @@
-"""What Step Functions asks of its caller."""
+"""Permissions that Step Functions needs from its caller."""
 
 from localaws.core.permission import PassedRoles, ServicePermissions
 

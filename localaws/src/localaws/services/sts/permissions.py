@@ -1,4 +1,4 @@
-"""What STS asks of its caller."""
+"""Permissions that STS needs from its caller."""
 
 from localaws.core.permission import ServicePermissions
 

@@ -14,7 +14,7 @@ def local(small_local: Local) -> Local:
 
 @pytest.fixture(autouse=True)
 def _no_endpoint_left(local: Local) -> Iterator[None]:
-    """Deletes what a failed test left, which would count against the quotas of the next."""
+    """Delete what a failed test left, which would count against the quotas of the next."""
     yield
     sagemaker = local.client()
     for endpoint in sagemaker.list_endpoints()["Endpoints"]:

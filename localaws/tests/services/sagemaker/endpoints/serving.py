@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError
 
 INFERENCE = """
@@ -101,7 +102,7 @@ def answer(runtime: Any, endpoint: str) -> str:
 
 @contextmanager
 def asking(local: Any, endpoint: str, *, model_may_fail: bool = False) -> Iterator[list[str]]:
-    """Asks the endpoint all the time; yields what answered so far.
+    """Ask the endpoint all the time; yield what answered so far.
 
     A failed request fails the test, unless it is the model's own failure and that is expected.
     """
@@ -126,3 +127,8 @@ def asking(local: Any, endpoint: str, *, model_may_fail: bool = False) -> Iterat
         done.set()
         thread.join()
     assert failures == []
+
+
+def model_error(caught: pytest.ExceptionInfo[ClientError]) -> dict[str, Any]:
+    """The answer of a failed InvokeEndpoint, which botocore's types know no members of."""
+    return {**caught.value.response}

@@ -9,7 +9,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.services.iam.authorization import assume_role
-from tests.services.sagemaker.endpoints.serving import Wait, configuration, create_config, deploy, settle
+from tests.services.sagemaker.endpoints.serving import (
+    Wait,
+    configuration,
+    create_config,
+    deploy,
+    model_error,
+    settle,
+)
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 PARTS = """
@@ -40,8 +47,8 @@ def test_invoke(local: Any, wait_until: Wait) -> None:
     with pytest.raises(ClientError) as caught:
         runtime.invoke_endpoint(EndpointName=endpoint, Body=b"bad", ContentType="text/csv")
     assert caught.value.response["Error"]["Code"] == "ModelError"
-    assert caught.value.response["OriginalStatusCode"] == 400
-    assert caught.value.response["OriginalMessage"] == "rows must be numbers"
+    assert model_error(caught)["OriginalStatusCode"] == 400
+    assert model_error(caught)["OriginalMessage"] == "rows must be numbers"
     assert 'Received client error (400) from primary with message "rows must' in str(caught.value)
     with pytest.raises(ClientError, match=r"Received server error \(500\) from primary"):
         runtime.invoke_endpoint(EndpointName=endpoint, Body=b"raise", ContentType="text/csv")
@@ -68,7 +75,7 @@ def test_default_functions(local: Any, wait_until: Wait) -> None:
     assert answer["Body"].read() == b"2.0,4.0\n6.0,8.0\n"
     with pytest.raises(ClientError) as caught:
         runtime.invoke_endpoint(EndpointName=endpoint, Body=b"1", ContentType="image/png")
-    assert caught.value.response["OriginalStatusCode"] == 415
+    assert model_error(caught)["OriginalStatusCode"] == 415
     local.client().delete_endpoint(EndpointName=endpoint)
 
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.services.sagemaker.conftest import BUCKET, IMAGE, Local
-from tests.services.sagemaker.endpoints.serving import INFERENCE, create_config, settle
+from tests.services.sagemaker.endpoints.serving import INFERENCE, create_config, model_error, settle
 
 WSGI = """
 import os, urllib.request
@@ -131,7 +131,7 @@ def test_a_module_of_the_archive_serves_unprivileged(
     for body, status in ((b"bad", 400), (b"raise", 500)):
         with pytest.raises(ClientError) as failed:
             runtime.invoke_endpoint(EndpointName=name, Body=body, ContentType="text/csv")
-        assert failed.value.response["OriginalStatusCode"] == status
+        assert model_error(failed)["OriginalStatusCode"] == status
     log = image_local.log_lines(f"/aws/sagemaker/Endpoints/{name}", "AllTraffic")
     assert any("Starting gunicorn" in line for line in log)
     image_local.client().delete_endpoint(EndpointName=name)

@@ -26,7 +26,7 @@ OUTPUT_MODES = ("Output", "InputAndOutput")
 
 
 class DataCapture:
-    """Of one variant."""
+    """The captured records or metrics of one variant."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class DataCapture:
             self._lines.append(line)
 
     def deliver(self) -> None:
-        """Writes what there is to one object; a failure is reported and loses it, but no request."""
+        """Write the captured records to one object; a failure is logged, and loses them but no request."""
         with self._lock:
             lines, self._lines = self._lines, []
         if not lines:
@@ -90,7 +90,7 @@ class DataCapture:
             self._on_error(message)
 
     def close(self) -> None:
-        """Delivers no more."""
+        """Deliver no more."""
         self._ended.set()
 
     def _deliver_regularly(self, interval_seconds: float) -> None:

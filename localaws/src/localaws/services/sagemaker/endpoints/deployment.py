@@ -77,7 +77,7 @@ class Deployment:
             self._bake(step.bake_seconds)
 
     def _bake(self, aws_seconds: int) -> None:
-        """Watches the alarms for so long; raises RolledBack when one trips or the deployment takes too long."""
+        """Watch the alarms for so long; raise RolledBack when one trips or the deployment takes too long."""
         deadline = time.monotonic() + self._account.clock.seconds(aws_seconds)
         while self._endpoint.status == "Updating":
             if tripped := self._alarms.tripped():
@@ -97,7 +97,7 @@ class Deployment:
             )
 
     def _settle(self, reason: str) -> Variant | None:
-        """Ends the deployment; returns the variant that is to leave."""
+        """End the deployment; return the variant that is to leave."""
         endpoint, variant = self._endpoint, self._variant
         with endpoint.lock:
             endpoint.pending = None

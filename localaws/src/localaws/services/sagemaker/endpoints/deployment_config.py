@@ -11,7 +11,7 @@ DEFAULT_TIMEOUT_SECONDS = 28_800  # the longest allowed
 
 @dataclass(frozen=True)
 class Step:
-    """Which share of the requests goes to the new fleet, and how long the alarms are watched then."""
+    """A step of an update: the new fleet's share of the requests, and the time of watching the alarms."""
 
     share: float
     bake_seconds: int  # of AWS
@@ -29,7 +29,7 @@ class Rollout:
 
 
 def read_rollout(config: Json | None, instance_count: int) -> Rollout:
-    """Raises ServiceError for what AWS refuses. No config: all at once, and nothing is watched."""
+    """Raise ServiceError for what AWS refuses. No config: all at once, and nothing is watched."""
     if config is None:
         return Rollout([_full(0, instance_count)], [], DEFAULT_TIMEOUT_SECONDS)
     refuse_members(config, {"BlueGreenUpdatePolicy", "AutoRollbackConfiguration"}, "DeploymentConfig")

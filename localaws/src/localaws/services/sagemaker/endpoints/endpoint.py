@@ -45,7 +45,7 @@ class Endpoint:
         return value
 
     def pick(self) -> Variant | None:
-        """What answers the next request; None while nothing is in service."""
+        """The variant that answers the next request; None while nothing is in service."""
         variant, pending = self.variant, self.pending
         if variant is not None and pending is not None and random.random() < pending.share:  # noqa: S311
             return pending.variant

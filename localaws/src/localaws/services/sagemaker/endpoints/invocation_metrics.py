@@ -18,7 +18,7 @@ NAMES = (
 
 
 class InvocationMetrics:
-    """Of one variant."""
+    """The captured records or metrics of one variant."""
 
     def __init__(
         self, store: MetricStore, *, endpoint: str, variant: str, config: str, instance_count: int

@@ -46,7 +46,7 @@ class SageMakerRuntime(Service):
                 continue
 
     def _serving(self, request: Json) -> Variant:
-        """What answers; raises ServiceError when nothing does, or not such a request."""
+        """The serving variant; raises ServiceError when there is none, or none for such a request."""
         name = request["EndpointName"]
         variant = self._sagemaker.endpoints.serving(name)
         if variant is None:

@@ -49,13 +49,13 @@ class ModelPackageGroups:
         )
 
     def list_model_packages(self, request: Json) -> Json:
-        """None: nothing here makes one."""
+        """An empty list: nothing here makes model packages."""
         if "ModelPackageGroupName" in request:
             self._get(request["ModelPackageGroupName"])
         return {"ModelPackageSummaryList": []}
 
     def _get(self, name: str) -> Json:
-        """By name or ARN."""
+        """The group of a name or an ARN."""
         group = self._groups.get(name.rpartition("/")[2])
         if group is None:
             raise ServiceError("ValidationException", f"ModelPackageGroup {self._arn(name)} does not exist.")

@@ -1,5 +1,6 @@
-"""A model's container that serves: its data from S3, its process, its connections. What endpoints and transform
-jobs have in common.
+"""A model's container that serves: its data from S3, its process, its connections.
+
+Endpoints and transform jobs share it.
 """
 
 import threading
@@ -31,7 +32,7 @@ class NotServing(Exception):
 
 
 class PingFailed(NotServing):
-    """It started, and /ping never answered 200."""
+    """The container started, and /ping never answered 200."""
 
 
 class ModelServer:
@@ -95,7 +96,7 @@ class ModelServer:
         on_line: Callable[[str], None],
         startup_seconds: float,
     ) -> None:
-        """Returns when /ping answers 200; raises NotServing. `environment` comes on top of the model's own."""
+        """Return when /ping answers 200; raise NotServing. `environment` comes on top of the model's own."""
         image = self._host.image(on_line)
         container = self._container = Container(
             self._host,

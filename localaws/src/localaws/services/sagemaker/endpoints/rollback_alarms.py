@@ -19,7 +19,7 @@ class RollbackAlarms:
         self._names = names
 
     def check(self) -> None:
-        """Raises ServiceError when one does not exist, or the role may not look at it."""
+        """Raise ServiceError when one does not exist, or the role may not look at it."""
         alarms = cloudwatch_backends[ACCOUNT_ID][self._account.region].alarms
         principal = self._execution_role() if self._names else None
         for name in self._names:
@@ -34,7 +34,7 @@ class RollbackAlarms:
                 raise _invalid(f'The alarm "{name}" of AutoRollbackConfiguration does not exist.')
 
     def tripped(self) -> list[str]:
-        """Which are in ALARM now; one that somebody deleted meanwhile counts as well."""
+        """The alarms in ALARM now; one that was deleted meanwhile counts as well."""
         alarms = cloudwatch_backends[ACCOUNT_ID][self._account.region].alarms
         found = [(name, alarms.get(name)) for name in self._names]
         return [name for name, alarm in found if alarm is None or alarm.state_value == "ALARM"]

@@ -34,7 +34,7 @@ def scalable_variants(region: str, endpoint: str) -> list[str]:
 
 
 def deregister_endpoint(region: str, endpoint: str) -> None:
-    """What DeleteEndpoint does with the targets on it."""
+    """Deregister the endpoint's scalable targets, as DeleteEndpoint does."""
     for variant in scalable_variants(region, endpoint):
         remove_target(scaling_backend(region), f"endpoint/{endpoint}/variant/{variant}")
 
@@ -94,7 +94,7 @@ def target_context(parameters: Json) -> dict[str, list[str]]:
 
 
 def deregistration(account: Account) -> Permission:
-    """What is needed to delete an endpoint with targets on it."""
+    """The permissions to delete an endpoint with scalable targets."""
     return Permission(
         "application-autoscaling:DeregisterScalableTarget",
         account.arn("application-autoscaling", "scalable-target/*"),

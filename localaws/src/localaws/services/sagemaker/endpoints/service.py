@@ -113,7 +113,7 @@ class Endpoints:
         return endpoint
 
     def serving(self, name: str) -> Variant | None:
-        """What answers the next request of the endpoint; None when there is no such endpoint in service."""
+        """The variant that answers the endpoint's next request; None when no such endpoint is in service."""
         endpoint = self._endpoints.get(name)
         return endpoint.pick() if endpoint else None
 
@@ -135,7 +135,10 @@ class Endpoints:
         return Deployment(account, endpoint, variant, rollout, alarms)
 
     def _check_scalable_targets(self, endpoint: str, before: Variant, after: Variant) -> None:
-        """https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html"""
+        """Refuse to change a variant that scales.
+
+        Source: https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html .
+        """
         registered = scalable_variants(self._shared.account.region, endpoint)
         if before.name in registered and (before.name, before.instance_type) != (
             after.name,
@@ -152,7 +155,7 @@ class Endpoints:
 
 
 def _deployment_config(request: Json, endpoint: Endpoint) -> Json | None:
-    """What the request gives, or the last one where it asks for that; else AWS drops it."""
+    """The request's deployment policy, or the last one where it asks for that; else AWS drops it."""
     given: Json | None = request.get("DeploymentConfig")
     if given is not None and request.get("RetainDeploymentConfig"):
         raise ServiceError(

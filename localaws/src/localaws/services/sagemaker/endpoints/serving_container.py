@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _script_app(root: Path) -> flask.Flask:
-    """What the image's default serving module makes of the module that SAGEMAKER_PROGRAM names."""
+    """The app that the image's default serving module makes of SAGEMAKER_PROGRAM's module."""
     code = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY", str(root / "code"))
     sys.path.insert(0, code)
     _install_requirements(Path(code))
@@ -74,12 +74,12 @@ class Transformer:
         return self._transform_fn(self._model, content, content_type, accept)
 
 
-def _worker(*, transform_fn: Function, module_name: str) -> flask.Flask:
+def _worker(*, transform_fn: Function, module_name: str) -> flask.Flask:  # noqa: ARG001 - the toolkit's signature
     return create_app(lambda _, *request: transform_fn(*request), None)
 
 
 def _offer_toolkit() -> None:
-    """Makes sagemaker_containers.beta.framework importable, which only the image's environment has."""
+    """Make sagemaker_containers.beta.framework importable, which only the image's environment has."""
     toolkit: dict[str, dict[str, Any]] = {
         "sagemaker_containers": {},
         "sagemaker_containers.beta": {},
@@ -197,7 +197,7 @@ class RequestHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+    def log_request(self, code: int | str = "-", _size: int | str = "-") -> None:
         if self.path != "/ping":
             print(f'127.0.0.1 - - "{self.requestline}" {code}', flush=True)
 

@@ -68,7 +68,7 @@ class Variant:
         self._changed = threading.Condition()
 
     def launch(self) -> None:
-        """Returns when /ping answers 200; raises LaunchFailed, with nothing left running."""
+        """Return when /ping answers 200; raise LaunchFailed, with nothing left running."""
         try:
             self._start()
         except PingFailed as error:
@@ -85,7 +85,7 @@ class Variant:
             raise
 
     def invoke(self, body: bytes, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
-        """Raises Retired, or ThrottlingException above a serverless variant's MaxConcurrency."""
+        """Raise Retired, or ThrottlingException above a serverless variant's MaxConcurrency."""
         with self._changed:
             if self._retired:
                 raise Retired
@@ -100,12 +100,12 @@ class Variant:
                 self._changed.notify_all()
 
     def capture(self, request: Json, body: bytes, content_type: str) -> None:
-        """Keeps a request and its answer, where the endpoint's data is captured."""
+        """Keep a request and its answer, where the endpoint's data is captured."""
         if self._capture is not None:
             self._capture.take(request, body, content_type)
 
     def retire(self) -> None:
-        """Takes no more requests, answers those it has, then closes."""
+        """Take no more requests, answer those it has, then close."""
         with self._changed:
             self._retired = True
             self._changed.wait_for(lambda: self._answering == 0, INVOCATION_TIMEOUT_SECONDS)

@@ -40,7 +40,7 @@ _THREADS = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "M
 
 
 class RunningProcess(Protocol):
-    """What processes.Process offers, and a fork of the warm parent as well."""
+    """A running process: processes.Process, or a fork of the warm parent."""
 
     pid: int
 
@@ -90,12 +90,12 @@ class Container:
         return str(self.directory.absolute() / "python" / "bin" / "python")
 
     def installed(self) -> list[str]:
-        """What was installed into the container, beyond its image."""
+        """The folders of packages that were installed into the container, beyond its image."""
         (site_packages,) = (self.directory / "python").glob("lib/python*/site-packages")
         return sorted(path.name for path in site_packages.iterdir() if path.suffix != ".pth")
 
     def path(self, path: str) -> Path:
-        """Where a path below /opt/ml lies on this machine; ServiceError for any other path."""
+        """The place of a path below /opt/ml on this machine; ServiceError for any other path."""
         clean = os.path.normpath(path)
         if clean != ROOT and not clean.startswith(f"{ROOT}/"):
             raise ServiceError("ValidationException", f"Local path {path!r} must be below {ROOT}/.")
@@ -114,8 +114,9 @@ class Container:
         return value
 
     def environment(self, *, aws: Mapping[str, str], request: Mapping[str, str]) -> dict[str, str]:
-        """Everything that a process in the container sees: the image's variables, the way to AWS, what the request
-        asks for; without the image's environment, this machine's network settings, too.
+        """All variables of a process in the container: the image's, those that lead to AWS, the request's.
+
+        Without the image's environment, this machine's network settings, too.
         """
         if self.image is not None and self.image.isolated:
             return {**self.image.environment(), **_THREADS, **aws, **request}
@@ -131,7 +132,7 @@ class Container:
         return {**base, **_THREADS, **own, **aws, **self.localise(request)}
 
     def moved(self) -> dict[str, str]:
-        """What tells AWS's toolkits that /opt/ml and their port are elsewhere, and that no host has the name algo-1."""
+        """Variables that lead AWS's toolkits to another /opt/ml and port, and say that no host has the name algo-1."""
         return {
             "SAGEMAKER_BASE_DIR": str(self.root.absolute()),
             "SAGEMAKER_BIND_TO_PORT": str(self._port),
@@ -146,7 +147,7 @@ class Container:
         working_directory: Path | None = None,
         on_line: Callable[[str], None],
     ) -> RunningProcess:
-        """Raises CommandNotFound when the command does not exist."""
+        """Raise CommandNotFound when the command does not exist."""
         if "/" not in command[0] and shutil.which(command[0], path=environment["PATH"]) is None:
             raise CommandNotFound(command[0])
         if self.image is not None and self.image.isolated:

@@ -1,4 +1,4 @@
-"""What all containers of this machine share: the image's environment, and a process that has its libraries loaded."""
+"""The machine of all containers: the image's environment, and a process that has its libraries loaded."""
 
 import threading
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class Host:
         threading.Thread(target=self._prepare, name="warm-python", daemon=True).start()
 
     def image(self, on_line: Callable[[str], None]) -> ImageContainer | None:
-        """What the image's commands run in; None: this machine's own packages stand for it."""
+        """The image's environment; None where this machine's own packages stand for it."""
         environment = self.account.image
         if environment is None:
             return None
@@ -51,7 +51,7 @@ class Host:
             return self._server
 
     def keep_wheels(self, tmp: Path) -> None:
-        """What a job installed from wheels of its own, the next one has without installing it."""
+        """Keep the wheels that a job installed: the next one has them without installing."""
         if self._layers is not None:
             self._layers.take(tmp, self._use_layer)
 

@@ -1,4 +1,4 @@
-"""What processing and training jobs have in common: a thread, a container, data in, data out, an end."""
+"""The base of processing and training jobs: a thread, a container, data in, data out, an end."""
 
 import logging
 import threading
@@ -42,14 +42,14 @@ class JobStopped(Exception):
 
 @dataclass(frozen=True)
 class JobKind:
-    """How the API names one kind of job."""
+    """The API's names for one kind of job."""
 
     resource: str  # in ARNs: "processing-job"
     api_name: str  # "ProcessingJob": CreateProcessingJob, ProcessingJobName …
     log_group: str
 
     def arn(self, account: Account, name: str) -> str:
-        """In lower case, unlike the name, as SageMaker makes it (boto3#4606)."""
+        """The ARN in lower case, unlike the name, as SageMaker makes it (boto3#4606)."""
         return account.arn("sagemaker", f"{self.resource}/{name.lower()}")
 
 
@@ -95,7 +95,7 @@ class Job(ABC):
         threading.Thread(target=self._run, args=(on_end,), name=self.name, daemon=True).start()
 
     def stop(self) -> None:
-        """Asks the job to end; SIGTERM now, SIGKILL after the grace period."""
+        """Ask the job to end; SIGTERM now, SIGKILL after the grace period."""
         self._stopping.set()
         with self.lock:
             if self.status == "InProgress":
@@ -183,7 +183,7 @@ class Job(ABC):
         on_line: Callable[[str], None],
         deadline: float,
     ) -> int:
-        """Runs one command to its end and returns its exit code; raises JobStopped when stopped or late."""
+        """Run one command to its end and return its exit code; raise JobStopped when stopped or late."""
         try:
             process = container.start(
                 command, environment=environment, working_directory=working_directory, on_line=on_line

@@ -1,4 +1,4 @@
-"""What a job's request says of its image, keys and networks."""
+"""Image, keys and networks of a job's request."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from localaws.core.errors import Json
 
 
 def image_uri(request: Json) -> str | None:
-    """Of a processing or training job; a transform job has its model's."""
+    """The image of a processing or training job; a transform job has its model's."""
     found: str | None = request.get("AppSpecification", {}).get("ImageUri") or request.get(
         "AlgorithmSpecification", {}
     ).get("TrainingImage")
@@ -14,7 +14,7 @@ def image_uri(request: Json) -> str | None:
 
 
 def volume_key(request: Json) -> str | None:
-    """Of a processing, training or transform job."""
+    """The key of a processing, training or transform job's volumes."""
     cluster = (
         request.get("ProcessingResources", {}).get("ClusterConfig")
         or request.get("TransformResources")
@@ -25,7 +25,7 @@ def volume_key(request: Json) -> str | None:
 
 
 def output_encryption(request: Json) -> dict[str, Any]:
-    """How a job writes to S3: with the key that it was given."""
+    """The encryption with which a job writes to S3: by the key that it was given."""
     members = ("ProcessingOutputConfig", "OutputDataConfig", "TransformOutput")
     output: Json = next((request[member] for member in members if request.get(member)), {})
     key = output.get("KmsKeyId")

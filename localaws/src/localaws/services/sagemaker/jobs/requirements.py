@@ -1,4 +1,4 @@
-"""What pip had nothing to do for, so that it is not asked again.
+"""Memory of requirements that are met already, so that pip is not asked again.
 
 Finding out that every requirement is met takes pip seconds, and all training jobs of a tuning job ask the same
 over the same untouched environment.
@@ -21,7 +21,7 @@ class MetRequirements:
 
     @contextmanager
     def asked(self, directory: Path) -> Iterator[list[str]]:
-        """What pip printed for the same requirements.txt and wheels, empty when it is to be run.
+        """The lines that pip printed for the same requirements.txt and wheels, empty when it has to run.
 
         The caller that runs it fills the list when pip changed nothing; others with the same question wait meanwhile.
         """

@@ -11,7 +11,7 @@ NAN_FREE_TRIES = 50  # draws before a repeated combination is accepted: a small 
 
 
 def check_ranges(ranges: Json) -> None:
-    """Raises ServiceError for ranges that AWS refuses."""
+    """Raise ServiceError for ranges that AWS refuses."""
     for kind, number in (("IntegerParameterRanges", int), ("ContinuousParameterRanges", float)):
         for item in ranges.get(kind, []):
             try:

@@ -9,7 +9,7 @@ from localaws.core.errors import Json
 
 
 class NoObjects(Exception):
-    """Nothing lies under the S3 URI."""
+    """There is no object below the S3 URI."""
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -72,7 +72,7 @@ def upload_file(s3: Any, path: Path, uri: str, encryption: Json) -> None:
 
 
 def pack(directory: Path, archive: Path) -> bool:
-    """Archives what the directory holds; false when it is missing or empty."""
+    """Archive what the directory holds; false when it is missing or empty."""
     names = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
     if not names:
         return False

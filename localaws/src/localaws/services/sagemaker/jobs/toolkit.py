@@ -1,4 +1,4 @@
-"""What the sagemaker-training toolkit does inside the scikit-learn image before and after a script runs.
+"""The work of the sagemaker-training toolkit in the scikit-learn image before and after a script runs.
 
 See aws/sagemaker-training-toolkit: environment.py, mapping.py, process.py, errors.py.
 """
@@ -139,7 +139,7 @@ class ErrorWatch:
 
 
 def failure_text(error_class: str, exit_code: int, message: str, command: Sequence[str]) -> str:
-    """What the toolkit writes to /opt/ml/output/failure."""
+    """The text that the toolkit writes to /opt/ml/output/failure."""
     extra = ""
     if exit_code in (137, -9):
         exit_code, extra = 137, '\nExtraInfo "OutOfMemory: Process killed by SIGKILL (signal 9)"'

@@ -34,7 +34,7 @@ MEMBERS = {
 
 
 def training_use(request: Json) -> Use:
-    """What a training job, or each of a tuning job, counts as."""
+    """The quota's use of a training job, or of each of a tuning job."""
     usage = SPOT_TRAINING if request.get("EnableManagedSpotTraining") else TRAINING
     resources = request["ResourceConfig"]
     return instances(resources["InstanceType"], usage, resources["InstanceCount"])
@@ -60,7 +60,7 @@ class Training:
         return {"TrainingJobArn": job.arn}
 
     def launch(self, request: Json, *, tuning_job_arn: str = "") -> TrainingJob:
-        """Starts a job; tuning jobs start theirs here as well."""
+        """Start a job; tuning jobs start theirs here as well."""
         check(request)
         if not tuning_job_arn:
             self._shared.quotas.require(training_use(request))
@@ -84,7 +84,7 @@ class Training:
 
 
 def check(request: Json) -> None:
-    """Refuses what AWS refuses, and by name what the local AWS does not support."""
+    """Refuse what AWS refuses, and by name what the local AWS does not support."""
     refuse_members(request, MEMBERS, "CreateTrainingJob")
     specification = request["AlgorithmSpecification"]
     if "TrainingImage" not in specification:
@@ -112,7 +112,7 @@ def check(request: Json) -> None:
 
 
 def _check_spot(request: Json) -> None:
-    """Here, as on a good day on AWS, no spot instance is ever taken away."""
+    """Check the members of spot training; no spot instance is ever taken away here, as on a good day on AWS."""
     spot, limits = request.get("EnableManagedSpotTraining", False), request["StoppingCondition"]
     wait, runtime = limits.get("MaxWaitTimeInSeconds"), limits.get("MaxRuntimeInSeconds", 0)
     if spot and (wait is None or wait < runtime):

@@ -200,7 +200,7 @@ class TrainingJob(Job):
         write: Callable[[str], None],
         error_class: str | None,
     ) -> None:
-        """Raises JobFailed with what the toolkit would report; a bare container reports its own file."""
+        """Raise JobFailed with what the toolkit would report; a bare container reports its own file."""
         errors = toolkit.ErrorWatch()
 
         def on_line(line: str) -> None:

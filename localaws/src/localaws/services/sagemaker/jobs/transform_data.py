@@ -14,7 +14,7 @@ class RecordTooLarge(Exception):
 
 
 def batches(content: bytes, *, split: str, strategy: str, max_payload_bytes: int) -> Iterator[bytes]:
-    """What is sent in one request each; raises RecordTooLarge."""
+    """The content of each request; raises RecordTooLarge."""
     records = list(BytesIO(content)) if split == "Line" else [content]
     batch: list[bytes] = []
     size = 0

@@ -112,7 +112,7 @@ def _missing(name: str) -> ServiceError:
 
 
 def _use(request: Json) -> Use:
-    """As many jobs as may run at once, whether or not they do."""
+    """The quota's use of a tuning job: as many jobs as may run at once, whether or not they do."""
     name, count = training_use(request["TrainingJobDefinition"])
     limits = request["HyperParameterTuningJobConfig"]["ResourceLimits"]
     return name, count * limits["MaxParallelTrainingJobs"]

@@ -53,7 +53,7 @@ class EmptyDatabase:
         threading.Thread(target=self._make, name="mlflow-database", daemon=True).start()
 
     def copy(self, path: Path) -> None:
-        """Waits for the database; RuntimeError when it could not be made."""
+        """Wait for the database; RuntimeError when it could not be made."""
         self._made.wait()
         if self._error:
             raise RuntimeError(self._error)

@@ -105,7 +105,7 @@ class MlflowTrackingServers:
 
 
 def iam_action(method: str, path: str) -> str:
-    """What IAM asks for a call of MLflow's API; ServiceError when there is no such call."""
+    """The IAM action of a call of MLflow's API; ServiceError when there is no such call."""
     for pattern, its_method, name in _calls():
         if its_method == method and pattern.fullmatch(path):
             return f"sagemaker-mlflow:{name}"
@@ -116,7 +116,7 @@ def iam_action(method: str, path: str) -> str:
 
 @cache
 def _calls() -> list[tuple[re.Pattern[str], str, str]]:
-    """Those without a placeholder first: runs/search is no runs/{id}."""
+    """The calls of the API, those without a placeholder first: runs/search is no runs/{id}."""
     return sorted(_described_calls(), key=lambda call: "[^/]" in call[0].pattern)
 
 

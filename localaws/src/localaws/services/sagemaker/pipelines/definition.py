@@ -68,7 +68,7 @@ class Definition:
 
 
 def parse(text: str) -> Definition:
-    """Raises DefinitionError with the reason that CreatePipeline gives."""
+    """Raise DefinitionError with the reason that CreatePipeline gives."""
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:

@@ -131,7 +131,7 @@ class Execution:
         self._on_change(self, before)
 
     def _schedule(self) -> None:
-        """Starts steps as they become ready; after a failure or a stop, ends those that run."""
+        """Start steps as they become ready; after a failure or a stop, end those that run."""
         with self.changed:
             while True:
                 running = [run for run in self.runs.values() if run.status not in ENDED]
@@ -212,7 +212,7 @@ class Execution:
             self.changed.notify_all()
 
     def _publish_step(self, run: StepRun, before: str) -> None:
-        """Tells EventBridge that a step has another status."""
+        """Tell EventBridge that a step has another status."""
         detail = {
             "metadata": {key[0].lower() + key[1:]: value for key, value in run.metadata.items()},
             "stepStartTime": run.start_time.isoformat(),
@@ -329,7 +329,7 @@ class Execution:
         return response
 
     def _client(self, service: str) -> Any:
-        """With the pipeline's role, so that its policies decide what a step may do."""
+        """A client with the pipeline's role: its policies decide what a step may do."""
         return self._shared.account.client(service, self._credentials())
 
     def _credentials(self) -> Credentials:

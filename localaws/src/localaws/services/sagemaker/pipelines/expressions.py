@@ -14,12 +14,12 @@ PATH_PART = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[['\"](.*?)['\"]\]")
 
 
 class DefinitionError(ValueError):
-    """What CreatePipeline or StartPipelineExecution refuses, or what a step's arguments cannot be made of."""
+    """A definition that SageMaker refuses, or a value that a step's arguments cannot be made of."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What references in a step's arguments mean while an execution runs."""
+    """The values of references in a step's arguments while an execution runs."""
 
     parameters: Mapping[str, Any]
     execution: Mapping[str, Any]

@@ -10,7 +10,7 @@ from localaws.services.sagemaker.pipelines.definition import Step
 
 @dataclass(frozen=True)
 class StepJob:
-    """How the API names the job of one step type."""
+    """The API's names for the job of one step type."""
 
     operation: str  # "ProcessingJob" in CreateProcessingJob, create_processing_job
     boto_name: str
@@ -30,7 +30,7 @@ STEP_JOBS = {
 
 @dataclass
 class StepRun:
-    """What happened to one step so far; an entry of ListPipelineExecutionSteps is made of it."""
+    """One step of an execution so far; an entry of ListPipelineExecutionSteps is made of it."""
 
     step: Step
     status: str = "Starting"

@@ -1,0 +1,63 @@
+"""The estimate of what a training cost, by the record that SageMaker has of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ml_code.pipeline.compute import Compute
+from ml_code.pipeline.definition import pipeline_definition
+from ml_code.pipeline.settings import PipelineSettings
+from ml_code.release.training_cost import estimate_cost
+from ml_code.spec import ModelSpec
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+SETTINGS = PipelineSettings(
+    pipeline_name="digits",
+    region="eu-central-1",
+    role_arn="arn:aws:iam::123456789012:role/job",
+    artifact_bucket="artifacts",
+    mlflow_tracking_uri="arn:aws:sagemaker:eu-central-1:123456789012:mlflow-app/app-1",
+    image_uri="image",
+)
+
+
+class SageMaker:
+    """The record of one execution, whose steps took `seconds`."""
+
+    def __init__(self, spec: ModelSpec, settings: PipelineSettings, seconds: dict[str, int]) -> None:
+        self._definition = pipeline_definition(spec, settings)
+        self._steps = [
+            {"StepName": name, "StartTime": START, "EndTime": START + timedelta(seconds=taken)}
+            for name, taken in seconds.items()
+        ]
+
+    def describe_pipeline_definition_for_execution(self, PipelineExecutionArn: str) -> dict[str, Any]:
+        return {"PipelineDefinition": self._definition}
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "list_pipeline_execution_steps"
+        return self
+
+    def paginate(self, PipelineExecutionArn: str) -> list[dict[str, Any]]:
+        return [{"PipelineExecutionSteps": [*self._steps, {"StepName": "Running", "StartTime": START}]}]
+
+
+def test_each_job_counts_with_its_instances(spec: ModelSpec) -> None:
+    seconds = {"Preprocess": 3600, "Tune": 1800, "Evaluate": 0, "Gate": 60, "Register": 3600}
+    said = estimate_cost(SageMaker(spec, SETTINGS, seconds), "arn")
+    parallel = spec.tuning.max_parallel_jobs
+    usd = 0.1 + 0.5 * parallel * 0.115 + 0.1
+    assert said.startswith(f"at most ${usd:.2f} for 9000 s of jobs, by on-demand prices of us-east-1 (")
+
+
+def test_a_type_without_a_price_is_named(spec: ModelSpec) -> None:
+    compute = Compute.model_validate({"training": {"instance_type": "ml.u7.large"}})
+    settings = SETTINGS.model_copy(update={"compute": compute})
+    said = estimate_cost(SageMaker(spec, settings, {"Preprocess": 3600, "Tune": 60}), "arn")
+    assert said == "unknown: no price of ml.u7.large in ml_code/release/prices.json"
+
+
+@pytest.mark.parametrize("steps", [{}, {"Gate": 5}])
+def test_no_jobs_cost_nothing(spec: ModelSpec, steps: dict[str, int]) -> None:
+    assert estimate_cost(SageMaker(spec, SETTINGS, steps), "arn").startswith("at most $0.00 for 0 s")
