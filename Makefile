@@ -16,7 +16,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint lint-templates unit unit-options unit-others unit-localaws coverage e2e e2e-more bench bench-serving bench-synth snapshot reference lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth model-init train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint lint-templates unit unit-options unit-others unit-localaws coverage e2e e2e-more bench bench-serving bench-synth snapshot reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -79,6 +79,9 @@ deploy: install ## doctor, then bootstrap an account that has none, then cdk dep
 destroy: install ## cdk destroy
 	@$(BIN)/python -m operations.account
 	@$(CDK) destroy --force --no-notices
+
+model-init: install ## draft a model of a CSV or Parquet file: make model-init DATA=rows.csv TARGET=column NAME=model
+	@$(BIN)/python -m operations.model_init --data "$$DATA" --target "$$TARGET" --name "$$NAME"
 
 train: install ## tune and evaluate the model on this machine, without AWS: make train TRIALS=3 DATA=folder
 	@$(BIN)/python -m operations.train $(if $(TRIALS),--trials "$$TRIALS") $(if $(DATA),--data "$$DATA")

@@ -23,6 +23,7 @@ from sklearn.pipeline import Pipeline
 from werkzeug.wrappers import Response
 
 from ml_code.estimators.model import TableModel
+from ml_code.inference.answers import numbers_text, row_texts
 from ml_code.inference.requests import (
     CSV,
     JSON,
@@ -60,8 +61,22 @@ class ServedModel:
 
 @dataclass(frozen=True)
 class Predicted:
-    predictions: list[Any]
-    probabilities: list[list[float]] | None
+    """Labels and the probabilities of all classes, or numbers."""
+
+    labels: list[Any]
+    numbers: Values | None
+    probabilities: Values | None
+
+    @property
+    def values(self) -> list[Any]:
+        return self.labels if self.numbers is None else self.numbers.tolist()
+
+    def texts(self) -> tuple[list[str], list[str] | None]:
+        """JSON of each row's prediction, and of its probabilities."""
+        if self.probabilities is None:
+            return [json.dumps(number, allow_nan=False) for number in self.values], None
+        known = {label: json.dumps(label) for label in set(self.labels)}
+        return [known[label] for label in self.labels], row_texts(self.probabilities)
 
 
 def model_fn(model_dir: str) -> ServedModel:
@@ -131,23 +146,29 @@ def _answer_type(accept: str | None) -> str:
 def _predict(served: ServedModel, values: Values) -> Predicted:
     model = served.model
     if not model.classes:
-        return Predicted(model.numbers(values).tolist(), None)
+        return Predicted([], model.numbers(values), None)
     probabilities = model.probabilities(values)
     classes = model.classes
-    predictions = [classes[code] for code in model.decide(probabilities).tolist()]
-    return Predicted(predictions, probabilities.tolist())
+    labels = [classes[code] for code in model.decide(probabilities).tolist()]
+    return Predicted(labels, None, probabilities)
 
 
 def _answer(served: ServedModel, values: Values, answer_type: str) -> Response:
     found = _predict(served, values)
-    if answer_type == CSV:
-        body = _csv_table(served.classes, found)
-    else:
-        answer: dict[str, Any] = {"predictions": found.predictions}
-        if found.probabilities is not None:
-            answer |= {"probabilities": found.probabilities, "classes": served.classes}
-        body = json.dumps(answer | served.lineage, allow_nan=False)
+    body = _csv_table(served.classes, found) if answer_type == CSV else _json_answer(served, found)
     return Response(body, mimetype=answer_type, headers=_lineage_headers(served))
+
+
+def _json_answer(served: ServedModel, found: Predicted) -> str:
+    lineage = "".join(f", {json.dumps(key)}: {json.dumps(value)}" for key, value in served.lineage.items())
+    if found.numbers is not None:
+        return f'{{"predictions": {numbers_text(found.numbers)}{lineage}}}'
+    assert found.probabilities is not None
+    probabilities = ", ".join(row_texts(found.probabilities))
+    return (
+        f'{{"predictions": {json.dumps(found.labels)}, "probabilities": [{probabilities}], '
+        f'"classes": {json.dumps(served.classes)}{lineage}}}'
+    )
 
 
 def _lineage_headers(served: ServedModel) -> dict[str, str]:
@@ -164,31 +185,27 @@ def _answer_lines(served: ServedModel, content: bytes | str, content_type: str |
     encoding = schema.dialect.encoding
     text = content if isinstance(content, str) else content.decode(encoding, errors="replace")
     lines = text.removeprefix("\ufeff").removesuffix("\n").split("\n")
-    answers: list[dict[str, Any]] = [{}] * len(lines)
+    answers = [""] * len(lines)
     start = 0
     if is_header_line(schema, lines[0]):
-        answers[0] = {"header": schema.names}
+        answers[0] = json.dumps({"header": schema.names})
         start = 1
     values, indices, faults = read_lines(served.reader, lines[start:])
     for index, reason in faults.items():
-        answers[start + index] = {"error": reason}
+        answers[start + index] = json.dumps({"error": reason})
     if indices:
-        found = _predict(served, values)
+        predictions, probabilities = _predict(served, values).texts()
         for position, index in enumerate(indices):
-            answer = {"prediction": found.predictions[position]}
-            if found.probabilities is not None:
-                answer["probabilities"] = found.probabilities[position]
-            answers[start + index] = answer
-    body = "\n".join(json.dumps(answer, allow_nan=False) for answer in answers)
-    return Response(body, mimetype=JSON_LINES, headers=_lineage_headers(served))
+            more = f', "probabilities": {probabilities[position]}' if probabilities else ""
+            answers[start + index] = f'{{"prediction": {predictions[position]}{more}}}'
+    return Response("\n".join(answers), mimetype=JSON_LINES, headers=_lineage_headers(served))
 
 
 def _csv_table(classes: list[Any], found: Predicted) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["prediction", *(f"probability_{name}" for name in classes)])
-    probabilities = found.probabilities or [[]] * len(found.predictions)
-    writer.writerows(
-        [prediction, *row] for prediction, row in zip(found.predictions, probabilities, strict=True)
-    )
+    values = found.values
+    probabilities = [[]] * len(values) if found.probabilities is None else found.probabilities.tolist()
+    writer.writerows([value, *row] for value, row in zip(values, probabilities, strict=True))
     return table.getvalue()

@@ -5,9 +5,12 @@ from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+from numpy.typing import NDArray
 
 from ml_code.table.cells import NumberReader, Reader, Values, readers
-from ml_code.table.columns import Schema
+from ml_code.table.columns import NUMERIC, Schema
 
 
 class RowReader:
@@ -40,6 +43,48 @@ class RowReader:
                 cells = list(chain.from_iterable([row[start:end] for row in rows]))
                 found[:, start:end] = read(reader, cells).reshape(count, end - start)
         return found
+
+    def plain_csv(self, text: str, *, skipped_lines: int) -> Values | None:
+        """Lines without quotes, read by Arrow: what `texts` would read, or None where that is not sure."""
+        schema = self.schema
+        readers_of_numbers = [reader for _, _, reader in self.groups if isinstance(reader, NumberReader)]
+        if not all(reader.is_plain and not reader.has_numeric_missing for reader in readers_of_numbers):
+            return None
+        kinds = {
+            column.name: pa.float64() if column.type in NUMERIC else pa.string() for column in schema.columns
+        }
+        try:
+            table = arrow_csv.read_csv(
+                pa.BufferReader(text.encode()),
+                arrow_csv.ReadOptions(
+                    use_threads=False, column_names=schema.names, skip_rows=skipped_lines, block_size=1 << 24
+                ),
+                arrow_csv.ParseOptions(delimiter=schema.dialect.delimiter, quote_char=False),
+                arrow_csv.ConvertOptions(column_types=kinds, null_values=list(schema.missing_values)),
+            )
+        except pa.ArrowInvalid:
+            return None
+        found = np.empty((table.num_rows, len(schema.columns)))
+        for start, end, reader in self.groups:
+            for place in range(start, end):
+                values = _arrow_values(table.column(place), reader)
+                if values is None:
+                    return None
+                found[:, place] = values
+        return found
+
+
+def _arrow_values(column: pa.ChunkedArray, reader: Reader) -> Values | None:
+    if isinstance(reader, NumberReader):
+        numbers: Values = column.to_numpy()
+        # Besides missing values Arrow reads nan and inf, which are no numbers of a file.
+        is_finite = np.isfinite(numbers)
+        return numbers if len(numbers) - is_finite.sum() == column.null_count else None
+    # Of text, each value is read once.
+    encoded = column.combine_chunks().dictionary_encode()
+    codes = reader.texts(encoded.dictionary.to_pylist())
+    places: NDArray[np.int32] = encoded.indices.to_numpy()
+    return codes[places]
 
 
 def _kind(position: int, reader: Reader) -> Any:

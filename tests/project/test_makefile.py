@@ -61,6 +61,7 @@ def test_no_recipe_reads_quotes_and_commands_in_a_variable(tmp_path: Path) -> No
         "batch": ("INPUT", "VERSION"),
         "erase": ("KEY", "VALUE"),
         "train": ("TRIALS", "DATA"),
+        "model-init": ("DATA", "TARGET", "NAME"),
     }.items():
         words = ["make", "--silent", "--old-file=install", target, *(f"{name}={said}" for name in names)]
         shown = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)

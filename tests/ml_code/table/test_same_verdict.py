@@ -153,6 +153,31 @@ def test_many_rows_are_read_as_each_is(kind: str) -> None:
     read()
 
 
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_plain_lines_are_read_as_their_cells_are_or_not_at_all(kind: str) -> None:
+    column = COLUMNS[kind]
+    reader = RowReader(schema_of(column))
+    plain = cells(column).filter(lambda text: not set(text) & set(',"\r\n'))
+
+    @settings(
+        max_examples=ROWS_A_TYPE // ROWS_AN_EXAMPLE, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(
+        st.lists(
+            plain | good_texts[column.type].filter(lambda text: "," not in text),
+            min_size=1,
+            max_size=2 * ROWS_AN_EXAMPLE,
+        )
+    )
+    def read(texts: list[str]) -> None:
+        text = "".join(f"{text},1\n" for text in texts)
+        found = reader.plain_csv(text, skipped_lines=0)
+        if found is not None:
+            assert np.array_equal(found, reader.texts([[text, "1"] for text in texts]), equal_nan=True)
+
+    read()
+
+
 values_of: dict[str, st.SearchStrategy[Any]] = {
     "number": st.floats(allow_nan=False, allow_infinity=False),
     "integer": st.integers(-(2**53) + 1, 2**53 - 1),

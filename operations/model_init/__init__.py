@@ -1,0 +1,1 @@
+"""Drafts a model.yaml and a sample of data from one table."""

@@ -1,0 +1,80 @@
+"""A table as its file has it: each column as its distinct cells, and which of them each row has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_code.table.columns import Dialect
+
+Codes = NDArray[np.int64]
+_SHOWN_CHARACTERS = 40
+
+
+@dataclass(frozen=True, eq=False)
+class RawColumn:
+    name: str
+    texts: list[str]
+    """Distinct, without the spaces around them, in the order in which they first occur."""
+    codes: Codes
+    """Of each row, the place of its cell in `texts`."""
+    type: str | None = None
+    """Of a Parquet column, in the words of Table Schema; a CSV file has only text."""
+
+    @cached_property
+    def counts(self) -> Codes:
+        """Rows of each of `texts`."""
+        return np.bincount(self.codes, minlength=len(self.texts))
+
+    def rows(self, places: Codes) -> "RawColumn":
+        """Only these rows."""
+        used, codes = np.unique(self.codes[places], return_inverse=True)
+        return RawColumn(self.name, [self.texts[code] for code in used], codes, self.type)
+
+
+@dataclass(frozen=True, eq=False)
+class RawTable:
+    columns: list[RawColumn]
+    format: Literal["csv", "parquet"]
+    dialect: Dialect = field(default_factory=Dialect)
+    remarks: tuple[str, ...] = ()
+    """About the file as a whole."""
+
+    @property
+    def row_count(self) -> int:
+        return len(self.columns[0].codes)
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    def rows(self, places: Codes) -> "RawTable":
+        columns = [column.rows(places) for column in self.columns]
+        return RawTable(columns, self.format, self.dialect, self.remarks)
+
+
+class ColumnBuilder:
+    """Takes cells one after another."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._places: dict[str, int] = {}
+        self._codes: list[int] = []
+
+    def add(self, cells: Sequence[str]) -> None:
+        places = self._places
+        self._codes += [places.setdefault(cell.strip(), len(places)) for cell in cells]
+
+    def column(self, type: str | None = None) -> RawColumn:
+        return RawColumn(self.name, list(self._places), np.array(self._codes, dtype=np.int64), type)
+
+
+def shown(text: str) -> str:
+    """Text of a file for a terminal or a comment: on one line, bounded, and without control characters."""
+    clean = "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in text or "''"
+    )
+    return clean if len(clean) <= _SHOWN_CHARACTERS else f"{clean[:_SHOWN_CHARACTERS]}…"
