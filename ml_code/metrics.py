@@ -1,4 +1,4 @@
-"""How good predictions are."""
+"""Measures of predictions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -89,7 +89,7 @@ def _measure_probabilities(true: Any, probabilities: Values, class_count: int) -
 
 
 def _balanced_accuracy(true: Any, found: Any) -> float:
-    """Of the classes that there are: scikit-learn warns of predictions of others."""
+    """The balanced accuracy over the classes that occur: scikit-learn warns of predictions of others."""
     recalls = metrics.recall_score(true, found, labels=np.unique(true), average=None, zero_division=0)
     return float(np.mean(recalls))
 

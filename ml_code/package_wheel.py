@@ -24,7 +24,7 @@ def build_wheel(project: Path = PROJECT) -> tuple[str, bytes]:
 
 
 def package_files(wheel: bytes) -> dict[str, bytes]:
-    """What an installation puts on the import path, without the metadata."""
+    """The files that an installation puts on the import path, without the metadata."""
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
         return {name: archive.read(name) for name in names}

@@ -26,7 +26,7 @@ class BatchError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchSettings:
-    """What the stack made for transform jobs. `prefix`, in `bucket`, is all that they read and write."""
+    """The stack's settings for transform jobs. They read and write below `prefix` of `bucket` only."""
 
     role_arn: str
     bucket: str
@@ -56,7 +56,7 @@ class Batch:
 
 
 def batch_name(settings: BatchSettings, version: str) -> str:
-    """Of the model and of the job; at most 63 characters, as a factory's name has at most 32."""
+    """The name of the model and of the job; at most 63 characters, as a factory's name has at most 32."""
     return f"{settings.name_prefix}v{version}-{secrets.token_hex(4)}"
 
 

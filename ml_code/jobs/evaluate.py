@@ -30,7 +30,7 @@ from ml_code.tracking import runs
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Of a regression there are no classes, and no matrix of them."""
+    """The measurements of a model on the test part; a regression has no classes, and no matrix of them."""
 
     metrics: dict[str, float]
     truth: list[Any]

@@ -9,7 +9,7 @@ from ml_code.spec import Gate
 def evaluate_gate(
     gate: Gate, metrics: dict[str, float], baseline: ProductionBaseline | None
 ) -> dict[str, Any]:
-    """What the pipeline's gate decides by, and what people read about it."""
+    """The values by which the pipeline's gate decides, and the sentence for people."""
     value = metrics[gate.metric]
     # The first model has no baseline: it is no worse than nothing.
     improvement = gate.improvement(value, baseline.value) if baseline else 0.0

@@ -24,7 +24,7 @@ _SHOWN_NAMES = 10
 
 
 def read_csv(path: Path) -> RawTable:
-    """Raises OperationError that says in which line the file is no table."""
+    """Raise OperationError that says in which line the file is no table."""
     body = _content(path)
     text, encoding, remark = _decode(body, path)
     if not text.strip():
@@ -91,7 +91,7 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def _delimiter(text: str) -> str:
-    """What splits most rows into as many cells as the header has, and at least two."""
+    """The delimiter that splits most rows into as many cells as the header has, and at least two."""
     best, best_score = ",", (0.0, 0)
     for delimiter in _DELIMITERS:
         try:

@@ -84,7 +84,7 @@ class MlflowDatabase(Construct):
 
     @property
     def root_certificate(self) -> str | None:
-        """In PEM, of the authority that signs the database's certificate; None for regions whose is not at hand."""
+        """The certificate of the authority that signs the database's, in PEM; None for regions whose is not at hand."""
         file = _ROOTS / f"{Stack.of(self).region}.pem"
         return file.read_text() if file.is_file() else None
 

@@ -125,7 +125,7 @@ class ProcessTable:
         self._warden.wait()
 
     def watch(self, pid: int, command: Sequence[str]) -> None:
-        """Has the warden end the process group of `pid`, should the local AWS end first."""
+        """Let the warden end the process group of `pid`, should the local AWS end first."""
         with self._lock:
             self._watched[pid] = shlex.join(command).splitlines()[0]
         self._warn(f"+{pid}")
