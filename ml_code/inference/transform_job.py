@@ -143,7 +143,7 @@ def check_complete(given: Path, answers: Path) -> None:
     asked, answered = _count_lines(given), _count_lines(answers)
     if asked != answered:
         raise BatchError(
-            f"{asked:,} lines were given and {answered:,} answered: no row can be told from another"
+            f"{asked:,} lines were given and {answered:,} answered: which answer belongs to which row is unknown"
         )
 
 

@@ -170,7 +170,7 @@ def save_model(
     libraries: Sequence[str] = SERVING_PACKAGES,
 ) -> None:
     """MLflow's files of a model, model.pkl among them."""
-    # Its warning about pickle is for those who load models of strangers.
+    # Its warning about pickle is about models of strangers.
     logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
     mlflow.sklearn.save_model(
         model,

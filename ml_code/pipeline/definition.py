@@ -63,7 +63,7 @@ def scikit_learn_image_uri(region: str) -> str:
 def _sdk_environment(region: str) -> Iterator[None]:
     """Set the variables that the SDK reads, for as long as it needs them.
 
-    It makes a client at import, which needs a region, and asks IAM about a role unless told not to.
+    It makes a client at import, which needs a region, and asks IAM about a role unless a variable forbids it.
     """
     wanted = {"AWS_DEFAULT_REGION": region, "SAGEMAKER_VALIDATE_ROLE": "false"}
     before = {name: os.environ.get(name) for name in wanted}

@@ -1,4 +1,4 @@
-"""The scalable target of an endpoint, which SageMaker wants gone while it updates."""
+"""The scalable target of an endpoint, which must not exist during an update."""
 
 from typing import Any, TypeAlias
 

@@ -69,7 +69,7 @@ def window() -> timedelta:
 
 
 def serving_config(sagemaker: "SageMakerClient") -> str | None:
-    """The ARN of the configuration in use: unlike an endpoint's, its tags are of one version for ever."""
+    """The ARN of the configuration in use: unlike an endpoint's, its tags stay those of one version."""
     name = os.environ[Variable.ENDPOINT_NAME]
     try:
         endpoint = sagemaker.describe_endpoint(EndpointName=name)
