@@ -111,7 +111,7 @@ def _has_bootstrap(wanted: Assembly) -> bool:
 
 
 def check_operator_rights(account: Account, wanted: Assembly) -> Finding:
-    """To approve, verify and look, which the operations do with the caller's own rights."""
+    """The rights that the caller needs for approve, verify and status."""
     name, where = wanted.stack_name, f"{account.region}:{account.id}"
     arn = f"arn:{account.partition}"
     needed = [

@@ -14,9 +14,9 @@ from stacks.drift.construct import Drift
 from stacks.names import FactoryNames
 from stacks.network import ZONES, Network
 from stacks.observability import Observability
+from stacks.production_alarms import ProductionAlarms
 from stacks.quota_needs import quota_needs
 from stacks.regions import check_region
-from stacks.rollback_alarms import RollbackAlarms
 from stacks.serving import Serving
 from stacks.settings.endpoints import Drift as DriftSettings
 from stacks.settings.endpoints import RealtimeProduction
@@ -55,7 +55,7 @@ class ModelFactoryStack(Stack):
         self._context = self._make_context(config, names, spec.name)
         self._tracking = self._make_tracking()
         self._training = self._make_training(spec)
-        self._rollback_alarms = self._make_rollback_alarms()
+        self._production_alarms = self._make_production_alarms()
         self._serving = self._make_serving()
         self._delivery = self._make_delivery(project_files)
         self._transform_jobs = self._make_transform_jobs()
@@ -98,10 +98,10 @@ class ModelFactoryStack(Stack):
             tracking=self._tracking,
         )
 
-    def _make_rollback_alarms(self) -> RollbackAlarms | None:
+    def _make_production_alarms(self) -> ProductionAlarms | None:
         config = self._context.config
         if config.monitoring or config.production.type == "realtime":
-            return RollbackAlarms(self, "Guards", context=self._context)
+            return ProductionAlarms(self, "Guards", context=self._context)
         return None
 
     def _make_serving(self) -> Serving:
@@ -111,7 +111,7 @@ class ModelFactoryStack(Stack):
             context=self._context,
             artifact_bucket=self._storage.artifact_bucket,
             image_uri=self._image_uri,
-            rollback_alarms=self._rollback_alarms,
+            production_alarms=self._production_alarms,
         )
 
     def _make_delivery(self, project_files: Mapping[str, Path]) -> Delivery:
@@ -125,8 +125,8 @@ class ModelFactoryStack(Stack):
             training=self._training,
             serving=self._serving,
         )
-        if self._rollback_alarms:
-            delivery.pipeline.node.add_dependency(self._rollback_alarms)
+        if self._production_alarms:
+            delivery.pipeline.node.add_dependency(self._production_alarms)
         return delivery
 
     def _make_transform_jobs(self) -> TransformJobs:
@@ -171,7 +171,7 @@ class ModelFactoryStack(Stack):
 
     def _make_observability(self) -> Observability | None:
         monitoring = self._context.config.monitoring
-        if not (self._rollback_alarms and monitoring):
+        if not (self._production_alarms and monitoring):
             return None
         observability = Observability(
             self,
@@ -179,7 +179,7 @@ class ModelFactoryStack(Stack):
             context=self._context,
             monitoring=monitoring,
             has_drift=bool(self._drift_settings()),
-            rollback_alarms=self._rollback_alarms,
+            production_alarms=self._production_alarms,
         )
         # The first delivery starts as its pipeline is made, and its failure is to be reported.
         self._delivery.pipeline.node.add_dependency(observability)

@@ -72,12 +72,12 @@ class FactoryNames:
 
     @property
     def dashboard(self) -> str:
-        """Dashboards are not of a region."""
+        """The name has the region, because dashboards belong to none."""
         return f"{self.factory}-{self.region}"
 
     @property
     def budget(self) -> str:
-        """Budgets are not of a region."""
+        """The name has the region, because budgets belong to none."""
         return f"{self.factory}-{self.region}"
 
     def alarm(self, what: str) -> str:

@@ -13,7 +13,7 @@ from stacks.alarms import alarm, endpoint_metric, metric
 from stacks.context import FactoryContext
 from stacks.notifications import Notifications
 from stacks.permissions import arn
-from stacks.rollback_alarms import RollbackAlarms
+from stacks.production_alarms import ProductionAlarms
 from stacks.settings.infrastructure import Monitoring
 
 
@@ -31,7 +31,7 @@ class Observability(Construct):
         context: FactoryContext,
         monitoring: Monitoring,
         has_drift: bool,
-        rollback_alarms: RollbackAlarms,
+        production_alarms: ProductionAlarms,
     ) -> None:
         super().__init__(scope, id)
         names, key = context.names, context.key
@@ -53,10 +53,10 @@ class Observability(Construct):
             )
         ]
         notified_alarms = [
-            *rollback_alarms.alarm_names,
+            *production_alarms.alarm_names,
             *([names.alarm(Alarm.DRIFT)] if has_drift else []),
         ]
-        self._dashboard([*executions, *rollback_alarms.alarms.values()], shows_drift=has_drift)
+        self._dashboard([*executions, *production_alarms.alarms.values()], shows_drift=has_drift)
         self.notifications = Notifications(
             self,
             "Notifications",

@@ -12,7 +12,7 @@ from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, VARIANT_NAME, Prefix
 from stacks.context import FactoryContext
 from stacks.limits import Conditions, limits
 from stacks.permissions import allow, arn, grant_volumes, grant_write
-from stacks.rollback_alarms import RollbackAlarms
+from stacks.production_alarms import ProductionAlarms
 from stacks.settings.endpoints import AllAtOnce, Autoscaling, RealtimeProduction, StagingInstance
 
 _SAGEMAKER = "sagemaker.amazonaws.com"
@@ -31,7 +31,7 @@ class Realtime:
     endpoint_name: str
     context: FactoryContext
     artifact_bucket: s3.IBucket
-    rollback_alarms: RollbackAlarms
+    production_alarms: ProductionAlarms
     production: RealtimeProduction
     staging: StagingInstance | None
 
@@ -56,7 +56,7 @@ class Realtime:
             "rollout": rollout.type,
             "rollout_step_percent": 100 if isinstance(rollout, AllAtOnce) else rollout.step_percent,
             "rollout_bake_seconds": rollout.bake_seconds,
-            "alarms": self.rollback_alarms.alarm_names,
+            "alarms": self.production_alarms.alarm_names,
             "kms_key": key.key_arn if key else "",
             "subnets": [subnet.subnet_id for subnet in network.subnets] if network else [],
             "security_groups": [network.serving.security_group_id] if network else [],
@@ -135,7 +135,7 @@ class Realtime:
             grant_volumes(grantee, self.context.key)
 
     def _grant_alarms(self, grantee: iam.IGrantable) -> None:
-        alarms = [alarm.alarm_arn for alarm in self.rollback_alarms.alarms.values()]
+        alarms = [alarm.alarm_arn for alarm in self.production_alarms.alarms.values()]
         allow(grantee, "WatchAlarms", ["cloudwatch:DescribeAlarms"], alarms)
 
 

@@ -21,8 +21,8 @@ from stacks.permissions import (
     of_factory,
     service_role,
 )
+from stacks.production_alarms import ProductionAlarms
 from stacks.realtime import Realtime, grant_stop_scaling
-from stacks.rollback_alarms import RollbackAlarms
 from stacks.settings.endpoints import RealtimeProduction, ServerlessEndpoint, StagingInstance
 
 # Production's keeps the id that the role of both stages had: what serves while the stack is updated has that role.
@@ -46,7 +46,7 @@ class Serving(Construct):
         context: FactoryContext,
         artifact_bucket: s3.IBucket,
         image_uri: str,
-        rollback_alarms: RollbackAlarms | None,
+        production_alarms: ProductionAlarms | None,
     ) -> None:
         super().__init__(scope, id)
         self._config = config = context.config
@@ -75,13 +75,13 @@ class Serving(Construct):
         self._realtime = None
         staging, production = config.staging, config.production
         self._has_realtime_staging = isinstance(staging, StagingInstance)
-        if rollback_alarms and isinstance(production, RealtimeProduction):
+        if production_alarms and isinstance(production, RealtimeProduction):
             self._realtime = Realtime(
                 scope=self,
                 endpoint_name=names.endpoint(PRODUCTION),
                 context=context,
                 artifact_bucket=artifact_bucket,
-                rollback_alarms=rollback_alarms,
+                production_alarms=production_alarms,
                 production=production,
                 staging=staging if isinstance(staging, StagingInstance) else None,
             )

@@ -41,8 +41,8 @@ def read_settings(environment: Mapping[str, str], commit: str | None, trigger: T
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
         raise RunError(
-            f"{Variable.PIPELINE_SETTINGS} is not the JSON of this commit's settings of a pipeline, which cdk deploy from "
-            f"this commit writes: {'; '.join(faults)}"
+            f"{Variable.PIPELINE_SETTINGS} does not fit the settings that this commit expects: {'; '.join(faults)}. Run "
+            "cdk deploy from this commit"
         ) from error
     if not trigger.data_prefix.startswith(Prefix.RAW_DATA):
         raise RunError(

@@ -23,7 +23,7 @@ from sklearn.pipeline import Pipeline
 from werkzeug.wrappers import Response
 
 from ml_code.estimators.model import TableModel
-from ml_code.inference.answers import numbers_text, row_texts
+from ml_code.inference.json_numbers import numbers_text, row_texts
 from ml_code.inference.requests import (
     CSV,
     JSON,

@@ -69,7 +69,9 @@ class TrainingCompute(Section):
         default="ml.m5.large", description="instance type of each training job"
     )
     instance_count: InstanceCount = Field(
-        default=1, description="instances of each training job; as for preprocess"
+        default=1,
+        description="instances of each training job. The sample uses the first only: more is for code of yours that "
+        "shares the work",
     )
     max_runtime_seconds: RuntimeSeconds = Field(default=3600, description="time limit of each training job")
     spot: Annotated[Spot | Off, Switch] = Field(

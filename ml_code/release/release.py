@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from ml_code.contracts import PRODUCTION, STAGING
 from ml_code.release import archives
-from ml_code.release.approval import request_approval, write_exports
+from ml_code.release.approval_page import request_approval, write_exports
 from ml_code.release.archives import ArchiveError, PinnedArchive, ServedContent
 from ml_code.release.delivery_record import DeliveryError, caller, read_delivery
 from ml_code.release.deploy import plan_deployment

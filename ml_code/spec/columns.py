@@ -123,7 +123,7 @@ class ColumnSpec(Frozen):
         if self.format != DEFAULT_FORMAT and self.type not in DATES:
             raise ValueError(f"{where} has the format {self.format!r}; allowed: with type date and datetime")
         if self.type != "boolean" and (self.trueValues, self.falseValues) != (TRUE_VALUES, FALSE_VALUES):
-            raise ValueError(f"{where} has trueValues or falseValues; allowed: with type boolean")
+            raise ValueError(f"{where} has trueValues or falseValues; allowed: with type boolean only")
         if both := set(self.trueValues) & set(self.falseValues):
             raise ValueError(f"{where} has {min(both)!r} in trueValues and in falseValues; allowed: in one")
         self._check_limits(where)

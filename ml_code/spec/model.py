@@ -161,7 +161,9 @@ class ModelSpec(Frozen):
             raise ValueError(f"{both[0]!r} is in hyperparameters and in search; allowed: one of the two")
         odd = [name for name in (*self.hyperparameters, *self.search) if not name.isidentifier()]
         if odd:
-            raise ValueError(f"{odd[0]!r} is no name of a hyperparameter; in YAML a list is written [64, 32]")
+            raise ValueError(
+                f"{odd[0]!r} is not a valid name of a hyperparameter; a list is written [64, 32] in YAML"
+            )
         reserved = [name for name in self.search if name in RESERVED or name.startswith(RESERVED_PREFIXES)]
         if reserved:
             raise ValueError(f"search.{reserved[0]} has a name that training jobs use; allowed: another name")

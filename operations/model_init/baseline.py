@@ -50,7 +50,7 @@ class Baseline:
 
     @property
     def tolerance(self) -> float:
-        """The difference that two models of the same worth may have."""
+        """The largest difference between two models that still count as equally good."""
         return max(_LEAST_TOLERANCE, math.ceil(self.deviation * 100) / 100)
 
     @property

@@ -39,7 +39,7 @@ class ServerlessProduction(ServerlessEndpoint):
         default=5000,
         ge=1,
         le=60_000,
-        description="one answer in a hundred may take that long, three minutes running",
+        description="the alarm goes off when the slowest 1 % of answers take longer for three minutes",
     )
 
 
@@ -89,7 +89,9 @@ class AllAtOnce(Section):
     """All of the traffic shifts at once."""
 
     type: Literal["all-at-once"] = Field(description="all of the traffic")
-    bake_seconds: BakeSeconds = Field(default=300, description=_BAKE)
+    bake_seconds: BakeSeconds = Field(
+        default=300, description="how long the alarms are watched after the shift"
+    )
 
 
 class Drift(Section):
@@ -108,8 +110,8 @@ class Drift(Section):
         default=20,
         ge=1,
         le=100,
-        description="how large a share of a feature's rows must lie elsewhere than in training "
-        "(the Kolmogorov-Smirnov statistic), besides being no chance",
+        description="a feature has drifted when its Kolmogorov-Smirnov statistic, in percent, is at least this and the "
+        "difference is statistically significant",
     )
 
 
@@ -150,7 +152,7 @@ class RealtimeProduction(Section):
         default=5000,
         ge=1,
         le=60_000,
-        description="one answer in a hundred may take that long, three minutes running",
+        description="the alarm goes off when the slowest 1 % of answers take longer for three minutes",
     )
 
     @model_validator(mode="after")

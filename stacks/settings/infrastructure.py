@@ -102,7 +102,9 @@ class Monitoring(Section):
 class Retention(Section):
     """Days until what holds rows of people, or is made of them, expires."""
 
-    log_days: LogDays = Field(default=30, description="the factory's own log groups")
+    log_days: LogDays = Field(
+        default=30, description="days until entries of the factory's own log groups expire"
+    )
     batch_days: Annotated[Days, none_or_at_least(1), days_in_words(1)] = Field(
         default=90,
         description="scored files and their results below `batch/` of the data bucket",

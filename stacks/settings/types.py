@@ -154,7 +154,9 @@ Paths = Annotated[
 Schedule = Annotated[
     str,
     AfterValidator(_schedule),
-    _in_words("empty, or EventBridge's rate(value unit) or cron(six fields, ? for one of the two days)"),
+    _in_words(
+        "empty, or EventBridge's rate(value unit) or cron(six fields, with ? as the day of month or of week)"
+    ),
 ]
 MemoryMb = Annotated[
     int,

@@ -66,7 +66,7 @@ def test_the_project_has_exactly_one_model(tmp_path: Path, model_yaml: str) -> N
             "tol: '(64, 32)'",
             "tol: it is the text '(64, 32)'; allowed: [64, 32], without quotes",
         ),
-        ("tol: 0.001", "tol: (64, 32)", "'32)' is no name of a hyperparameter; in YAML a list is written"),
+        ("tol: 0.001", "tol: (64, 32)", "'32)' is not a valid name of a hyperparameter; a list is written"),
         ("tol: 0.001", "tol: None", "hyperparameters.tol: it is the text 'None'; allowed: null, without"),
         (
             "tol: 0.001",

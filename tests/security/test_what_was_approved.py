@@ -15,7 +15,7 @@ import pytest
 from ml_code.contracts import PRODUCTION
 from ml_code.package_wheel import build_wheel, package_files
 from ml_code.release import archives
-from ml_code.release.approval import RESULT_FILE, write_exports
+from ml_code.release.approval_page import RESULT_FILE, write_exports
 from ml_code.release.archives import ArchiveError
 from ml_code.release.delivery_record import DeliveryError
 from ml_code.release.pushed_code import MAX_BYTES, PushedCodeError

@@ -192,8 +192,8 @@ def test_a_wrong_data_prefix_is_one_sentence(prefix: str, sentence: str) -> None
     ("change", "sentence"),
     [
         ({"DATA_BUCKET": ""}, "set the environment variable DATA_BUCKET"),
-        ({"PIPELINE_SETTINGS": "{"}, "PIPELINE_SETTINGS is not the JSON"),
-        ({"PIPELINE_SETTINGS": '{"colour": 1}'}, "PIPELINE_SETTINGS is not the JSON.*colour"),
+        ({"PIPELINE_SETTINGS": "{"}, "PIPELINE_SETTINGS does not fit"),
+        ({"PIPELINE_SETTINGS": '{"colour": 1}'}, "PIPELINE_SETTINGS does not fit.*colour"),
         ({"CODEBUILD_RESOLVED_SOURCE_VERSION": ""}, "CODEBUILD_RESOLVED_SOURCE_VERSION"),
     ],
 )

@@ -83,7 +83,7 @@ class Track:
         return execution
 
     def queue(self, execution: "Execution", stage: str) -> None:
-        """Put an execution in front of a stage."""
+        """Let an execution wait at the entrance of a stage."""
         with self.changed:
             lane = self.lanes[stage]
             lane.waiting = sorted([*lane.waiting, execution], key=lambda other: other.number)

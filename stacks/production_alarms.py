@@ -5,7 +5,7 @@ from stacks.alarms import alarm, endpoint_metric, metric
 from stacks.context import FactoryContext
 
 
-class RollbackAlarms(Construct):
+class ProductionAlarms(Construct):
     """Alarms on the production endpoint. On instances, SageMaker rolls an update back when one goes off.
 
     They refer to the endpoint by its name, so that they exist before the first delivery starts.
