@@ -131,7 +131,7 @@ def test_bad_model_fails_with_its_mistakes_on_record(world: World, tmp_path: Pat
     result = json.loads((tmp_path / "verification.json").read_text())
     assert not result["passed"]
     assert len(result["mistakes"]) == 108
-    assert result["mistakes"][0] == {"row": 41, "true": 1, "predicted": 0}
+    assert result["mistakes"][0] == {"row": 13, "true": 1, "predicted": 0}
     assert world.client.list_artifacts(world.run_id, "verification/staging")
 
 
