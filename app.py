@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def tracked_files(project: Path) -> Mapping[str, Path]:
-    """What git knows, by path in the project: neither what it ignores nor what was never added."""
+    """The files that git knows, by path in the project: neither ignored files nor those never added."""
     command = ["git", "-C", str(project), "ls-files", "-z"]
     try:
         listed = subprocess.run(command, capture_output=True, check=True).stdout

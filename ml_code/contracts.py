@@ -271,7 +271,7 @@ def deploy_project_name(factory: str, stage: str) -> str:
 
 
 def serving_prefix(stage: str, model: str) -> str:
-    """Where the deployments of one stage put the archives of one model: no other stage's role writes there."""
+    """The prefix of one stage's archives of one model: no other stage's role writes there."""
     return f"{Prefix.SERVING}{stage}/{model}/"
 
 

@@ -1,4 +1,4 @@
-"""What the factory itself measures of an endpoint, as metrics that the stack's alarms look at."""
+"""The factory's own measurements of an endpoint, as metrics for the stack's alarms."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""How good predictions are."""
+"""Measures of predictions."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -65,7 +65,7 @@ def measure_classes(
 
 
 def measure_codes(metric: str, true: Codes, found: Codes) -> float:
-    """Of classes by their places."""
+    """The metrics of classes by their places."""
     return float((_OF_CLASSES | _OF_TWO_CLASSES)[metric](true, found))
 
 
@@ -110,7 +110,7 @@ def measure_gate(
 
 
 def _balanced_accuracy(true: Any, found: Any) -> float:
-    """Of the classes that there are: scikit-learn warns of predictions of others."""
+    """The balanced accuracy over the classes that occur: scikit-learn warns of predictions of others."""
     recalls = metrics.recall_score(true, found, labels=np.unique(true), average=None, zero_division=0)
     return float(np.mean(recalls))
 

@@ -24,7 +24,7 @@ def build_wheel(project: Path = PROJECT) -> tuple[str, bytes]:
 
 
 def package_files(wheel: bytes) -> dict[str, bytes]:
-    """What an installation puts on the import path, without the metadata."""
+    """The files that an installation puts on the import path, without the metadata."""
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         files = [name for name in archive.namelist() if not name.endswith("/")]
         names = [name for name in files if ".dist-info/" not in name]

@@ -1,4 +1,4 @@
-"""Which files are raw data, by their names: the same for the data bucket, for a job's folder and for the sample in git.
+"""Raw data files by their names: the same for the data bucket, for a job's folder and for the sample in git.
 
 Data are `.csv`, `.csv.gz` and `.parquet` in any case, and files without an extension, as Athena's UNLOAD and Spark write
 them (with `.gz` when compressed). Whether a file is compressed, and whether it is Parquet, its first bytes tell.
@@ -31,7 +31,7 @@ class RawFiles:
 
     @property
     def remark(self) -> str:
-        """What a log should say, if anything."""
+        """A line for the log, or nothing."""
         return f"left out, as names that begin with . or _ are no data: {some(self.left_out)}"
 
 

@@ -84,7 +84,7 @@ class Choice(Frozen):
 
     @property
     def texts(self) -> list[str]:
-        """What a tuning job chooses from: JSON, so that the values come back with their types."""
+        """The choices of a tuning job: JSON, so that the values come back with their types."""
         return [json.dumps(value) for value in self.values]
 
     def samples(self) -> list[Value]:

@@ -7,7 +7,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 
 class YamlError(ValueError):
-    """What is wrong with the text, and in which line, in one sentence."""
+    """A fault of the text and its line, in one sentence."""
 
 
 def parse_yaml(text: str) -> Any:

@@ -25,7 +25,7 @@ from operations.table import Row, print_table
 
 PYTHON_MINIMUM = (3, 11)
 NODE_MINIMUM = 20
-# Of a connection, to be told where CodeCommit cannot be used.
+# The alternative where CodeCommit cannot be used.
 CONNECTION_HINT = 'in cdk.json, set "source": "github" (or gitlab, bitbucket) and "repository": "owner/name"'
 
 

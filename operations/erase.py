@@ -61,7 +61,7 @@ class Version:
 
 @dataclass(kw_only=True)
 class Erasure:
-    """Goes through the buckets. Without `does_it` nothing is changed."""
+    """A walk through the buckets. Without `does_it` nothing is changed."""
 
     person: Person
     does_it: bool

@@ -45,7 +45,7 @@ class Factory:
 
 
 def deployed_factory() -> Factory:
-    """Says which account it is in; OperationError when the stack is not deployed there."""
+    """Read the deployed factory, and print its account; OperationError when the stack is not deployed there."""
     name, account = factory_name(), say_account()
     cloudformation = boto3.client("cloudformation")
     try:

@@ -29,7 +29,7 @@ class AccessLogs(Construct):
             lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(365))],
         )
         partition = Stack.of(self).partition
-        # The sources by name: S3 wants the permission before the first of them asks for logs.
+        # The sources by name: S3 needs the permission before the first of them asks for logs.
         bucket_names = (names.data_bucket, names.artifact_bucket, names.delivery_bucket)
         sources = [f"arn:{partition}:s3:::{name}" for name in bucket_names]
         logs.add_to_resource_policy(

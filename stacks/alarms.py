@@ -16,7 +16,7 @@ def alarm(
     above: float,
     minutes: int = 1,
 ) -> cloudwatch.Alarm:
-    """Goes off when each of so many minutes has a value above `above`."""
+    """An alarm that goes off when each of so many minutes has a value above `above`."""
     return cloudwatch.Alarm(
         scope,
         f"Alarm-{what}",

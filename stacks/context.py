@@ -10,7 +10,7 @@ from stacks.settings.factory import FactoryConfig
 
 @dataclass(frozen=True, kw_only=True)
 class FactoryContext:
-    """What every construct of one factory gets."""
+    """The common arguments of all constructs of one factory."""
 
     config: FactoryConfig
     names: FactoryNames
@@ -24,5 +24,5 @@ class FactoryContext:
 
 
 def removal_policy(config: FactoryConfig) -> RemovalPolicy:
-    """Of what holds data."""
+    """The removal policy of resources that hold data."""
     return RemovalPolicy.RETAIN if config.keeps_data_on_destroy else RemovalPolicy.DESTROY

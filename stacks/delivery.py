@@ -95,7 +95,7 @@ class Delivery(Construct):
         self.rules = [*triggers.rules, *([self.new_data.rule] if self.new_data else [])]
 
     def _deny_approval(self, role_names: Sequence[str]) -> None:
-        """Deny the approval to the roles of those who push, even if another policy of theirs allows it."""
+        """Deny the approval to the roles that push, even if another policy of theirs allows it."""
         roles = [
             iam.Role.from_role_name(self, f"PushingRole{number}", name)
             for number, name in enumerate(role_names)

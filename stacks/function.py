@@ -30,7 +30,7 @@ def own_function(
 ) -> tuple[lambda_.Function, iam.Role]:
     """A function of the factory's own with its role, which may write its log and nothing else yet.
 
-    `package` has a module `index` with a `handler`. The function is made once all that its role may do is in force.
+    `package` has a module `index` with a `handler`. The function is made once its role has all permissions.
     """
     logs = log_group(
         scope,

@@ -40,7 +40,7 @@ def limits(
 
 
 def serverless_limits(endpoint: ServerlessEndpoint) -> Conditions:
-    """Of an endpoint configuration without instances."""
+    """The conditions on an endpoint configuration without instances."""
     return {
         # No type is called so: it allows a list that is absent or empty.
         "ForAllValues:StringEquals": {"sagemaker:InstanceTypes": ["none"]},

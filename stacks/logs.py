@@ -9,7 +9,7 @@ from constructs import Construct
 def log_group(
     scope: Construct, id: str, *, name: str, retention_days: int, key: kms.IKey | None
 ) -> logs.LogGroup:
-    """A log group that the stack owns: the services would make it for ever, and leave it on destroy."""
+    """A log group that the stack owns: the services would make it without an end of retention, and leave it on destroy."""
     group = logs.LogGroup(
         scope, id, log_group_name=name, encryption_key=key, removal_policy=RemovalPolicy.DESTROY
     )

@@ -73,7 +73,7 @@ class ModelFactoryStack(Stack):
 
     @property
     def availability_zones(self) -> list[str]:
-        """By position: for names, CDK would ask the account."""
+        """The zones by position: for names, CDK would ask the account."""
         return [Fn.select(index, Fn.get_azs()) for index in range(ZONES)]
 
     def _make_context(self, config: FactoryConfig, names: FactoryNames, model_name: str) -> FactoryContext:

@@ -41,12 +41,12 @@ class FactoryNames:
 
     @property
     def new_data(self) -> str:
-        """Of the rule, the function and the schedule alike."""
+        """The name of the rule, the function and the schedule alike."""
         return f"{self.factory}-new-data"
 
     @property
     def monitor(self) -> str:
-        """Of the pipeline and the function alike."""
+        """The name of the pipeline and the function alike."""
         return f"{self.factory}-{MONITOR}"
 
     @property
@@ -92,7 +92,7 @@ class FactoryNames:
 
     @property
     def batch_prefix(self) -> str:
-        """Of transform jobs and their models."""
+        """The prefix of the names of transform jobs and their models."""
         return f"{self.factory}-batch-"
 
     def endpoint(self, stage: str) -> str:

@@ -52,7 +52,7 @@ class Network(Construct):
         self.endpoints = None if is_existing else self._add_endpoints(config)
 
     def grant_interfaces(self, grantee: iam.IGrantable, service: str, group: ec2.ISecurityGroup) -> None:
-        """What `service` does with a role to put its containers into the subnets."""
+        """Let `service` put its containers into the subnets with the role."""
         verbs = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
         reason = "IAM has no resource for descriptions"
         allow(grantee, "DescribeNetwork", [f"ec2:Describe{verb}" for verb in verbs], ["*"], reason=reason)

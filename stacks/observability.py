@@ -118,7 +118,7 @@ class Observability(Construct):
         )
 
     def _budget(self, limit_usd: int, topic: sns.Topic, key: kms.Key | None) -> None:
-        """Count what bears the factory's tag, once that is activated as a cost allocation tag."""
+        """Count what has the factory's tag, once that is activated as a cost allocation tag."""
         service = iam.ServicePrincipal("budgets.amazonaws.com")
         own = {"StringEquals": {"aws:SourceAccount": self._names.account}}
         topic.add_to_resource_policy(

@@ -107,7 +107,7 @@ def grant_write(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes
 
 
 def grant_bucket_acls(grantee: iam.IGrantable, bucket: s3.IBucket) -> None:
-    """What the writer of an object with an ACL needs besides `grant_write`."""
+    """Let the grantee write objects with an ACL, besides `grant_write`."""
     allow(grantee, "LookAtStore", ["s3:GetBucketAcl", "s3:GetBucketVersioning"], [bucket.bucket_arn])
     allow(grantee, "WriteAcls", ["s3:PutObjectAcl"], [bucket.arn_for_objects("*")], reason=_OBJECTS)
 
@@ -139,7 +139,7 @@ def grant_write_logs(
 
 
 def grant_job_logs(grantee: iam.IGrantable, scope: IConstruct, *group_names: str) -> None:
-    """What SageMaker does with a job's role in the log groups that it keeps for all jobs of the account."""
+    """Let SageMaker write with a job's role to the log groups that it keeps for all jobs of the account."""
     actions = ["CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents"]
     groups = [arn(scope, "logs", f"log-group:{name}:*") for name in group_names]
     allow(grantee, "WriteLogs", [f"logs:{action}" for action in actions], groups, reason=JOB_STREAMS)
@@ -161,7 +161,7 @@ def grant_image(grantee: iam.IGrantable, scope: IConstruct, image_uri: str) -> N
 def grant_container(
     grantee: iam.IGrantable, scope: IConstruct, image_uri: str, *metric_namespaces: str
 ) -> None:
-    """What SageMaker does with the role of a job or model besides its data: pull the image, report metrics."""
+    """Let SageMaker pull the image and report metrics with the role of a job or model."""
     grant_image(grantee, scope, image_uri)
     reason = "IAM has no resource for metrics; the namespace is a condition"
     condition = {"StringEquals": {"cloudwatch:namespace": list(metric_namespaces)}}

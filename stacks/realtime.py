@@ -1,4 +1,4 @@
-"""What an endpoint on instances needs besides a serverless one: guarded updates, scaling, capture, a network."""
+"""The additions of an endpoint on instances to a serverless one: guarded updates, scaling, capture, a network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Realtime:
     staging: StagingInstance | None
 
     def settings(self) -> Mapping[str, object]:
-        """As ml_code/serving/hosting.py reads it."""
+        """The settings of the endpoint, as ml_code/serving/hosting.py reads them."""
         production, network, key = self.production, self.context.network, self.context.key
         rollout = production.rollout
         # Without effect for as many instances at most as there are.
@@ -80,7 +80,7 @@ class Realtime:
         }
 
     def model_limits(self) -> Conditions:
-        """What a deployment may make a model with: a foreign one would run in it with the endpoint's role."""
+        """The conditions on a deployment's models: a foreign network or code would run with the endpoint's role."""
         network = self.context.network
         found = limits(network=network, group=network.serving if network else None)
         return {**found, "Bool": {"sagemaker:NetworkIsolation": "true"}}
@@ -91,7 +91,7 @@ class Realtime:
         return limits(instance_types=[instances.instance_type], volume_key=self.context.key)
 
     def grant_host(self, role: iam.IRole) -> None:
-        """What SageMaker does with the role of the production endpoint itself."""
+        """Let SageMaker look at alarms, write captured records and attach interfaces with production's role."""
         self._grant_alarms(role)
         if self.production.data_capture_percent:
             captured = f"{Prefix.CAPTURED}{self.endpoint_name}/"
@@ -99,7 +99,7 @@ class Realtime:
         self.grant_host_staging(role)
 
     def grant_host_staging(self, role: iam.IRole) -> None:
-        """What SageMaker does with the role of any endpoint on instances."""
+        """Let SageMaker use the key and attach interfaces with the role of any endpoint on instances."""
         if self.context.key:
             grant_volumes(role, self.context.key)
         if network := self.context.network:

@@ -1,4 +1,4 @@
-"""Where CloudFormation has every type of a template. Elsewhere a deployment would fail after minutes, half of it made.
+"""Regions in which CloudFormation has every type of a template. Elsewhere a deployment would fail half made.
 
 From CloudFormation's registry of types by region, as cfn-lint 1.58.0 has it (November 2026), and the regions of the
 SageMaker SDK's scikit-learn image; a test compares both, for all types that any configuration has.
@@ -51,7 +51,7 @@ def check_region(region: str, types: Collection[str]) -> None:
 
 
 def lacks(region: str, type_: str) -> bool:
-    """Of a region that is not listed, too, as far as any region lacks the type."""
+    """Whether the region lacks the type; a region that is not listed lacks it when any region does."""
     return type_ in LACKING and (region not in REGIONS or region in LACKING[type_])
 
 

@@ -33,7 +33,7 @@ class ReleaseCode(Construct):
 
     @property
     def configuration(self) -> dict[str, str]:
-        """Of an S3 source action: the bucket of CDK's bootstrap has versions, which such an action demands."""
+        """The configuration of an S3 source action: the bucket of CDK's bootstrap has versions, which such an action demands."""
         return {
             "S3Bucket": self._asset.s3_bucket_name,
             "S3ObjectKey": self._asset.s3_object_key,

@@ -1,4 +1,4 @@
-"""How long the buckets keep what has rows of people in it, or is made of them."""
+"""Retention of objects with rows of people, or made of them."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_s3 as s3
@@ -11,12 +11,12 @@ _OLD_VERSIONS = Duration.days(1)
 
 
 def data_rules(retention: Retention) -> list[s3.LifecycleRule]:
-    """Of the data bucket; raw data stay."""
+    """The lifecycle rules of the data bucket; raw data stay."""
     return _rules({Prefix.BATCH: retention.batch_days})
 
 
 def artifact_rules(retention: Retention) -> list[s3.LifecycleRule]:
-    """Of the artifact bucket; what MLflow and releases keep stays."""
+    """The lifecycle rules of the artifact bucket; objects of MLflow and of releases stay."""
     return _rules(
         {
             Prefix.CAPTURED: retention.captured_days,

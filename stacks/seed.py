@@ -1,4 +1,4 @@
-"""What a new CodeCommit repository starts with."""
+"""The first content of a new CodeCommit repository."""
 
 import shutil
 import zlib

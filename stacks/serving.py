@@ -90,7 +90,7 @@ class Serving(Construct):
                 self._realtime.grant_host_staging(self._roles[STAGING])
 
     def role(self, stage: str) -> iam.Role:
-        """What the stage's endpoint runs with."""
+        """The role of the stage's endpoint."""
         return self._roles[stage]
 
     def environment(self, stage: str) -> Mapping[str, str]:
@@ -178,7 +178,7 @@ class Serving(Construct):
         allow(grantee, "FindDeployments", actions, ["*"], reason=reason)
 
     def _grant_remove_packages(self, grantee: iam.IGrantable) -> list[str]:
-        """Of SageMaker's own registry, as far as the names begin with the factory's; the ARNs of the groups."""
+        """Let remove groups of SageMaker's own registry whose names begin with the factory's; return their ARNs."""
         reason = "A team's own steps name groups, SageMaker names packages"
         names = (self._names.factory, f"{self._names.factory}-*")
         groups = [arn(self, "sagemaker", f"model-package-group/{name}") for name in names]

@@ -1,4 +1,4 @@
-"""Where the code comes from: a repository that the stack makes, or one that a connection reaches."""
+"""The source of the code: a repository that the stack makes, or one that a connection reaches."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -117,7 +117,7 @@ class Training(Construct):
         grant_pass_role(grantee, self.pipeline_role, _SAGEMAKER)
 
     def grant_read_record(self, grantee: iam.IGrantable) -> None:
-        """What SageMaker says of one execution: with which parameters, of which definition, through which steps."""
+        """Let read SageMaker's record of one execution: its parameters, its definition, its steps."""
         verbs = (
             "DescribePipelineDefinitionForExecution",
             "DescribePipelineExecution",

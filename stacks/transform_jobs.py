@@ -26,7 +26,7 @@ _JOBS = "One for each scored file, named after the factory"
 
 
 class TransformJobs(Construct):
-    """The role of transform jobs, and the settings for those who start them: model and job are made for one file."""
+    """The role of transform jobs, and the settings for their start: model and job are made for one file."""
 
     def __init__(
         self,

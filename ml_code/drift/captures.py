@@ -1,4 +1,4 @@
-"""What requests asked, from the files in which SageMaker's data capture keeps them.
+"""Rows of requests, from the files in which SageMaker's data capture keeps them.
 
 A file has one JSON document a line:
 {"captureData": {"endpointInput": {"observedContentType", "mode", "data", "encoding"}, "endpointOutput": {…}},

@@ -60,7 +60,7 @@ def captured_files(s3: Any, uri: str, window: Window) -> Iterator[tuple[str, Ite
 def examine(
     schema: Schema, training: NDArray[np.float64], live: LiveInputs, demands: Demands
 ) -> Comparison | None:
-    """None when there are too few rows to tell anything."""
+    """The comparison of a window, None when it has too few rows to tell anything."""
     if live.rows < demands.minimum_rows:
         return None
     return compare(schema, training, live.values(schema), smallest_statistic=demands.smallest_statistic)

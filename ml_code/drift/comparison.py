@@ -15,7 +15,7 @@ from scipy.stats import chi2_contingency, false_discovery_control, ks_2samp
 
 from ml_code.table.columns import Column, Schema
 
-# One comparison in a thousand of equal distributions names a feature; the alarm wants two in five windows.
+# One comparison in a thousand of equal distributions names a feature; the alarm needs two in five windows.
 FALSE_DISCOVERY_RATE = 0.001
 
 

@@ -1,4 +1,4 @@
-"""What a comparison of a window leaves: the report in MLflow, and the metrics."""
+"""The results of a window's comparison: the report in MLflow, and the metrics."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Which library an estimator is of, and what that library needs: the one place that knows them apart.
+"""The library of an estimator, and its needs: the one place that knows the libraries apart.
 
 All of them train and serve in SageMaker's scikit-learn image; what it lacks travels as a wheel of requirements-job.lock.
 """

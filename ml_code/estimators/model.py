@@ -76,11 +76,11 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
         return self.probabilities(encode(frame, self.schema))
 
     def numbers(self, values: Values) -> Values:
-        """Of a regression."""
+        """The predictions of a regression."""
         return self._predict(values, "predict").reshape(-1)
 
     def probabilities(self, values: Values) -> Values:
-        """Of encoded rows, in the order of `classes`."""
+        """The probabilities of encoded rows, in the order of `classes`."""
         return self._predict(values, "predict_proba")
 
     def _predict(self, values: Values, method: str) -> Values:

@@ -1,4 +1,4 @@
-"""What an estimator learns from, of a table's encoded values.
+"""The input of an estimator, made of a table's encoded values.
 
 Two kinds of estimators: those that take gaps and categories as they are, and those for which gaps are filled and categories
 become a column each.

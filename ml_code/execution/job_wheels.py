@@ -87,7 +87,7 @@ def wheels_of(pins: Iterable[Pin], wheels: Mapping[str, bytes]) -> dict[str, byt
 
 
 def job_requirements(wheels: Mapping[str, bytes], pins: list[Pin]) -> str:
-    """What pip installs in a job: these very wheels, from the folder beside the file and from nowhere else."""
+    """The requirements of a job: these very wheels, from the folder beside the file and from nowhere else."""
     digests = {_distribution(name.partition("-")[0]): _digest(content) for name, content in wheels.items()}
     lines = [f"{pin.name}=={pin.version} --hash=sha256:{digests[_distribution(pin.name)]}" for pin in pins]
     return "\n".join(["--no-index", "--find-links .", "--require-hashes", *lines]) + "\n"

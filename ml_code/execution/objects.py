@@ -1,4 +1,4 @@
-"""What a build asks of S3 beyond boto3's own calls."""
+"""Calls of S3 beyond boto3's own."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What a push runs: package the code, update the pipeline if it changed, start it, follow it to the end."""
+"""The work of a push: package the code, update the pipeline if it changed, start it, follow it to the end."""
 
 import argparse
 import hashlib

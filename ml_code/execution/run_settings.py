@@ -1,4 +1,4 @@
-"""What a run takes from the build's environment and from what started the delivery."""
+"""Settings of a run, from the build's environment and from the start of the delivery."""
 
 import uuid
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from ml_code.pipeline.settings import PipelineSettings
 
 
 class RunError(Exception):
-    """What the caller can mend, in one sentence."""
+    """A fault that the caller can mend, in one sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ ENTRY_POINT = Path(__file__).parents[1] / "jobs" / "entry_point.py"
 
 
 def job_files(project: Path = Path()) -> dict[str, bytes]:
-    """What a job needs besides wheels, by path in the archive: its entry point and the models' descriptions."""
+    """The files of a job besides wheels, by path in the archive: its entry point and the models' descriptions."""
     specs = {
         path.relative_to(project).as_posix(): path for path in (project / MODELS).glob(f"*/{MODEL_YAML}")
     }

@@ -1,1 +1,1 @@
-"""What the endpoint and the transform jobs run, and how a file is scored with it."""
+"""The code of endpoints and transform jobs, and the scoring of a file with it."""

@@ -1,4 +1,4 @@
-"""How SageMaker runs a model archive, behind an endpoint and in a transform job alike."""
+"""The container of a model archive, behind an endpoint and in a transform job alike."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ CODE = "/opt/ml/model/code"
 
 
 def container(image_uri: str, model_data_url: str, model_manifest_sha256: str) -> dict[str, Any]:
-    """What serves wsgi.py of the model's archive.
+    """The container definition of SageMaker that serves wsgi.py of the model's archive.
 
     A serverless container's user is not root and may write to /tmp only. With SAGEMAKER_PROGRAM the image's server would
     install the code by pip, and with nginx write to /etc: neither start would succeed.

@@ -101,7 +101,7 @@ def model_fn(model_dir: str) -> ServedModel:
 
 
 def _former_model(pipeline: Any, schema: Schema) -> TableModel:
-    """Of a version that was trained before models had labels of their own: a pipeline for columns of numbers."""
+    """The model of a version that was trained before models had labels of their own: a pipeline for columns of numbers."""
     if not isinstance(pipeline, Pipeline):
         pipeline = Pipeline([("estimator", pipeline)])
     for _, step in pipeline.steps:

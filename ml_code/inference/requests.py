@@ -213,7 +213,7 @@ def _expected(schema: Schema) -> str:
 
 
 def read_lines(reader: RowReader, lines: Sequence[str]) -> tuple[Values, list[int], dict[int, str]]:
-    """Of a batch: the rows that are allowed, encoded; the index of each one's line; and what is wrong with the others."""
+    """Read the lines of a batch: allowed rows, encoded; the index of each one's line; and the faults of the others."""
     faults: dict[int, str] = {}
     rows: list[list[str]] = []
     indices: list[int] = []

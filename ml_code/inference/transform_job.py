@@ -26,7 +26,7 @@ class BatchError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchSettings:
-    """What the stack made for transform jobs. `prefix`, in `bucket`, is all that they read and write."""
+    """The stack's settings for transform jobs. They read and write below `prefix` of `bucket` only."""
 
     role_arn: str
     bucket: str
@@ -56,7 +56,7 @@ class Batch:
 
 
 def batch_name(settings: BatchSettings, version: str) -> str:
-    """Of the model and of the job; at most 63 characters, as a factory's name has at most 32."""
+    """The name of the model and of the job; at most 63 characters, as a factory's name has at most 32."""
     return f"{settings.name_prefix}v{version}-{secrets.token_hex(4)}"
 
 
@@ -143,7 +143,7 @@ def check_complete(given: Path, answers: Path) -> None:
     asked, answered = _count_lines(given), _count_lines(answers)
     if asked != answered:
         raise BatchError(
-            f"{asked:,} lines were given and {answered:,} answered: no row can be told from another"
+            f"{asked:,} lines were given and {answered:,} answered: which answer belongs to which row is unknown"
         )
 
 

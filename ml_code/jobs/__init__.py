@@ -1,1 +1,1 @@
-"""What the jobs of the SageMaker pipelines run."""
+"""The jobs of the SageMaker pipelines."""

@@ -1,4 +1,4 @@
-"""How far chance may have made the difference between two models: a paired bootstrap of the test part.
+"""A paired bootstrap of the test part: the interval of the difference between two models.
 
 Rows are drawn with replacement, the same ones for both models, and both are measured on them.
 """
@@ -20,7 +20,7 @@ Measure = Callable[[NDArray[np.intp]], float | None]
 def improvement_interval(
     gate: Gate, candidate: Measure, production: Measure, *, rows: int, seed: int
 ) -> tuple[float, float]:
-    """Of the candidate's improvement over production, in the direction of the gate's metric."""
+    """The interval of the candidate's improvement over production, in the direction of the gate's metric."""
     random = np.random.default_rng(seed)
     found = []
     for _ in range(RESAMPLES):

@@ -79,7 +79,7 @@ def installed_version(name: str) -> str | None:
 
 
 def is_first_host() -> bool:
-    """With an instance count above one each instance runs this file, and the steps do not share their work."""
+    """Whether this is the first host: with several instances each runs this file, and the steps do not share their work."""
     if not RESOURCES_FILE.is_file():
         return True
     resources = json.loads(RESOURCES_FILE.read_text())

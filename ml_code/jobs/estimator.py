@@ -61,7 +61,7 @@ def _check_task(spec: ModelSpec, estimator: Any) -> None:
 
 
 def parse_searched(spec: ModelSpec, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What was searched, of a training job's hyperparameters: SM_HPS has them as JSON."""
+    """The searched ones of a training job's hyperparameters: SM_HPS has them as JSON."""
     missing = [name for name in spec.search if name not in hyperparameters]
     if missing:
         raise SpecError(f"the training job has no hyperparameter {missing[0]!r}, which model.yaml searches")
@@ -105,7 +105,7 @@ def _instance(field: str, path: str, arguments: Mapping[str, Any], seed: int) ->
 
 
 def _other_names(path: str) -> set[str]:
-    """Of LightGBM's parameters, besides those of its estimators' constructors."""
+    """Names of LightGBM's parameters, besides those of its estimators' constructors."""
     if library_of(path).package != "lightgbm":
         return set()
     # LightGBM has no public list of them.

@@ -31,7 +31,7 @@ from ml_code.tracking import runs
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Of a regression there are no classes, and no matrix of them."""
+    """The measurements of a model on the test part; a regression has no classes, and no matrix of them."""
 
     metrics: dict[str, float]
     truth: list[Any]
@@ -58,7 +58,7 @@ def evaluate(spec: ModelSpec, model: TableModel, test: pd.DataFrame) -> Evaluati
 def interval(
     spec: ModelSpec, evaluation: Evaluation, baseline: ProductionBaseline | None
 ) -> tuple[float, float] | None:
-    """Of the improvement over the version in production, if there is one."""
+    """The interval of the improvement over the version in production, if there is one."""
     if baseline is None:
         return None
     truth = evaluation.truth

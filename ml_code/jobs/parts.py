@@ -58,7 +58,7 @@ def _cut(frame: pd.DataFrame, place: NDArray[np.float64], fractions: Split) -> d
 
 
 def _places(frame: pd.DataFrame, schema: Schema) -> NDArray[np.float64]:
-    """By the content of the columns: numbers as floats, because 3 and 3.0 are the same; categories by their text."""
+    """The place of each row, by the content of its columns: numbers as floats, because 3 and 3.0 are the same; categories by their text."""
     values = encode(frame[schema.names], schema)
     content: dict[str, Any] = {
         column.name: frame[column.name].astype(object) if column.type == "string" else values[:, position]
@@ -70,7 +70,7 @@ def _places(frame: pd.DataFrame, schema: Schema) -> NDArray[np.float64]:
 
 
 def _places_within_target(frame: pd.DataFrame, spec: ModelSpec) -> NDArray[np.float64]:
-    """By content within each class, or tenth of a number: each has its share of each part, to a row."""
+    """The place of each row by content within its class, or tenth of a number: each has its share of each part, to a row."""
     place = _places(frame, spec.training_schema())
     target = frame[spec.target.name]
     strata: Any = target if spec.is_classification else pd.qcut(target, 10, duplicates="drop")
@@ -81,7 +81,7 @@ def _places_within_target(frame: pd.DataFrame, spec: ModelSpec) -> NDArray[np.fl
 
 
 def _places_in_time(frame: pd.DataFrame, schema: Schema) -> NDArray[np.float64]:
-    """By the share of earlier rows: rows of one moment are in one part, and no part is earlier than the one before."""
+    """The place of each row by the share of earlier rows: rows of one moment are in one part, and the parts follow in time."""
     (column,) = schema.columns
     moments = encode(frame[schema.names], schema)[:, 0]
     if np.isnan(moments).any():

@@ -44,7 +44,7 @@ def train(spec: ModelSpec, searched: Mapping[str, Any], part: pd.DataFrame) -> T
 
 
 def choose_threshold(spec: ModelSpec, model: TableModel, validation: pd.DataFrame) -> None:
-    """Of two classes: as model.yaml gives it, or what is best on the validation part."""
+    """The decision threshold of two classes: as model.yaml gives it, or the best on the validation part."""
     target = spec.target.name
     if isinstance(spec.decision_threshold, float):
         model.threshold = spec.decision_threshold
@@ -131,7 +131,7 @@ def copy_library(spec: ModelSpec, folder: Path) -> None:
 
 
 def pyfunc_signature(spec: ModelSpec) -> ModelSignature:
-    """What `mlflow.pyfunc` holds its input to.
+    """The signature that `mlflow.pyfunc` holds its input to.
 
     MLflow refuses int64 where a signature says double, so that the very data that a model was trained on would be
     refused once a column of them has whole numbers only. So a number may be of any type there; and so may a column with
@@ -170,7 +170,7 @@ def save_model(
     libraries: Sequence[str] = SERVING_PACKAGES,
 ) -> None:
     """MLflow's files of a model, model.pkl among them."""
-    # Its warning about pickle is for those who load models of strangers.
+    # Its warning about pickle is about models of strangers.
     logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
     mlflow.sklearn.save_model(
         model,
@@ -186,7 +186,7 @@ def save_model(
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What a training job is given."""
+    """The arguments of a training job."""
 
     hyperparameters: dict[str, Any]
     name: str
@@ -221,7 +221,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
 
 
 def is_first_host(environment: Mapping[str, str]) -> bool:
-    """With an instance count above one each instance runs this script."""
+    """Whether this is the first host: with several instances each runs this script."""
     hosts = json.loads(environment.get("SM_HOSTS", "[]"))
     return not hosts or environment.get("SM_CURRENT_HOST") == min(hosts)
 

@@ -1,4 +1,4 @@
-"""What the jobs of a training run on: one definition for the settings of the stack and for those of a build."""
+"""The instances of a training's jobs: one definition for the settings of the stack and for those of a build."""
 
 from typing import Annotated, Any, Literal
 
@@ -100,7 +100,7 @@ class TrainingCompute(Section):
 
 
 class Compute(Section):
-    """What the jobs of a training run on."""
+    """The instances of a training's jobs."""
 
     preprocess: Processing = Field(
         default=Processing(), description="the job that checks and splits the data"

@@ -34,7 +34,7 @@ def pipeline_definition(spec: ModelSpec, settings: PipelineSettings) -> str:
 
 
 def monitor_definition(settings: PipelineSettings, monitor: MonitorSettings) -> str:
-    """Of the pipeline that compares one window of live inputs with the training data."""
+    """The definition of the pipeline that compares one window of live inputs with the training data."""
     with _sdk_environment(settings.region):
         from ml_code.pipeline.drift_steps import assemble_monitor
 
@@ -61,9 +61,9 @@ def scikit_learn_image_uri(region: str) -> str:
 
 @contextmanager
 def _sdk_environment(region: str) -> Iterator[None]:
-    """What the SDK reads from the environment, for as long as it needs it.
+    """Set the variables that the SDK reads, for as long as it needs them.
 
-    It makes a client at import, which needs a region, and asks IAM about a role unless told not to.
+    It makes a client at import, which needs a region, and asks IAM about a role unless a variable forbids it.
     """
     wanted = {"AWS_DEFAULT_REGION": region, "SAGEMAKER_VALIDATE_ROLE": "false"}
     before = {name: os.environ.get(name) for name in wanted}

@@ -1,4 +1,4 @@
-"""What the jobs of every pipeline have in common, in the words of the SageMaker SDK."""
+"""The common parts of every pipeline's jobs, in the words of the SageMaker SDK."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,7 +65,7 @@ def without_warning() -> Iterator[None]:
 
 
 class Jobs:
-    """What the jobs of every pipeline have in common."""
+    """The common parts of every pipeline's jobs."""
 
     def __init__(self, settings: PipelineSettings) -> None:
         self.settings = settings
@@ -126,7 +126,7 @@ class Jobs:
         )
 
     def environment(self, module: str) -> dict[str, str]:
-        """What every job gets; `module` is what its entry point runs."""
+        """The variables of every job; its entry point runs `module`."""
         return {
             Variable.JOB_MODULE: module,
             **RETRIES,

@@ -1,4 +1,4 @@
-"""What the definitions of the SageMaker pipelines take from the stack."""
+"""The stack's settings for the definitions of the SageMaker pipelines."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from ml_code.pipeline.compute import Compute, Section
 
 
 class PipelineSettings(Section):
-    """What the definition takes from the stack; the rest is model.yaml's."""
+    """The stack's settings for the definition; the rest is model.yaml's."""
 
     pipeline_name: str
     region: str
@@ -24,7 +24,7 @@ class PipelineSettings(Section):
 
 
 class MonitorSettings(Section):
-    """What the monitoring pipeline looks at, and what it demands of it."""
+    """The inputs of the monitoring pipeline, and its demands."""
 
     endpoint_name: str
     captured_uri: str

@@ -1,4 +1,4 @@
-"""What a person reads before approving: made by the deployed code, of records and measurements, not of the push."""
+"""The page that a person reads before approving, made by the deployed code of records and measurements, not of the push."""
 
 import shlex
 from collections.abc import Mapping

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class ArchiveError(Exception):
-    """What lies in S3 is not what was approved."""
+    """An archive in S3 that is not the approved one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class ServedContent:
 
     @property
     def manifest_sha256(self) -> str:
-        """As a container compares it at its start."""
+        """The SHA-256 of the manifest, which a container compares at its start."""
         with tarfile.open(fileobj=io.BytesIO(self.archive)) as tar:
             file = tar.extractfile(MANIFEST)
             return sha256(file.read()) if file else ""
@@ -79,7 +79,7 @@ def publish(
 
 
 def pinned(bucket: str, stage: str, version: RegisteredVersion, staged: Staged) -> PinnedArchive:
-    """Where the stage published the version's archive."""
+    """The version's archive as the stage published it."""
     return PinnedArchive(
         uri=f"s3://{bucket}/{_folder(stage, version, staged.archive_sha256)}/model.tar.gz",
         sha256=staged.archive_sha256,

@@ -1,4 +1,4 @@
-"""What CodePipeline's record of a delivery says. What the pushed code exported is a claim; the rest is CodePipeline's own."""
+"""CodePipeline's record of a delivery. The exports of pushed code in it are claims; the rest is CodePipeline's own."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ class DeliveryError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What the Build, which runs the pushed code, claims to have made, and when it began."""
+    """The training that the Build, which runs the pushed code, claims, and the time when the Build began."""
 
     model_version: str
     execution_arn: str
@@ -32,7 +32,7 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Staged:
-    """What Staging released, by its own code's exports."""
+    """The archive that Staging released, by its own code's exports."""
 
     archive_sha256: str
     test_rows_sha256: str
@@ -56,7 +56,7 @@ class DeliveryRecord:
 
     @property
     def repository(self) -> str:
-        """Of CodeCommit; empty for other hosts."""
+        """The name of the CodeCommit repository; empty for other hosts."""
         return str(_outputs(self._source).get("RepositoryName", ""))
 
     @property
@@ -101,7 +101,7 @@ class DeliveryRecord:
 
 
 def read_delivery(codepipeline: "CodePipelineClient", pipeline: str, execution: str) -> DeliveryRecord:
-    """Asked of CodePipeline, because a quote in an exported variable would add variables to a build."""
+    """Read the delivery from CodePipeline's API, because a quote in an exported variable would add variables to a build."""
     found = action_executions(codepipeline, pipeline, execution)
     succeeded = sorted(
         (action for action in found if action["status"] == "Succeeded"),

@@ -1,4 +1,4 @@
-"""What a release puts behind an endpoint: the version's archive, and its lineage in the tags."""
+"""The deployment of a release: the version's archive, and its lineage in the tags."""
 
 import json
 import secrets
@@ -16,7 +16,7 @@ from ml_code.tracking.model_registry import RegisteredVersion
 
 
 def serving_files(model_folder: Path, version: RegisteredVersion) -> dict[str, bytes]:
-    """What the endpoint's model archive holds."""
+    """The files of the endpoint's model archive."""
     _, wheel = build_wheel()
     package = package_files(wheel)
     metadata = {
@@ -39,7 +39,7 @@ def serving_files(model_folder: Path, version: RegisteredVersion) -> dict[str, b
 
 
 def _library_files(model_folder: Path) -> dict[str, bytes]:
-    """Of the library that the image lacks, as training brought it: it has the same trust as the pickled model beside it."""
+    """The files of the library that the image lacks, as training brought them: trusted like the pickled model beside them."""
     files: dict[str, bytes] = {}
     for wheel in sorted((model_folder / LIBRARY_FOLDER).glob("*.whl")):
         files |= {f"code/{name}": content for name, content in package_files(wheel.read_bytes()).items()}

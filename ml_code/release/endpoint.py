@@ -42,7 +42,7 @@ class Deployment:
 
 @dataclass(frozen=True, kw_only=True)
 class DeployedConfig:
-    """What an endpoint uses: its configuration and the models of that."""
+    """The configuration of an endpoint, and its models."""
 
     config_name: str
     model_names: tuple[str, ...]
@@ -72,7 +72,7 @@ def resource_name(endpoint_name: str, version: str, suffix: str) -> str:
 
 
 def find_deployed(sagemaker: SageMakerClient, name: str, waiter: Waiter) -> DeployedConfig | None:
-    """What the endpoint uses, once it has settled; None when it has to be created.
+    """The endpoint's configuration, once it has settled; None when it has to be created.
 
     A Failed endpoint cannot be updated, so it is removed.
     """

@@ -1,4 +1,4 @@
-"""What an endpoint runs on, and how an update reaches it: the stack's settings in SageMaker's words."""
+"""The compute of an endpoint and the policy of its updates: the stack's settings in SageMaker's words."""
 
 import json
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Realtime:
 
     @property
     def bakes(self) -> int:
-        """How often an update waits and looks at the alarms, the last time with all traffic shifted."""
+        """The number of times that an update waits and looks at the alarms, the last time with all traffic shifted."""
         return {
             "canary": 2,
             "linear": -(-100 // self.rollout_step_percent),
@@ -91,7 +91,7 @@ class Realtime:
         return config
 
     def network(self) -> dict[str, Any]:
-        """Of the model. Its code asks nobody: SageMaker itself brings the archive and takes what is captured."""
+        """The network of the model. Its code calls nobody: SageMaker itself brings the archive and takes the captured records."""
         isolated: dict[str, Any] = {"EnableNetworkIsolation": True}
         if not self.subnets:
             return isolated
@@ -99,7 +99,7 @@ class Realtime:
         return {**isolated, "VpcConfig": {"Subnets": list(self.subnets), "SecurityGroupIds": groups}}
 
     def update(self, *, is_guarded: bool) -> dict[str, Any]:
-        """Always an explicit policy: SageMaker forgets that of the last update.
+        """The policy of an update, always explicit: SageMaker forgets that of the last one.
 
         Not guarded is what puts a good version back: it must not wait, nor stop at an alarm that the bad one
         set off.

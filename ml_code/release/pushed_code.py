@@ -103,7 +103,7 @@ def _unpack(archive: bytes) -> dict[str, bytes]:
 
 
 def _package_files(wheel: bytes) -> dict[str, bytes]:
-    """Of the wheel that has this project's package, however the push names its distribution; none of another's."""
+    """The files of the wheel that has this project's package, however the push names its distribution; none of another's."""
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         if _PACKAGE not in archive.namelist():
             return {}

@@ -78,7 +78,7 @@ class Rollout:
     archive: PinnedArchive
 
     def run(self) -> dict[str, Any]:
-        """What the verification reports."""
+        """Deploy, verify and record: the report of the verification."""
         sagemaker = boto3.client("sagemaker")
         name, endpoint_settings = self.deployment.endpoint_name, self.deployment.endpoint_settings
         probe = self._traffic_probe()

@@ -1,4 +1,4 @@
-"""The scalable target of an endpoint, which SageMaker wants gone while it updates."""
+"""The scalable target of an endpoint, which must not exist during an update."""
 
 from typing import Any, TypeAlias
 
@@ -19,7 +19,7 @@ def target(endpoint_name: str) -> dict[str, str]:
 
 
 def stop_scaling(autoscaling: AutoScalingClient, endpoint_name: str) -> None:
-    """With the target go its policies and their alarms."""
+    """Deregister the scalable target; its policies and their alarms go with it."""
     try:
         autoscaling.deregister_scalable_target(**target(endpoint_name))
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""What a release reads from the environment."""
+"""The settings of a release, from the environment."""
 
 from dataclasses import dataclass
 

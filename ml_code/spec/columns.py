@@ -170,7 +170,7 @@ class ColumnSpec(Frozen):
 
 
 class Csv(Frozen):
-    """How the raw files and requests in CSV are written."""
+    """The dialect of raw files and requests in CSV."""
 
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     decimalChar: str = Field(default=".", min_length=1, max_length=1)

@@ -1,4 +1,4 @@
-"""What a model is tuned for, and what it must reach."""
+"""The objective of the tuning, and the gate of a model."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Self
@@ -59,7 +59,7 @@ class Objective(Measured):
         return f"validation:{self.metric}"
 
     def log_line(self, value: float) -> str:
-        """What a training job prints, for the tuning job to read."""
+        """The line that a training job prints for the tuning job."""
         return f"{self.metric_name}={value:.9f}"
 
     @property
@@ -68,7 +68,7 @@ class Objective(Measured):
 
 
 class Gate(Measured):
-    """What a model must reach on the test part to be registered.
+    """The demands on a model, measured on the test part, before it is registered.
 
     `tolerance` is how much worse than the version in production it may be, on the same rows. `dry_run` measures
     and reports, `disabled` does not even compare; both let every model through.
@@ -95,7 +95,7 @@ class Gate(Measured):
         return f"{self.metric} {sign} {self.threshold:g} and at most {self.tolerance:g} {side} production"
 
     def improvement(self, value: float, before: float) -> float:
-        """How much better than before, in the direction of the metric; rounded, for 0.98 - 0.97 is not 0.01."""
+        """The improvement in the direction of the metric; rounded, for 0.98 - 0.97 is not 0.01."""
         return round(before - value if self.is_minimized else value - before, 6)
 
     def reached(self, metrics: Mapping[str, float]) -> bool:

@@ -168,7 +168,7 @@ class ModelSpec(Frozen):
 
     @property
     def resolved_task(self) -> str:
-        """As given; else by the target, whose classes are known or not."""
+        """The task as given; else by the target, whose classes are known or not."""
         if self.task:
             return self.task
         return CLASSIFICATION if self._known_classes() else REGRESSION
@@ -201,7 +201,7 @@ class ModelSpec(Frozen):
 
     @property
     def threshold_metric(self) -> str | None:
-        """What the decision threshold makes best on the validation part; None where it is not chosen."""
+        """The metric that the decision threshold makes best on the validation part; None where it is not chosen."""
         if not self.is_binary or isinstance(self.decision_threshold, float):
             return None
         if isinstance(self.decision_threshold, str):

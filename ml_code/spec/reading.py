@@ -136,7 +136,7 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _value_location(fault: Any) -> tuple[tuple[str | int, ...], str]:
-    """Where the value is, without the types that were tried for it; and what is allowed, where several types are."""
+    """The place of the value, without the types that were tried for it; and the allowed ones of several types."""
     location = fault["loc"]
     if location[:1] == ("hyperparameters",) and len(location) > 1:
         return location[:2], _VALUES

@@ -121,7 +121,7 @@ class NumberReader:
 
 
 class _CodeReader:
-    """Of texts that stand for a code each."""
+    """A reader of texts that stand for a code each."""
 
     def __init__(self, codes: dict[str, float], missing: frozenset[str], unknown: float) -> None:
         self.codes = {**codes, **dict.fromkeys(missing, math.nan)}

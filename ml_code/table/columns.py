@@ -87,7 +87,7 @@ class Column:
 
     @property
     def lowest(self) -> float:
-        """Of the encoded values that are allowed, without those of `enum` in a numeric column."""
+        """The lowest of the allowed encoded values, without those of `enum` in a numeric column."""
         if self.minimum is not None:
             return self.minimum
         return {"string": 0.0, "boolean": 0.0, "integer": -LARGEST_INTEGER}.get(self.type, -_LARGEST_NUMBER)
@@ -102,7 +102,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """How a CSV file is written, in the words of the CSV Dialect standard."""
+    """The dialect of a CSV file, in the words of the CSV Dialect standard."""
 
     delimiter: str = ","
     decimal_char: str = "."

@@ -1,4 +1,4 @@
-"""Which cells a schema allows, and the sentences about those that it does not.
+"""The cells that a schema allows, and the sentences about those that it does not.
 
 Training data, requests, batches and data frames are all checked here, as encoded values.
 """
@@ -47,7 +47,7 @@ def check_values(values: Values, schema: Schema, cell_at: CellAt) -> None:
 
 
 def find_bad_rows(values: Values, schema: Schema, cell_at: CellAt) -> dict[int, str]:
-    """What is wrong with each row that the schema does not allow, by the row's index."""
+    """The fault of each row that the schema does not allow, by the row's index."""
     good = allowed_cells(values, schema)
     positions = {int(row): int(np.argmin(good[row])) for row in np.flatnonzero(~good.all(axis=1))}
     return {
@@ -65,7 +65,7 @@ def not_allowed(column: Column, value: float, cell: Any) -> str:
 
 
 def _shown(column: Column, value: float, cell: Any) -> str:
-    """Numbers as they were read, anything else as it was given."""
+    """The values of a row: numbers as they were read, anything else as it was given."""
     is_number = isinstance(cell, int | float | np.integer | np.floating) and not isinstance(cell, bool)
     if column.type in NUMERIC and (math.isfinite(value) or is_number):
         return repr(float(value))
@@ -97,7 +97,7 @@ class Fault:
 
 
 def find_faults(values: Values, schema: Schema, cell_at: CellAt) -> Iterator[Fault]:
-    """By column, then by rule."""
+    """All faults of a table, by column, then by rule."""
     good = allowed_cells(values, schema)
     for position in np.flatnonzero(~good.all(axis=0)).tolist():
         column, broken = schema.columns[position], np.flatnonzero(~good[:, position]).tolist()

@@ -44,7 +44,7 @@ def _text(value: float, column: Column, schema: Schema) -> str:
 
 
 def read_csv(body: bytes, schema: Schema) -> pd.DataFrame:
-    """What `write_csv` wrote with a header; SchemaError when it has other columns."""
+    """Read a file that `write_csv` wrote with a header; SchemaError when it has other columns."""
     rows = list(
         csv.reader(io.StringIO(body.decode(schema.dialect.encoding)), delimiter=schema.dialect.delimiter)
     )

@@ -1,4 +1,4 @@
-"""Which model version an entry point is about."""
+"""The model version of an entry point's arguments."""
 
 import argparse
 

@@ -47,7 +47,7 @@ def execution_of(arguments: Namespace) -> Execution:
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:
-    """Of the experiment, made where there is none.
+    """The id of the experiment, made where there is none.
 
     One that somebody deleted comes back with its runs: MLflow gives its name to no other, and versions in the registry refer
     to its runs.

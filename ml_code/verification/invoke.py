@@ -37,7 +37,7 @@ class Answers:
 
     @property
     def confidences(self) -> list[float] | None:
-        """Of the most probable class."""
+        """The probability of the most probable class of each row."""
         return None if self.probabilities is None else [max(row) for row in self.probabilities]
 
 

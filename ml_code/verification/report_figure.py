@@ -22,7 +22,7 @@ RIGHT = "#444444"
 def draw(
     path: Path, *, spec: ModelSpec, result: dict[str, Any], test_rows: LabelledRows, answers: Answers
 ) -> None:
-    """What fits the task: images where model.yaml says that the features are one."""
+    """Draw the figure that fits the task: images where model.yaml says that the features are one."""
     if spec.image and spec.is_classification:
         figure = _images(test_rows, answers, spec.image.shape)
     elif spec.is_classification:

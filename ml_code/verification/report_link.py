@@ -1,4 +1,4 @@
-"""Where a signed-in person opens a report."""
+"""The address at which a signed-in person opens a report."""
 
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit

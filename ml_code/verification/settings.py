@@ -1,4 +1,4 @@
-"""What verification and release read from the environment."""
+"""The settings of verification and release, from the environment."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -40,7 +40,7 @@ def report(
     test_rows: LabelledRows,
     answers: Answers,
 ) -> dict[str, Any]:
-    """What verification.json says."""
+    """The content of verification.json."""
     from ml_code.metrics import measure_answers  # scikit-learn takes a second to import
 
     gate, pairs = spec.gate, zip(test_rows.truth, answers.predictions, strict=True)
@@ -89,7 +89,7 @@ def verify_version(
     settings: VerifySettings,
     spec: ModelSpec,
 ) -> dict[str, Any]:
-    """What verification.json says; a result below the gate is an answer, too."""
+    """Verify the version: the content of verification.json; a result below the gate is an answer, too."""
     from ml_code.tracking.runs import restore_run  # imports MLflow
 
     restore_run(client, version.run_id)  # it takes the report

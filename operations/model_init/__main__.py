@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def init(console: Console, project: Path, data: Path, target: str, given_name: str = "") -> None:
-    """Raises OperationError, before anything is written, when the table cannot become a model."""
+    """Raise OperationError, before anything is written, when the table cannot become a model."""
     name = model_name(given_name, data)
     check_folder(project, name)
     draft = draft_table(data, target, name)

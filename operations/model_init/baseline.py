@@ -1,4 +1,4 @@
-"""How good a model with the default hyperparameters is, by the code of the jobs, and the gate that follows from it."""
+"""The measurement of a model with the default hyperparameters, by the code of the jobs, and the gate that follows from it."""
 
 import math
 import statistics
@@ -50,7 +50,7 @@ class Baseline:
 
     @property
     def tolerance(self) -> float:
-        """How much two models of the same worth may differ."""
+        """The difference that two models of the same worth may have."""
         return max(_LEAST_TOLERANCE, math.ceil(self.deviation * 100) / 100)
 
     @property
@@ -85,7 +85,7 @@ def _random_parts(spec: ModelSpec, frame: pd.DataFrame) -> Iterator[tuple[pd.Dat
 
 
 def guess(metric: str, task: Task) -> float:
-    """What predicting the same for each row measures."""
+    """The measurement of a model that predicts the same for each row."""
     if not task.has_classes:
         return 0.0
     total, most = sum(task.class_counts), max(task.class_counts)

@@ -55,7 +55,7 @@ class TypedColumn:
 
     @property
     def cells(self) -> Values:
-        """Of each row."""
+        """The cells of each row."""
         return self.values[self.raw.codes]
 
     @property
@@ -166,7 +166,7 @@ def _of_parquet(raw: RawColumn) -> TypedColumn:
 
 
 def _column(raw: RawColumn, texts: Sequence[str], dialect: Dialect) -> Column | None:
-    """None for text; the types that fit the cells, the first one first."""
+    """The column of the types that fit the cells, the first one first; None for text."""
     name, is_csv = raw.name, raw.type is None
     found = date_format(texts, day_first=dialect.decimal_char == "," or dialect.delimiter == ";")
     if found is not None and (is_csv or not texts[0].isdigit()):
@@ -196,7 +196,7 @@ def _boolean_words(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
 
 
 def _why_text(raw: RawColumn, texts: Sequence[str], dialect: Dialect) -> str:
-    """What a person should see of a column that is nearly something else than text."""
+    """A remark on a column that is nearly of another type than text."""
     if raw.type is not None or not texts:
         return ""
     values = _read(Column(name=raw.name), texts, dialect)

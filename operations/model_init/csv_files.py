@@ -27,7 +27,7 @@ _CHUNK_ROWS = 10_000
 
 
 def read_csv(path: Path) -> RawTable:
-    """Raises OperationError that says in which line the file is no table."""
+    """Raise OperationError that says in which line the file is no table."""
     body = _content(path)
     text, encoding, remark = _decode(body, path)
     if not text.strip():
@@ -85,7 +85,7 @@ def _refuse_mixed_encodings(body: bytes, path: Path) -> None:
 
 
 def _guess_encoding(body: bytes) -> str:
-    """Of words that are mostly ASCII, the Latin alphabet that makes most of the others letters; the library takes them for Asian."""
+    """The Latin alphabet that makes most of the other characters letters, for words that are mostly ASCII; the library takes them for Asian."""
     words = [word for word in re.findall(rb"[A-Za-z\x80-\xff]+", body) if not word.isascii()]
     sample = b" ".join(words)[:_GUESSED_BYTES]
     others = len(sample.translate(None, _ASCII))
@@ -104,7 +104,7 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def _delimiter(text: str) -> str:
-    """What splits most rows into as many cells as the header has, and at least two."""
+    """The delimiter that splits most rows into as many cells as the header has, and at least two."""
     best, best_score = ",", (0.0, 0)
     for delimiter in _DELIMITERS:
         try:

@@ -43,7 +43,7 @@ def is_day_or_month_unclear(texts: Sequence[str], pattern: str) -> bool:
 
 
 def _ways(text: str, *, day_first: bool) -> list[tuple[str, str]]:
-    """Those that have the text's separators."""
+    """The formats that have the text's separators."""
     if not any(map(str.isdigit, text)):
         return []
     if text.isdigit():

@@ -70,7 +70,7 @@ def _columns(draft: Draft) -> Iterator[str]:
 
 
 def _dialect(dialect: Dialect) -> dict[str, str]:
-    """What is not the default."""
+    """The members of the dialect that differ from the default."""
     given = {
         "delimiter": (dialect.delimiter, ","),
         "decimalChar": (dialect.decimal_char, "."),

@@ -1,4 +1,4 @@
-"""What a draft is made of: the columns, and the choices that follow from them."""
+"""The parts of a draft: the columns, and the choices that follow from them."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -61,7 +61,7 @@ class Draft:
 
 
 def make_draft(name: str, source: str, table: TypedTable, raw: RawTable, task: Task, sample: Sample) -> Draft:
-    """Raises OperationError when no column is left to learn from."""
+    """Raise OperationError when no column is left to learn from."""
     ignored = left_out(replace_target(table, task), task.target, has_classes=task.has_classes)
     in_sample = raw.rows(sample.places)
     for column in in_sample.columns:
@@ -92,6 +92,6 @@ def make_draft(name: str, source: str, table: TypedTable, raw: RawTable, task: T
 
 
 def replace_target(table: TypedTable, task: Task) -> TypedTable:
-    """With the target as its task has it."""
+    """The draft with the target as its task has it."""
     columns = [task.target if column.name == task.target.name else column for column in table.columns]
     return replace(table, columns=columns)

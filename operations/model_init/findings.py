@@ -1,4 +1,4 @@
-"""Which columns a model should not learn from, and why."""
+"""Columns that a model should not learn from, each with the reason."""
 
 import re
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ def _useless(column: TypedColumn) -> str:
 
 
 def _reasons(column: TypedColumn) -> Iterator[str]:
-    """Begins with those that need no look at the rows."""
+    """Run the checks, first those that need no look at the rows."""
     present, row_count = column.present, len(column.raw.codes)
     if column.raw.type == "":
         yield column.remark
@@ -116,7 +116,7 @@ def _counts_rows(column: TypedColumn) -> bool:
 
 
 def _copied(column: TypedColumn, seen: dict[bytes, str]) -> str:
-    """By its cells, written alike or not."""
+    """Find a copy of the target by its cells, written alike or not."""
     cells = column.cells
     if column.column.type == "string":  # each text by the row that has it first
         _, first, place = np.unique(cells, return_index=True, return_inverse=True)

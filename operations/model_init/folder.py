@@ -21,7 +21,7 @@ _FIRST_LINE = "# yaml-language-server: $schema=../../docs/model.schema.json\n"
 
 
 def model_name(given: str, data: Path) -> str:
-    """As given, or after the file."""
+    """The name as given, or after the file."""
     name = given or re.sub(r"[^A-Za-z0-9]+", "-", data.name.partition(".")[0]).strip("-")
     if not NAME.fullmatch(name):
         source = f"NAME is {given!r}" if given else f"The file is called {data.name!r}"
@@ -32,7 +32,7 @@ def model_name(given: str, data: Path) -> str:
 
 
 def check_folder(project: Path, name: str) -> None:
-    """Raises OperationError when the folder is not that of an unedited draft, or another model is there that stays."""
+    """Raise OperationError when the folder is not that of an unedited draft, or another model is there that stays."""
     folder = project / MODELS / name
     if folder.exists() and not _is_unedited(folder):
         raise OperationError(
@@ -69,7 +69,7 @@ def _git(project: Path, command: str, *arguments: str | Path) -> bool:
 
 
 def write_draft(project: Path, name: str, text: str, sample: Sample) -> list[Path]:
-    """Returns the project's samples, which it takes away; model.yaml comes last: what is half written is no model."""
+    """Write the draft, model.yaml last: a half written one is no model. Return the project's samples, which are taken away."""
     folder = project / MODELS / name
     if folder.exists():
         shutil.rmtree(folder)

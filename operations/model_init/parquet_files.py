@@ -39,7 +39,7 @@ def _column(name: str, cells: Any) -> RawColumn:
 
 
 def _type(kind: Any) -> str:
-    """In the words of Table Schema; "" of one that no model takes."""
+    """The type in the words of Table Schema; "" for one that no model takes."""
     types = pa.types
     if types.is_boolean(kind):
         return "boolean"

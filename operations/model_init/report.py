@@ -1,4 +1,4 @@
-"""What was found in a file, for a person."""
+"""A report of the findings in a file, for a person."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

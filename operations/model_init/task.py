@@ -1,4 +1,4 @@
-"""What kind of model the target asks for; or why it asks for none."""
+"""The task that the target asks for; or the reason why it asks for none."""
 
 import difflib
 from dataclasses import dataclass, replace
@@ -53,7 +53,7 @@ class Task:
 
 
 def check_table(table: RawTable, target: str, path: Path) -> None:
-    """Raises OperationError when the file has not what a model needs."""
+    """Raise OperationError when the file has not what a model needs."""
     twice = [name for name in table.names if table.names.count(name) > 1]
     if twice:
         raise OperationError(
@@ -85,7 +85,7 @@ def _some(names: list[str]) -> str:
 
 
 def task_of(target: TypedColumn) -> Task:
-    """Raises OperationError when the target's values are none to learn."""
+    """Raise OperationError when the target's values are none to learn."""
     name, kind = target.name, target.column.type
     _check_target(target)
     present = dict(target.present)
@@ -132,7 +132,7 @@ def _check_target(target: TypedColumn) -> None:
 
 
 def _boolean_task(target: TypedColumn, present: dict[str, int]) -> Task:
-    """Answers are true and false where the file has these; else the file's words, the one for no first."""
+    """The answers true and false where the file has these; else the file's words, the one for no first."""
     column = target.column
     if (column.true_values, column.false_values) != (TRUE_VALUES, FALSE_VALUES):
         words = (column.false_values, column.true_values)

@@ -105,7 +105,7 @@ class DriftPipeline(Construct):
         allow(grantee, "ReadWindow", actions, [f"{self._arn}/execution/*"], reason=EXECUTIONS)
 
     def grant_stop(self, grantee: iam.IGrantable) -> None:
-        """As `Training.grant_stop`, which has the jobs and their logs."""
+        """Let stop the executions; `Training.grant_stop` has the jobs and their logs."""
         allow(grantee, "ListComparisons", ["sagemaker:ListPipelineExecutions"], [self._arn])
         verbs = ("DescribePipelineExecution", "ListPipelineExecutionSteps", "StopPipelineExecution")
         actions = [f"sagemaker:{verb}" for verb in verbs]

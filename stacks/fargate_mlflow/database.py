@@ -69,7 +69,7 @@ class MlflowDatabase(Construct):
             reason="Stage prod protects the whole stack and leaves a last snapshot; stage dev leaves nothing",
         )
         if not is_kept:
-            reason = "Stage dev bears that training waits while a zone is out; stage prod has two zones"
+            reason = "In stage dev training may wait while a zone is out; stage prod has two zones"
             acknowledge(self._instance, "AwsSolutions-RDS3", reason=reason)
         # A kept instance would keep the network from being deleted; a snapshot keeps what is in it.
         self._instance.apply_removal_policy(RemovalPolicy.SNAPSHOT if is_kept else RemovalPolicy.DESTROY)
@@ -84,7 +84,7 @@ class MlflowDatabase(Construct):
 
     @property
     def root_certificate(self) -> str | None:
-        """In PEM, of the authority that signs the database's certificate; None for regions whose is not at hand."""
+        """The certificate of the authority that signs the database's, in PEM; None for regions whose is not at hand."""
         file = _ROOTS / f"{Stack.of(self).region}.pem"
         return file.read_text() if file.is_file() else None
 

@@ -25,7 +25,7 @@ class NewData(Construct):
 
     One schedule that each object moves, because it has no state to lose: a queue with a delay would start one
     run a message, FIFO's deduplication has a fixed window of five minutes, and looking around every few minutes
-    would list the bucket for ever. The function is called once for each object.
+    would list the bucket all the time. The function is called once for each object.
     """
 
     def __init__(

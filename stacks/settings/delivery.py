@@ -1,4 +1,4 @@
-"""Where the code comes from, and what starts a delivery."""
+"""The source of the code, and the triggers of a delivery."""
 
 from typing import Annotated, Literal
 
@@ -50,7 +50,7 @@ class NewData(Section):
 
 
 class Triggers(Section):
-    """What starts a delivery."""
+    """The triggers of a delivery."""
 
     push: Annotated[Push | Off, Switch] = Field(
         default=Push(), description="a push to the branch starts a delivery"

@@ -55,7 +55,7 @@ def json_schema(section: type[BaseModel]) -> dict[str, Any]:
 
 
 def words(schema: Mapping[str, Any]) -> str:
-    """What a JSON Schema allows, as a person says it; references are resolved already."""
+    """The values that a JSON Schema allows, as a person says them; references are resolved already."""
     if ALLOWED in schema:
         return str(schema[ALLOWED])
     if "const" in schema:
@@ -88,7 +88,7 @@ def _of(path: list[str]) -> str:
 
 
 class _Place(NamedTuple):
-    """Where a fault is: the names on the way, the section that defines the last of them, the sections below it."""
+    """The place of a fault: the names on the way, the section that defines the last of them, the sections below it."""
 
     path: list[str]
     owner: type[BaseModel]

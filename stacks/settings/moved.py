@@ -1,4 +1,4 @@
-"""Where the settings of version 0.1.0 are now."""
+"""The settings of version 0.1.0 by their new names."""
 
 MOVED = {
     "source": "source.type",

@@ -1,4 +1,4 @@
-"""What `cdk bootstrap` leaves that tells of it: a parameter, and a stack with the options that it was made with."""
+"""The marks of `cdk bootstrap`: a parameter, and a stack with the options that it was made with."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`encryption=customer`: one key for all that the factory keeps, let to those who need it."""
+"""`encryption=customer`: one key for all that the factory keeps."""
 
 import json
 from collections.abc import Iterator

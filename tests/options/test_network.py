@@ -105,8 +105,8 @@ def test_a_service_may_take_back_what_it_was_lent(networked: Synthesised) -> Non
         for policy, each in networked.statements()
         if "ec2:DeleteNetworkInterfacePermission" in items(each["Action"])
     ]
-    lent = [policy for policy, each in networked.statements() if each.get("Sid") == "LendInterfaces"]
-    assert [policy for policy, _ in taken_back] == lent
+    made = [policy for policy, each in networked.statements() if each.get("Sid") == "LendInterfaces"]
+    assert [policy for policy, _ in taken_back] == made
     assert not [each for _, each in taken_back if "Condition" in each]
 
 

@@ -45,10 +45,10 @@ def test_each_configuration_says_what_it_needs(configuration: str) -> None:
     assert any("endpoint usage" in name for name in needed) == is_realtime
 
 
-@pytest.mark.parametrize("readme", ["README.md", "README_zh.md"])
-def test_the_readme_names_the_quotas_by_their_codes(readme: str) -> None:
+@pytest.mark.parametrize("page", ["quotas.md", "quotas_zh.md"])
+def test_the_docs_name_the_quotas_by_their_codes(page: str) -> None:
     quotas = pytest.importorskip("localaws.services.sagemaker.quotas", reason="the local AWS has the table")
     codes = {quota.name: quota.code for quota in quotas.QUOTAS}
-    rows = re.findall(r"\| `([^`|]+)`[^|]*\| `(L-[0-9A-F]{8})` \|", (PROJECT / readme).read_text())
+    rows = re.findall(r"\| `([^`|]+)`[^|]*\| `(L-[0-9A-F]{8})` \|", (PROJECT / "docs" / page).read_text())
     assert len(rows) == 5
     assert {name: codes[name] for name, _ in rows} == dict(rows)

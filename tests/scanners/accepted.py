@@ -130,7 +130,7 @@ ACCEPTED = (
     Accepted(
         "CKV_AWS_157",
         DATABASE,
-        "Stage dev bears that training waits while a zone is out; stage prod has two zones",
+        "In stage dev training may wait while a zone is out; stage prod has two zones",
         settings={"stage": "dev"},
     ),
     Accepted(

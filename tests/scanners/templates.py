@@ -59,7 +59,7 @@ def iam_documents(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
         for property_, document in _documents("", resource.get("Properties", {})):
             complete = _with_arns(render(document, resources), resources)
             if property_ in ("AssumeRolePolicyDocument", "KeyPolicy"):
-                # Their place says which resource they are about; parliament wants to read it.
+                # Their place says which resource they are about; parliament needs to read it.
                 own = _with_arns(f"{id_}.Arn", resources)
                 complete["Statement"] = [{**each, "Resource": own} for each in complete["Statement"]]
             yield id_, complete

@@ -47,7 +47,7 @@ class Server:
         return self._request("status", None)
 
     def ask(self, page: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Has the server do what only its administrator may."""
+        """Ask the server for something that only its administrator may do."""
         return self._request(page, json.dumps({**request, "secret": self.secret_access_key}).encode())
 
     def _request(self, page: str, body: bytes | None) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def window() -> timedelta:
 
 
 def serving_config(sagemaker: "SageMakerClient") -> str | None:
-    """The ARN of the configuration in use: unlike an endpoint's, its tags are of one version for ever."""
+    """The ARN of the configuration in use: unlike an endpoint's, its tags stay those of one version."""
     name = os.environ[Variable.ENDPOINT_NAME]
     try:
         endpoint = sagemaker.describe_endpoint(EndpointName=name)
@@ -93,7 +93,7 @@ def newest_execution(sagemaker: "SageMakerClient") -> "PipelineExecutionSummaryT
 
 
 def end_of(sagemaker: "SageMakerClient", execution: "PipelineExecutionSummaryTypeDef") -> datetime:
-    """Where the next window begins: none is left out when a schedule fires late or an execution fails."""
+    """The begin of the next window: none is left out when a schedule fires late or an execution fails."""
     arn = execution["PipelineExecutionArn"]
     found = sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)["PipelineParameters"]
     return datetime.fromisoformat({each["Name"]: each["Value"] for each in found}[Parameter.WINDOW_END])
@@ -163,7 +163,7 @@ def drifted(now: datetime) -> list[str]:
 
 
 def reason(features: list[str]) -> str:
-    """It travels in JSON that CodePipeline fills in as it is, so without what JSON would quote."""
+    """The reason of a delivery, without characters that JSON would quote: CodePipeline puts it into JSON as it is."""
     hidden = len(features) - SHOWN_FEATURES
     text = ", ".join(features[:SHOWN_FEATURES]) + (f" and {hidden} more" if hidden > 0 else "")
     return (DRIFT_REASON + re.sub(r'[\x00-\x1f"\\]', "?", text))[:REASON_CHARACTERS]

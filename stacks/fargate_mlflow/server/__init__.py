@@ -1,1 +1,1 @@
-"""What runs in the MLflow container of `mlflow=fargate`; the stack reads it as text."""
+"""The program of the MLflow container on Fargate; the stack reads it as text."""

@@ -1,4 +1,4 @@
-"""What the MLflow container runs: bring the database to this version's schema, then serve."""
+"""The program of the MLflow container: bring the database to this version's schema, then serve."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ def database_uri(environment: Mapping[str, str]) -> str:
 
 
 def tls(environment: Mapping[str, str]) -> str:
-    """With the root certificate, a server that only poses as the database gets no password."""
+    """The options of the connection: with the root certificate, a server that is not the database gets no password."""
     if not (certificate := environment.get("DATABASE_ROOT_CERTIFICATE")):
         return "sslmode=require"
     file = Path(tempfile.gettempdir(), "database-root.pem")

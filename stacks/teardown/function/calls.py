@@ -31,7 +31,7 @@ def pages(client: Any, operation: str, key: str, **arguments: Any) -> list[Any]:
 
 
 def unless_missing(call: Callable[..., Any], **arguments: Any) -> Any:
-    """What the call returns; None when what it is about does not exist, as after a half-finished destroy."""
+    """The answer of the call; None when the resource does not exist, as after a half-finished destroy."""
     try:
         return call(**arguments)
     except ClientError as error:

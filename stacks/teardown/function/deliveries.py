@@ -1,4 +1,4 @@
-"""What starts deliveries, and deliveries that run."""
+"""Triggers of deliveries, and deliveries that run."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def stop_triggers(names: dict[str, Any]) -> None:
 
 
 def stop_deliveries(names: dict[str, Any]) -> None:
-    """Nothing disables a git trigger: what it starts meanwhile ends at the closed transition to the first build."""
+    """Stop deliveries. Nothing disables a git trigger: its deliveries end at the closed transition to the first build."""
     codepipeline = boto3.client("codepipeline")
     name = names[TeardownProperty.DELIVERY_PIPELINE_NAME]
     unless_missing(

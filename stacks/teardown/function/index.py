@@ -32,7 +32,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
 
 
 def tear_down(names: dict[str, Any], deadline: Deadline) -> None:
-    """In this order: nothing starts anew, nothing writes any more, then what was written goes."""
+    """Tear down in this order: nothing starts anew, nothing writes any more, then the written data go."""
     jobs, models = Jobs(names, deadline), Models(names, deadline)
     stop_triggers(names)
     stop_deliveries(names)

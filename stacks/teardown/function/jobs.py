@@ -83,7 +83,7 @@ class Jobs:
         return job is not None and job[f"{kind}Status"] in _RUNNING_JOB
 
     def describe(self, kind: str, name: str) -> Any:
-        """None when there is no such job."""
+        """The description of a job, None when there is no such job."""
         call = getattr(self.sagemaker, f"describe_{snake(kind)}")
         return unless_missing(call, **{f"{kind}Name": name})
 

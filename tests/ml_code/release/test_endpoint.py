@@ -13,6 +13,7 @@ from ml_code.release.endpoint import (
     DeploymentError,
     StillUpdatingError,
     Waiter,
+    delete_endpoint,
     find_deployed,
     put,
     put_back,
@@ -228,3 +229,60 @@ def test_environment_is_checked_first(change: dict[str, str], said: str) -> None
 def test_settings_of_another_stack_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"ENDPOINT_SETTINGS must be .*deploy the stack"):
         read_endpoint_settings(text)
+
+
+class Slow(SageMaker):
+    """Deletes an endpoint only after some looks."""
+
+    looks_until_deleted = 2
+
+    def delete_endpoint(self, EndpointName: str) -> None:
+        self._find(self.endpoints, EndpointName, "endpoint")["EndpointStatus"] = "Deleting"
+
+    def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:
+        self.looks_until_deleted -= 1
+        if self.looks_until_deleted < 0:
+            self.endpoints.pop(EndpointName, None)
+        return super().describe_endpoint(EndpointName)
+
+
+def test_the_deletion_of_an_endpoint_is_waited_for() -> None:
+    sagemaker = Slow()
+    sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName="c", Tags=[])
+    delete_endpoint(sagemaker, ENDPOINT, Waiter(say=print, poll_seconds=0))
+    assert sagemaker.endpoints == {}
+    delete_endpoint(sagemaker, ENDPOINT, Waiter(say=print, poll_seconds=0))  # gone already
+
+
+def test_a_deletion_that_does_not_end_is_named() -> None:
+    sagemaker = Slow()
+    sagemaker.looks_until_deleted = 10**9
+    sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName="c", Tags=[])
+    waiter = Waiter(say=print, poll_seconds=0, max_wait_seconds=-1)
+    with pytest.raises(StillUpdatingError, match=f"endpoint {ENDPOINT} was not deleted"):
+        delete_endpoint(sagemaker, ENDPOINT, waiter)
+
+
+@pytest.mark.parametrize(
+    "operation", ["describe_endpoint", "describe_endpoint_config", "delete_endpoint_config"]
+)
+def test_what_may_not_be_looked_at_or_deleted_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    sagemaker = SageMaker()
+    sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName="c", Tags=[])
+
+    def refuse(**_: Any) -> None:
+        raise ClientError(
+            {"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}, operation
+        )
+
+    monkeypatch.setattr(sagemaker, operation, refuse)
+    config, waiter = DeployedConfig(config_name="c", model_names=()), Waiter(say=print, poll_seconds=0)
+
+    def look_and_delete() -> None:
+        find_deployed(sagemaker, ENDPOINT, waiter)
+        remove(sagemaker, config)
+
+    with pytest.raises(ClientError, match="not authorized"):
+        look_and_delete()

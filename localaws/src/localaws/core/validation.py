@@ -1,4 +1,4 @@
-"""Refuses by name what the local AWS does not support of a request."""
+"""Refusals, by name, of members of a request that the local AWS does not support."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from localaws.core.errors import Json, ServiceError
 
 
 def refuse_members(request: Json, allowed: set[str], operation: str) -> None:
-    """Refuses by name what the operation has and the local AWS does not support."""
+    """Refuse by name the members that the operation has and the local AWS does not support."""
     unsupported = sorted(request.keys() - allowed)
     if unsupported:
         raise ServiceError(
@@ -16,7 +16,7 @@ def refuse_members(request: Json, allowed: set[str], operation: str) -> None:
 
 
 def refuse_values(values: dict[str, tuple[Any, Sequence[Any]]]) -> None:
-    """Refuses by name each member whose value is given and is none of those that are supported."""
+    """Refuse by name each member whose value is given and not supported."""
     for member, (value, supported) in values.items():
         if value is not None and value not in supported:
             choices = ", ".join(map(str, supported))

@@ -1,4 +1,4 @@
-"""`python -m localaws fault`: replace the faults in force."""
+"""`python -m localaws fault`: replace the rules for faults."""
 
 import hmac
 import json

@@ -82,7 +82,7 @@ def _throttling(service: str, protocol: str) -> tuple[str, int]:
 
 
 class Faults:
-    """The rules in force; the first that hits a request decides."""
+    """The present rules; the first that hits a request decides."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

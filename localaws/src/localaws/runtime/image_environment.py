@@ -62,7 +62,7 @@ class ImageEnvironment:
         return self._done.is_set()
 
     def prepare(self) -> None:
-        """Begins in the background, at the first call."""
+        """Begin to make the environment in the background, at the first call."""
         if self._started.acquire(blocking=False):
             self.description = f"being made in {self.folder}"
             threading.Thread(target=self._prepare, name="image-environment", daemon=True).start()

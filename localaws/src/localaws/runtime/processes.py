@@ -1,6 +1,6 @@
 """Processes that never outlive the local AWS, however it ends.
 
-Each child leads a session of its own. A warden process, which holds the other end of a pipe, hears of every
+Each child leads a session of its own. A warden process, which holds the other end of a pipe, gets the id of every
 such session and kills those left when the pipe closes: that is, even when the local AWS is killed with SIGKILL.
 """
 
@@ -32,7 +32,7 @@ class Process:
         """The exit code, once the process ended and its output was read; raises subprocess.TimeoutExpired."""
         code = self._popen.wait(timeout_seconds)
         self.kill()  # what it left running in its group
-        # One that fled into a session of its own may hold the pipe open for ever.
+        # One that fled into a session of its own may hold the pipe open without end.
         self._reader.join(READ_GRACE_SECONDS)
         return code
 
@@ -125,7 +125,7 @@ class ProcessTable:
         self._warden.wait()
 
     def watch(self, pid: int, command: Sequence[str]) -> None:
-        """Has the warden end the process group of `pid`, should the local AWS end first."""
+        """Let the warden end the process group of `pid`, should the local AWS end first."""
         with self._lock:
             self._watched[pid] = shlex.join(command).splitlines()[0]
         self._warn(f"+{pid}")

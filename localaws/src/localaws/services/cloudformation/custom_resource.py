@@ -17,7 +17,7 @@ from localaws.services.awslambda.service import Invocation, invoke
 from localaws.services.cloudformation.rights import require_right
 
 RESPONSE_PREFIX = "/_localaws/cloudformation-response/"
-# A function may leave the answer to something else that it started; not for ever.
+# A function may leave the answer to something else that it started, until the timeout.
 ANSWER_SECONDS_AFTER_END = 2.0
 _ANSWERS: dict[str, SimpleQueue[Json]] = {}
 _DATA: dict[tuple[str, str], Json] = {}

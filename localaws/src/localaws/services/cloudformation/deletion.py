@@ -15,7 +15,7 @@ LOG = logging.getLogger("localaws.cloudformation")
 
 
 def delete_stack(account: Account, stack: Stack, retain: list[str]) -> None:
-    """Deletes in reverse order of dependency; what another resource that failed depends on stays."""
+    """Delete in reverse order of dependency; resources that a failed one depends on stay."""
     blocked: set[str] = set()
     failed: list[str] = []
     order = in_dependency_order(stack.template) if stack.template["Resources"] else []

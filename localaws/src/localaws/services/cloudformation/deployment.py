@@ -75,7 +75,7 @@ class Deployment:
         ]
 
     def run(self) -> None:
-        """Ends in a …_COMPLETE or …_FAILED status of the stack, always."""
+        """Deploy the change set; always end in a …_COMPLETE or …_FAILED status of the stack."""
         stack = self._stack
         kind = "CREATE" if stack.status in ("REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS") else "UPDATE"
         try:

@@ -1,4 +1,4 @@
-"""CloudWatch alarms: moto keeps them, this evaluates them as time goes by and tells of what changes.
+"""CloudWatch alarms: moto keeps them, this evaluates them as time goes by and publishes new states.
 
 An alarm is looked at once a minute (with a period below a minute every ten seconds), over the periods that end then;
 minutes are those of the local AWS's clock.

@@ -258,7 +258,7 @@ def _boundary(principal: Principal) -> str | None:
 def _global_context(principal: Principal) -> dict[str, list[str]]:
     kind = "User" if isinstance(principal.identity, User) else "AssumedRole"
     return {
-        # The listener speaks plain HTTP on the loopback interface only, which stands for AWS's TLS.
+        # The listener serves plain HTTP on the loopback interface only, which stands for AWS's TLS.
         "aws:securetransport": ["true"],
         "aws:principalarn": [str(principal.identity.arn)],
         "aws:principalaccount": [ACCOUNT_ID],

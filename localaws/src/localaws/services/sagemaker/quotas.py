@@ -46,7 +46,7 @@ Use = tuple[str, int]
 
 
 class Quotas:
-    """`counted` has what tells of things that run now."""
+    """`counted` counts what runs now."""
 
     def __init__(self) -> None:
         self.counted: list[Callable[[], Iterable[Use]]] = []

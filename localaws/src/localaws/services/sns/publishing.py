@@ -29,7 +29,7 @@ def publish(
 ) -> None:
     """Publish as the service; raises ServiceError when the topic's policy does not let it.
 
-    `context` is what the service tells of itself. EventBridge tells nothing, so that a statement with a condition
+    `context` has the condition keys of the service. EventBridge has none, so that a statement with a condition
     never allows it.
     """
     topic = sns_backends[ACCOUNT_ID][account.region].topics.get(topic_arn)

@@ -30,7 +30,7 @@ class BayesianSearch:
             yield values
 
     def learn(self, number: int, value: float | None) -> None:
-        """What the objective of a combination was, counted from 1; None of a job that failed."""
+        """Report the objective of a combination, counted from 1; None for a job that failed."""
         with self._lock:
             trial = self._trials[number - 1]
             if value is None:

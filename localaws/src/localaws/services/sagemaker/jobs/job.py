@@ -33,7 +33,7 @@ MESSAGE_LIMIT = 1024  # of FailureReason and ExitMessage
 
 
 class JobFailed(Exception):
-    """Ends the job; the text is its FailureReason."""
+    """A failure that ends the job; the text is its FailureReason."""
 
 
 class JobStopped(Exception):

@@ -121,7 +121,7 @@ def _calls() -> list[tuple[re.Pattern[str], str, str]]:
 
 
 def _described_calls() -> Iterator[tuple[re.Pattern[str], str, str]]:
-    from mlflow.protos.model_registry_pb2 import ModelRegistryService  # seconds, for those who need it
+    from mlflow.protos.model_registry_pb2 import ModelRegistryService  # takes seconds to import
     from mlflow.protos.service_pb2 import MlflowService
     from mlflow.utils.rest_utils import extract_all_api_info_for_service
 

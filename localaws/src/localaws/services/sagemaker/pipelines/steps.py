@@ -65,7 +65,7 @@ class StepRun:
 
 
 class StepFailed(Exception):
-    """Ends a step; the text is its FailureReason."""
+    """A failure that ends a step; the text is its FailureReason."""
 
 
 class StepStopped(Exception):
