@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 
 from ml_code.estimators.model import TableModel
+from ml_code.estimators.saving import load_model
 
 
 def restore(directory: Path | None, job_name: str) -> TableModel | None:
@@ -16,7 +17,7 @@ def restore(directory: Path | None, job_name: str) -> TableModel | None:
         return None
     print(f"restored the model from {path}")
     # Written by this very job, into the factory's own bucket.
-    model: TableModel = pickle.loads(path.read_bytes())  # noqa: S301
+    model: TableModel = load_model(path.read_bytes())
     return model
 
 

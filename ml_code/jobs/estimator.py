@@ -11,6 +11,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ml_code.estimators.libraries import library_of
 from ml_code.estimators.model import TableModel
+from ml_code.estimators.openmp import provide_openmp
 from ml_code.estimators.preparation import TableFeatures, category_places, preparation
 from ml_code.spec import ModelSpec, SpecError
 
@@ -26,6 +27,8 @@ def build_model(spec: ModelSpec, searched: Mapping[str, Any]) -> TableModel:
     schema = spec.request_schema()
     categories = [place for place, _ in category_places(schema)]
     library = library_of(spec.estimator).package
+    if library == "lightgbm":
+        provide_openmp()
     is_native = library != "sklearn" or spec.estimator.rpartition(".")[2] in _NATIVE_IN_SKLEARN
     arguments = {**spec.hyperparameters, **searched}
     if library == "sklearn" and is_native and categories:

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import pickle
 import sys
 import tarfile
 import tempfile
@@ -18,6 +17,7 @@ from matplotlib.figure import Figure
 
 from ml_code.contracts import Argument
 from ml_code.estimators.model import TableModel
+from ml_code.estimators.saving import load_model
 from ml_code.figures import draw_classes, draw_numbers
 from ml_code.jobs.bootstrap import improvement_interval
 from ml_code.jobs.gate import evaluate_gate, gate_message, gate_status
@@ -91,7 +91,7 @@ def picture_name(spec: ModelSpec) -> str:
 def read_model(folder: Path) -> tuple[TableModel, dict[str, Any]]:
     """The model of a training job's model.tar.gz, and what train.py wrote about its run."""
     with tarfile.open(folder / "model.tar.gz") as archive:
-        model = pickle.loads(_member(archive, "model.pkl"))  # noqa: S301 - this pipeline's own
+        model = load_model(_member(archive, "model.pkl"))
         return model, json.loads(_member(archive, "run.json"))
 
 

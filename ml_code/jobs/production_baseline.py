@@ -1,6 +1,5 @@
 """The version in production, measured on the candidate's test part."""
 
-import pickle
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ import mlflow
 import pandas as pd
 
 from ml_code.contracts import PRODUCTION
+from ml_code.estimators.saving import load_model
 from ml_code.metrics import measure_answers
 from ml_code.spec import ModelSpec
 from ml_code.tracking import model_registry
@@ -58,7 +58,7 @@ def _load(client: mlflow.MlflowClient, baseline: RegisteredVersion) -> Any:
     with tempfile.TemporaryDirectory() as directory:
         try:
             file = model_registry.download(client, baseline, Path(directory)) / "model.pkl"
-            model = pickle.loads(file.read_bytes())  # noqa: S301 - the factory's own
+            model = load_model(file.read_bytes())
         except (RegistryError, ImportError, AttributeError) as error:
             raise BaselineError(
                 f"version {baseline.version} of {baseline.name}, which is in production, cannot be loaded: {error}; "

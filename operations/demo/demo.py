@@ -101,7 +101,7 @@ def tour(console: Console, timeline: Timeline, *, keep: bool) -> None:
         )
 
     with timeline.step("invoke the production endpoint"):
-        console.print(f"  {invoke_once(factory)}")
+        console.print(f"  {invoke_once(factory)}", markup=False)  # brackets are lists
     release, run_url = fetch_verification(factory, load_spec().name, OUTPUT)
     verification = json.loads((OUTPUT / "verification.json").read_text())
     console.print(

@@ -61,7 +61,9 @@ def artifact(factory: Workspace, name: str) -> pd.DataFrame:
     """Of the run of the version in production: its columns of features."""
     client = mlflow_client(deployed_factory())
     run_id = str(client.get_model_version_by_alias(MODEL, "production").run_id)
-    return pd.read_csv(client.download_artifacts(run_id, name, str(factory.directory)))[NAMES]
+    path = client.download_artifacts(run_id, name, str(factory.directory))
+    read = pd.read_parquet if name.endswith(".parquet") else pd.read_csv
+    return read(path)[NAMES]
 
 
 @pytest.fixture(scope="module")
