@@ -27,7 +27,9 @@ def test_the_files_that_a_document_names_are_there(document: str) -> None:
     missing = [
         str(name)
         for name in named
-        if not (PROJECT / name).exists() and "localaws" not in str(name) and not str(name).startswith("models/")
+        if not (PROJECT / name).exists()
+        and "localaws" not in str(name)
+        and not str(name).startswith("models/")
     ]
     assert missing == []
 
