@@ -52,7 +52,8 @@ def _confusion_matrix(
         return
     for (row, column), count in np.ndenumerate(counts):
         if count:
-            color = WRONG if row != column else "white" if shares[row, column] > 0.5 else "black"
+            is_dark = shares[row, column] > 0.5
+            color = "white" if is_dark else WRONG if row != column else "black"
             axes.text(column, row, f"{count:,}", ha="center", va="center", color=color)
 
 
@@ -88,7 +89,8 @@ def _curves(
         left.plot((found & true).sum() / true.sum(), (found & true).sum() / found.sum(), **decided)
     for axes in (left, right):
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
-        axes.legend(loc="lower right")
+    left.legend(loc="upper right")
+    right.legend(loc="lower right")
 
 
 def draw_numbers(truth: Sequence[Any], predicted: Sequence[Any]) -> Figure:

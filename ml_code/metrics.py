@@ -1,17 +1,18 @@
 """Measures of predictions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 from sklearn import metrics
 
 from ml_code.estimators.model import TableModel, class_codes
-from ml_code.spec import Gate, ModelSpec, Objective
+from ml_code.spec import METRICS, ModelSpec
 from ml_code.table.frames import encode
 
-Values = npt.NDArray[np.float64]
+Values = NDArray[np.float64]
+Codes = NDArray[np.intp]
 
 
 def measure(spec: ModelSpec, model: TableModel, features: Any, truth: Any) -> dict[str, float]:
@@ -34,15 +35,18 @@ def measure_answers(
 
 def measure_numbers(spec: ModelSpec, truth: Any, predicted: Any) -> dict[str, float]:
     true, found = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
-    values = {
-        "rmse": metrics.root_mean_squared_error(true, found),
-        "mae": metrics.mean_absolute_error(true, found),
-        "r2": metrics.r2_score(true, found) if len(true) > 1 else 0.0,
-    }
-    alpha = next((each.alpha for each in (spec.gate, spec.objective) if each.alpha is not None), None)
-    if alpha is not None:
-        values["pinball"] = metrics.mean_pinball_loss(true, found, alpha=alpha)
-    return {name: float(value) for name, value in values.items()}
+    names = [*_OF_NUMBERS, *(["pinball"] if _alpha(spec) is not None else [])]
+    return {name: measure_number(spec, name, true, found) for name in names}
+
+
+def measure_number(spec: ModelSpec, metric: str, true: Values, found: Values) -> float:
+    if metric == "pinball":
+        return float(metrics.mean_pinball_loss(true, found, alpha=_alpha(spec)))
+    return float(_OF_NUMBERS[metric](true, found))
+
+
+def _alpha(spec: ModelSpec) -> float | None:
+    return next((each.alpha for each in (spec.gate, spec.objective) if each.alpha is not None), None)
 
 
 def measure_classes(
@@ -51,41 +55,58 @@ def measure_classes(
     """Without probabilities, the metrics that need none."""
     classes = spec.classes
     true, found = class_codes(_labels(truth), classes), class_codes(_labels(predicted), classes)
-    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-        true, found, average="macro", zero_division=0
-    )
-    values = {
-        "accuracy": metrics.accuracy_score(true, found),
-        "balanced_accuracy": _balanced_accuracy(true, found),
-        "f1_macro": f1,
-        "precision_macro": precision,
-        "recall_macro": recall,
-    }
-    if spec.is_binary:
-        values |= {
-            "precision": metrics.precision_score(true, found, zero_division=0),
-            "recall": metrics.recall_score(true, found, zero_division=0),
-            "f1": metrics.f1_score(true, found, zero_division=0),
-        }
+    names = [*_OF_CLASSES, *(_OF_TWO_CLASSES if spec.is_binary else [])]
+    values = {name: measure_codes(name, true, found) for name in names}
     # A version in production may know other classes.
     if probabilities is not None and np.shape(probabilities)[1] == len(classes):
-        values |= _measure_probabilities(true, np.asarray(probabilities, dtype=np.float64), len(classes))
-    return {name: float(value) for name, value in values.items()}
+        scores = np.asarray(probabilities, dtype=np.float64)
+        values |= {name: measure_scores(name, true, scores) for name in _score_names(true, len(classes))}
+    return values
 
 
-def _measure_probabilities(true: Any, probabilities: Values, class_count: int) -> dict[str, Any]:
-    labels = list(range(class_count))
-    # Of libraries that compute in 32 bits they do not quite add up to 1.
-    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
-    found = {"log_loss": metrics.log_loss(true, probabilities, labels=labels)}
-    if len(set(true.tolist())) < class_count:
-        return found  # no curve without rows of each class
-    if class_count == 2:
-        found["roc_auc"] = metrics.roc_auc_score(true, probabilities[:, 1])
-        found["average_precision"] = metrics.average_precision_score(true, probabilities[:, 1])
-    else:
-        found["roc_auc"] = metrics.roc_auc_score(true, probabilities, multi_class="ovr", labels=labels)
-    return found
+def measure_codes(metric: str, true: Codes, found: Codes) -> float:
+    """The metrics of classes by their places."""
+    return float((_OF_CLASSES | _OF_TWO_CLASSES)[metric](true, found))
+
+
+def measure_scores(metric: str, true: Codes, probabilities: Values) -> float:
+    labels = list(range(probabilities.shape[1]))
+    if metric == "log_loss":
+        # Of libraries that compute in 32 bits they do not quite add up to 1.
+        whole = probabilities / probabilities.sum(axis=1, keepdims=True)
+        return float(metrics.log_loss(true, whole, labels=labels))
+    if metric == "average_precision":
+        return float(metrics.average_precision_score(true, probabilities[:, 1]))
+    if len(labels) == 2:
+        return float(metrics.roc_auc_score(true, probabilities[:, 1]))
+    return float(metrics.roc_auc_score(true, probabilities, multi_class="ovr", labels=labels))
+
+
+def _score_names(true: Codes, class_count: int) -> list[str]:
+    """There is no curve without rows of each class."""
+    if len(np.unique(true)) < class_count:
+        return ["log_loss"]
+    return ["log_loss", "roc_auc", *(["average_precision"] if class_count == 2 else [])]
+
+
+def measure_gate(
+    spec: ModelSpec, truth: Any, predicted: Any, probabilities: Values | None
+) -> Callable[[NDArray[np.intp]], float | None]:
+    """The gate's metric of any rows of these, by their indices; None where it has no value."""
+    metric = spec.gate.metric
+    if not spec.is_classification:
+        numbers = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+        return lambda rows: measure_number(spec, metric, numbers[0][rows], numbers[1][rows])
+    true, found = (class_codes(_labels(each), spec.classes) for each in (truth, predicted))
+    if not METRICS[metric].needs_probabilities:
+        return lambda rows: measure_codes(metric, true[rows], found[rows])
+    assert probabilities is not None
+    count = len(spec.classes)
+    return lambda rows: (
+        measure_scores(metric, true[rows], probabilities[rows])
+        if metric in _score_names(true[rows], count)
+        else None
+    )
 
 
 def _balanced_accuracy(true: Any, found: Any) -> float:
@@ -96,10 +117,6 @@ def _balanced_accuracy(true: Any, found: Any) -> float:
 
 def _labels(values: Any) -> list[Any]:
     return list(values.tolist() if hasattr(values, "tolist") else values)
-
-
-def value_of(measured: Gate | Objective, values: Mapping[str, float]) -> float:
-    return values[measured.metric]
 
 
 def measure_each_class(truth: Any, predicted: Any, classes: Sequence[Any]) -> dict[str, dict[str, float]]:
@@ -114,7 +131,7 @@ def measure_each_class(truth: Any, predicted: Any, classes: Sequence[Any]) -> di
     }
 
 
-def confusion(truth: Any, predicted: Any, classes: Sequence[Any]) -> npt.NDArray[np.int64]:
+def confusion(truth: Any, predicted: Any, classes: Sequence[Any]) -> NDArray[np.int64]:
     """Rows are the truth, columns the prediction."""
     true, found = class_codes(_labels(truth), classes), class_codes(_labels(predicted), classes)
     return np.asarray(metrics.confusion_matrix(true, found, labels=list(range(len(classes)))))
@@ -126,7 +143,7 @@ def best_threshold(metric: str, truth: Any, probabilities: Values, classes: Sequ
     Halfway between two rows, so that a last bit of either changes nothing.
     """
     true, scores = class_codes(_labels(truth), classes), probabilities[:, 1]
-    score = _THRESHOLD_SCORES[metric]
+    score = (_OF_CLASSES | _OF_TWO_CLASSES)[metric]
     levels = np.unique(scores)
     middles = (levels[1:] + levels[:-1]) / 2
     if len(middles) > _TRIED_THRESHOLDS:
@@ -140,9 +157,22 @@ def best_threshold(metric: str, truth: Any, probabilities: Values, classes: Sequ
 
 
 _TRIED_THRESHOLDS = 500
-_THRESHOLD_SCORES: dict[str, Any] = {
+_OF_NUMBERS: dict[str, Any] = {
+    "rmse": metrics.root_mean_squared_error,
+    "mae": metrics.mean_absolute_error,
+    "r2": lambda true, found: metrics.r2_score(true, found) if len(true) > 1 else 0.0,
+}
+_OF_CLASSES: dict[str, Any] = {
     "accuracy": metrics.accuracy_score,
     "balanced_accuracy": _balanced_accuracy,
-    "f1": lambda true, found: metrics.f1_score(true, found, zero_division=0),
     "f1_macro": lambda true, found: metrics.f1_score(true, found, average="macro", zero_division=0),
+    "precision_macro": lambda true, found: metrics.precision_score(
+        true, found, average="macro", zero_division=0
+    ),
+    "recall_macro": lambda true, found: metrics.recall_score(true, found, average="macro", zero_division=0),
+}
+_OF_TWO_CLASSES: dict[str, Any] = {
+    "precision": lambda true, found: metrics.precision_score(true, found, zero_division=0),
+    "recall": lambda true, found: metrics.recall_score(true, found, zero_division=0),
+    "f1": lambda true, found: metrics.f1_score(true, found, zero_division=0),
 }

@@ -26,5 +26,6 @@ def build_wheel(project: Path = PROJECT) -> tuple[str, bytes]:
 def package_files(wheel: bytes) -> dict[str, bytes]:
     """The files that an installation puts on the import path, without the metadata."""
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
-        names = [name for name in archive.namelist() if ".dist-info/" not in name]
+        files = [name for name in archive.namelist() if not name.endswith("/")]
+        names = [name for name in files if ".dist-info/" not in name]
         return {name: archive.read(name) for name in names}

@@ -128,8 +128,8 @@ def print_trials(console: Console, spec: ModelSpec, trials: Sequence[Trial], bes
 
 def print_evaluation(console: Console, evaluation: Evaluation) -> None:
     if not evaluation.classes:
-        values = ", ".join(f"{name} {value:.4g}" for name, value in evaluation.metrics.items())
-        console.print(f"The best on the test part: {values}", soft_wrap=True)
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in evaluation.metrics.items())
+        console.print(f"The best on the test part: {shown}", soft_wrap=True)
         return
     table = Table(
         "class", "rows", "precision", "recall", "f1", title="The best on the test part", title_justify="left"

@@ -1,18 +1,18 @@
 """Invokes the production endpoint and compares its answers with the truth: `make verify`."""
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 
 from ml_code.contracts import PRODUCTION, Output
-from ml_code.raw_files import open_text
 from ml_code.release import archives
 from ml_code.release.archives import ArchiveError
 from ml_code.release.pushed_code import PushedCodeError, read_pushed_code
 from ml_code.release.records import Release, alias_fault
 from ml_code.spec import find_model, load_spec, sample_data
+from ml_code.table.files import read_files
+from ml_code.table.text import write_csv
 from ml_code.verification.invoke import VerificationError
 from ml_code.verification.settings import VerifySettings
 from ml_code.verification.test_rows import parse_test_rows
@@ -34,21 +34,18 @@ FILES = ("verification.json", "verification.png", "verification.html")
 
 def invoke_once(factory: Factory) -> str:
     """The production endpoint's answer to the first row of the sample data, with that row's truth."""
-    target = load_spec().target.name
-    samples = list(sample_data().values())
+    spec, samples = load_spec(), list(sample_data())
     if not samples:
         raise OperationError(f"{find_model()} has no sample data to take a row of.")
-    with open_text(samples[0]) as file:
-        header, row = next(lines := csv.reader(file)), next(lines)
-    truth = row[header.index(target)]
-    features = [value for name, value in zip(header, row, strict=True) if name != target]
+    frame = read_files(find_model() / "data", samples[:1], spec.file_schema(), spec.ignored_names).head(1)
+    (truth,) = frame[spec.target.name].tolist()
     response = boto3.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=factory.output(Output.PRODUCTION_ENDPOINT_NAME),
         ContentType="text/csv",
         Accept="application/json",
-        Body=",".join(features),
+        Body=write_csv(frame, spec.request_schema(), header=False),
     )
-    return f"true {target} {truth}, answer {response['Body'].read().decode()}"
+    return f"true {spec.target.name} {truth}, answer {response['Body'].read().decode()}"
 
 
 def fetch_verification(factory: Factory, model: str, directory: Path) -> tuple[Release, str]:

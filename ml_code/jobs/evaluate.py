@@ -19,10 +19,11 @@ from matplotlib.figure import Figure
 from ml_code.contracts import Argument
 from ml_code.estimators.model import TableModel
 from ml_code.figures import draw_classes, draw_numbers
+from ml_code.jobs.bootstrap import improvement_interval
 from ml_code.jobs.gate import evaluate_gate, gate_message, gate_status
 from ml_code.jobs.parts import read_part
-from ml_code.jobs.production_baseline import BaselineError, measure_production
-from ml_code.metrics import confusion, measure, measure_each_class
+from ml_code.jobs.production_baseline import BaselineError, ProductionBaseline, measure_production
+from ml_code.metrics import confusion, measure, measure_each_class, measure_gate
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.table.text import write_csv
 from ml_code.tracking import runs
@@ -35,8 +36,7 @@ class Evaluation:
     metrics: dict[str, float]
     truth: list[Any]
     predicted: list[Any]
-    scores: npt.NDArray[np.float64] | None
-    """Of two classes: the probability of the second."""
+    probabilities: npt.NDArray[np.float64] | None
     classes: dict[str, dict[str, float]]
     confusion_matrix: npt.NDArray[np.int64] | None
 
@@ -45,14 +45,29 @@ def evaluate(spec: ModelSpec, model: TableModel, test: pd.DataFrame) -> Evaluati
     target = spec.target.name
     features, truth = test.drop(columns=target), test[target]
     predicted = model.predict(features)
-    is_binary = spec.is_binary
     return Evaluation(
         metrics=measure(spec, model, features, truth),
         truth=truth.tolist(),
         predicted=predicted.tolist(),
-        scores=model.predict_proba(features)[:, 1] if is_binary else None,
+        probabilities=model.predict_proba(features) if spec.is_classification else None,
         classes=measure_each_class(truth, predicted, spec.classes) if spec.is_classification else {},
         confusion_matrix=confusion(truth, predicted, spec.classes) if spec.is_classification else None,
+    )
+
+
+def interval(
+    spec: ModelSpec, evaluation: Evaluation, baseline: ProductionBaseline | None
+) -> tuple[float, float] | None:
+    """The interval of the improvement over the version in production, if there is one."""
+    if baseline is None:
+        return None
+    truth = evaluation.truth
+    return improvement_interval(
+        spec.gate,
+        measure_gate(spec, truth, evaluation.predicted, evaluation.probabilities),
+        measure_gate(spec, truth, baseline.predicted, baseline.probabilities),
+        rows=len(truth),
+        seed=spec.seed,
     )
 
 
@@ -62,7 +77,9 @@ def draw_evaluation(spec: ModelSpec, evaluation: Evaluation) -> Figure:
     if not spec.is_classification:
         figure = draw_numbers(evaluation.truth, evaluation.predicted)
     else:
-        figure = draw_classes(spec.classes, evaluation.truth, evaluation.predicted, evaluation.scores)
+        found = evaluation.probabilities
+        scores = found[:, 1] if spec.is_binary and found is not None else None
+        figure = draw_classes(spec.classes, evaluation.truth, evaluation.predicted, scores)
     figure.suptitle(title)
     return figure
 
@@ -141,7 +158,7 @@ def main() -> None:
     baseline = None if spec.gate.mode == "disabled" else measure_production(spec, test)
     matrix = evaluation.confusion_matrix
     report: dict[str, Any] = {
-        "gate": evaluate_gate(spec.gate, evaluation.metrics, baseline),
+        "gate": evaluate_gate(spec.gate, evaluation.metrics, baseline, interval(spec, evaluation, baseline)),
         "metrics": evaluation.metrics,
         "classes": evaluation.classes,
         "confusion_matrix": None if matrix is None else matrix.tolist(),

@@ -2,17 +2,30 @@
 
 from typing import Any
 
+from ml_code.jobs.bootstrap import HIGH, RESAMPLES
 from ml_code.jobs.production_baseline import ProductionBaseline
 from ml_code.spec import Gate
 
+RULE = (
+    "A model passes when it reaches the threshold, and unless it is worse than the version in production by more than the "
+    f"tolerance in {HIGH:.0%} of {RESAMPLES} paired resamples of the test part."
+)
+
 
 def evaluate_gate(
-    gate: Gate, metrics: dict[str, float], baseline: ProductionBaseline | None
+    gate: Gate,
+    metrics: dict[str, float],
+    baseline: ProductionBaseline | None,
+    interval: tuple[float, float] | None = None,
 ) -> dict[str, Any]:
-    """The values by which the pipeline's gate decides, and the sentence for people."""
+    """The values by which the pipeline's gate decides, and the sentence for people.
+
+    `interval` is that of the improvement over the baseline, by a bootstrap.
+    """
     value = metrics[gate.metric]
     # The first model has no baseline: it is no worse than nothing.
     improvement = gate.improvement(value, baseline.value) if baseline else 0.0
+    low, high = interval or (improvement, improvement)
     return {
         "metric": gate.metric,
         "value": value,
@@ -20,9 +33,12 @@ def evaluate_gate(
         "production_version": baseline.version if baseline else None,
         "production_value": baseline.value if baseline else None,
         "improvement": improvement,
+        "improvement_low": low,
+        "improvement_high": high,
+        "rule": RULE,
         "tolerance": gate.tolerance,
         "mode": gate.mode,
-        "passed": gate.reached(metrics) and improvement >= -gate.tolerance,
+        "passed": gate.reached(metrics) and high >= -gate.tolerance,
     }
 
 
@@ -41,4 +57,5 @@ def gate_message(gate_result: dict[str, Any], rows: int) -> str:
     production = (
         f"version {gate_result['production_version']} in production has {gate_result['production_value']:.4f}"
     )
-    return f"{measured}, {production} on the same rows."
+    low, high = gate_result["improvement_low"], gate_result["improvement_high"]
+    return f"{measured}, {production} on the same rows; the improvement is within {low:.4f} and {high:.4f}."

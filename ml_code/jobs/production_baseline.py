@@ -2,7 +2,7 @@
 
 import pickle
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ class BaselineError(Exception):
 class ProductionBaseline:
     version: str
     value: float
+    predicted: Any = field(default=None, compare=False)
+    probabilities: Any = field(default=None, compare=False)
+    """Of the test part; None of a regression."""
 
 
 def measure_production(spec: ModelSpec, test: pd.DataFrame) -> ProductionBaseline | None:
@@ -44,8 +47,11 @@ def measure_production(spec: ModelSpec, test: pd.DataFrame) -> ProductionBaselin
             print(f"version {baseline.version} in production has other classes: nothing to compare with")
             return None
         probabilities = model.predict_proba(features)
-    value = measure_answers(spec, truth, model.predict(features), probabilities)[spec.gate.metric]
-    return ProductionBaseline(version=baseline.version, value=value)
+    predicted = model.predict(features)
+    value = measure_answers(spec, truth, predicted, probabilities)[spec.gate.metric]
+    return ProductionBaseline(
+        version=baseline.version, value=value, predicted=predicted, probabilities=probabilities
+    )
 
 
 def _load(client: mlflow.MlflowClient, baseline: RegisteredVersion) -> Any:

@@ -42,7 +42,11 @@ class Baseline:
 
     @property
     def threshold(self) -> float:
-        return _floor(self.mean - DEVIATIONS * self.deviation, lowest=None if self.metric == "r2" else 0.0)
+        """To two digits; not below what no model is needed for."""
+        least = math.floor(round((self.mean - DEVIATIONS * self.deviation) * 100, 6)) / 100
+        if not self.is_weak:
+            return max(least, math.ceil(round(self.guess * 100, 6)) / 100)
+        return least if self.metric == "r2" else max(0.0, least)
 
     @property
     def tolerance(self) -> float:
@@ -51,7 +55,7 @@ class Baseline:
 
     @property
     def is_weak(self) -> bool:
-        return self.mean - self.deviation <= self.guess
+        return self.mean - 2 * self.deviation <= self.guess
 
 
 def measure_baseline(spec: ModelSpec, task: Task, frame: pd.DataFrame) -> Baseline:
@@ -92,8 +96,3 @@ def guess(metric: str, task: Task) -> float:
         "accuracy": share,
         "f1_macro": 2 * share / (1 + share) / len(task.class_counts),
     }[metric]
-
-
-def _floor(number: float, lowest: float | None) -> float:
-    rounded = math.floor(round(number * 100, 6)) / 100
-    return rounded if lowest is None else max(lowest, rounded)

@@ -15,7 +15,6 @@ from operations.model_init.task import Task
 _SHOWN_CATEGORIES = 3
 # Of a number that is never negative, and of others on both sides: as much again as its range.
 _ROOM = 1.0
-_LARGEST_LIMIT = 1e300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +72,6 @@ def _limits(column: TypedColumn) -> dict[str, float]:
     """Room for what was not seen: requests beyond are refused, so that a slip of a unit is noticed."""
     low, high = float(np.nanmin(column.values)), float(np.nanmax(column.values))
     room = _ROOM * (high - low)
-    if not max(abs(low), abs(high), room) < _LARGEST_LIMIT:
-        return {}
     least = 0.0 if low >= 0 else _rounded(low - room, math.floor)
     limits = {"minimum": least, "maximum": _rounded(high + room, math.ceil)}
     if column.column.type == "integer":

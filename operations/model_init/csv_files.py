@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from itertools import islice
@@ -17,10 +18,12 @@ from operations.model_init.raw_table import ColumnBuilder, RawTable, shown
 _DELIMITERS = (",", ";", "\t", "|")
 _GZIP = b"\x1f\x8b"
 _WIDE_BOMS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_ASCII = bytes(range(128))
+# Of Western and of Central Europe: of two that fit, the first.
+_LATIN = ("cp1252", "cp1250")
 _SNIFFED_ROWS = 1_000
 _GUESSED_BYTES = 200_000
 _CHUNK_ROWS = 10_000
-_SHOWN_NAMES = 10
 
 
 def read_csv(path: Path) -> RawTable:
@@ -58,15 +61,14 @@ def _decode(body: bytes, path: Path) -> tuple[str, str, str]:
         if wide:
             raise OperationError(f"{path} is not text in UTF-16 ({error.reason}); save it in UTF-8") from None
     _refuse_mixed_encodings(body, path)
-    lines = [line for line in body.split(b"\n") if not line.isascii()]
-    guess = from_bytes(b"\n".join(lines)[:_GUESSED_BYTES]).best()
+    encoding = _guess_encoding(body)
     try:
-        if guess is not None:
-            remark = f"not UTF-8: read as {guess.encoding}, a guess; look at letters such as ä and é"
-            return body.decode(guess.encoding), guess.encoding.replace("_", "-"), remark
-    except UnicodeDecodeError:
-        pass
-    raise OperationError(f"{path} is text in no encoding that can be recognised; save it in UTF-8")
+        text = body.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        raise OperationError(
+            f"{path} is text in no encoding that can be recognised; save it in UTF-8"
+        ) from None
+    return text, encoding, f"not UTF-8: read as {encoding}, a guess; look at letters such as ä and é"
 
 
 def _refuse_mixed_encodings(body: bytes, path: Path) -> None:
@@ -80,6 +82,17 @@ def _refuse_mixed_encodings(body: bytes, path: Path) -> None:
         raise OperationError(
             f"{path} mixes encodings: line {good[0]} is in UTF-8 and line {bad[0]} is not; save all of it in UTF-8"
         )
+
+
+def _guess_encoding(body: bytes) -> str:
+    """The Latin alphabet that makes most of the other characters letters, for words that are mostly ASCII; the library takes them for Asian."""
+    words = [word for word in re.findall(rb"[A-Za-z\x80-\xff]+", body) if not word.isascii()]
+    sample = b" ".join(words)[:_GUESSED_BYTES]
+    others = len(sample.translate(None, _ASCII))
+    if len(sample) - sample.count(b" ") > 2 * others:
+        return max(_LATIN, key=lambda name: sum(map(str.isalpha, sample.decode(name, errors="ignore"))))
+    guess = from_bytes(sample).best()
+    return guess.encoding.replace("_", "-") if guess else ""
 
 
 def _is_utf8(line: bytes) -> bool:

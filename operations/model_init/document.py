@@ -6,6 +6,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from ml_code.table.columns import Dialect
 from operations.model_init.baseline import DEVIATIONS, SPLITS, Baseline
@@ -112,7 +113,11 @@ def _estimator(draft: Draft, candidate: Candidate, baselines: Mapping[str, Basel
 
 def _goals(draft: Draft, candidate: Candidate, baselines: Mapping[str, Baseline]) -> Iterator[str]:
     metric = draft.metric
-    yield _entry("tuning", _flow(TUNING), f"{TUNING['max_jobs']} training jobs, two at once")
+    yield _entry(
+        "tuning",
+        _flow(TUNING),
+        f"{TUNING['max_jobs']} training jobs, two at once; later ones learn from earlier ones",
+    )
     yield _entry("objective", _flow({"metric": metric.value}), f"on the validation part: {metric.why}")
     baseline = baselines.get(candidate.estimator)
     if baseline is None:
@@ -159,10 +164,12 @@ def _flow(value: Any) -> str:
 
 def _in_flow(value: Any) -> Any:
     if isinstance(value, Mapping):
-        value = CommentedMap({name: _in_flow(each) for name, each in value.items()})
+        value = CommentedMap({_in_flow(name): _in_flow(each) for name, each in value.items()})
     elif isinstance(value, list):
         value = CommentedSeq([_in_flow(each) for each in value])
     else:
-        return value
+        # A line break of any alphabet would be folded, but for quotes.
+        is_odd = isinstance(value, str) and not value.isprintable()
+        return DoubleQuotedScalarString(value) if is_odd else value
     value.fa.set_flow_style()
     return value

@@ -13,7 +13,7 @@ from operations.model_init.task import Task
 
 SEED = 1
 SPLIT = {"train": 0.6, "validation": 0.2, "test": 0.2}
-TUNING = {"strategy": "Random", "max_jobs": 6, "max_parallel_jobs": 2}
+TUNING = {"strategy": "Bayesian", "max_jobs": 6, "max_parallel_jobs": 2}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ml_code.table.columns import NUMERIC
 from operations.model_init.column_types import TypedColumn, TypedTable
 from operations.model_init.leaks import reveals_target
 from operations.model_init.raw_table import shown
 
 LEAST_CATEGORY_ROWS = 5
 MOST_CATEGORIES = 200
+LARGEST_NUMBER = 1e100
 _MOSTLY_UNIQUE = 0.95
 _OFTEN_DISTINCT = 0.2
 _LEAST_COVERED = 0.5
@@ -30,6 +32,11 @@ class Categories:
 def is_pattern(name: str) -> bool:
     """Whether model.yaml would take the name for those of several columns."""
     return _PATTERN.search(name) is not None
+
+
+def is_beyond_arithmetic(column: TypedColumn) -> bool:
+    is_number = column.column.type in NUMERIC
+    return is_number and bool((np.abs(np.nan_to_num(column.values)) > LARGEST_NUMBER).any())
 
 
 def categories(column: TypedColumn) -> Categories:
@@ -62,6 +69,8 @@ def _reasons(column: TypedColumn) -> Iterator[str]:
     present, row_count = column.present, len(column.raw.codes)
     if column.raw.type == "":
         yield column.remark
+    if is_beyond_arithmetic(column):
+        yield f"has numbers beyond {LARGEST_NUMBER:g}, whose squares cannot be computed with"
     if is_pattern(column.name):
         yield "its name would stand for several columns in model.yaml: rename it"
     if not present:

@@ -61,15 +61,33 @@ class ColumnBuilder:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._places: dict[str, int] = {}
-        self._codes: list[int] = []
+        self._places = _Places()
+        self._codes: list[Codes] = []
 
     def add(self, cells: Sequence[str]) -> None:
-        places = self._places
-        self._codes += [places.setdefault(cell.strip(), len(places)) for cell in cells]
+        self._codes.append(np.fromiter(map(self._places.__getitem__, cells), np.int64, len(cells)))
 
     def column(self, type: str | None = None) -> RawColumn:
-        return RawColumn(self.name, list(self._places), np.array(self._codes, dtype=np.int64), type)
+        codes = np.concatenate(self._codes) if self._codes else np.empty(0, dtype=np.int64)
+        return RawColumn(self.name, self._places.texts, codes, type)
+
+
+class _Places(dict[str, int]):
+    """The place in `texts` of each cell, with and without spaces around it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def __missing__(self, cell: str) -> int:
+        text = cell.strip()
+        if text == cell:
+            place = len(self.texts)
+            self.texts.append(text)
+        else:
+            place = self[text]
+        self[cell] = place
+        return place
 
 
 def shown(text: str) -> str:

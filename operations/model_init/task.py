@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from ml_code.table.columns import FALSE_VALUES, TRUE_VALUES
+from ml_code.table.columns import FALSE_VALUES, LARGEST_INTEGER, TRUE_VALUES
 from operations.errors import OperationError
 from operations.model_init.column_types import TypedColumn
-from operations.model_init.findings import is_pattern
+from operations.model_init.findings import LARGEST_NUMBER, is_beyond_arithmetic, is_pattern
 from operations.model_init.raw_table import RawTable, shown
 
 LEAST_ROWS = 50
@@ -110,9 +110,13 @@ def task_of(target: TypedColumn) -> Task:
 def _check_target(target: TypedColumn) -> None:
     name, row_count = target.name, len(target.raw.codes)
     if target.column.type in ("date", "datetime") or target.raw.type == "":
-        kind = target.column.type if target.raw.type else "nested or binary"
+        kind = "nested or binary" if target.raw.type == "" else target.column.type
         raise OperationError(
             f"The target {name!r} is of type {kind}; allowed: a number, text, true and false"
+        )
+    if is_beyond_arithmetic(target):
+        raise OperationError(
+            f"The target {name!r} has numbers beyond {LARGEST_NUMBER:g}, whose squares cannot be computed with; scale it"
         )
     if target.missing_count > _MOST_MISSING * row_count:
         raise OperationError(
@@ -175,7 +179,8 @@ def _whole_numbers(target: TypedColumn) -> dict[int, int]:
     for value, count in zip(target.values.tolist(), target.raw.counts.tolist(), strict=True):
         if np.isnan(value) or not count:
             continue
-        if not float(value).is_integer() or len(counts) > _MOST_NUMBER_CLASSES:
+        is_whole = float(value).is_integer() and abs(value) <= LARGEST_INTEGER
+        if not is_whole or len(counts) > _MOST_NUMBER_CLASSES:
             return {}
         counts[int(value)] = counts.get(int(value), 0) + count
     return dict(sorted(counts.items()))

@@ -126,6 +126,7 @@ def test_a_draft_trains_to_its_gate(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr(baseline, "SPLITS", 4)
     random = np.random.default_rng(3)
     x = random.normal(size=(ROWS, 3))
     frame = pd.DataFrame(x, columns=["a", "b", "c"]).round(4)
@@ -145,7 +146,7 @@ def test_a_draft_trains_to_its_gate(
     assert spec.gate.mode == "enabled"
     monkeypatch.setattr(train, "PROJECT", tmp_path)
     monkeypatch.setattr(train, "OUTPUT", tmp_path / "train-output")
-    assert train.report(Console(), spec, folder / "data", 3) == 0
+    assert train.report(Console(), spec, folder / "data", 2) == 0
 
 
 def test_semicolons_and_decimal_commas(tmp_path: Path) -> None:
@@ -169,16 +170,21 @@ def test_semicolons_and_decimal_commas(tmp_path: Path) -> None:
     assert spec.resolved_task == "regression"
 
 
-def test_an_encoding_is_recognised_and_said(tmp_path: Path) -> None:
-    rows: list[list[Any]] = [
-        ["Straße", "Größe", "Ort"],
-        *(["Bäckergasse", number * 3 % 17, "Köln"] for number in range(60)),
-    ]
-    rows += [["Würzburger Straße", number * 5 % 17, "Düsseldorf"] for number in range(60)]
-    draft = draft_table(write(tmp_path, csv_text(rows).encode("cp1252")), "Größe", "m")
-    assert {column.name for column in draft.table.columns} == {"Straße", "Größe", "Ort"}
-    assert "not UTF-8" in draft.table.remarks[0]
-    assert spec_of(draft).csv.encoding != "utf-8"
+@pytest.mark.parametrize(
+    ("towns", "encoding"),
+    [
+        (["Köln", "Düsseldorf"], "cp1252"),
+        (["São Paulo", "Málaga"], "cp1252"),
+        (["Wrocław", "Poznań", "Żory"], "cp1250"),
+        (["Москва", "Казань", "Санкт-Петербург"], "cp1251"),
+    ],
+)
+def test_an_encoding_is_recognised_and_said(towns: list[str], encoding: str, tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["town", "size"], *([town, size] for size in range(40) for town in towns)]
+    draft = draft_table(write(tmp_path, csv_text(rows).encode(encoding)), "size", "m")
+    assert f"not UTF-8: read as {encoding}" in draft.table.remarks[0]
+    assert spec_of(draft).csv.encoding == encoding
+    assert {text for text, _ in draft.table.column("town").present} == set(towns)
 
 
 def test_a_parquet_file(tmp_path: Path) -> None:
@@ -258,3 +264,21 @@ def test_hostile_names_break_neither_yaml_nor_the_terminal(
     printed = capsys.readouterr().out
     assert "[bold]x[/nothing]" in printed
     assert "\x1b" not in printed
+
+
+@pytest.mark.parametrize(
+    ("metric", "scores", "guess", "threshold", "tolerance"),
+    [
+        ("roc_auc", (0.80, 0.82, 0.84), 0.5, 0.76, 0.02),
+        ("roc_auc", (0.998, 0.998, 0.998), 0.5, 0.96, 0.01),  # as if they deviated by 0.01
+        ("average_precision", (0.17, 0.22, 0.27), 0.083, 0.09, 0.05),  # not below a guess
+        ("accuracy", (0.5, 0.6, 0.7), 0.55, 0.3, 0.1),  # hardly above a guess: the mean decides
+        ("average_precision", (0.01, 0.02, 0.03), 0.02, 0.0, 0.01),
+        ("r2", (-0.1, 0.0, 0.1), 0.0, -0.3, 0.1),
+    ],
+)
+def test_a_gate_is_three_deviations_below_the_baseline(
+    metric: str, scores: tuple[float, ...], guess: float, threshold: float, tolerance: float
+) -> None:
+    found = baseline.Baseline(metric, scores, guess)
+    assert (found.threshold, found.tolerance) == (threshold, tolerance)

@@ -34,7 +34,9 @@ def test_a_model_must_reach_the_threshold_and_not_fall_behind_production(
     production = None if baseline is None else ProductionBaseline(version="3", value=baseline)
     gate_result = evaluate_gate(GATE, {"accuracy": value}, production)
     # What the pipeline's two conditions look at.
-    by_conditions = gate_result["value"] >= GATE.threshold and gate_result["improvement"] >= -GATE.tolerance
+    by_conditions = (
+        gate_result["value"] >= GATE.threshold and gate_result["improvement_high"] >= -GATE.tolerance
+    )
     assert gate_result["passed"] is by_conditions is passed
 
 
@@ -50,7 +52,8 @@ def test_the_message_has_both_values() -> None:
     gate_result = evaluate_gate(GATE, {"accuracy": 0.96111}, ProductionBaseline(version="3", value=0.99))
     assert (
         gate_message(gate_result, 360)
-        == "accuracy on 360 test rows is 0.9611, version 3 in production has 0.9900 on the same rows."
+        == "accuracy on 360 test rows is 0.9611, version 3 in production has 0.9900 on the same rows; "
+        "the improvement is within -0.0289 and -0.0289."
     )
     assert gate_message(evaluate_gate(GATE, {"accuracy": 0.96111}, None), 360).endswith("is 0.9611.")
 

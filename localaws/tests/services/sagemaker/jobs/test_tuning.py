@@ -132,10 +132,17 @@ def test_arns_are_lower_case_and_names_keep_their_case(local: Any) -> None:
     assert found == training["TrainingJobName"] != name
 
 
+def test_a_bayesian_search_tries_as_many_as_asked(local: Any) -> None:
+    described = tune(local, tuning_request(local, RANGES, jobs=6, strategy="Bayesian"))
+    assert described["HyperParameterTuningJobStatus"] == "Completed"
+    assert described["TrainingJobStatusCounters"]["Completed"] == 6
+    assert described["BestTrainingJob"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"Strategy": "Bayesian"}, "Strategy Random, Grid; got 'Bayesian'"),
+        ({"Strategy": "Hyperband"}, "Strategy Random, Bayesian, Grid; got 'Hyperband'"),
         ({"TrainingJobEarlyStoppingType": "Auto"}, "TrainingJobEarlyStoppingType Off; got 'Auto'"),
         ({"HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "auc"}}, "'auc' is not among"),
         ({"ParameterRanges": {"IntegerParameterRanges": [{"Name": "n", "MinValue": "5", "MaxValue": "1"}]}},

@@ -124,7 +124,7 @@ def _check(request: Json) -> None:
     refuse_members(config, CONFIG_MEMBERS, "HyperParameterTuningJobConfig")
     refuse_values(
         {
-            "Strategy": (config["Strategy"], ("Random", "Grid")),
+            "Strategy": (config["Strategy"], ("Random", "Bayesian", "Grid")),
             "TrainingJobEarlyStoppingType": (config.get("TrainingJobEarlyStoppingType"), ("Off",)),
         }
     )
@@ -179,4 +179,6 @@ def _check_ranges(config: Json, definition: Json) -> None:
                 f"got {limits['MaxNumberOfTrainingJobs']}.",
             )
     elif "MaxNumberOfTrainingJobs" not in limits:
-        raise ServiceError("ValidationException", "Strategy Random needs MaxNumberOfTrainingJobs.")
+        raise ServiceError(
+            "ValidationException", f"Strategy {config['Strategy']} needs MaxNumberOfTrainingJobs."
+        )

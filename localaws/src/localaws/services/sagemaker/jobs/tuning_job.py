@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from localaws.core.errors import Json
 from localaws.core.listing import now, pick
+from localaws.services.sagemaker.jobs.bayesian_search import BayesianSearch
 from localaws.services.sagemaker.jobs.job import JobKind
 from localaws.services.sagemaker.jobs.search_space import grid_combinations, random_combinations
 from localaws.services.sagemaker.jobs.toolkit import TUNING_METRIC
@@ -59,6 +60,7 @@ class TuningJob:
         self._stopping = threading.Event()
         self._config: Json = request["HyperParameterTuningJobConfig"]
         self._definition: Json = request["TrainingJobDefinition"]
+        self._bayesian: BayesianSearch | None = None
         self._children: list[tuple[TrainingJob, dict[str, str]]] = []
         self._ended = 0
         self._succeeded = 0
@@ -157,6 +159,9 @@ class TuningJob:
         ranges = self._config.get("ParameterRanges", {})
         if self._config["Strategy"] == "Grid":
             return grid_combinations(ranges)
+        if self._config["Strategy"] == "Bayesian":
+            self._bayesian = BayesianSearch(ranges, self._config.get("RandomSeed"), maximize=self._maximizes)
+            return self._bayesian.combinations()
         return random_combinations(ranges, self._config.get("RandomSeed"))
 
     def _hopeless(self) -> bool:
@@ -170,9 +175,12 @@ class TuningJob:
         if self._stopping.is_set():
             job.stop()
         job.finished.wait()
+        value = job.metric(self._metric_name) if job.status == "Completed" else None
+        if self._bayesian:
+            self._bayesian.learn(number, value)
         with self.lock:
             self._ended += 1
-            self._succeeded += job.status == "Completed" and job.metric(self._metric_name) is not None
+            self._succeeded += value is not None
 
     def _training_request(self, number: int, tuned: dict[str, str]) -> Json:
         return training_request(self.name, self._definition, number, tuned, metric=self._metric_name)
@@ -210,9 +218,12 @@ class TuningJob:
         return summary
 
     def _best(self, summaries: list[Json]) -> Json | None:
-        return best_summary(
-            summaries, maximize=self._config["HyperParameterTuningJobObjective"]["Type"] == "Maximize"
-        )
+        return best_summary(summaries, maximize=self._maximizes)
+
+    @property
+    def _maximizes(self) -> bool:
+        kind: str = self._config["HyperParameterTuningJobObjective"]["Type"]
+        return kind == "Maximize"
 
 
 def training_request(
