@@ -19,8 +19,11 @@ Measure = Callable[[NDArray[np.intp]], float | None]
 
 def improvement_interval(
     gate: Gate, candidate: Measure, production: Measure, *, rows: int, seed: int
-) -> tuple[float, float]:
-    """The interval of the candidate's improvement over production, in the direction of the gate's metric."""
+) -> tuple[float, float] | None:
+    """The interval of the candidate's improvement over production, in the direction of the gate's metric.
+
+    None when the metric is defined on no resample.
+    """
     random = np.random.default_rng(seed)
     found = []
     for _ in range(RESAMPLES):
@@ -28,5 +31,7 @@ def improvement_interval(
         value, before = candidate(drawn), production(drawn)
         if value is not None and before is not None:
             found.append(gate.improvement(value, before))
-    low, high = np.quantile(found or [0.0], [LOW, HIGH])
+    if not found:
+        return None
+    low, high = np.quantile(found, [LOW, HIGH])
     return round(float(low), 6), round(float(high), 6)

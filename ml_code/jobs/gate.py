@@ -7,8 +7,8 @@ from ml_code.jobs.production_baseline import ProductionBaseline
 from ml_code.spec import Gate
 
 RULE = (
-    "A model passes when it reaches the threshold, and unless it is worse than the version in production by more than the "
-    f"tolerance in {HIGH:.0%} of {RESAMPLES} paired resamples of the test part."
+    "A model passes when it reaches the threshold, unless it is worse than the version in production by more than the "
+    f"tolerance and this is not by chance: it is worse in {HIGH:.0%} of {RESAMPLES} paired resamples of the test part."
 )
 
 
@@ -26,6 +26,8 @@ def evaluate_gate(
     # The first model has no baseline: it is no worse than nothing.
     improvement = gate.improvement(value, baseline.value) if baseline else 0.0
     low, high = interval or (improvement, improvement)
+    is_by_chance = improvement < 0 <= high
+    beyond_chance = 0.0 if is_by_chance else improvement
     return {
         "metric": gate.metric,
         "value": value,
@@ -35,10 +37,11 @@ def evaluate_gate(
         "improvement": improvement,
         "improvement_low": low,
         "improvement_high": high,
+        "improvement_beyond_chance": beyond_chance,
         "rule": RULE,
         "tolerance": gate.tolerance,
         "mode": gate.mode,
-        "passed": gate.reached(metrics) and high >= -gate.tolerance,
+        "passed": gate.reached(metrics) and beyond_chance >= -gate.tolerance,
     }
 
 

@@ -128,7 +128,7 @@ class _Builder(Jobs):
         gate = self.spec.gate
         value, improvement = (
             JsonGet(step_name=evaluate.name, property_file=EVALUATION, json_path=f"gate.{name}")
-            for name in ("value", "improvement_high")
+            for name in ("value", "improvement_beyond_chance")
         )
         # A Fail step's message may join properties; JsonGet is documented for conditions only. So
         # the measured values come with the exit message of the evaluation.

@@ -35,9 +35,25 @@ def test_a_model_must_reach_the_threshold_and_not_fall_behind_production(
     gate_result = evaluate_gate(GATE, {"accuracy": value}, production)
     # What the pipeline's two conditions look at.
     by_conditions = (
-        gate_result["value"] >= GATE.threshold and gate_result["improvement_high"] >= -GATE.tolerance
+        gate_result["value"] >= GATE.threshold and gate_result["improvement_beyond_chance"] >= -GATE.tolerance
     )
     assert gate_result["passed"] is by_conditions is passed
+
+
+@pytest.mark.parametrize(
+    ("interval", "passed"),
+    [((-0.06, -0.001), False), ((-0.06, 0.0), True), ((-0.06, 0.004), True), (None, False)],
+)
+def test_a_loss_beyond_the_tolerance_fails_unless_it_may_be_chance(
+    interval: tuple[float, float] | None, passed: bool
+) -> None:
+    production = ProductionBaseline(version="3", value=0.99)
+    assert evaluate_gate(GATE, {"accuracy": 0.96}, production, interval)["passed"] is passed
+
+
+def test_a_loss_within_the_tolerance_passes_however_sure_it_is() -> None:
+    production = ProductionBaseline(version="3", value=0.98)
+    assert evaluate_gate(GATE, {"accuracy": 0.97}, production, (-0.012, -0.008))["passed"]
 
 
 def test_the_verdict_says_when_it_does_not_bind() -> None:

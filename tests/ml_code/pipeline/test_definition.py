@@ -148,7 +148,7 @@ def test_the_gate_compares_with_the_threshold_and_with_production(
     }
     assert compared == {
         "gate.value": ("GreaterThanOrEqualTo", spec.gate.threshold),
-        "gate.improvement_high": ("GreaterThanOrEqualTo", -spec.gate.tolerance),
+        "gate.improvement_beyond_chance": ("GreaterThanOrEqualTo", -spec.gate.tolerance),
     }
     message = steps["GateFailed"]["Arguments"]["ErrorMessage"]["Std:Join"]["Values"]
     assert message == [
