@@ -11,7 +11,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from ml_code.jobs.preprocess import read_raw
 from ml_code.spec import ModelSpec, load_spec, parse_spec
+from ml_code.table.contract import allowed_cells
+from ml_code.table.frames import encode
+from ml_code.table.text import read_csv, write_csv
 from operations import train
 from operations.model_init import baseline
 from operations.model_init.__main__ import compare, draft_table, init
@@ -147,6 +151,18 @@ def test_a_draft_trains_to_its_gate(
     monkeypatch.setattr(train, "PROJECT", tmp_path)
     monkeypatch.setattr(train, "OUTPUT", tmp_path / "train-output")
     assert train.report(Console(), spec, folder / "data", 2) == 0
+
+
+def test_rows_with_rare_categories_are_requests_too(tmp_path: Path, messy: bytes) -> None:
+    """An endpoint is verified with the rows of the test part, where a rare category is a gap."""
+    draft = draft_table(write(tmp_path, messy), "outcome", "flights")
+    spec = spec_of(draft)
+    (tmp_path / "data").mkdir()
+    write(tmp_path / "data", draft.sample.body)
+    schema, rows = spec.request_schema(), read_raw(tmp_path / "data", spec)
+    assert rows["carrier"].isna().any()
+    values = encode(read_csv(write_csv(rows, schema), schema), schema)
+    assert allowed_cells(values, schema).all()
 
 
 def test_semicolons_and_decimal_commas(tmp_path: Path) -> None:
