@@ -14,7 +14,17 @@ _MANY_CLASSES = 25
 _SMALLEST_INCHES = 5.0
 
 
-def draw_classes(
+def draw_predictions(
+    classes: Sequence[Any], truth: Sequence[Any], predicted: Sequence[Any], probabilities: Any = None
+) -> Figure:
+    """The figure that fits the task; a regression has no `classes`. `probabilities` are of all classes."""
+    if not classes:
+        return _draw_numbers(truth, predicted)
+    is_scored = len(classes) == 2 and probabilities is not None
+    return _draw_classes(classes, truth, predicted, np.asarray(probabilities)[:, 1] if is_scored else None)
+
+
+def _draw_classes(
     classes: Sequence[Any],
     truth: Sequence[Any],
     predicted: Sequence[Any],
@@ -93,7 +103,7 @@ def _curves(
     right.legend(loc="lower right")
 
 
-def draw_numbers(truth: Sequence[Any], predicted: Sequence[Any]) -> Figure:
+def _draw_numbers(truth: Sequence[Any], predicted: Sequence[Any]) -> Figure:
     """Predicted against true, and the residuals."""
     true, found = np.asarray(truth, dtype=float), np.asarray(predicted, dtype=float)
     figure = Figure(figsize=(13, _SMALLEST_INCHES), layout="constrained")

@@ -9,9 +9,9 @@ from sklearn import metrics
 
 from ml_code.estimators.model import TableModel, class_codes
 from ml_code.spec import METRICS, ModelSpec
+from ml_code.table.cells import Values
 from ml_code.table.frames import encode
 
-Values = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
 

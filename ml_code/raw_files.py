@@ -7,14 +7,15 @@ them (with `.gz` when compressed). Whether a file is compressed, and whether it 
 import gzip
 import io
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TextIO
+from typing import Any, TextIO
 
-_GZIP = b"\x1f\x8b"
-_PARQUET = b"PAR1"
+# The first bytes of a file.
+GZIP = b"\x1f\x8b"
+PARQUET = b"PAR1"
 _SHOWN_NAMES = 5
 ALLOWED = ".csv, .csv.gz, .parquet, or no extension"
 
@@ -54,7 +55,7 @@ def files_below(folder: Path) -> RawFiles:
 
 def is_parquet(path: Path) -> bool:
     with path.open("rb") as raw:
-        return raw.read(len(_PARQUET)) == _PARQUET
+        return raw.read(len(PARQUET)) == PARQUET
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def open_text(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
     """RawFileError, also while it is read, when the file is no text in the encoding or its compression is damaged."""
     try:
         with path.open("rb") as raw:
-            is_compressed = raw.read(len(_GZIP)) == _GZIP
+            is_compressed = raw.read(len(GZIP)) == GZIP
             raw.seek(0)
             plain = gzip.GzipFile(fileobj=raw) if is_compressed else raw
             codec = "utf-8-sig" if encoding == "utf-8" else encoding
@@ -77,7 +78,7 @@ def open_text(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
         raise RawFileError(f"it is damaged: {error}") from None
 
 
-def some(names: list[str]) -> str:
+def some(names: Sequence[Any]) -> str:
     """Quoted: a key in S3 may have any character, and must not end the line of a log."""
     hidden = len(names) - _SHOWN_NAMES
     return ", ".join(map(repr, names[:_SHOWN_NAMES])) + (f" and {hidden} more" if hidden > 0 else "")

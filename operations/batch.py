@@ -16,6 +16,7 @@ from ml_code.contracts import BATCH, PRODUCTION, JobLogs, Output, Variable
 from ml_code.execution.pipeline_execution import last_log_lines
 from ml_code.inference import transform_job
 from ml_code.inference.transform_job import Batch, BatchError, BatchSettings, Scored
+from ml_code.raw_files import GZIP
 from ml_code.release import archives
 from ml_code.release.archives import PinnedArchive
 from ml_code.s3_uri import bucket_and_key
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 PREDICTIONS, BAD_ROWS = "predictions.csv", "bad_rows.csv"
 SHOWN_BAD_ROWS = 5
 HEAD_BYTES = 1024
-GZIP = b"\x1f\x8b"
 
 
 def plan(factory: Factory, settings: BatchSettings, source: str, version: str, instance_type: str) -> Batch:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import boto3
 
 from ml_code.contracts import Output, Prefix
+from ml_code.raw_files import PARQUET
 from ml_code.spec import load_spec
 from operations.errors import OperationError, run
 from operations.factory import Factory, deployed_factory
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 INPUT_EXAMPLES = ("input_example.json", "serving_input_example.json")
 # Of a run: they show some of its test rows.
 REPORTS = ("verification.html", "verification.png")
-PARQUET = b"PAR1"
 RESULTS = ("bad_rows.csv", "predictions.csv")
 
 

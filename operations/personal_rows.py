@@ -19,11 +19,11 @@ import pyarrow as pa
 
 from ml_code.drift.captures import CaptureError, asked
 from ml_code.inference.requests import RequestError, read_request
+from ml_code.raw_files import GZIP
 from ml_code.table.cells import Reader, readers
 from ml_code.table.columns import Schema, SchemaError
 from ml_code.table.rows import RowReader
 
-_GZIP = b"\x1f\x8b"
 IsTheirs = Callable[[Sequence[Any]], bool]
 
 
@@ -96,7 +96,7 @@ class UnreadableError(Exception):
 def without_rows(content: bytes, person: Person, *, has_header: bool) -> Edit:
     """A CSV file; what stays, stays byte by byte. `has_header` False: unless the first line names columns."""
     dialect = person.schema.dialect
-    is_compressed = content.startswith(_GZIP)
+    is_compressed = content.startswith(GZIP)
     header: list[str] = []
     is_theirs: IsTheirs | None = None
     kept, rows_kept, erased = [], 0, []
@@ -161,7 +161,7 @@ def whole_document(content: bytes, person: Person) -> Edit:
 
 def _decoded(content: bytes, encoding: str) -> str:
     try:
-        plain = gzip.decompress(content) if content.startswith(_GZIP) else content
+        plain = gzip.decompress(content) if content.startswith(GZIP) else content
         return plain.decode(encoding)
     except (OSError, EOFError, UnicodeError) as error:
         raise UnreadableError(str(error)) from None

@@ -18,8 +18,6 @@ from stacks.production_alarms import ProductionAlarms
 from stacks.quota_needs import quota_needs
 from stacks.regions import check_region
 from stacks.serving import Serving
-from stacks.settings.endpoints import Drift as DriftSettings
-from stacks.settings.endpoints import RealtimeProduction
 from stacks.settings.factory import FactoryConfig
 from stacks.storage import Storage
 from stacks.teardown.construct import Teardown
@@ -134,14 +132,8 @@ class ModelFactoryStack(Stack):
             self, "Batch", context=self._context, storage=self._storage, image_uri=self._image_uri
         )
 
-    def _drift_settings(self) -> DriftSettings | None:
-        production = self._context.config.production
-        if isinstance(production, RealtimeProduction) and production.drift:
-            return production.drift
-        return None
-
     def _make_drift(self) -> Drift | None:
-        settings = self._drift_settings()
+        settings = self._context.config.drift
         if not settings:
             return None
         return Drift(
@@ -178,7 +170,7 @@ class ModelFactoryStack(Stack):
             "Observability",
             context=self._context,
             monitoring=monitoring,
-            has_drift=bool(self._drift_settings()),
+            has_drift=self._context.config.drift is not None,
             production_alarms=self._production_alarms,
         )
         # The first delivery starts as its pipeline is made, and its failure is to be reported.

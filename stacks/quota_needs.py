@@ -16,7 +16,7 @@ def quota_needs(config: FactoryConfig, *, parallel_training_jobs: int) -> Counte
     for job in (compute.preprocess, compute.evaluate):
         name = f"{job.instance_type} for processing job usage"
         needs[name] = max(needs[name], job.instance_count)
-    if isinstance(config.production, RealtimeProduction) and config.production.drift:
+    if config.drift:
         needs[f"{compute.evaluate.instance_type} for processing job usage"] += 1
     kind = "spot training" if compute.training.spot else "training"
     instances = compute.training.instance_count * parallel_training_jobs

@@ -12,10 +12,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 
 from ml_code.estimators.preparation import category_places
+from ml_code.table.cells import Values
 from ml_code.table.columns import Schema
 from ml_code.table.frames import encode
-
-Values = NDArray[np.float64]
 
 
 class TableModel(BaseEstimator):  # type: ignore[misc]

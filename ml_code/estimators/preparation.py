@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from ml_code.table.cells import Values
 from ml_code.table.columns import DATES, Schema
 
-Values = NDArray[np.float64]
 _SECONDS_A_DAY = 86_400
 
 
@@ -86,6 +85,11 @@ def category_places(schema: Schema) -> list[tuple[int, int]]:
     )
 
 
+def prepared_width(schema: Schema) -> int:
+    """The number of columns behind `TableFeatures`."""
+    return int(TableFeatures(schema).fit_transform(np.zeros((1, len(schema.columns)))).shape[1])
+
+
 def preparation(schema: Schema, scaler: Any, *, is_native: bool) -> list[tuple[str, Any]]:
     """The steps before the estimator, unfitted. `is_native`: the estimator takes gaps and categories as they are."""
     steps: list[tuple[str, Any]] = [("features", TableFeatures(schema))] if needs_features(schema) else []
@@ -113,8 +117,7 @@ def _columns(
         handle_unknown="ignore",
         sparse_output=False,
     )
-    width = TableFeatures(schema).fit_transform(np.zeros((1, len(schema.columns)))).shape[1]
-    others = [place for place in range(width) if place not in places]
+    others = [place for place in range(prepared_width(schema)) if place not in places]
     parts: list[tuple[str, Any, list[int]]] = [("categories", encoder, places)]
     if others:
         parts.insert(0, ("numbers", Pipeline(list(numbers)) if numbers else "passthrough", others))

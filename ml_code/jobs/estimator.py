@@ -4,7 +4,6 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
@@ -12,7 +11,7 @@ from sklearn.utils.validation import has_fit_parameter
 from ml_code.estimators.libraries import library_of
 from ml_code.estimators.model import TableModel
 from ml_code.estimators.openmp import provide_openmp
-from ml_code.estimators.preparation import TableFeatures, category_places, preparation
+from ml_code.estimators.preparation import category_places, preparation, prepared_width
 from ml_code.spec import ModelSpec, SpecError
 
 # Of scikit-learn, those that take gaps and categories as they are.
@@ -35,8 +34,7 @@ def build_model(spec: ModelSpec, searched: Mapping[str, Any]) -> TableModel:
         arguments.setdefault("categorical_features", categories)
     estimator = _instance("estimator", spec.estimator, arguments, spec.seed)
     if library == "xgboost" and categories:
-        width = TableFeatures(schema).fit_transform(np.zeros((1, len(schema.columns)))).shape[1]
-        kinds = ["c" if place in categories else "q" for place in range(width)]
+        kinds = ["c" if place in categories else "q" for place in range(prepared_width(schema))]
         estimator.set_params(enable_categorical=True, feature_types=kinds)
     _check_task(spec, estimator)
     if spec.class_weight is not None and not has_fit_parameter(estimator, "sample_weight"):

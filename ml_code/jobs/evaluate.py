@@ -18,12 +18,12 @@ from matplotlib.figure import Figure
 from ml_code.contracts import Argument
 from ml_code.estimators.model import TableModel
 from ml_code.estimators.saving import load_model
-from ml_code.figures import draw_classes, draw_numbers
+from ml_code.figures import draw_predictions
 from ml_code.jobs.bootstrap import improvement_interval
 from ml_code.jobs.gate import evaluate_gate, gate_message, gate_status
 from ml_code.jobs.parts import read_part
 from ml_code.jobs.production_baseline import BaselineError, ProductionBaseline, measure_production
-from ml_code.metrics import confusion, measure, measure_each_class, measure_gate
+from ml_code.metrics import confusion, measure_answers, measure_each_class, measure_gate
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.table.text import write_csv
 from ml_code.tracking import runs
@@ -44,12 +44,13 @@ class Evaluation:
 def evaluate(spec: ModelSpec, model: TableModel, test: pd.DataFrame) -> Evaluation:
     target = spec.target.name
     features, truth = test.drop(columns=target), test[target]
-    predicted = model.predict(features)
+    probabilities = model.predict_proba(features) if spec.is_classification else None
+    predicted = model.predict(features).tolist()
     return Evaluation(
-        metrics=measure(spec, model, features, truth),
+        metrics=measure_answers(spec, truth, predicted, probabilities),
         truth=truth.tolist(),
-        predicted=predicted.tolist(),
-        probabilities=model.predict_proba(features) if spec.is_classification else None,
+        predicted=predicted,
+        probabilities=probabilities,
         classes=measure_each_class(truth, predicted, spec.classes) if spec.is_classification else {},
         confusion_matrix=confusion(truth, predicted, spec.classes) if spec.is_classification else None,
     )
@@ -74,12 +75,7 @@ def interval(
 def draw_evaluation(spec: ModelSpec, evaluation: Evaluation) -> Figure:
     metric = spec.gate.metric
     title = f"{metric} {evaluation.metrics[metric]:.4f} on {len(evaluation.truth):,} test rows"
-    if not spec.is_classification:
-        figure = draw_numbers(evaluation.truth, evaluation.predicted)
-    else:
-        found = evaluation.probabilities
-        scores = found[:, 1] if spec.is_binary and found is not None else None
-        figure = draw_classes(spec.classes, evaluation.truth, evaluation.predicted, scores)
+    figure = draw_predictions(spec.classes, evaluation.truth, evaluation.predicted, evaluation.probabilities)
     figure.suptitle(title)
     return figure
 

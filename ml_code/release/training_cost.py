@@ -5,20 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ml_code.release.training_record import defined_steps, executed_steps
+
 _PRICES: Mapping[str, Any] = json.loads(Path(__file__).with_name("prices.json").read_text(encoding="utf-8"))
 
 
 def estimate_cost(sagemaker: Any, execution_arn: str) -> str:
     """Return the estimate as a sentence: an upper bound, as if all parallel training jobs ran as long as the tuning."""
-    answer = sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=execution_arn)
-    instances = _instances(json.loads(answer["PipelineDefinition"])["Steps"])
-    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
-        PipelineExecutionArn=execution_arn
-    )
-    steps = [step for page in pages for step in page["PipelineExecutionSteps"]]
+    instances = _instances(list(defined_steps(sagemaker, execution_arn).values()))
     usd, seconds, unknown = 0.0, 0.0, set()
-    for step in steps:
-        instance_type, count = instances.get(step["StepName"], ("", 0))
+    for name, step in executed_steps(sagemaker, execution_arn).items():
+        instance_type, count = instances.get(name, ("", 0))
         if not count or "EndTime" not in step:
             continue
         running = (step["EndTime"] - step["StartTime"]).total_seconds()

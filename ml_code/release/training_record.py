@@ -5,7 +5,7 @@ factory's pipeline, for this delivery's commit, started while its Build ran, suc
 """
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ml_code.contracts import Parameter, Step
 from ml_code.release.delivery_record import Training
@@ -57,9 +57,20 @@ def check_training(
     _check_gate(sagemaker, arn, gate)
 
 
-def _check_steps(sagemaker: "SageMakerClient", arn: str) -> None:
+def executed_steps(sagemaker: "SageMakerClient", arn: str) -> dict[str, Any]:
+    """SageMaker's record of each step of an execution, by its name."""
     pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
-    steps = {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
+    return {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
+
+
+def defined_steps(sagemaker: "SageMakerClient", arn: str) -> dict[str, Any]:
+    """The definition of each step that an execution ran by, without those of a condition's branches, by its name."""
+    answer = sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
+    return {step["Name"]: step for step in json.loads(answer["PipelineDefinition"])["Steps"]}
+
+
+def _check_steps(sagemaker: "SageMakerClient", arn: str) -> None:
+    steps = executed_steps(sagemaker, arn)
     gate = steps.get(Step.GATE, {}).get("Metadata", {}).get("Condition", {})
     _same(f"the outcome of {Step.GATE} in {arn}", gate.get("Outcome"), "True")
     _same(
@@ -69,9 +80,7 @@ def _check_steps(sagemaker: "SageMakerClient", arn: str) -> None:
 
 def _check_gate(sagemaker: "SageMakerClient", arn: str, gate: Gate) -> None:
     """A Build may write another gate into the pipeline than model.yaml has, which the approver reads."""
-    answer = sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
-    steps = {step["Name"]: step for step in json.loads(answer["PipelineDefinition"])["Steps"]}
-    conditions = steps[Step.GATE]["Arguments"]["Conditions"]
+    conditions = defined_steps(sagemaker, arn)[Step.GATE]["Arguments"]["Conditions"]
     asked = [condition.get("RightValue") for condition in conditions]
     _same(f"the gate in the definition of {arn}", asked, [gate.threshold, -gate.tolerance])
 

@@ -147,7 +147,7 @@ class ColumnSpec(Frozen):
 
     @property
     def is_pattern(self) -> bool:
-        return _RANGE.search(self.name) is not None
+        return is_pattern(self.name)
 
     def columns(self) -> tuple[Column, ...]:
         given = self.constraints
@@ -207,6 +207,11 @@ class Csv(Frozen):
             encoding=self.encoding,
             header=self.header,
         )
+
+
+def is_pattern(name: str) -> bool:
+    """Whether the name stands for several columns."""
+    return _RANGE.search(name) is not None
 
 
 def _encoded(limit: float | date | None) -> float | None:

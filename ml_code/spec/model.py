@@ -20,7 +20,8 @@ from ml_code.spec.metric_names import (
 from ml_code.spec.sections import ByColumn, Image, Split, Tuning
 from ml_code.table.columns import NUMERIC, Schema
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 SklearnPath = Annotated[str, Field(pattern=r"^sklearn(\.[A-Za-z_]\w*)+$")]
 EstimatorPath = Annotated[str, Field(pattern=r"^(sklearn|xgboost|lightgbm)(\.[A-Za-z_]\w*)+$")]
 MAX_CLASSES = 1_000
@@ -224,8 +225,7 @@ class ModelSpec(Frozen):
 
     def training_schema(self) -> Schema:
         """The columns of the parts: the features, then the target, which every row has."""
-        schema = self._schema(*self.features, self._required_target)
-        return schema
+        return self._schema(*self.features, self._required_target)
 
     def file_schema(self) -> Schema:
         """The columns of the raw data that are read: those of training, then the ignored ones that have a type."""

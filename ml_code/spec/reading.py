@@ -49,9 +49,14 @@ class SpecError(ValueError):
     """A wrong model.yaml, in one sentence: field, value, what is allowed."""
 
 
+def model_folders(project: Path = Path()) -> list[Path]:
+    """The folders below models/ that hold a model.yaml."""
+    return sorted(path.parent for path in (project / MODELS).glob(f"*/{MODEL_YAML}"))
+
+
 def find_model(project: Path = Path()) -> Path:
     """The folder of the project's model: the one below models/ that holds a model.yaml."""
-    found = sorted(path.parent for path in (project / MODELS).glob(f"*/{MODEL_YAML}"))
+    found = model_folders(project)
     if len(found) != 1:
         names = ", ".join(folder.name for folder in found) or "none"
         raise SpecError(f"{MODELS}/*/{MODEL_YAML}: found {len(found)} ({names}); allowed: exactly one")
@@ -142,7 +147,7 @@ def _value_location(fault: Any) -> tuple[tuple[str | int, ...], str]:
         return location[:2], _VALUES
     if "values" in location:
         return location[: location.index("values") + 2], _VALUES
-    if fault["type"] in ("extra_forbidden", "missing") or fault["type"] == "value_error":
+    if fault["type"] in ("extra_forbidden", "missing", "value_error"):
         kept = tuple(part for part in location if part not in ("ColumnSpec", "ByColumn"))
         return kept, ""
     for name, allowed in _UNIONS.items():

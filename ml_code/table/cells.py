@@ -210,10 +210,10 @@ class _DateReader:
         return np.fromiter(map(self.parse, cells), np.float64, len(cells))
 
     def value(self, cell: Any) -> float:
-        if cell is None or (isinstance(cell, float) and math.isnan(cell)) or cell is _not_a_time():
-            return math.nan
         if isinstance(cell, str):
             return self.parse(cell)
+        if cell is None or (isinstance(cell, float) and math.isnan(cell)) or cell is _not_a_time():
+            return math.nan
         if isinstance(cell, datetime):
             return encoded_date(cell)
         return encoded_date(datetime(cell.year, cell.month, cell.day)) if isinstance(cell, date) else math.inf

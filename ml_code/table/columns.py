@@ -4,7 +4,7 @@ A column is encoded as float64: a number as it is; a boolean as 0 or 1; a catego
 there by `len(enum)`; a date by its seconds since 1970. NaN is a missing value, an infinite number is no value of the type.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -75,14 +75,16 @@ class Column:
 
     @property
     def _range(self) -> str:
-        low, high = (None if limit is None else self._shown(limit) for limit in (self.minimum, self.maximum))
+        low, high = (
+            None if limit is None else self.limit_text(limit) for limit in (self.minimum, self.maximum)
+        )
         if low is not None and high is not None:
             return f" from {low} to {high}"
         if low is not None:
             return f" of at least {low}"
         return f" of at most {high}" if high is not None else ""
 
-    def _shown(self, limit: float) -> str:
+    def limit_text(self, limit: float) -> str:
         return format_date(self, limit) if self.type in DATES else f"{limit:g}"
 
     @property
@@ -189,9 +191,3 @@ def format_date(column: Column, seconds: float) -> str:
     if column.format != DEFAULT_FORMAT:
         return moment.strftime(column.format)
     return moment.date().isoformat() if column.type == "date" else moment.isoformat()
-
-
-def some(names: Iterable[Any], shown: int = 5) -> str:
-    listed = list(names)
-    text = ", ".join(map(repr, listed[:shown]))
-    return f"{text} and {len(listed) - shown} more" if len(listed) > shown else text

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_code.table.columns import DATES, NUMERIC, Column, Schema, SchemaError, format_date, some
+from ml_code.raw_files import some
+from ml_code.table.cells import Values
+from ml_code.table.columns import DATES, NUMERIC, Column, Schema, SchemaError
 
-Values = NDArray[np.float64]
 # The cell as it was given, by its row and column.
 CellAt = Callable[[int, int], Any]
 _SHOWN_ROWS = 3
@@ -121,16 +122,12 @@ def broken_rule(column: Column, value: float) -> str:
     if not math.isfinite(value):
         return f"format {column.format}" if column.type in DATES else f"type {column.type}"
     if column.minimum is not None and value < column.minimum:
-        return f"minimum {_limit(column, column.minimum)}"
+        return f"minimum {column.limit_text(column.minimum)}"
     if column.maximum is not None and value > column.maximum:
-        return f"maximum {_limit(column, column.maximum)}"
+        return f"maximum {column.limit_text(column.maximum)}"
     if column.type == "integer" and (not value.is_integer() or not column.lowest <= value <= column.highest):
         return f"type {column.type}"
     return "enum" if column.enum else f"type {column.type}"
-
-
-def _limit(column: Column, limit: float) -> str:
-    return format_date(column, limit) if column.type in DATES else f"{limit:g}"
 
 
 def check_columns(given: Sequence[Any], schema: Schema) -> None:

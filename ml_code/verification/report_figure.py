@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ml_code.figures import WRONG, draw_classes, draw_numbers
+from ml_code.figures import WRONG, draw_predictions
 from ml_code.spec import ModelSpec
 from ml_code.spec.metric_names import CLASSIFICATION
 from ml_code.table.frames import encode
@@ -25,11 +25,8 @@ def draw(
     """Draw the figure that fits the task: images where model.yaml says that the features are one."""
     if spec.image and spec.is_classification:
         figure = _images(test_rows, answers, spec.image.shape)
-    elif spec.is_classification:
-        scores = np.array(answers.probabilities)[:, 1] if spec.is_binary and answers.probabilities else None
-        figure = draw_classes(spec.classes, test_rows.truth, answers.predictions, scores)
     else:
-        figure = draw_numbers(test_rows.truth, answers.predictions)
+        figure = draw_predictions(spec.classes, test_rows.truth, answers.predictions, answers.probabilities)
     figure.suptitle(_title(result), fontsize=13)
     figure.savefig(path, dpi=120)
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from ml_code.jobs.estimator import check_search
 from ml_code.jobs.parts import split
 from ml_code.jobs.preprocess import read_raw
-from ml_code.raw_files import RawFileError
+from ml_code.raw_files import RawFileError, is_parquet
 from ml_code.spec import ModelSpec, SpecError, parse_spec
 from ml_code.table.columns import SchemaError
 from operations.errors import OperationError, run
@@ -25,7 +25,7 @@ from operations.model_init.document import render
 from operations.model_init.draft import SEED, Draft, make_draft
 from operations.model_init.estimators import Candidate, candidates
 from operations.model_init.folder import check_folder, model_name, write_draft
-from operations.model_init.parquet_files import MAGIC, read_parquet
+from operations.model_init.parquet_files import read_parquet
 from operations.model_init.raw_table import RawTable
 from operations.model_init.report import print_choices, print_columns, print_next
 from operations.model_init.sample import take_sample
@@ -69,9 +69,7 @@ def read_table(data: Path) -> RawTable:
     if not data.is_file():
         kind = "a folder" if data.is_dir() else "not there"
         raise OperationError(f"DATA is {str(data)!r}, which is {kind}; give a CSV or Parquet file")
-    with data.open("rb") as file:
-        is_parquet = file.read(len(MAGIC)) == MAGIC
-    return read_parquet(data) if is_parquet else read_csv(data)
+    return read_parquet(data) if is_parquet(data) else read_csv(data)
 
 
 def compare(draft: Draft) -> tuple[Candidate, dict[str, Baseline]]:

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ml_code.table.cells import readers
+from ml_code.table.cells import Values, readers
 from ml_code.table.columns import (
     FALSE_VALUES,
     LARGEST_INTEGER,
@@ -19,7 +18,6 @@ from ml_code.table.columns import (
 from operations.model_init.dates import are_dates_in_several_formats, date_format
 from operations.model_init.raw_table import RawColumn, RawTable, shown
 
-Values = NDArray[np.float64]
 # What pandas reads as missing in any column.
 _MISSING = frozenset(("NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>"))
 # Missing where all else in the column is a number, a date or true and false: in a column of text a category.

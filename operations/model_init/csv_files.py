@@ -11,12 +11,12 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 
+from ml_code.raw_files import GZIP
 from ml_code.table.columns import Dialect
 from operations.errors import OperationError
 from operations.model_init.raw_table import ColumnBuilder, RawTable, shown
 
 _DELIMITERS = (",", ";", "\t", "|")
-_GZIP = b"\x1f\x8b"
 _WIDE_BOMS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _ASCII = bytes(range(128))
 # Of Western and of Central Europe: of two that fit, the first.
@@ -45,7 +45,7 @@ def read_csv(path: Path) -> RawTable:
 def _content(path: Path) -> bytes:
     try:
         body = path.read_bytes()
-        return gzip.decompress(body) if body.startswith(_GZIP) else body
+        return gzip.decompress(body) if body.startswith(GZIP) else body
     except OSError as error:
         raise OperationError(f"{path} cannot be read: {error.strerror or error}") from None
     except (EOFError, zlib.error) as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ml_code.spec.columns import is_pattern
 from ml_code.table.columns import NUMERIC
 from operations.model_init.column_types import TypedColumn, TypedTable
 from operations.model_init.leaks import reveals_target
@@ -17,7 +18,6 @@ LARGEST_NUMBER = 1e100
 _MOSTLY_UNIQUE = 0.95
 _OFTEN_DISTINCT = 0.2
 _LEAST_COVERED = 0.5
-_PATTERN = re.compile(r"\{\d+\.\.\d+\}")
 _PANDAS_INDEX = re.compile(r"(Unnamed: \d+|index|level_\d+|__index_level_\d+__|)", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"(?i:(^|[\W_])(id|uuid|guid|key|nr|no|number|rowid))$|[a-z](Id|ID|Uuid|Key|Nr)$")
 
@@ -27,11 +27,6 @@ class Categories:
     listed: tuple[str, ...]
     rare: int
     """Categories that are not listed, as too few rows have them."""
-
-
-def is_pattern(name: str) -> bool:
-    """Whether model.yaml would take the name for those of several columns."""
-    return _PATTERN.search(name) is not None
 
 
 def is_beyond_arithmetic(column: TypedColumn) -> bool:

@@ -7,11 +7,11 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from ml_code.spec import MODEL_YAML, MODELS
+from ml_code.spec import MODEL_YAML, MODELS, model_folders
+from ml_code.spec.model import NAME_PATTERN
 from operations.errors import OperationError
 from operations.model_init.sample import Sample
 
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 # In the model.yaml of the project's sample.
 SAMPLE_MARK = "make model-init replaces this sample"
 _DIGEST = re.compile(r"# sha256:([0-9a-f]{64}) .*")
@@ -23,7 +23,7 @@ _FIRST_LINE = "# yaml-language-server: $schema=../../docs/model.schema.json\n"
 def model_name(given: str, data: Path) -> str:
     """The name as given, or after the file."""
     name = given or re.sub(r"[^A-Za-z0-9]+", "-", data.name.partition(".")[0]).strip("-")
-    if not NAME.fullmatch(name):
+    if not re.fullmatch(NAME_PATTERN, name):
         source = f"NAME is {given!r}" if given else f"The file is called {data.name!r}"
         raise OperationError(
             f"{source}; give NAME, a letter and then letters, digits, - and _, 63 characters at most"
@@ -48,8 +48,7 @@ def check_folder(project: Path, name: str) -> None:
 
 
 def _others(project: Path, name: str) -> list[Path]:
-    found = sorted(path.parent for path in (project / MODELS).glob(f"*/{MODEL_YAML}"))
-    return [folder for folder in found if folder.name != name]
+    return [folder for folder in model_folders(project) if folder.name != name]
 
 
 def is_replaceable(project: Path, folder: Path) -> bool:

@@ -10,8 +10,6 @@ import pyarrow.parquet as pq
 from operations.errors import OperationError
 from operations.model_init.raw_table import ColumnBuilder, RawColumn, RawTable
 
-MAGIC = b"PAR1"
-
 
 def read_parquet(path: Path) -> RawTable:
     table = read_arrow(path)

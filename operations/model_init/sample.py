@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from ml_code.raw_files import GZIP
 from operations.model_init.parquet_files import read_arrow
 from operations.model_init.raw_table import Codes, RawTable
 from operations.model_init.task import Task
@@ -15,7 +16,6 @@ from operations.model_init.task import Task
 MOST_BYTES = 1_000_000
 MOST_ROWS = 10_000
 _LEAST_ROWS_OF_A_CLASS = 20
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ def take_sample(path: Path, table: RawTable, task: Task, seed: int) -> Sample:
     name = f"rows.{table.format}"
     known = np.flatnonzero(~np.isnan(task.target.cells))
     body = path.read_bytes()
-    is_small = len(body) <= MOST_BYTES and table.row_count <= MOST_ROWS and not body.startswith(_GZIP)
+    is_small = len(body) <= MOST_BYTES and table.row_count <= MOST_ROWS and not body.startswith(GZIP)
     if is_small and len(known) == table.row_count:
         return Sample(name, body, known, is_whole_file=True)
     bytes_a_row = max(1.0, len(body) / table.row_count)

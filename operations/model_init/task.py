@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy as np
 
+from ml_code.spec.columns import is_pattern
 from ml_code.table.columns import FALSE_VALUES, LARGEST_INTEGER, TRUE_VALUES
 from operations.errors import OperationError
 from operations.model_init.column_types import TypedColumn
-from operations.model_init.findings import LARGEST_NUMBER, is_beyond_arithmetic, is_pattern
+from operations.model_init.findings import LARGEST_NUMBER, is_beyond_arithmetic
 from operations.model_init.raw_table import RawTable, shown
 
 LEAST_ROWS = 50

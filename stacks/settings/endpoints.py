@@ -8,9 +8,16 @@ from ml_code.pipeline.compute import InstanceCount, InstanceType, Off, Section, 
 from stacks.settings.types import CooldownSeconds, MemoryMb, by_type
 
 LEAST_GUARDED_INSTANCES = 2
-LONGEST_ROLLOUT_SECONDS = (
-    8 * 3600 - 1800
-)  # SageMaker's eight hours, less the time that instances take to start
+# SageMaker's eight hours, less the time that instances take to start.
+LONGEST_ROLLOUT_SECONDS = 8 * 3600 - 1800
+LatencyAlarmMs = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=60_000,
+        description="the alarm goes off when the slowest 1 % of answers take longer for three minutes",
+    ),
+]
 
 
 class ServerlessEndpoint(Section):
@@ -35,12 +42,7 @@ class StagingInstance(Section):
 class ServerlessProduction(ServerlessEndpoint):
     """Production on an endpoint that scales to zero."""
 
-    latency_alarm_ms: int = Field(
-        default=5000,
-        ge=1,
-        le=60_000,
-        description="the alarm goes off when the slowest 1 % of answers take longer for three minutes",
-    )
+    latency_alarm_ms: LatencyAlarmMs = 5000
 
 
 class Autoscaling(Section):
@@ -148,12 +150,7 @@ class RealtimeProduction(Section):
         description="with `data_capture_percent` above 0: [compares](operations.md#drift) what production is asked with "
         "what its model was trained on, and retrains when they differ in two windows out of five",
     )
-    latency_alarm_ms: int = Field(
-        default=5000,
-        ge=1,
-        le=60_000,
-        description="the alarm goes off when the slowest 1 % of answers take longer for three minutes",
-    )
+    latency_alarm_ms: LatencyAlarmMs = 5000
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

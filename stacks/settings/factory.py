@@ -11,6 +11,7 @@ from pydantic import Field, Tag, model_validator
 from ml_code.pipeline.compute import Compute, Off, Section, Switch, misfit
 from stacks.settings.delivery import CodeCommit, Connected, Triggers
 from stacks.settings.endpoints import (
+    Drift,
     RealtimeProduction,
     ServerlessEndpoint,
     ServerlessProduction,
@@ -106,6 +107,12 @@ class FactoryConfig(Section):
         self._check_cache()
         self._check_local_disks()
         return self
+
+    @property
+    def drift(self) -> Drift | None:
+        """The comparison of production's inputs, if production has one."""
+        is_on = isinstance(self.production, RealtimeProduction) and self.production.drift
+        return is_on or None
 
     @property
     def keeps_data_on_destroy(self) -> bool:
