@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aws_cdk import App
 
-from ml_code.spec import MODEL_YAML, find_model, load_spec
+from ml_code.spec import MODEL_YAML, load_specs, model_folders
 from stacks.model_factory_stack import ModelFactoryStack
 from stacks.settings.context import read_config
 
@@ -28,7 +28,7 @@ def main() -> None:
         ModelFactoryStack(
             app,
             config=config,
-            spec=load_spec(),
+            specs=load_specs(),
             project_files=tracked_files(Path(__file__).parent) if config.source.type == "codecommit" else {},
             account=os.environ.get("CDK_DEFAULT_ACCOUNT"),
             region=os.environ.get("CDK_DEFAULT_REGION", FALLBACK_REGION),
@@ -51,11 +51,11 @@ def tracked_files(project: Path) -> Mapping[str, Path]:
         ) from error
     names = [os.fsdecode(name) for name in listed.split(b"\0") if name]
     files = {name: project / name for name in names if (project / name).is_file()}
-    model = (find_model() / MODEL_YAML).as_posix()
-    if model not in files:
-        raise ValueError(
-            f"git does not know {model}, and the new repository gets what git knows: git add {find_model()}"
-        )
+    for folder in model_folders():
+        if (model := (folder / MODEL_YAML).as_posix()) not in files:
+            raise ValueError(
+                f"git does not know {model}, and the new repository gets what git knows: git add {folder}"
+            )
     return files
 
 

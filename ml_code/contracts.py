@@ -13,8 +13,12 @@ class Variable:
     ARTIFACT_BUCKET = "ARTIFACT_BUCKET"
     DATA_BUCKET = "DATA_BUCKET"
     MLFLOW_TRACKING_URI = "MLFLOW_TRACKING_URI"
+    BUILD_PROJECTS = "BUILD_PROJECTS"  # JSON: of all models
+    MAX_PARALLEL_TRAININGS = "MAX_PARALLEL_TRAININGS"
     PIPELINE_SETTINGS = "PIPELINE_SETTINGS"
+    PIPELINES = "PIPELINES"  # JSON: names of models to those of their delivery pipelines
     # Deployments
+    BATCH_SETTINGS = "BATCH_SETTINGS"
     DELIVERY_EXECUTION = "DELIVERY_EXECUTION"
     ENDPOINT_NAME = "ENDPOINT_NAME"
     ENDPOINT_ROLE_ARN = "ENDPOINT_ROLE_ARN"
@@ -22,6 +26,7 @@ class Variable:
     FACTORY_NAME = "FACTORY_NAME"
     IMAGE_URI = "IMAGE_URI"
     MODEL_NAME = "MODEL_NAME"
+    RESOURCE_PREFIX = "RESOURCE_PREFIX"
     STAGE = "STAGE"
     TAGS = "TAGS"
     # Exported by builds to later actions of the delivery pipeline
@@ -67,6 +72,7 @@ class Prefix:
     ASSERTIONS = "assertions/"
     CAPTURED = "captured/"
     CODE = "code/"
+    INPUTS = "inputs/"
     MLFLOW = "mlflow/"
     MONITORING = "monitoring/"
     RELEASES = "releases/"
@@ -204,15 +210,11 @@ class Output:
     """Outputs of the stack."""
 
     ARTIFACT_BUCKET_NAME = "ArtifactBucketName"
-    BATCH_SETTINGS = "BatchSettings"
     DATA_BUCKET_NAME = "DataBucketName"
-    DELIVERY_PIPELINE_NAME = "DeliveryPipelineName"
     MLFLOW_TRACKING_URI = "MlflowTrackingUri"
+    MODELS = "Models"  # JSON: names of models to the prefixes of their resources
     NOTIFICATION_TOPIC_ARN = "NotificationTopicArn"
-    PRODUCTION_ENDPOINT_NAME = "ProductionEndpointName"
     REPOSITORY_CLONE_URL = "RepositoryCloneUrl"
-    STAGING_ENDPOINT_NAME = "StagingEndpointName"
-    TRAINING_PIPELINE_NAME = "TrainingPipelineName"
 
 
 class TemplateMetadata:
@@ -222,14 +224,18 @@ class TemplateMetadata:
 
 
 class TeardownProperty:
-    """Properties of the custom resource that runs the teardown function: the names of what it stops and removes."""
+    """Properties of the custom resources that run a teardown function: the names of what it stops and removes.
 
-    BATCH_PREFIX = "BatchPrefix"
+    One that is not given has nothing to remove.
+    """
+
+    BATCH_PREFIXES = "BatchPrefixes"
     BUCKET_NAMES = "BucketNames"
     BUILD_PROJECT_NAMES = "BuildProjectNames"
-    DELIVERY_PIPELINE_NAME = "DeliveryPipelineName"
+    DELIVERY_PIPELINE_NAMES = "DeliveryPipelineNames"
     ENDPOINT_NAMES = "EndpointNames"
     FACTORY_NAME = "FactoryName"
+    PACKAGE_GROUPS = "PackageGroups"
     RULE_NAMES = "RuleNames"
     SAGEMAKER_PIPELINE_NAMES = "SageMakerPipelineNames"
     SCHEDULE_NAMES = "ScheduleNames"
@@ -261,23 +267,33 @@ def tag_list(tags: dict[str, str]) -> list[TagItem]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def endpoint_name(factory: str, stage: str) -> str:
-    return f"{factory}-{stage}"
+def resource_prefix(factory: str, model: str, *, is_prefixed: bool = True) -> str:
+    """What the names of one model's resources begin with; its pipelines are called just so."""
+    return f"{factory}-{model.lower().replace('_', '-')}" if is_prefixed else factory
 
 
-def deploy_project_name(factory: str, stage: str) -> str:
+def endpoint_name(prefix: str, stage: str) -> str:
+    return f"{prefix}-{stage}"
+
+
+def deploy_project_name(prefix: str, stage: str) -> str:
     """The CodeBuild project that deploys to the stage."""
-    return f"{factory}-deploy-{stage}"
+    return f"{prefix}-deploy-{stage}"
+
+
+def of_model(prefix: str, model: str) -> str:
+    """The model's own part of a prefix: no role of another model's reads or writes there."""
+    return f"{prefix}{model}/"
 
 
 def serving_prefix(stage: str, model: str) -> str:
     """The prefix of one stage's archives of one model: no other stage's role writes there."""
-    return f"{Prefix.SERVING}{stage}/{model}/"
+    return of_model(f"{Prefix.SERVING}{stage}/", model)
 
 
 def releases_prefix(model: str) -> str:
     """The records of the model's releases to production, which its production role alone writes."""
-    return f"{Prefix.RELEASES}{model}/"
+    return of_model(Prefix.RELEASES, model)
 
 
 # Of the consoles, by the beginning of the region's name; others are in the partition `aws`.

@@ -3,12 +3,12 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from ml_code.contracts import VARIANT_NAME
-from stacks.names import FactoryNames
+from stacks.names import ModelNames
 
 
 def alarm(
     scope: Construct,
-    names: FactoryNames,
+    names: ModelNames,
     what: str,
     metric: cloudwatch.Metric,
     description: str,

@@ -8,7 +8,7 @@ from constructs import Construct
 
 from ml_code.contracts import RETRIES
 from stacks.acknowledgements import acknowledge
-from stacks.context import FactoryContext
+from stacks.context import Context
 from stacks.logs import log_group
 from stacks.permissions import grant_read, grant_write_logs, service_role
 
@@ -26,7 +26,7 @@ class Build(Construct):
         timeout: Duration,
         environment: Mapping[str, str],
         source_bucket: s3.IBucket,
-        context: FactoryContext,
+        context: Context,
     ) -> None:
         super().__init__(scope, id)
         self.role = service_role(self, "Role", "codebuild.amazonaws.com", f"What the build {name} may do")

@@ -3,24 +3,42 @@ from dataclasses import dataclass
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_kms as kms
 
-from stacks.names import FactoryNames
+from ml_code.spec import ModelSpec
+from stacks.names import FactoryNames, ModelNames
 from stacks.network import Network
 from stacks.settings.factory import FactoryConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class FactoryContext:
+class Context:
     """The common arguments of all constructs of one factory."""
 
     config: FactoryConfig
-    names: FactoryNames
-    model_name: str
     key: kms.Key | None
     network: Network | None
 
     @property
     def removal_policy(self) -> RemovalPolicy:
         return removal_policy(self.config)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactoryContext(Context):
+    """The arguments of what all models share."""
+
+    names: FactoryNames
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelContext(Context):
+    """The arguments of what one model has of its own; its settings are those of the factory, and its own above them."""
+
+    names: ModelNames
+    spec: ModelSpec
+
+    @property
+    def model_name(self) -> str:
+        return self.spec.name
 
 
 def removal_policy(config: FactoryConfig) -> RemovalPolicy:

@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from ml_code.contracts import RETRIES
-from stacks.context import FactoryContext
+from stacks.context import Context
 from stacks.logs import log_group
 from stacks.permissions import grant_write_logs, service_role
 
@@ -19,7 +19,7 @@ _SHARED = ("ml_code/__init__.py", "ml_code/contracts.py")
 
 def own_function(
     scope: Construct,
-    context: FactoryContext,
+    context: Context,
     *,
     name: str,
     description: str,

@@ -1,40 +1,46 @@
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aws_cdk import CfnOutput, CfnResource, Fn, Stack, Tags
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ml_code.contracts import PRODUCTION, STAGING, Output, Tag, TemplateMetadata
+from ml_code.contracts import Output, Stage, Tag, TemplateMetadata
 from ml_code.pipeline.definition import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
-from stacks.context import FactoryContext
-from stacks.delivery import Delivery
-from stacks.drift.construct import Drift
-from stacks.names import FactoryNames
+from stacks.approval import deny_approval
+from stacks.context import FactoryContext, ModelContext
+from stacks.model import Model
+from stacks.names import FactoryNames, ModelNames
 from stacks.network import ZONES, Network
 from stacks.observability import Observability
-from stacks.production_alarms import ProductionAlarms
+from stacks.push_pipeline import PushPipeline
 from stacks.quota_needs import quota_needs
 from stacks.regions import check_region
-from stacks.serving import Serving
+from stacks.release_code import ReleaseCode
+from stacks.settings.delivery import Connected
 from stacks.settings.factory import FactoryConfig
+from stacks.settings.model import model_config
+from stacks.source import ConnectedRepository, SeededRepository, Source
 from stacks.storage import Storage
-from stacks.teardown.construct import Teardown
+from stacks.teardown.construct import FactoryTeardown
+from stacks.template_limits import check_template
 from stacks.tracking import Tracking
-from stacks.training import Training
-from stacks.transform_jobs import TransformJobs
 
 
 class ModelFactoryStack(Stack):
-    """The whole factory. `region` must be known at synth, because images lie in an account per region."""
+    """The whole factory: what all models share, and what each has of its own.
+
+    `region` must be known at synth, because images lie in an account per region.
+    """
 
     def __init__(
         self,
         scope: Construct,
         *,
         config: FactoryConfig,
-        spec: ModelSpec,
+        specs: Sequence[ModelSpec],
         project_files: Mapping[str, Path],
         account: str | None,
         region: str,
@@ -48,25 +54,28 @@ class ModelFactoryStack(Stack):
             analytics_reporting=False,
         )
         self._image_uri = scikit_learn_image_uri(region)
-        names = FactoryNames(factory=config.name, account=self.account, region=region)
+        names = FactoryNames(
+            factory=config.name,
+            account=self.account,
+            region=region,
+            unprefixed_model=config.unprefixed_model,
+        )
         self._storage = Storage(self, "Storage", config=config, names=names)
-        self._context = self._make_context(config, names, spec.name)
-        self._tracking = self._make_tracking()
-        self._training = self._make_training(spec)
-        self._production_alarms = self._make_production_alarms()
-        self._serving = self._make_serving()
-        self._delivery = self._make_delivery(project_files)
-        self._transform_jobs = self._make_transform_jobs()
-        self._make_teardown(self._make_drift())
+        self._context = self._make_context(config, names)
+        self._tracking = Tracking(
+            self, "Tracking", context=self._context, artifact_bucket=self._storage.artifact_bucket
+        )
+        self._delivery = Construct(self, "Delivery")
+        self._source = self._make_source(project_files)
+        self._models = self._make_models([_model_context(self._context, spec) for spec in specs])
+        self._deny_approval()
+        self._make_teardown(self._make_push_pipeline())
         self._bound_permissions()
         self._tag()
         self._add_outputs(self._make_observability())
-        check_region(
-            region,
-            {found.cfn_resource_type for found in self.node.find_all() if isinstance(found, CfnResource)},
-        )
+        self._check(region)
         # What operations compare the account's quotas with.
-        needs = quota_needs(config, parallel_training_jobs=spec.tuning.max_parallel_jobs)
+        needs = quota_needs([model.context for model in self._models], config.max_parallel_trainings)
         self.template_options.metadata = {TemplateMetadata.QUOTA_NEEDS: dict(needs)}
 
     @property
@@ -74,107 +83,89 @@ class ModelFactoryStack(Stack):
         """The zones by position: for names, CDK would ask the account."""
         return [Fn.select(index, Fn.get_azs()) for index in range(ZONES)]
 
-    def _make_context(self, config: FactoryConfig, names: FactoryNames, model_name: str) -> FactoryContext:
+    def _make_context(self, config: FactoryConfig, names: FactoryNames) -> FactoryContext:
         key, network = self._storage.key, None
         if config.network.type != "none":
             network = Network(self, "Network", config=config, names=names, key=key)
-        return FactoryContext(config=config, names=names, model_name=model_name, key=key, network=network)
+        return FactoryContext(config=config, names=names, key=key, network=network)
 
-    def _make_tracking(self) -> Tracking:
-        return Tracking(
-            self, "Tracking", context=self._context, artifact_bucket=self._storage.artifact_bucket
-        )
-
-    def _make_training(self, spec: ModelSpec) -> Training:
-        return Training(
-            self,
-            "Training",
+    def _make_source(self, project_files: Mapping[str, Path]) -> Source:
+        source = self._context.config.source
+        if isinstance(source, Connected):
+            return ConnectedRepository(self._delivery, "Source", context=self._context, source=source)
+        return SeededRepository(
+            self._delivery,
+            "Source",
             context=self._context,
-            spec=spec,
-            image_uri=self._image_uri,
-            storage=self._storage,
-            tracking=self._tracking,
-        )
-
-    def _make_production_alarms(self) -> ProductionAlarms | None:
-        config = self._context.config
-        if config.monitoring or config.production.type == "realtime":
-            return ProductionAlarms(self, "Guards", context=self._context)
-        return None
-
-    def _make_serving(self) -> Serving:
-        return Serving(
-            self,
-            "Serving",
-            context=self._context,
-            artifact_bucket=self._storage.artifact_bucket,
-            image_uri=self._image_uri,
-            production_alarms=self._production_alarms,
-        )
-
-    def _make_delivery(self, project_files: Mapping[str, Path]) -> Delivery:
-        delivery = Delivery(
-            self,
-            "Delivery",
-            context=self._context,
+            branch=source.branch,
             project_files=project_files,
-            storage=self._storage,
-            tracking=self._tracking,
-            training=self._training,
-            serving=self._serving,
-        )
-        if self._production_alarms:
-            delivery.pipeline.node.add_dependency(self._production_alarms)
-        return delivery
-
-    def _make_transform_jobs(self) -> TransformJobs:
-        return TransformJobs(
-            self, "Batch", context=self._context, storage=self._storage, image_uri=self._image_uri
         )
 
-    def _make_drift(self) -> Drift | None:
-        settings = self._context.config.drift
-        if not settings:
+    def _make_models(self, contexts: Sequence[ModelContext]) -> list[Model]:
+        release_code = ReleaseCode(self._delivery, Stage.RELEASE_CODE)
+        build_projects = [context.names.build_project for context in contexts]
+        return [
+            Model(
+                self,
+                _id(context.names),
+                context=context,
+                image_uri=self._image_uri,
+                storage=self._storage,
+                tracking=self._tracking,
+                source=self._source,
+                release_code=release_code,
+                starts_by_push=len(contexts) == 1,
+                build_projects=build_projects,
+            )
+            for context in contexts
+        ]
+
+    def _make_push_pipeline(self) -> PushPipeline | None:
+        """With one model a push starts its delivery at once."""
+        if len(self._models) == 1:
             return None
-        return Drift(
-            self,
-            "Drift",
+        return PushPipeline(
+            self._delivery,
+            "Push",
             context=self._context,
-            settings=settings,
+            models={model.context.model_name: model.context.names for model in self._models},
+            source=self._source,
             storage=self._storage,
-            tracking=self._tracking,
-            training=self._training,
-            delivery_pipeline=self._delivery.pipeline,
+            made_before=[self._source, *(model.delivery for model in self._models)],
         )
 
-    def _make_teardown(self, drift: Drift | None) -> None:
-        Teardown(
+    def _deny_approval(self) -> None:
+        if role_names := self._context.config.pushing_roles:
+            pipelines = [model.delivery.pipeline.arn for model in self._models]
+            deny_approval(self._delivery, role_names, pipelines)
+
+    def _make_teardown(self, push_pipeline: PushPipeline | None) -> None:
+        made = [made for made in (push_pipeline, self._context.network) if made]
+        teardown = FactoryTeardown(
             self,
             "Teardown",
             context=self._context,
             storage=self._storage,
-            tracking=self._tracking,
-            training=self._training,
-            serving=self._serving,
-            transform_jobs=self._transform_jobs,
-            delivery=self._delivery,
-            drift=drift,
+            push_pipeline=push_pipeline,
+            depends_on=[self._tracking, *made],
         )
+        for model in self._models:
+            model.make_teardown(teardown)
 
     def _make_observability(self) -> Observability | None:
         monitoring = self._context.config.monitoring
-        if not (self._production_alarms and monitoring):
+        if not monitoring:
             return None
         observability = Observability(
             self,
             "Observability",
             context=self._context,
             monitoring=monitoring,
-            has_drift=self._context.config.drift is not None,
-            production_alarms=self._production_alarms,
+            models=[model.watched for model in self._models if model.watched],
         )
         # The first delivery starts as its pipeline is made, and its failure is to be reported.
-        self._delivery.pipeline.node.add_dependency(observability)
+        for model in self._models:
+            model.delivery.pipeline.node.add_dependency(observability)
         return observability
 
     def _bound_permissions(self) -> None:
@@ -187,22 +178,41 @@ class ModelFactoryStack(Stack):
             Tags.of(self).add(key, value)
 
     def _add_outputs(self, observability: Observability | None) -> None:
-        names = self._context.names
+        prefixes = {model.context.model_name: model.context.names.prefix for model in self._models}
         outputs = {
-            Output.REPOSITORY_CLONE_URL: self._delivery.source.clone_url,
-            Output.DELIVERY_PIPELINE_NAME: self._delivery.pipeline.name,
-            Output.TRAINING_PIPELINE_NAME: self._training.pipeline_name,
+            Output.REPOSITORY_CLONE_URL: self._source.clone_url,
             Output.MLFLOW_TRACKING_URI: self._tracking.tracking_uri,
             Output.DATA_BUCKET_NAME: self._storage.data_bucket.bucket_name,
             Output.ARTIFACT_BUCKET_NAME: self._storage.artifact_bucket.bucket_name,
-            Output.BATCH_SETTINGS: self._transform_jobs.settings_json,
-            Output.STAGING_ENDPOINT_NAME: names.endpoint(STAGING),
-            Output.PRODUCTION_ENDPOINT_NAME: names.endpoint(PRODUCTION),
+            Output.MODELS: json.dumps(prefixes),
         }
         if observability:
             outputs[Output.NOTIFICATION_TOPIC_ARN] = observability.notifications.topic.topic_arn
         for key, value in outputs.items():
             CfnOutput(self, key, value=value)
+
+    def _check(self, region: str) -> None:
+        resources = [found for found in self.node.find_all() if isinstance(found, CfnResource)]
+        check_region(region, {found.cfn_resource_type for found in resources})
+        of_models = sum(
+            isinstance(found, CfnResource) for model in self._models for found in model.node.find_all()
+        )
+        check_template(len(resources), of_models, model_count=len(self._models))
+
+
+def _model_context(factory: FactoryContext, spec: ModelSpec) -> ModelContext:
+    return ModelContext(
+        config=model_config(factory.config, spec),
+        names=factory.names.of_model(spec.name),
+        spec=spec,
+        key=factory.key,
+        network=factory.network,
+    )
+
+
+def _id(names: ModelNames) -> str:
+    """The construct's id. `Default` adds nothing to logical ids: they are those of a stack from before it held several."""
+    return "Default" if names.prefix == names.factory else f"Model-{names.model}"
 
 
 def _managed_policy(scope: Construct, name_or_arn: str) -> iam.IManagedPolicy:

@@ -1,6 +1,8 @@
+"""The physical names of all that the stack makes. Two factories in one account differ in `factory`."""
+
 from dataclasses import dataclass
 
-from ml_code.contracts import deploy_project_name, endpoint_name
+from ml_code.contracts import deploy_project_name, endpoint_name, resource_prefix
 
 # What drift monitoring has: no factory may be called so.
 MONITOR = "monitor"
@@ -9,11 +11,19 @@ _LOGGING_SERVICES = ("codebuild", "ecs", "lambda", "sagemaker/Endpoints", "vpc")
 
 @dataclass(frozen=True, kw_only=True)
 class FactoryNames:
-    """The one place where physical names are made. Two factories in one account differ in `factory`."""
+    """Names of what all models share."""
 
     factory: str
     account: str
     region: str
+    # The model whose resources are named after the factory alone; "" for none.
+    unprefixed_model: str = ""
+
+    def of_model(self, model: str) -> "ModelNames":
+        prefix = resource_prefix(self.factory, model, is_prefixed=model != self.unprefixed_model)
+        return ModelNames(
+            factory=self.factory, account=self.account, region=self.region, model=model, prefix=prefix
+        )
 
     @property
     def data_bucket(self) -> str:
@@ -32,22 +42,13 @@ class FactoryNames:
         return f"{self.factory}-access-logs-{self.account}-{self.region}"
 
     @property
-    def build_project(self) -> str:
-        return f"{self.factory}-build"
+    def push(self) -> str:
+        """The name of the pipeline and the project that start the deliveries of a push."""
+        return f"{self.factory}-push"
 
     @property
     def connection(self) -> str:
         return self.factory
-
-    @property
-    def new_data(self) -> str:
-        """The name of the rule, the function and the schedule alike."""
-        return f"{self.factory}-new-data"
-
-    @property
-    def monitor(self) -> str:
-        """The name of the pipeline and the function alike."""
-        return f"{self.factory}-{MONITOR}"
 
     @property
     def teardown_function(self) -> str:
@@ -80,20 +81,54 @@ class FactoryNames:
         """The name has the region, because budgets belong to none."""
         return f"{self.factory}-{self.region}"
 
-    def alarm(self, what: str) -> str:
-        return f"{self.factory}-{what}"
-
     @property
     def mlflow_service(self) -> str:
         return f"{self.factory}-mlflow"
 
+
+@dataclass(frozen=True, kw_only=True)
+class ModelNames:
+    """Names of what one model has of its own; they begin with `prefix`."""
+
+    factory: str
+    account: str
+    region: str
+    model: str
+    prefix: str
+
+    @property
+    def pipeline(self) -> str:
+        """The name of the delivery pipeline and of the SageMaker pipeline alike."""
+        return self.prefix
+
+    @property
+    def build_project(self) -> str:
+        return f"{self.prefix}-build"
+
+    @property
+    def new_data(self) -> str:
+        """The name of the rule, the function and the schedule alike."""
+        return f"{self.prefix}-new-data"
+
+    @property
+    def monitor(self) -> str:
+        """The name of the pipeline and the function alike."""
+        return f"{self.prefix}-{MONITOR}"
+
+    @property
+    def teardown_function(self) -> str:
+        return f"{self.prefix}-model-teardown"
+
+    def alarm(self, what: str) -> str:
+        return f"{self.prefix}-{what}"
+
     def deploy_project(self, stage: str) -> str:
-        return deploy_project_name(self.factory, stage)
+        return deploy_project_name(self.prefix, stage)
 
     @property
     def batch_prefix(self) -> str:
         """The prefix of the names of transform jobs and their models."""
-        return f"{self.factory}-batch-"
+        return f"{self.prefix}-batch-"
 
     def endpoint(self, stage: str) -> str:
-        return endpoint_name(self.factory, stage)
+        return endpoint_name(self.prefix, stage)

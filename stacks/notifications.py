@@ -8,8 +8,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from ml_code.contracts import ENDPOINT_STAGES, console_url
-from stacks.names import FactoryNames
+from ml_code.contracts import console_url
+from stacks.names import FactoryNames, ModelNames
 from stacks.permissions import arn
 
 _field = events.EventField.from_path
@@ -28,12 +28,14 @@ class Notifications(Construct):
         id: str,
         *,
         names: FactoryNames,
+        models: Sequence[ModelNames],
         email: str,
         key: kms.Key | None,
         alarm_names: Sequence[str],
     ) -> None:
         super().__init__(scope, id)
         self._names = names
+        self._pipelines = [model.pipeline for model in models]
         self._console = console_url(names.region)
         self.topic = sns.Topic(
             self,
@@ -51,7 +53,9 @@ class Notifications(Construct):
         self._add_alarm_rule(alarm_names)
 
     def _add_build_rule(self) -> None:
-        projects = [self._names.build_project, *map(self._names.deploy_project, ENDPOINT_STAGES)]
+        # By their beginnings: with all names of several models the pattern would be longer than EventBridge takes.
+        beginnings = {f"{self._names.push}", *(f"{pipeline}-" for pipeline in self._pipelines)}
+        projects = [{"prefix": beginning} for beginning in sorted(beginnings)]
         self._rule(
             "BuildFailed",
             source="aws.codebuild",
@@ -68,14 +72,14 @@ class Notifications(Construct):
         )
 
     def _add_training_rule(self) -> None:
-        pipeline_arn = arn(self, "sagemaker", f"pipeline/{self._names.factory}")
+        pipeline_arns = [arn(self, "sagemaker", f"pipeline/{name}") for name in self._pipelines]
         self._rule(
             "TrainingFailed",
             source="aws.sagemaker",
             detail_type="SageMaker Model Building Pipeline Execution Step Status Change",
-            detail={"pipelineArn": [pipeline_arn], "currentStepStatus": ["Failed"]},
+            detail={"pipelineArn": pipeline_arns, "currentStepStatus": ["Failed"]},
             lines=[
-                f"Training of {self._names.factory} failed in step {_field('$.detail.stepName')}.",
+                f"Training by {_field('$.detail.pipelineArn')} failed in step {_field('$.detail.stepName')}.",
                 f"Why: {_field('$.detail.failureReason')}",
                 f"Execution: {_field('$.detail.pipelineExecutionArn')}",
                 f"Jobs: {self._console}/sagemaker/home?region={self._names.region}#/processing-jobs",
@@ -83,20 +87,21 @@ class Notifications(Construct):
         )
 
     def _add_delivery_rules(self) -> None:
-        pipeline_name = self._names.factory
-        link = f"{self._console}/codesuite/codepipeline/pipelines/{pipeline_name}/view?region={self._names.region}"
+        pipelines = [*self._pipelines, self._names.push]
+        name = _field("$.detail.pipeline")
+        link = f"{self._console}/codesuite/codepipeline/pipelines/{name}/view?region={self._names.region}"
         self._rule(
             "ActionFailed",
             source="aws.codepipeline",
             detail_type="CodePipeline Action Execution State Change",
             detail={
-                "pipeline": [pipeline_name],
+                "pipeline": pipelines,
                 "state": ["FAILED"],
                 "type": {"category": [{"anything-but": ["Build"]}]},
             },
             lines=[
                 (
-                    f"Delivery {pipeline_name} failed in stage {_field('$.detail.stage')}, "
+                    f"Delivery {name} failed in stage {_field('$.detail.stage')}, "
                     f"action {_field('$.detail.action')}."
                 ),
                 f"Why: {_field('$.detail.execution-result.external-execution-summary')}",
@@ -107,9 +112,9 @@ class Notifications(Construct):
             "ApprovalNeeded",
             source="aws.codepipeline",
             detail_type="CodePipeline Action Execution State Change",
-            detail={"pipeline": [pipeline_name], "state": ["STARTED"], "type": {"category": ["Approval"]}},
+            detail={"pipeline": pipelines, "state": ["STARTED"], "type": {"category": ["Approval"]}},
             lines=[
-                f"Delivery {pipeline_name} waits for approval: staging serves the new model, verified.",
+                f"Delivery {name} waits for approval: staging serves the new model, verified.",
                 f"Execution: {_field('$.detail.execution-id')}",
                 f"Approve or reject: {link}",
             ],

@@ -1,3 +1,5 @@
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -9,12 +11,35 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from ml_code.contracts import ENDPOINT_STAGES, METRIC_NAMESPACE, PRODUCTION, Alarm, Metric, Tag
-from stacks.alarms import alarm, endpoint_metric, metric
+from stacks.alarms import endpoint_metric, metric
 from stacks.context import FactoryContext
+from stacks.execution_alarms import ExecutionAlarms, delivery_metric, training_metric
+from stacks.names import ModelNames
 from stacks.notifications import Notifications
 from stacks.permissions import arn
 from stacks.production_alarms import ProductionAlarms
 from stacks.settings.infrastructure import Monitoring
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """One model's alarms and names."""
+
+    names: ModelNames
+    executions: ExecutionAlarms
+    production: ProductionAlarms
+    has_drift: bool
+
+    @property
+    def notified_alarms(self) -> list[str]:
+        return [
+            *self.production.alarm_names,
+            *([self.names.alarm(Alarm.DRIFT)] if self.has_drift else []),
+        ]
+
+    def id(self, what: str) -> str:
+        """The id of a construct; that of a model named after the factory is as it was with one model."""
+        return what if self.names.prefix == self.names.factory else f"{what}-{self.names.model}"
 
 
 class Observability(Construct):
@@ -30,92 +55,38 @@ class Observability(Construct):
         *,
         context: FactoryContext,
         monitoring: Monitoring,
-        has_drift: bool,
-        production_alarms: ProductionAlarms,
+        models: Sequence[Watched],
     ) -> None:
         super().__init__(scope, id)
         names, key = context.names, context.key
         self._names = names
-        # Without a message: the events of a failed action or step carry the reason, these metrics do not.
-        executions = [
-            alarm(self, names, what, failures, description, above=0)
-            for what, failures, description in (
-                (
-                    Alarm.DELIVERY_FAILED,
-                    self._delivery("FailedPipelineExecutions"),
-                    "A delivery failed",
-                ),
-                (
-                    Alarm.TRAINING_FAILED,
-                    self._training("ExecutionFailed"),
-                    "A training execution failed",
-                ),
-            )
-        ]
-        notified_alarms = [
-            *production_alarms.alarm_names,
-            *([names.alarm(Alarm.DRIFT)] if has_drift else []),
-        ]
-        self._dashboard([*executions, *production_alarms.alarms.values()], shows_drift=has_drift)
+        self._dashboard(models)
         self.notifications = Notifications(
             self,
             "Notifications",
             names=names,
+            models=[model.names for model in models],
             email=monitoring.notification_email,
             key=key,
-            alarm_names=notified_alarms,
+            alarm_names=[name for model in models for name in model.notified_alarms],
         )
         if monitoring.monthly_budget_usd:
             self._budget(monitoring.monthly_budget_usd, self.notifications.topic, key)
 
-    def _dashboard(self, own: list[cloudwatch.Alarm], *, shows_drift: bool) -> None:
-        alarms: list[cloudwatch.IAlarm] = [*own]
-        if shows_drift:
-            alarm_arn = arn(self, "cloudwatch", f"alarm:{self._names.alarm(Alarm.DRIFT)}")
-            alarms.append(cloudwatch.Alarm.from_alarm_arn(self, "DriftAlarm", alarm_arn))
+    def _dashboard(self, models: Sequence[Watched]) -> None:
+        alarms = [alarm for model in models for alarm in self._alarms(model)]
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._names.dashboard)
         dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", width=24, height=3, alarms=alarms))
-        dashboard.add_widgets(
-            _graph("Delivery: failed", self._delivery("FailedPipelineExecutions")),
-            _graph("Delivery: seconds", self._delivery("PipelineDuration", statistic="Average")),
-            _graph(
-                "Training executions",
-                *(self._training(f"Execution{end}") for end in ("Started", "Succeeded", "Failed", "Stopped")),
-            ),
-            _graph("Training: milliseconds", self._training("ExecutionDuration", statistic="Average")),
-        )
-        for stage in ENDPOINT_STAGES:
-            endpoint = self._names.endpoint(stage)
-            errors = [endpoint_metric(endpoint, f"Invocation{code}Errors") for code in ("4XX", "5XX")]
-            latencies = [
-                endpoint_metric(endpoint, "ModelLatency", statistic=percentile)
-                for percentile in ("p50", "p90")
-            ]
-            dashboard.add_widgets(
-                _graph(f"{stage}: invocations", endpoint_metric(endpoint, "Invocations"), width=8),
-                _graph(f"{stage}: errors", *errors, width=8),
-                _graph(f"{stage}: latency in microseconds", *latencies, width=8),
-            )
-        if shows_drift:
-            drift = partial(metric, METRIC_NAMESPACE, EndpointName=self._names.endpoint(PRODUCTION))
-            dashboard.add_widgets(
-                _graph("Drifted features", drift(Metric.DRIFTED_FEATURES, "Maximum"), width=8),
-                _graph("Largest drift of a feature", drift(Metric.LARGEST_DRIFT, "Maximum"), width=8),
-                _graph(
-                    "Compared rows, unreadable captures",
-                    drift(Metric.LIVE_ROWS, "Sum"),
-                    drift(Metric.UNREADABLE_CAPTURES, "Sum"),
-                    width=8,
-                ),
-            )
+        for model in models:
+            for row in _rows(model, title=f"{model.names.model}: " if len(models) > 1 else ""):
+                dashboard.add_widgets(*row)
 
-    def _delivery(self, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
-        return metric("AWS/CodePipeline", name, statistic, PipelineName=self._names.factory)
-
-    def _training(self, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
-        return metric(
-            "AWS/Sagemaker/ModelBuildingPipeline", name, statistic, PipelineName=self._names.factory
-        )
+    def _alarms(self, model: Watched) -> list[cloudwatch.IAlarm]:
+        alarms: list[cloudwatch.IAlarm] = [*model.executions.alarms, *model.production.alarms.values()]
+        if model.has_drift:
+            alarm_arn = arn(self, "cloudwatch", f"alarm:{model.names.alarm(Alarm.DRIFT)}")
+            alarms.append(cloudwatch.Alarm.from_alarm_arn(self, model.id("DriftAlarm"), alarm_arn))
+        return alarms
 
     def _budget(self, limit_usd: int, topic: sns.Topic, key: kms.Key | None) -> None:
         """Count what has the factory's tag, once that is activated as a cost allocation tag."""
@@ -164,6 +135,36 @@ class Observability(Construct):
                 for kind, percent in (("ACTUAL", 80), ("FORECASTED", 100))
             ],
         )
+
+
+def _rows(model: Watched, *, title: str) -> Iterator[list[cloudwatch.GraphWidget]]:
+    names = model.names
+    ends = ("Started", "Succeeded", "Failed", "Stopped")
+    yield [
+        _graph(f"{title}Delivery: failed", delivery_metric(names, "FailedPipelineExecutions")),
+        _graph(f"{title}Delivery: seconds", delivery_metric(names, "PipelineDuration", "Average")),
+        _graph(f"{title}Training executions", *(training_metric(names, f"Execution{end}") for end in ends)),
+        _graph(f"{title}Training: milliseconds", training_metric(names, "ExecutionDuration", "Average")),
+    ]
+    for stage in ENDPOINT_STAGES:
+        endpoint = names.endpoint(stage)
+        errors = [endpoint_metric(endpoint, f"Invocation{code}Errors") for code in ("4XX", "5XX")]
+        latencies = [
+            endpoint_metric(endpoint, "ModelLatency", statistic=percentile) for percentile in ("p50", "p90")
+        ]
+        yield [
+            _graph(f"{title}{stage}: invocations", endpoint_metric(endpoint, "Invocations"), width=8),
+            _graph(f"{title}{stage}: errors", *errors, width=8),
+            _graph(f"{title}{stage}: latency in microseconds", *latencies, width=8),
+        ]
+    if model.has_drift:
+        drift = partial(metric, METRIC_NAMESPACE, EndpointName=names.endpoint(PRODUCTION))
+        rows, unreadable = drift(Metric.LIVE_ROWS, "Sum"), drift(Metric.UNREADABLE_CAPTURES, "Sum")
+        yield [
+            _graph(f"{title}Drifted features", drift(Metric.DRIFTED_FEATURES, "Maximum"), width=8),
+            _graph(f"{title}Largest drift of a feature", drift(Metric.LARGEST_DRIFT, "Maximum"), width=8),
+            _graph(f"{title}Compared rows, unreadable captures", rows, unreadable, width=8),
+        ]
 
 
 def _graph(title: str, *metrics: cloudwatch.Metric, width: int = 6) -> cloudwatch.GraphWidget:

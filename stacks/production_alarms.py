@@ -2,7 +2,7 @@ from constructs import Construct
 
 from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, Alarm, Metric
 from stacks.alarms import alarm, endpoint_metric, metric
-from stacks.context import FactoryContext
+from stacks.context import ModelContext
 
 
 class ProductionAlarms(Construct):
@@ -11,7 +11,7 @@ class ProductionAlarms(Construct):
     They refer to the endpoint by its name, so that they exist before the first delivery starts.
     """
 
-    def __init__(self, scope: Construct, id: str, *, context: FactoryContext) -> None:
+    def __init__(self, scope: Construct, id: str, *, context: ModelContext) -> None:
         super().__init__(scope, id)
         production, names = context.config.production, context.names
         endpoint = names.endpoint(PRODUCTION)

@@ -1,31 +1,46 @@
 """SageMaker's quotas that the settings use at once, by the quotas' names."""
 
 from collections import Counter
+from collections.abc import Sequence
 
+from stacks.context import ModelContext
 from stacks.settings.endpoints import RealtimeProduction, ServerlessEndpoint, StagingInstance
-from stacks.settings.factory import FactoryConfig
 
 SERVERLESS_CONCURRENCY = "Maximum total concurrency that can be allocated across all serverless endpoints"
 
 
-def quota_needs(config: FactoryConfig, *, parallel_training_jobs: int) -> Counter[str]:
-    """`parallel_training_jobs` is the tuning's, in model.yaml."""
+def quota_needs(models: Sequence[ModelContext], max_parallel_trainings: int) -> Counter[str]:
+    """Endpoints of all models are there at once; so many trainings, and the comparisons of live inputs, run at once."""
+    trainings = [_training_needs(model) for model in models]
+    names = {name for each in trainings for name in each}
+    needs = Counter(
+        {
+            name: sum(sorted((each[name] for each in trainings), reverse=True)[:max_parallel_trainings])
+            for name in names
+        }
+    )
+    for model in models:
+        config = model.config
+        if config.drift:
+            needs[f"{config.compute.evaluate.instance_type} for processing job usage"] += 1
+        for endpoint in (config.production, config.staging):
+            if isinstance(endpoint, ServerlessEndpoint):
+                needs[SERVERLESS_CONCURRENCY] += endpoint.max_concurrency
+            else:  # an update runs both fleets
+                needs[f"{endpoint.instance_type} for endpoint usage"] += 2 * _most_instances(endpoint)
+    return needs
+
+
+def _training_needs(model: ModelContext) -> Counter[str]:
     needs: Counter[str] = Counter()
-    compute = config.compute
-    # The steps of a pipeline run one after another; a comparison of live inputs may run beside them.
+    compute = model.config.compute
+    # The steps of a pipeline run one after another.
     for job in (compute.preprocess, compute.evaluate):
         name = f"{job.instance_type} for processing job usage"
         needs[name] = max(needs[name], job.instance_count)
-    if config.drift:
-        needs[f"{compute.evaluate.instance_type} for processing job usage"] += 1
     kind = "spot training" if compute.training.spot else "training"
-    instances = compute.training.instance_count * parallel_training_jobs
+    instances = compute.training.instance_count * model.spec.tuning.max_parallel_jobs
     needs[f"{compute.training.instance_type} for {kind} job usage"] = instances
-    for endpoint in (config.production, config.staging):
-        if isinstance(endpoint, ServerlessEndpoint):
-            needs[SERVERLESS_CONCURRENCY] += endpoint.max_concurrency
-        else:  # an update runs both fleets
-            needs[f"{endpoint.instance_type} for endpoint usage"] += 2 * _most_instances(endpoint)
     return needs
 
 

@@ -9,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, VARIANT_NAME, Prefix
-from stacks.context import FactoryContext
+from stacks.context import ModelContext
 from stacks.limits import Conditions, limits
 from stacks.permissions import allow, arn, grant_volumes, grant_write
 from stacks.production_alarms import ProductionAlarms
@@ -29,7 +29,7 @@ class Realtime:
 
     scope: Construct
     endpoint_name: str
-    context: FactoryContext
+    context: ModelContext
     artifact_bucket: s3.IBucket
     production_alarms: ProductionAlarms
     production: RealtimeProduction

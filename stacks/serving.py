@@ -6,8 +6,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, STAGING, Prefix, Variable
-from stacks.context import FactoryContext
+from ml_code.contracts import ENDPOINT_STAGES, PRODUCTION, STAGING, Variable, serving_prefix
+from stacks.context import ModelContext
 from stacks.limits import serverless_limits
 from stacks.logs import log_group
 from stacks.permissions import (
@@ -43,7 +43,7 @@ class Serving(Construct):
         scope: Construct,
         id: str,
         *,
-        context: FactoryContext,
+        context: ModelContext,
         artifact_bucket: s3.IBucket,
         image_uri: str,
         production_alarms: ProductionAlarms | None,
@@ -51,7 +51,6 @@ class Serving(Construct):
         super().__init__(scope, id)
         self._config = config = context.config
         self._names = names = context.names
-        self._model_name = context.model_name
         self._image_uri = image_uri
         self._roles = {
             stage: service_role(
@@ -68,8 +67,7 @@ class Serving(Construct):
                 key=context.key,
             )
             grant_list(role, "ListArtifacts", artifact_bucket)
-            # Of any model: what serves goes on while a deployment of the stack renames it.
-            grant_read(role, "ReadModels", artifact_bucket, f"{Prefix.SERVING}{stage}/")
+            grant_read(role, "ReadModels", artifact_bucket, serving_prefix(stage, names.model))
             grant_write_logs(role, logs, finds_streams=True)
             grant_container(role, self, image_uri, "/aws/sagemaker/Endpoints")
         self._realtime = None
@@ -97,7 +95,8 @@ class Serving(Construct):
         """Variables of the build that deploys to the stage."""
         return {
             Variable.FACTORY_NAME: self._names.factory,
-            Variable.MODEL_NAME: self._model_name,
+            Variable.MODEL_NAME: self._names.model,
+            Variable.RESOURCE_PREFIX: self._names.prefix,
             Variable.STAGE: stage,
             Variable.ENDPOINT_NAME: self._names.endpoint(stage),
             Variable.ENDPOINT_ROLE_ARN: self._roles[stage].role_arn,
@@ -169,27 +168,11 @@ class Serving(Construct):
         actions = ["sagemaker:DeleteEndpointConfig", "sagemaker:DeleteModel"]
         own = of_factory(self._names.factory)
         allow(grantee, "RemoveDeployments", actions, [*configs, *models], own, reason=_DEPLOYMENTS)
-        groups = self._grant_remove_packages(grantee)
-        resources = [*endpoints, *configs, *models, *groups]
+        resources = [*endpoints, *configs, *models]
         allow(grantee, "ReadTags", ["sagemaker:ListTags"], resources, reason=_DEPLOYMENTS)
         reason = "IAM has no resource for lists of an account"
-        kinds = ("EndpointConfigs", "ModelPackageGroups", "ModelPackages", "Models")
-        actions = [f"sagemaker:List{kind}" for kind in kinds]
+        actions = ["sagemaker:ListEndpointConfigs", "sagemaker:ListModels"]
         allow(grantee, "FindDeployments", actions, ["*"], reason=reason)
-
-    def _grant_remove_packages(self, grantee: iam.IGrantable) -> list[str]:
-        """Let remove groups of SageMaker's own registry whose names begin with the factory's; return their ARNs."""
-        reason = "A team's own steps name groups, SageMaker names packages"
-        names = (self._names.factory, f"{self._names.factory}-*")
-        groups = [arn(self, "sagemaker", f"model-package-group/{name}") for name in names]
-        packages = [arn(self, "sagemaker", f"model-package/{name}/*") for name in names]
-        own = of_factory(self._names.factory)
-        allow(
-            grantee, "RemovePackageGroups", ["sagemaker:DeleteModelPackageGroup"], groups, own, reason=reason
-        )
-        # Versions in a group have no tags of their own.
-        allow(grantee, "RemovePackages", ["sagemaker:DeleteModelPackage"], packages, reason=reason)
-        return groups
 
     def _arns(self, stage: str) -> tuple[str, str, str]:
         """Endpoint, endpoint configurations, models. Deployments name the latter two after the first."""

@@ -3,11 +3,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from ml_code.contracts import JobLogs, Prefix, Tag
+from ml_code.contracts import JobLogs, Prefix, Tag, of_model
 from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
-from ml_code.spec import ModelSpec
-from stacks.context import FactoryContext
+from stacks.context import ModelContext
 from stacks.limits import limits
 from stacks.permissions import (
     JOB_STREAMS,
@@ -43,8 +42,7 @@ class Training(Construct):
         scope: Construct,
         id: str,
         *,
-        context: FactoryContext,
-        spec: ModelSpec,
+        context: ModelContext,
         image_uri: str,
         storage: Storage,
         tracking: Tracking,
@@ -65,8 +63,8 @@ class Training(Construct):
         self._pipeline = sagemaker.CfnPipeline(
             self,
             "Pipeline",
-            pipeline_name=self._names.factory,
-            pipeline_definition={"PipelineDefinitionBody": pipeline_definition(spec, self.settings)},
+            pipeline_name=self._names.pipeline,
+            pipeline_definition={"PipelineDefinitionBody": pipeline_definition(context.spec, self.settings)},
             role_arn=self.pipeline_role.role_arn,
         )
         self._pipeline.node.add_dependency(self.pipeline_role, self.job_role)
@@ -77,7 +75,7 @@ class Training(Construct):
 
     def grant_run(self, grantee: iam.IGrantable) -> None:
         """Update the pipeline, start it, follow it to the end, or stop it, and say why it failed."""
-        pipeline = arn(self, "sagemaker", f"pipeline/{self._names.factory}")
+        pipeline = arn(self, "sagemaker", f"pipeline/{self._names.pipeline}")
         allow(
             grantee,
             "StartPipeline",
@@ -124,18 +122,18 @@ class Training(Construct):
             "ListPipelineExecutionSteps",
             "ListPipelineParametersForExecution",
         )
-        executions = arn(self, "sagemaker", f"pipeline/{self._names.factory}/execution/*")
+        executions = arn(self, "sagemaker", f"pipeline/{self._names.pipeline}/execution/*")
         allow(
             grantee, "ReadTrainings", [f"sagemaker:{verb}" for verb in verbs], [executions], reason=EXECUTIONS
         )
 
     def grant_list_executions(self, grantee: iam.IGrantable) -> None:
-        pipeline = arn(self, "sagemaker", f"pipeline/{self._names.factory}")
+        pipeline = arn(self, "sagemaker", f"pipeline/{self._names.pipeline}")
         allow(grantee, "ListExecutions", ["sagemaker:ListPipelineExecutions"], [pipeline])
 
     def grant_stop(self, grantee: iam.IGrantable) -> None:
         """Stop what is running, down to the jobs, see it stopped, and delete what the jobs logged."""
-        pipeline = arn(self, "sagemaker", f"pipeline/{self._names.factory}")
+        pipeline = arn(self, "sagemaker", f"pipeline/{self._names.pipeline}")
         self.grant_list_executions(grantee)
         allow(
             grantee,
@@ -159,14 +157,15 @@ class Training(Construct):
     def _allow_jobs(self, image_uri: str, storage: Storage, tracking: Tracking) -> None:
         data_bucket, artifact_bucket = storage.data_bucket, storage.artifact_bucket
         grant_list(self.job_role, "ListInputs", data_bucket, artifact_bucket)
-        grant_read(self.job_role, "ReadData", data_bucket, Prefix.RAW_DATA)
-        grant_read(self.job_role, "ReadCodeAndResults", artifact_bucket, Prefix.CODE, Prefix.RUNS)
-        grant_write(self.job_role, "WriteResults", artifact_bucket, Prefix.RUNS)
+        code, runs = self._own(Prefix.CODE), self._own(Prefix.RUNS)
+        grant_read(self.job_role, "ReadData", data_bucket, self._own(Prefix.RAW_DATA))
+        grant_read(self.job_role, "ReadCodeAndResults", artifact_bucket, code, runs)
+        grant_write(self.job_role, "WriteResults", artifact_bucket, runs)
         tracking.grant_read_write(self.job_role)
         grant_job_logs(self.job_role, self, *_JOB_LOG_GROUPS)
         grant_container(self.job_role, self, image_uri, *_JOB_LOG_GROUPS)
 
-    def _allow_pipeline(self, context: FactoryContext, storage: Storage) -> None:
+    def _allow_pipeline(self, context: ModelContext, storage: Storage) -> None:
         role, compute, network = self.pipeline_role, context.config.compute, context.network
         group = network.jobs if network else None
         # A push writes the pipeline's definition: what its jobs run on, and where, is the stack's to say.
@@ -192,8 +191,11 @@ class Training(Construct):
             reason=JOBS,
         )
         # Condition steps read property files, which evaluation writes.
-        grant_read(role, "ReadPropertyFiles", storage.artifact_bucket, Prefix.RUNS)
+        grant_read(role, "ReadPropertyFiles", storage.artifact_bucket, self._own(Prefix.RUNS))
         grant_pass_role(role, self.job_role, _SAGEMAKER)
+
+    def _own(self, prefix: str) -> str:
+        return of_model(prefix, self._names.model)
 
     def _job_arns(self) -> list[str]:
         # Processing jobs of any pipeline are called pipelines-<execution>-<step>-<random>; tuning jobs, whose
@@ -208,11 +210,12 @@ class Training(Construct):
 
 
 def _settings(
-    context: FactoryContext, job_role: iam.IRole, image_uri: str, storage: Storage, tracking: Tracking
+    context: ModelContext, job_role: iam.IRole, image_uri: str, storage: Storage, tracking: Tracking
 ) -> PipelineSettings:
     config, names, key, network = context.config, context.names, context.key, context.network
     return PipelineSettings(
-        pipeline_name=names.factory,
+        pipeline_name=names.pipeline,
+        model_name=names.model,
         region=names.region,
         role_arn=job_role.role_arn,
         artifact_bucket=storage.artifact_bucket.bucket_name,
@@ -220,7 +223,7 @@ def _settings(
         image_uri=image_uri,
         compute=config.compute,
         kms_key_arn=key.key_arn if key else None,
-        tags={**config.tags, Tag.FACTORY: names.factory},
+        tags={**config.tags, Tag.FACTORY: names.factory, Tag.MODEL_NAME: names.model},
         subnet_ids=[subnet.subnet_id for subnet in network.subnets] if network else None,
         security_group_ids=[network.jobs.security_group_id] if network else None,
     )

@@ -2,8 +2,8 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ml_code.contracts import BATCH, PRODUCTION, JobLogs, Prefix
-from stacks.context import FactoryContext
+from ml_code.contracts import BATCH, PRODUCTION, JobLogs, Prefix, of_model, serving_prefix
+from stacks.context import ModelContext
 from stacks.permissions import (
     JOB_STREAMS,
     allow,
@@ -21,7 +21,7 @@ from stacks.storage import Storage
 
 _SAGEMAKER = "sagemaker.amazonaws.com"
 # What was in production, and what was never released; nothing of staging.
-_ARCHIVES = tuple(f"{Prefix.SERVING}{owner}/" for owner in (PRODUCTION, BATCH))
+_ARCHIVES = (PRODUCTION, BATCH)
 _JOBS = "One for each scored file, named after the factory"
 
 
@@ -33,7 +33,7 @@ class TransformJobs(Construct):
         scope: Construct,
         id: str,
         *,
-        context: FactoryContext,
+        context: ModelContext,
         storage: Storage,
         image_uri: str,
     ) -> None:
@@ -43,9 +43,11 @@ class TransformJobs(Construct):
         self._storage = storage
         self.role = service_role(self, "Role", _SAGEMAKER, "What transform jobs may do")
         grant_list(self.role, "ListDataAndModels", storage.data_bucket, storage.artifact_bucket)
-        grant_read(self.role, "ReadModels", storage.artifact_bucket, *_ARCHIVES)
-        grant_read(self.role, "ReadInput", storage.data_bucket, Prefix.BATCH)
-        grant_write(self.role, "WriteOutput", storage.data_bucket, Prefix.BATCH)
+        archives = [serving_prefix(owner, context.model_name) for owner in _ARCHIVES]
+        grant_read(self.role, "ReadModels", storage.artifact_bucket, *archives)
+        self._files = of_model(Prefix.BATCH, context.model_name)
+        grant_read(self.role, "ReadInput", storage.data_bucket, self._files)
+        grant_write(self.role, "WriteOutput", storage.data_bucket, self._files)
         grant_job_logs(self.role, self, JobLogs.TRANSFORM)
         grant_container(self.role, self, image_uri, JobLogs.TRANSFORM)
         if context.key:
@@ -59,7 +61,7 @@ class TransformJobs(Construct):
         settings: dict[str, object] = {
             "role_arn": self.role.role_arn,
             "bucket": self._storage.data_bucket.bucket_name,
-            "prefix": Prefix.BATCH,
+            "prefix": self._files,
             "name_prefix": self.prefix,
         }
         if key := self._context.key:

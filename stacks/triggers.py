@@ -7,31 +7,28 @@ from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
 from ml_code.contracts import DeliveryVariable
-from stacks.delivery_pipeline import DeliveryPipeline
-from stacks.settings.delivery import Triggers as TriggerSettings
-from stacks.source import Source
 
 
 class Triggers(Construct):
-    """The rules that start the delivery pipeline, on a push to CodeCommit and by schedule, and say why."""
+    """The rules that start a pipeline, on a push to CodeCommit and by schedule, and say why."""
 
     def __init__(
         self,
         scope: Construct,
         id: str,
         *,
-        settings: TriggerSettings,
-        source: Source,
-        pipeline: DeliveryPipeline,
+        pipeline_arn: str,
+        push_events: events.EventPattern | None,
+        schedule: str = "",
     ) -> None:
         super().__init__(scope, id)
-        self._target = codepipeline.Pipeline.from_pipeline_arn(self, "Target", pipeline.arn)
+        self._target = codepipeline.Pipeline.from_pipeline_arn(self, "Target", pipeline_arn)
         self.rules: list[events.Rule] = []
-        if settings.push and source.push_events:
-            self._add(events.Rule(self, "Push", event_pattern=source.push_events), "push")
-        if settings.schedule:
-            schedule = events.Schedule.expression(settings.schedule)
-            self._add(events.Rule(self, "Schedule", schedule=schedule), f"schedule {settings.schedule}")
+        if push_events:
+            self._add(events.Rule(self, "Push", event_pattern=push_events), "push")
+        if schedule:
+            rule = events.Rule(self, "Schedule", schedule=events.Schedule.expression(schedule))
+            self._add(rule, f"schedule {schedule}")
 
     def _add(self, rule: events.Rule, reason: str) -> None:
         rule.add_target(targets.CodePipeline(self._target))

@@ -17,7 +17,7 @@ from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow import steps as sdk_steps
 from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep
 
-from ml_code.contracts import RETRIES, Parameter, Prefix, Variable
+from ml_code.contracts import RETRIES, Parameter, Prefix, Variable, of_model
 from ml_code.pipeline.compute import Processing
 from ml_code.pipeline.settings import PipelineSettings
 
@@ -142,7 +142,8 @@ class Jobs:
 
     def run_uri_parts(self, *folders: str) -> list[Any]:
         execution_id = ExecutionVariables.PIPELINE_EXECUTION_ID
-        return ["s3:/", self.settings.artifact_bucket, Prefix.RUNS.rstrip("/"), execution_id, *folders]
+        runs = of_model(Prefix.RUNS, self.settings.model_name).rstrip("/")
+        return ["s3:/", self.settings.artifact_bucket, runs, execution_id, *folders]
 
     def run_uri(self, *folders: str) -> Join:
         return Join(on="/", values=self.run_uri_parts(*folders))

@@ -9,6 +9,7 @@ class PipelineSettings(Section):
     """The stack's settings for the definition; the rest is model.yaml's."""
 
     pipeline_name: str
+    model_name: str
     region: str
     role_arn: str
     artifact_bucket: str

@@ -54,6 +54,7 @@ class ModelSpec(Frozen):
     tuning: Tuning
     objective: Objective
     gate: Gate
+    factory: dict[str, Any] = Field(default={})
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

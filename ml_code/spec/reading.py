@@ -54,27 +54,47 @@ def model_folders(project: Path = Path()) -> list[Path]:
     return sorted(path.parent for path in (project / MODELS).glob(f"*/{MODEL_YAML}"))
 
 
-def find_model(project: Path = Path()) -> Path:
-    """The folder of the project's model: the one below models/ that holds a model.yaml."""
+def find_model(project: Path = Path(), name: str = "") -> Path:
+    """The folder of the named model; without a name, of the only one."""
     found = model_folders(project)
-    if len(found) != 1:
-        names = ", ".join(folder.name for folder in found) or "none"
-        raise SpecError(f"{MODELS}/*/{MODEL_YAML}: found {len(found)} ({names}); allowed: exactly one")
-    return found[0]
+    names = ", ".join(folder.name for folder in found) or "none"
+    if name and name not in [folder.name for folder in found]:
+        raise SpecError(f"{MODELS}/{name}/{MODEL_YAML} does not exist; there are: {names}")
+    if not name and len(found) != 1:
+        raise SpecError(
+            f"{MODELS}/*/{MODEL_YAML}: found {len(found)} ({names}); allowed: one, or the name of one, MODEL=<name>"
+        )
+    return project / MODELS / name if name else found[0]
 
 
-def sample_data(project: Path = Path()) -> dict[str, Path]:
+def load_specs(project: Path = Path()) -> list[ModelSpec]:
+    """Each model of the project, by name: the one of its folder."""
+    folders = model_folders(project)
+    if not folders:
+        raise SpecError(f"{MODELS}/*/{MODEL_YAML}: found none; make model-init drafts one of your data")
+    specs = []
+    for folder in folders:
+        spec = load_spec(folder / MODEL_YAML)
+        if spec.name != folder.name:
+            raise SpecError(
+                f"{folder / MODEL_YAML}: name is {spec.name!r}; allowed: that of its folder, {folder.name!r}"
+            )
+        specs.append(spec)
+    return specs
+
+
+def sample_data(project: Path = Path(), name: str = "") -> dict[str, Path]:
     """The files of the model's data/, which train the first version, by their path in there."""
-    folder = find_model(project) / "data"
+    folder = find_model(project, name) / "data"
     try:
         return {name: folder / name for name in files_below(folder).data}
     except RawFileError as error:
         raise SpecError(f"{folder}: {error}") from None
 
 
-def load_spec(path: Path | None = None) -> ModelSpec:
-    """The model.yaml at `path`, by default that of the project in the working directory."""
-    path = path or find_model() / MODEL_YAML
+def load_spec(path: Path | None = None, name: str = "") -> ModelSpec:
+    """The model.yaml at `path`, by default that of the named or only model in the working directory."""
+    path = path or find_model(name=name) / MODEL_YAML
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -6,7 +6,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, VARIANT_NAME, Alarm, Metric, Prefix, Variable
-from stacks.context import FactoryContext
+from stacks.context import ModelContext
 from stacks.delivery_pipeline import DeliveryPipeline
 from stacks.drift.pipeline import DriftPipeline
 from stacks.function import own_function
@@ -32,7 +32,7 @@ class Drift(Construct):
         scope: Construct,
         id: str,
         *,
-        context: FactoryContext,
+        context: ModelContext,
         settings: DriftSettings,
         storage: Storage,
         tracking: Tracking,

@@ -2,10 +2,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, JobLogs, Prefix
+from ml_code.contracts import METRIC_NAMESPACE, PRODUCTION, JobLogs, Prefix, of_model
 from ml_code.pipeline.definition import monitor_definition
 from ml_code.pipeline.settings import MonitorSettings
-from stacks.context import FactoryContext
+from stacks.context import ModelContext
 from stacks.limits import limits
 from stacks.permissions import (
     allow,
@@ -35,7 +35,7 @@ class DriftPipeline(Construct):
         scope: Construct,
         id: str,
         *,
-        context: FactoryContext,
+        context: ModelContext,
         settings: DriftSettings,
         storage: Storage,
         tracking: Tracking,
@@ -51,7 +51,8 @@ class DriftPipeline(Construct):
         bucket, image_uri = storage.artifact_bucket, training.settings.image_uri
         grant_list(job_role, "ListCaptures", bucket)
         # Of production alone: a model in staging is approved by nobody.
-        grant_read(job_role, "ReadCodeAndCaptures", bucket, Prefix.CODE, captured_prefix)
+        code = of_model(Prefix.CODE, names.model)
+        grant_read(job_role, "ReadCodeAndCaptures", bucket, code, captured_prefix)
         grant_write(job_role, "WriteReports", bucket, reports_prefix)
         tracking.grant_read_write(job_role)
         grant_job_logs(job_role, self, JobLogs.PROCESSING)
@@ -83,7 +84,7 @@ class DriftPipeline(Construct):
         pipeline.node.add_dependency(pipeline_role, job_role)
         self.pipeline_name = names.monitor
 
-    def _allow_jobs(self, pipeline_role: iam.Role, job_role: iam.Role, context: FactoryContext) -> None:
+    def _allow_jobs(self, pipeline_role: iam.Role, job_role: iam.Role, context: ModelContext) -> None:
         network = context.network
         jobs = [arn(self, "sagemaker", "processing-job/pipelines-*")]
         conditions = limits(

@@ -6,8 +6,8 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
-from ml_code.contracts import Prefix, Variable
-from stacks.context import FactoryContext
+from ml_code.contracts import Prefix, Variable, of_model
+from stacks.context import ModelContext
 from stacks.delivery_pipeline import DeliveryPipeline
 from stacks.function import own_function
 from stacks.permissions import allow, arn, grant_pass_role, service_role
@@ -33,7 +33,7 @@ class NewData(Construct):
         scope: Construct,
         id: str,
         *,
-        context: FactoryContext,
+        context: ModelContext,
         quiet_seconds: int,
         storage: Storage,
         training: Training,
@@ -65,13 +65,13 @@ class NewData(Construct):
         self.rule = events.Rule(
             self,
             "Rule",
-            description=f"New data for {names.factory}",
+            description=f"New data for {names.model} of {names.factory}",
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],
                 detail={
                     "bucket": {"name": [storage.data_bucket.bucket_name]},
-                    "object": {"key": [{"prefix": Prefix.RAW_DATA}]},
+                    "object": {"key": [{"prefix": of_model(Prefix.RAW_DATA, names.model)}]},
                 },
             ),
             targets=[targets.LambdaFunction(self._function)],

@@ -95,6 +95,17 @@ class FactoryConfig(Section):
         "nobody approves a push of their own; roles of IAM Identity Center take the statement in their permission set "
         "([security](security.md))",
     )
+    max_parallel_trainings: int = Field(
+        default=2,
+        ge=1,
+        le=20,
+        description="with several models: how many of them train at once; the builds of the others wait",
+    )
+    unprefixed_model: str = Field(
+        default="",
+        description="the model whose resources are named after the factory alone, without the model's name: that of a "
+        "factory from before it could hold several ([operations](operations.md#several-models))",
+    )
     tags: Tags = Field(
         default={}, description="on everything that can have tags, jobs and endpoints included"
     )

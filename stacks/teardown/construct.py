@@ -1,29 +1,88 @@
+from collections.abc import Mapping, Sequence
+
 from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from ml_code.contracts import ENDPOINT_STAGES, Stage, TeardownProperty
-from stacks.context import FactoryContext
-from stacks.delivery import Delivery
+from stacks.build import Build
+from stacks.context import FactoryContext, ModelContext
+from stacks.delivery import ModelDelivery
 from stacks.drift.construct import Drift
 from stacks.drift.pipeline import DriftPipeline
 from stacks.function import own_function
-from stacks.permissions import allow
+from stacks.permissions import allow, arn, of_factory
+from stacks.push_pipeline import PushPipeline
 from stacks.serving import Serving
 from stacks.storage import Storage
-from stacks.tracking import Tracking
 from stacks.training import Training
 from stacks.transform_jobs import TransformJobs
 
+_TEAM_GROUPS = "A team's own steps name groups, SageMaker names packages"
 
-class Teardown(Construct):
-    """Removes on destroy what run-time code made, before CloudFormation deletes the resources that it uses.
 
-    CDK's own `auto_delete_objects` and custom resource provider are left out: they would bring Node functions,
-    with log groups that stay after a destroy.
+class ModelTeardown(Construct):
+    """Removes what run-time code made of one model, before CloudFormation deletes the resources that it uses.
+
+    It runs on destroy, and when the model is taken out of the factory. CDK's own `auto_delete_objects` and custom
+    resource provider are left out: they would bring Node functions, with log groups that stay after a destroy.
     """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        context: ModelContext,
+        training: Training,
+        serving: Serving,
+        transform_jobs: TransformJobs,
+        delivery: ModelDelivery,
+        drift: Drift | None,
+        runs_before: IDependable,
+    ) -> None:
+        super().__init__(scope, id)
+        names = context.names
+        function, role = _function(self, context, names.teardown_function, "one model's")
+        rules = [*delivery.rules, *(drift.rules if drift else [])]
+        pipelines: list[Training | DriftPipeline] = [training, *([drift.pipeline] if drift else [])]
+        _allow_disable(role, rules)
+        _allow_stop_pipeline(role, delivery.pipeline.arn)
+        if delivery.new_data:
+            allow(role, "DeleteSchedule", ["scheduler:DeleteSchedule"], [delivery.new_data.schedule_arn])
+        _allow_stop_builds(role, delivery.builds)
+        for pipeline in pipelines:
+            pipeline.grant_stop(role)
+        serving.grant_remove(role)
+        transform_jobs.grant_remove(role)
+        resource = _resource(
+            self,
+            function,
+            {
+                TeardownProperty.FACTORY_NAME: names.factory,
+                TeardownProperty.RULE_NAMES: [rule.rule_name for rule in rules],
+                TeardownProperty.SCHEDULE_NAMES: (
+                    [delivery.new_data.schedule_name] if delivery.new_data else []
+                ),
+                TeardownProperty.DELIVERY_PIPELINE_NAMES: [delivery.pipeline.name],
+                TeardownProperty.BUILD_PROJECT_NAMES: _project_names(delivery.builds),
+                TeardownProperty.SAGEMAKER_PIPELINE_NAMES: [each.pipeline_name for each in pipelines],
+                TeardownProperty.ENDPOINT_NAMES: [names.endpoint(stage) for stage in ENDPOINT_STAGES],
+                TeardownProperty.BATCH_PREFIXES: [transform_jobs.prefix],
+            },
+        )
+        # What depends is deleted first: all that the function needs or cleans still exists when it runs.
+        made = [made for made in (drift, context.network) if made]
+        resource.node.add_dependency(
+            training, serving, transform_jobs, delivery, function, runs_before, *made
+        )
+
+
+class FactoryTeardown(Construct):
+    """Removes on destroy what run-time code made of the whole factory, after that of each model."""
 
     def __init__(
         self,
@@ -32,79 +91,97 @@ class Teardown(Construct):
         *,
         context: FactoryContext,
         storage: Storage,
-        tracking: Tracking,
-        training: Training,
-        serving: Serving,
-        transform_jobs: TransformJobs,
-        delivery: Delivery,
-        drift: Drift | None,
+        push_pipeline: PushPipeline | None,
+        depends_on: Sequence[IDependable],
     ) -> None:
         super().__init__(scope, id)
-        config, names = context.config, context.names
-        function, role = own_function(
-            self,
-            context,
-            name=names.teardown_function,
-            description="Runs first on cdk destroy",
-            role_description="Removes what the factory's run-time code made",
-            package="stacks.teardown.function",
-            timeout=Duration.minutes(15),
-        )
-        buckets = [] if config.keeps_data_on_destroy else [*storage.buckets.values()]
-        rules = [*delivery.rules, *(drift.rules if drift else [])]
-        pipelines: list[Training | DriftPipeline] = [training, *([drift.pipeline] if drift else [])]
-        _allow_disable(role, rules)
-        _allow_stop_delivery(role, delivery)
-        for pipeline in pipelines:
-            pipeline.grant_stop(role)
-        serving.grant_remove(role)
-        transform_jobs.grant_remove(role)
+        names = context.names
+        function, role = _function(self, context, names.teardown_function, "the factory's")
+        buckets = [] if context.config.keeps_data_on_destroy else [*storage.buckets.values()]
         if buckets:
             _allow_empty(role, buckets)
-        schedules = [delivery.new_data.schedule_name] if delivery.new_data else []
-        resource = CustomResource(
+        if push_pipeline:
+            _allow_disable(role, push_pipeline.rules)
+            _allow_stop_pipeline(role, push_pipeline.pipeline_arn)
+            _allow_stop_builds(role, [push_pipeline.build])
+        _allow_remove_packages(role, names.factory)
+        self.resource = _resource(
             self,
-            "Resource",
-            service_token=function.function_arn,
-            properties={
+            function,
+            {
                 TeardownProperty.FACTORY_NAME: names.factory,
-                TeardownProperty.RULE_NAMES: [rule.rule_name for rule in rules],
-                TeardownProperty.SCHEDULE_NAMES: schedules,
-                TeardownProperty.DELIVERY_PIPELINE_NAME: delivery.pipeline.name,
-                TeardownProperty.BUILD_PROJECT_NAMES: [
-                    build.project.project_name for build in delivery.builds
-                ],
-                TeardownProperty.SAGEMAKER_PIPELINE_NAMES: [each.pipeline_name for each in pipelines],
-                TeardownProperty.ENDPOINT_NAMES: [names.endpoint(stage) for stage in ENDPOINT_STAGES],
-                TeardownProperty.BATCH_PREFIX: transform_jobs.prefix,
+                TeardownProperty.RULE_NAMES: [rule.rule_name for rule in push_pipeline.rules]
+                if push_pipeline
+                else [],
+                TeardownProperty.DELIVERY_PIPELINE_NAMES: [names.push] if push_pipeline else [],
+                TeardownProperty.BUILD_PROJECT_NAMES: _project_names([push_pipeline.build])
+                if push_pipeline
+                else [],
+                TeardownProperty.PACKAGE_GROUPS: names.factory,
                 TeardownProperty.BUCKET_NAMES: [bucket.bucket_name for bucket in buckets],
             },
         )
-        # What depends is deleted first: all that the function needs or cleans still exists when it runs.
-        made = [made for made in (drift, context.network) if made]
-        resource.node.add_dependency(
-            storage, tracking, training, serving, transform_jobs, delivery, function, *made
-        )
+        self.resource.node.add_dependency(storage, function, *depends_on)
 
 
-def _allow_disable(role: iam.Role, rules: list[events.Rule]) -> None:
+def _function(
+    scope: Construct, context: FactoryContext | ModelContext, name: str, whose: str
+) -> tuple[lambda_.Function, iam.Role]:
+    return own_function(
+        scope,
+        context,
+        name=name,
+        description=f"Removes {whose} endpoints, jobs and objects before CloudFormation deletes the rest",
+        role_description=f"Removes what {whose} run-time code made",
+        package="stacks.teardown.function",
+        timeout=Duration.minutes(15),
+    )
+
+
+def _resource(
+    scope: Construct, function: lambda_.Function, properties: Mapping[str, object]
+) -> CustomResource:
+    return CustomResource(scope, "Resource", service_token=function.function_arn, properties=properties)
+
+
+def _project_names(builds: Sequence[Build]) -> list[str]:
+    return [build.project.project_name for build in builds]
+
+
+def _allow_disable(role: iam.Role, rules: Sequence[events.Rule]) -> None:
     if rules:
         allow(role, "DisableTriggers", ["events:DisableRule"], [rule.rule_arn for rule in rules])
 
 
-def _allow_stop_delivery(role: iam.Role, delivery: Delivery) -> None:
-    pipeline = delivery.pipeline
-    if delivery.new_data:
-        allow(role, "DeleteSchedule", ["scheduler:DeleteSchedule"], [delivery.new_data.schedule_arn])
+def _allow_stop_pipeline(role: iam.Role, pipeline_arn: str) -> None:
     actions = ["codepipeline:ListPipelineExecutions", "codepipeline:StopPipelineExecution"]
-    allow(role, "StopDelivery", actions, [pipeline.arn])
+    allow(role, "StopDelivery", actions, [pipeline_arn])
     actions = ["codepipeline:DisableStageTransition"]
-    allow(role, "CloseDelivery", actions, [f"{pipeline.arn}/{Stage.BUILD}"])
+    allow(role, "CloseDelivery", actions, [f"{pipeline_arn}/{Stage.BUILD}"])
+
+
+def _allow_stop_builds(role: iam.Role, builds: Sequence[Build]) -> None:
     actions = ["codebuild:BatchGetBuilds", "codebuild:ListBuildsForProject", "codebuild:StopBuild"]
-    allow(role, "StopBuilds", actions, [build.project.project_arn for build in delivery.builds])
+    allow(role, "StopBuilds", actions, [build.project.project_arn for build in builds])
 
 
-def _allow_empty(role: iam.Role, buckets: list[s3.Bucket]) -> None:
+def _allow_remove_packages(role: iam.Role, factory: str) -> None:
+    """Let remove groups of SageMaker's own registry whose names begin with the factory's."""
+    names = (factory, f"{factory}-*")
+    groups = [arn(role, "sagemaker", f"model-package-group/{name}") for name in names]
+    packages = [arn(role, "sagemaker", f"model-package/{name}/*") for name in names]
+    own = of_factory(factory)
+    actions = ["sagemaker:DeleteModelPackageGroup"]
+    allow(role, "RemovePackageGroups", actions, groups, own, reason=_TEAM_GROUPS)
+    # Versions in a group have no tags of their own.
+    allow(role, "RemovePackages", ["sagemaker:DeleteModelPackage"], packages, reason=_TEAM_GROUPS)
+    allow(role, "ReadTags", ["sagemaker:ListTags"], groups, reason=_TEAM_GROUPS)
+    reason = "IAM has no resource for lists of an account"
+    actions = ["sagemaker:ListModelPackageGroups", "sagemaker:ListModelPackages"]
+    allow(role, "FindPackages", actions, ["*"], reason=reason)
+
+
+def _allow_empty(role: iam.Role, buckets: Sequence[s3.Bucket]) -> None:
     actions = ["s3:ListBucketMultipartUploads", "s3:ListBucketVersions"]
     allow(role, "ListVersions", actions, [bucket.bucket_arn for bucket in buckets])
     actions = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"]

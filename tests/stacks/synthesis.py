@@ -70,7 +70,7 @@ def cdk_app(settings: Mapping[str, Any], outdir: str) -> tuple[App, ModelFactory
     stack = ModelFactoryStack(
         app,
         config=configured(settings),
-        spec=load_spec(EXAMPLE_MODEL),
+        specs=[load_spec(EXAMPLE_MODEL)],
         project_files=project_files(),
         account=None,
         region=REGION,

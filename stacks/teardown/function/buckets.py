@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def empty_buckets(names: dict[str, Any], deadline: Deadline) -> None:
     s3 = boto3.client("s3")
-    for bucket in names[TeardownProperty.BUCKET_NAMES]:
+    for bucket in names.get(TeardownProperty.BUCKET_NAMES, []):
         unless_missing(_empty, s3=s3, bucket=bucket, deadline=deadline)
 
 

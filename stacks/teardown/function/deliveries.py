@@ -13,17 +13,21 @@ _REASON = "The factory is being destroyed"
 
 def stop_triggers(names: dict[str, Any]) -> None:
     events, scheduler = boto3.client("events"), boto3.client("scheduler")
-    for rule in names[TeardownProperty.RULE_NAMES]:
+    for rule in names.get(TeardownProperty.RULE_NAMES, []):
         unless_missing(events.disable_rule, Name=rule)
-    for schedule in names[TeardownProperty.SCHEDULE_NAMES]:
+    for schedule in names.get(TeardownProperty.SCHEDULE_NAMES, []):
         # Not disabled: a function that still runs would enable it again.
         unless_missing(scheduler.delete_schedule, Name=schedule)
 
 
 def stop_deliveries(names: dict[str, Any]) -> None:
     """Stop deliveries. Nothing disables a git trigger: its deliveries end at the closed transition to the first build."""
+    for name in names.get(TeardownProperty.DELIVERY_PIPELINE_NAMES, []):
+        _stop_deliveries_of(name)
+
+
+def _stop_deliveries_of(name: str) -> None:
     codepipeline = boto3.client("codepipeline")
-    name = names[TeardownProperty.DELIVERY_PIPELINE_NAME]
     unless_missing(
         codepipeline.disable_stage_transition,
         pipelineName=name,
@@ -46,7 +50,7 @@ def stop_deliveries(names: dict[str, Any]) -> None:
 
 
 def stop_builds(names: dict[str, Any], deadline: Deadline) -> None:
-    for project in names[TeardownProperty.BUILD_PROJECT_NAMES]:
+    for project in names.get(TeardownProperty.BUILD_PROJECT_NAMES, []):
         _stop_builds_of(project, deadline)
 
 

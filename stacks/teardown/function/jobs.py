@@ -49,11 +49,12 @@ class Jobs:
     @cached_property
     def transform_jobs(self) -> list[str]:
         """Names of the factory's own: those of a factory `<name>-batch` begin in the same way."""
-        prefix = self.names[TeardownProperty.BATCH_PREFIX]
-        found = pages(self.sagemaker, "list_transform_jobs", "TransformJobSummaries", NameContains=prefix)
         return [
             job["TransformJobName"]
-            for job in found
+            for prefix in self.names.get(TeardownProperty.BATCH_PREFIXES, [])
+            for job in pages(
+                self.sagemaker, "list_transform_jobs", "TransformJobSummaries", NameContains=prefix
+            )
             if job["TransformJobName"].startswith(prefix)
             and is_own(self.sagemaker, self.names, job["TransformJobArn"])
         ]
@@ -90,7 +91,7 @@ class Jobs:
     def executions(self) -> list[Any]:
         return [
             execution
-            for name in self.names[TeardownProperty.SAGEMAKER_PIPELINE_NAMES]
+            for name in self.names.get(TeardownProperty.SAGEMAKER_PIPELINE_NAMES, [])
             for execution in pages(
                 self.sagemaker, "list_pipeline_executions", "PipelineExecutionSummaries", PipelineName=name
             )

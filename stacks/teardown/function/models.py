@@ -22,7 +22,7 @@ class Models:
         self.sagemaker = boto3.client("sagemaker")
 
     def delete_endpoints(self) -> None:
-        for name in self.names[TeardownProperty.ENDPOINT_NAMES]:
+        for name in self.names.get(TeardownProperty.ENDPOINT_NAMES, []):
             self.deadline.wait(partial(self.is_gone, name), f"endpoint {name} to be deleted")
 
     def is_gone(self, endpoint_name: str) -> bool:
@@ -38,11 +38,12 @@ class Models:
         return False
 
     def delete_configs_and_models(self) -> None:
-        for name in self.names[TeardownProperty.ENDPOINT_NAMES]:
+        for name in self.names.get(TeardownProperty.ENDPOINT_NAMES, []):
             self.delete_own("EndpointConfig", f"{name}-")
             self.delete_own("Model", f"{name}-")
         # Of transform jobs, which have no configuration.
-        self.delete_own("Model", self.names[TeardownProperty.BATCH_PREFIX])
+        for prefix in self.names.get(TeardownProperty.BATCH_PREFIXES, []):
+            self.delete_own("Model", prefix)
 
     def delete_own(self, kind: str, prefix: str) -> None:
         delete = getattr(self.sagemaker, f"delete_{snake(kind)}")
@@ -63,7 +64,8 @@ class Models:
 
     def delete_model_package_groups(self) -> None:
         """The factory makes none: they are of steps that a team added, or of MLflow's synchronisation."""
-        factory = self.names[TeardownProperty.FACTORY_NAME]
+        if not (factory := self.names.get(TeardownProperty.PACKAGE_GROUPS)):
+            return
         groups = pages(
             self.sagemaker,
             "list_model_package_groups",
