@@ -14,6 +14,7 @@ class Variable:
     DATA_BUCKET = "DATA_BUCKET"
     MLFLOW_TRACKING_URI = "MLFLOW_TRACKING_URI"
     BUILD_PROJECTS = "BUILD_PROJECTS"  # JSON: of all models
+    MODEL_NAMES = "MODEL_NAMES"  # of the models to test, with commas
     MAX_PARALLEL_TRAININGS = "MAX_PARALLEL_TRAININGS"
     PIPELINE_SETTINGS = "PIPELINE_SETTINGS"
     PIPELINES = "PIPELINES"  # JSON: names of models to those of their delivery pipelines
@@ -274,6 +275,11 @@ def resource_prefix(factory: str, model: str, *, is_prefixed: bool = True) -> st
 
 def endpoint_name(prefix: str, stage: str) -> str:
     return f"{prefix}-{stage}"
+
+
+def build_project_name(prefix: str) -> str:
+    """The CodeBuild project that trains."""
+    return f"{prefix}-build"
 
 
 def deploy_project_name(prefix: str, stage: str) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ml_code.contracts import deploy_project_name, endpoint_name, resource_prefix
+from ml_code.contracts import build_project_name, deploy_project_name, endpoint_name, resource_prefix
 
 # What drift monitoring has: no factory may be called so.
 MONITOR = "monitor"
@@ -103,7 +103,7 @@ class ModelNames:
 
     @property
     def build_project(self) -> str:
-        return f"{self.prefix}-build"
+        return build_project_name(self.prefix)
 
     @property
     def new_data(self) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ml_code.estimators.libraries import LIBRARIES, library_of
+
 LOCK = Path(__file__).parents[2] / "requirements-job.lock"
 # Python of SageMaker's scikit-learn 1.9 image, and the C library that it has at least.
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
@@ -37,6 +39,12 @@ def read_lock(path: Path = LOCK) -> list[Pin]:
             hashes = frozenset(option.removeprefix("--hash=sha256:") for option in options)
             pins.append(Pin(name, version, hashes))
     return pins
+
+
+def job_pins(estimator: str) -> list[Pin]:
+    """The pins that travel with the jobs of a model: all but those of other libraries than its estimator's."""
+    others = {each.distribution for each in LIBRARIES.values() if each != library_of(estimator)}
+    return [pin for pin in read_lock() if pin.name not in others]
 
 
 def cache_name(lock: Path = LOCK) -> str:

@@ -1,33 +1,31 @@
 """The work of a push: package the code, update the pipeline if it changed, start it, follow it to the end."""
 
 import argparse
-import hashlib
 import json
 import os
 import re
 import shlex
 import sys
-import time
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ml_code import raw_files
 from ml_code.contracts import (
     VERSION_NUMBER,
     Parameter,
     Prefix,
     Step,
     Variable,
+    of_model,
 )
-from ml_code.estimators.libraries import LIBRARIES, library_of
 from ml_code.execution import job_wheels, source_archive, stack_assertions
+from ml_code.execution.inputs import Training, model_inputs, write_training
 from ml_code.execution.job_wheels import WheelsError
 from ml_code.execution.objects import exists
 from ml_code.execution.pipeline_execution import (
@@ -38,17 +36,19 @@ from ml_code.execution.pipeline_execution import (
     snapshot,
 )
 from ml_code.execution.progress import show
+from ml_code.execution.raw_data import provide_data
 from ml_code.execution.run_settings import RunError, RunSettings, read_settings
 from ml_code.execution.stack_assertions import AssertionsFailedError, StackAssertions
 from ml_code.execution.trigger import read_trigger
+from ml_code.execution.turns import wait_for_turn
 from ml_code.package_wheel import build_wheel
 from ml_code.pipeline.definition import pipeline_definition
-from ml_code.raw_files import RawFileError
 from ml_code.s3_uri import bucket_and_key
-from ml_code.spec import SpecError, load_spec, sample_data
+from ml_code.spec import SpecError, load_spec
 from ml_code.write_once import WriteOnceError, put_once, sha256
 
 if TYPE_CHECKING:
+    from types_boto3_codebuild import CodeBuildClient
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_s3 import S3Client
     from types_boto3_sagemaker import SageMakerClient
@@ -58,6 +58,7 @@ RESULT_FILE = Path("pipeline-result.env")
 
 @dataclass(frozen=True, kw_only=True)
 class Clients:
+    codebuild: "CodeBuildClient"
     s3: "S3Client"
     sagemaker: "SageMakerClient"
     logs: "CloudWatchLogsClient"
@@ -76,14 +77,29 @@ def train(settings: RunSettings, clients: Clients, assertions: StackAssertions) 
     with ThreadPoolExecutor(max_workers=1) as background:
         # pip and the SDK's import take seconds each, and do not need one another.
         wheels = background.submit(get_wheels, clients.s3, settings.artifact_bucket)
-        spec = load_spec()
+        spec = load_spec(name=settings.model)
         definition = pipeline_definition(spec, settings.pipeline)
         code_uri = upload_code(clients.s3, settings, wheels.result(), estimator=spec.estimator)
-    data_version = provide_data(clients.s3, settings.data_bucket, settings.data_prefix)
+    data_version = provide_data(clients.s3, settings.data_bucket, settings.data_prefix, settings.model)
+    training = Training(
+        inputs=model_inputs(
+            Path(),
+            settings.model,
+            pins=job_wheels.job_pins(spec.estimator),
+            settings_json=settings.pipeline_json,
+            data_version=data_version,
+        ),
+        commit=settings.commit,
+        build_id=settings.build_id,
+    )
+    write_training(clients.s3, settings.artifact_bucket, settings.model, training)
+    wait_for_turn(os.environ, clients.codebuild)
     update_pipeline(clients.sagemaker, settings.pipeline.pipeline_name, definition)
     assertions.check()
     execution_arn = start(clients.sagemaker, settings, code_uri=code_uri, data_version=data_version)
     _say(f"started {execution_arn}")
+    training = replace(training, execution_arn=execution_arn)
+    write_training(clients.s3, settings.artifact_bucket, settings.model, training)
     executions = follow(lambda: snapshot(clients.sagemaker, execution_arn))
     try:
         ended = show(assertions.checked(executions))
@@ -119,53 +135,19 @@ def get_wheels(s3: "S3Client", bucket: str) -> dict[str, bytes]:
 
 def upload_code(s3: "S3Client", settings: RunSettings, wheels: Mapping[str, bytes], *, estimator: str) -> str:
     """The prefix with source.tar.gz and the entry point of processing jobs."""
-    others = {each.distribution for each in LIBRARIES.values() if each != library_of(estimator)}
-    pins = [pin for pin in job_wheels.read_lock() if pin.name not in others]
+    pins = job_wheels.job_pins(estimator)
     wheels = job_wheels.wheels_of(pins, wheels)
     requirements = job_wheels.job_requirements(wheels, pins)
     name, wheel = build_wheel()
     archive = source_archive.build_source_archive(
-        source_archive.job_files(), requirements, {**wheels, name: wheel}
+        source_archive.job_files(settings.model), requirements, {**wheels, name: wheel}
     )
-    prefix = f"{Prefix.CODE}{settings.commit}/{sha256(archive)[:16]}/"
+    prefix = f"{of_model(Prefix.CODE, settings.model)}{settings.commit}/{sha256(archive)[:16]}/"
     put_once(s3, settings.artifact_bucket, f"{prefix}source.tar.gz", archive)
     entry_point = source_archive.ENTRY_POINT
     put_once(s3, settings.artifact_bucket, f"{prefix}{entry_point.name}", entry_point.read_bytes())
     _say(f"uploaded s3://{settings.artifact_bucket}/{prefix} ({len(archive):,} bytes)")
     return f"s3://{settings.artifact_bucket}/{prefix}"
-
-
-def provide_data(s3: "S3Client", bucket: str, prefix: str) -> str:
-    """A hash of the data under the prefix; the sample data goes to raw/ when there is none."""
-    objects = _objects(s3, bucket, prefix)
-    uri = f"s3://{bucket}/{prefix}"  # quoted in the log: a prefix may have any character
-    if not objects and prefix != Prefix.RAW_DATA:
-        raise RunError(f"no data under {uri!r}: put it there, or train on {Prefix.RAW_DATA}")
-    if not objects:
-        for name, path in sample_data().items():
-            s3.upload_file(str(path), bucket, f"{Prefix.RAW_DATA}{name}")
-        # S3 tells whole seconds: now the execution starts in a later one, and the data is not new to its trigger.
-        time.sleep(1.1)
-        _say(f"uploaded the sample data to s3://{bucket}/{Prefix.RAW_DATA}")
-        objects = _objects(s3, bucket, prefix)
-    _say(f"training on {len(objects)} objects of {uri!r}")
-    return hashlib.sha256(json.dumps(objects).encode()).hexdigest()
-
-
-def _objects(s3: "S3Client", bucket: str, prefix: str) -> list[tuple[str, str]]:
-    """Key and entity tag of each object that is data; what the job would refuse is refused here."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    tags = {found["Key"]: found["ETag"] for page in pages for found in page.get("Contents", [])}
-    folder = prefix.rpartition("/")[0]
-    names = {key: key.removeprefix(f"{folder}/") for key in tags}
-    try:
-        files = raw_files.select(names.values())
-    except RawFileError as error:
-        raise RunError(f"{f's3://{bucket}/{folder}/'!r}: {error}") from None
-    if files.left_out:
-        _say(files.remark)
-    data = set(files.data)
-    return [(key, tag) for key, tag in tags.items() if names[key] in data]
 
 
 def update_pipeline(sagemaker: "SageMakerClient", name: str, definition: str) -> None:
@@ -237,6 +219,7 @@ def main() -> None:
         settings = read_settings(os.environ, arguments.commit, trigger)
         region = settings.pipeline.region
         clients = Clients(
+            codebuild=boto3.client("codebuild", region_name=region),
             s3=boto3.client("s3", region_name=region),
             sagemaker=boto3.client("sagemaker", region_name=region),
             logs=boto3.client("logs", region_name=region),

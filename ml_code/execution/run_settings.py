@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from ml_code.contracts import ARGUMENT_CHARACTERS, REASON_CHARACTERS, DeliveryVariable, Prefix, Variable
+from ml_code.contracts import (
+    ARGUMENT_CHARACTERS,
+    REASON_CHARACTERS,
+    DeliveryVariable,
+    Prefix,
+    Variable,
+    of_model,
+)
 from ml_code.execution.trigger import Trigger
 from ml_code.pipeline.settings import PipelineSettings
 
@@ -18,6 +25,9 @@ class RunError(Exception):
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
     pipeline: PipelineSettings
+    pipeline_json: str
+    build_id: str
+    model: str
     data_bucket: str
     data_prefix: str
     artifact_bucket: str
@@ -44,14 +54,18 @@ def read_settings(environment: Mapping[str, str], commit: str | None, trigger: T
             f"{Variable.PIPELINE_SETTINGS} does not fit the settings that this commit expects: {'; '.join(faults)}. Run "
             "cdk deploy from this commit"
         ) from error
-    if not trigger.data_prefix.startswith(Prefix.RAW_DATA):
-        raise RunError(
-            f"{DeliveryVariable.DATA_PREFIX} is {trigger.data_prefix!r}, allowed is a prefix below {Prefix.RAW_DATA}"
-        )
+    model = required(Variable.MODEL_NAME)
+    own = of_model(Prefix.RAW_DATA, model)
+    data_prefix = trigger.data_prefix or own
+    if not data_prefix.startswith(own):
+        raise RunError(f"{DeliveryVariable.DATA_PREFIX} is {data_prefix!r}, allowed is a prefix below {own}")
     settings = RunSettings(
         pipeline=pipeline,
+        pipeline_json=required(Variable.PIPELINE_SETTINGS),
+        build_id=environment.get("CODEBUILD_BUILD_ID", ""),
         data_bucket=required(Variable.DATA_BUCKET),
-        data_prefix=trigger.data_prefix,
+        model=model,
+        data_prefix=data_prefix,
         artifact_bucket=required(Variable.ARTIFACT_BUCKET),
         commit=commit or required("CODEBUILD_RESOLVED_SOURCE_VERSION"),
         trigger_reason=trigger.reason[:REASON_CHARACTERS],

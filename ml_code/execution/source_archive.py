@@ -5,19 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ml_code.execution.job_wheels import pack
-from ml_code.spec import MODEL_YAML, MODELS
+from ml_code.spec import MODEL_YAML, find_model
 
 ENTRY_POINT = Path(__file__).parents[1] / "jobs" / "entry_point.py"
 
 
-def job_files(project: Path = Path()) -> dict[str, bytes]:
-    """The files of a job besides wheels, by path in the archive: its entry point and the models' descriptions."""
-    specs = {
-        path.relative_to(project).as_posix(): path for path in (project / MODELS).glob(f"*/{MODEL_YAML}")
-    }
+def job_files(model: str, project: Path = Path()) -> dict[str, bytes]:
+    """The files of a job besides wheels, by path in the archive: its entry point and the model's description."""
+    spec = find_model(project, model) / MODEL_YAML
     return {
         ENTRY_POINT.name: ENTRY_POINT.read_bytes(),
-        **{name: path.read_bytes() for name, path in specs.items()},
+        spec.relative_to(project).as_posix(): spec.read_bytes(),
     }
 
 

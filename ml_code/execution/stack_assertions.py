@@ -3,7 +3,6 @@
 A push of the model changes nothing of it, so it does not wait for them.
 """
 
-import hashlib
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
 from ml_code.contracts import Prefix
+from ml_code.execution.content import content_hash
 from ml_code.execution.objects import exists
 from ml_code.execution.pipeline_execution import Snapshot
 
@@ -28,6 +28,7 @@ INPUTS = (
     "cdk.json",
     "codebuild-buildspec.yml",
     "deploy-buildspec.yml",
+    "push-buildspec.yml",
     "ml_code/contracts.py",
     "ml_code/pipeline",
     "ml_code/requirements.txt",
@@ -93,7 +94,7 @@ class StackAssertions:
 @contextmanager
 def started(s3: "S3Client", bucket: str, project: Path = Path()) -> Iterator[StackAssertions]:
     """Start the tests unless they passed for the same content; end them with the block."""
-    key = f"{Prefix.ASSERTIONS}{content_hash(project)}"
+    key = f"{Prefix.ASSERTIONS}{content_hash(project, INPUTS)}"
     with TemporaryFile() as output:
         process = None
         if exists(s3, bucket, key):
@@ -110,15 +111,3 @@ def started(s3: "S3Client", bucket: str, project: Path = Path()) -> Iterator[Sta
             if process is not None and process.poll() is None:
                 process.kill()
                 process.wait()
-
-
-def content_hash(project: Path) -> str:
-    digest = hashlib.sha256()
-    for name in INPUTS:
-        path = project / name
-        files = sorted(file for file in path.rglob("*") if file.suffix != ".pyc") if path.is_dir() else [path]
-        for file in files:
-            if file.is_file():
-                digest.update(f"{file.relative_to(project).as_posix()}\0".encode())
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()

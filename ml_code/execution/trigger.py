@@ -8,16 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ml_code.contracts import DeliveryVariable, Prefix, Variable
+from ml_code.contracts import DeliveryVariable, Variable
 
 if TYPE_CHECKING:
     from types_boto3_codepipeline import CodePipelineClient
 
 
+# The reason of the first execution of a pipeline, which its making starts.
+DEPLOYMENT = "deployment"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trigger:
     reason: str = "manual"
-    data_prefix: str = Prefix.RAW_DATA
+    data_prefix: str = ""  # the default: all data of the model
 
 
 def read_trigger(environment: Mapping[str, str], codepipeline: "CodePipelineClient") -> Trigger:
@@ -30,9 +34,9 @@ def read_trigger(environment: Mapping[str, str], codepipeline: "CodePipelineClie
         "pipelineExecution"
     ]
     if found["trigger"]["triggerType"] == "CreatePipeline":  # a deployment, which leaves the defaults
-        return Trigger(reason="deployment")
+        return Trigger(reason=DEPLOYMENT)
     variables = {variable["name"]: variable["resolvedValue"] for variable in found["variables"]}
     return Trigger(
         reason=variables[DeliveryVariable.TRIGGER_REASON],
-        data_prefix=variables[DeliveryVariable.DATA_PREFIX],
+        data_prefix=variables.get(DeliveryVariable.DATA_PREFIX, ""),
     )

@@ -150,7 +150,7 @@ def _production_value(
 
     if production is None:
         return "no version yet"
-    endpoint = endpoint_name(settings.factory_name, PRODUCTION)
+    endpoint = endpoint_name(settings.resource_prefix, PRODUCTION)
     try:
         version, answers = predict(boto3.client("sagemaker-runtime"), endpoint, test_rows)
     except VerificationError as error:

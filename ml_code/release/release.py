@@ -95,7 +95,9 @@ def release_by_hand(model_uri: str, settings: ReleaseSettings) -> None:
 def release_delivery(settings: ReleaseSettings) -> None:
     """One stage of a delivery."""
     client, s3 = model_registry.connect(settings.mlflow_tracking_uri), boto3.client("s3")
-    delivery = read_delivery(boto3.client("codepipeline"), settings.factory_name, settings.delivery_execution)
+    delivery = read_delivery(
+        boto3.client("codepipeline"), settings.resource_prefix, settings.delivery_execution
+    )
     training = delivery.training
     version = _resolve(client, f"models:/{settings.model_name}/{training.model_version}")
     code = read_pushed_code(s3, version.code_uri)
@@ -105,7 +107,7 @@ def release_delivery(settings: ReleaseSettings) -> None:
         training=training,
         version=version,
         gate=spec.gate,
-        pipeline=settings.factory_name,
+        pipeline=settings.resource_prefix,
         commit=delivery.commit,
     )
     if settings.stage == PRODUCTION:

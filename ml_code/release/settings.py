@@ -8,6 +8,7 @@ from ml_code.verification.settings import VerifySettings
 @dataclass(frozen=True, kw_only=True)
 class ReleaseSettings(VerifySettings):
     factory_name: str
+    resource_prefix: str
     model_name: str
     endpoint_role_arn: str
     artifact_bucket: str

@@ -5,12 +5,14 @@ A build waits for these tests, so they take seconds. They hold for any model.
 
 import json
 import math
+import os
 import pickle
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from ml_code.contracts import Variable
 from ml_code.estimators.model import TableModel
 from ml_code.inference import handler
 from ml_code.jobs.estimator import build_model, check_search
@@ -19,14 +21,15 @@ from ml_code.jobs.preprocess import read_raw
 from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
 from ml_code.release.deploy import serving_files
-from ml_code.spec import ModelSpec, find_model, load_spec, sample_data
+from ml_code.spec import ModelSpec, find_model, load_spec, model_folders, sample_data
 from ml_code.table.text import write_csv
 from ml_code.tracking.model_registry import RegisteredVersion
 from tests.pipeline_requests import dangling_references, invalid_requests
 
 TRAINED_ROWS = 300
 SETTINGS = PipelineSettings(
-    pipeline_name="model-factory",
+    pipeline_name="model-factory-model",
+    model_name="model",
     region="eu-central-1",
     role_arn="arn:aws:iam::123456789012:role/jobs",
     artifact_bucket="artifacts",
@@ -38,16 +41,22 @@ VERSION = RegisteredVersion(
 )
 
 
-@pytest.fixture(scope="module")
-def spec() -> ModelSpec:
-    return load_spec()
+def _models() -> list[str]:
+    """The models of the project, or those that a build tests."""
+    chosen = os.environ.get(Variable.MODEL_NAMES)
+    return chosen.split(",") if chosen else [folder.name for folder in model_folders()]
+
+
+@pytest.fixture(scope="module", params=_models())
+def spec(request: pytest.FixtureRequest) -> ModelSpec:
+    return load_spec(name=request.param)
 
 
 @pytest.fixture(scope="module")
 def parts(spec: ModelSpec) -> dict[str, pd.DataFrame]:
     """Of the sample data; a model whose data are in the data bucket only has none."""
-    folder = find_model() / "data"
-    if not sample_data():
+    folder = find_model(name=spec.name) / "data"
+    if not sample_data(name=spec.name):
         pytest.skip(f"{folder} has no sample data")
     frame = read_raw(folder, spec)
     return split(frame, spec)
