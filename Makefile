@@ -51,7 +51,7 @@ status: ## the local AWS, and the factory in the account that the shell points t
 ifdef LOCALAWS
 	@$(BIN)/python -m localaws status
 endif
-	@$(BIN)/python -m operations.status
+	@$(BIN)/python -m operations.status --model "$$MODEL"
 
 logs: need-localaws ## follow the local AWS's own log
 	@$(BIN)/python -m localaws logs -f
@@ -84,32 +84,32 @@ model-init: install ## draft a model of a CSV or Parquet file: make model-init D
 	@$(BIN)/python -m operations.model_init --data "$$DATA" --target "$$TARGET" --name "$$NAME"
 
 train: install ## tune and evaluate the model on this machine, without AWS: make train TRIALS=3 DATA=folder
-	@$(BIN)/python -m operations.train $(if $(TRIALS),--trials "$$TRIALS") $(if $(DATA),--data "$$DATA")
+	@$(BIN)/python -m operations.train --model "$$MODEL" $(if $(TRIALS),--trials "$$TRIALS") $(if $(DATA),--data "$$DATA")
 
 mlflow: ## MLflow's own pages, in the browser or by their address
 	@$(BIN)/python -m operations.mlflow_pages
 
 # make hands its command line's variables on in the environment: in a recipe's text the shell would read their quotes.
 run: ## start a delivery by hand: make run REASON="why" DATA=raw/2026/ COMMIT=<id>
-	@$(BIN)/python -m operations.run --reason "$$REASON" --data "$$DATA" --commit "$$COMMIT"
+	@$(BIN)/python -m operations.run --model "$$MODEL" --reason "$$REASON" --data "$$DATA" --commit "$$COMMIT"
 
 approve: ## let the waiting delivery go on to production
-	@$(BIN)/python -m operations.approve
+	@$(BIN)/python -m operations.approve --model "$$MODEL"
 
 rollback: ## put the previous production version back, guarded: make rollback TO=<version>
-	@$(BIN)/python -m operations.rollback --to "$$TO"
+	@$(BIN)/python -m operations.rollback --model "$$MODEL" --to "$$TO"
 
 history: ## who was in production from when to when, approved by whom and why
-	@$(BIN)/python -m operations.history
+	@$(BIN)/python -m operations.history --model "$$MODEL"
 
 verify: ## invoke the production endpoint and compare with the truth
-	@$(BIN)/python -m operations.verify
+	@$(BIN)/python -m operations.verify --model "$$MODEL"
 
 batch: ## score a CSV file: make batch INPUT=rows.csv (or s3://…) VERSION=<version, else production>
-	@$(BIN)/python -m operations.batch --input "$$INPUT" --version "$$VERSION"
+	@$(BIN)/python -m operations.batch --model "$$MODEL" --input "$$INPUT" --version "$$VERSION"
 
 erase: ## say where one person's rows are: make erase KEY=<column> VALUE=<value>; YES=1 erases them, old versions included
-	@$(BIN)/python -m operations.erase --key "$$KEY" --value "$$VALUE" $(if $(YES),--yes)
+	@$(BIN)/python -m operations.erase --model "$$MODEL" --key "$$KEY" --value "$$VALUE" $(if $(YES),--yes)
 
 audit: ## list what the account still has of the factory; nothing after a destroy
 	@$(BIN)/python -m operations.audit

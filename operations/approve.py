@@ -1,5 +1,6 @@
 """Shows what waits for approval, and approves it: `make approve`."""
 
+import argparse
 import getpass
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ from ml_code.contracts import Stage
 from ml_code.release.delivery_record import action_executions
 from operations import delivery
 from operations.errors import OperationError, run
-from operations.factory import deployed_factory
+from operations.factory import add_model_argument, deployed_factory
 
 
 def what_waits(pipeline: str, execution: str) -> Iterator[str]:
@@ -23,7 +24,9 @@ def what_waits(pipeline: str, execution: str) -> Iterator[str]:
 
 
 def main() -> None:
-    name = deployed_factory().name
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_model_argument(parser)
+    name = deployed_factory().model(parser.parse_args().model).prefix
     stages = boto3.client("codepipeline").get_pipeline_state(name=name)["stageStates"]
     waiting = [stage.get("latestExecution", {}) for stage in stages if stage["stageName"] == Stage.APPROVAL]
     execution = waiting[0].get("pipelineExecutionId") if waiting else None

@@ -6,6 +6,7 @@ the job's own answers in S3.
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -20,7 +21,6 @@ from ml_code.raw_files import GZIP
 from ml_code.release import archives
 from ml_code.release.archives import PinnedArchive
 from ml_code.s3_uri import bucket_and_key
-from ml_code.spec import load_spec
 from ml_code.tracking import model_registry
 from ml_code.tracking.model_registry import RegisteredVersion
 from operations import objects
@@ -28,6 +28,8 @@ from operations.errors import OperationError, run
 from operations.factory import (
     BEFORE_PRODUCTION,
     Factory,
+    Model,
+    add_model_argument,
     deploy_environment,
     deployed_factory,
     mlflow_client,
@@ -42,12 +44,19 @@ SHOWN_BAD_ROWS = 5
 HEAD_BYTES = 1024
 
 
-def plan(factory: Factory, settings: BatchSettings, source: str, version: str, instance_type: str) -> Batch:
+def plan(
+    factory: Factory,
+    model: Model,
+    environment: Mapping[str, str],
+    source: str,
+    version: str,
+    instance_type: str,
+) -> Batch:
     """Take the archive that was released, or publish that of a version which never was; and a file here."""
     from ml_code.release.deploy import lineage_tags
 
-    environment = deploy_environment(factory, PRODUCTION)
-    found, archive = _archive(factory, version)
+    settings = BatchSettings(**json.loads(environment[Variable.BATCH_SETTINGS]))
+    found, archive = _archive(factory, model, version)
     content = archives.read(boto3.client("s3"), archive)
     job = transform_job.batch_name(settings, found.version)
     folder = f"{settings.uri}{job}/"
@@ -64,9 +73,8 @@ def plan(factory: Factory, settings: BatchSettings, source: str, version: str, i
     )
 
 
-def _archive(factory: Factory, version: str) -> tuple[RegisteredVersion, PinnedArchive]:
-    name, client = load_spec().name, mlflow_client(factory)
-    releases = release_records(factory, name).read()
+def _archive(factory: Factory, model: Model, version: str) -> tuple[RegisteredVersion, PinnedArchive]:
+    client, releases = mlflow_client(factory), release_records(factory, model).read()
     chosen = [release for release in releases if not version or release.version == version]
     if chosen:
         return chosen[-1].registered, archives.released(chosen[-1])
@@ -74,7 +82,7 @@ def _archive(factory: Factory, version: str) -> tuple[RegisteredVersion, PinnedA
         raise OperationError(f"Nothing to score with: no version is in production. {BEFORE_PRODUCTION}")
     bucket = factory.output(Output.ARTIFACT_BUCKET_NAME)
     try:
-        found = model_registry.resolve(client, f"models:/{name}/{version}")
+        found = model_registry.resolve(client, f"models:/{model.name}/{version}")
         content = archives.build(client, found)
     except model_registry.RegistryError as error:
         raise OperationError(f"Nothing to score with: {error}. {BEFORE_PRODUCTION}") from error
@@ -139,10 +147,12 @@ def main() -> None:
     parser.add_argument("--version", default="", help="of the model; without it, the one in production")
     parser.add_argument("--instance-type", default="ml.m5.large")
     parser.add_argument("--output-dir", type=Path, default=Path())
+    add_model_argument(parser)
     arguments = parser.parse_args()
     factory = deployed_factory()
-    settings = BatchSettings(**json.loads(factory.output(Output.BATCH_SETTINGS)))
-    planned = plan(factory, settings, arguments.input, arguments.version, arguments.instance_type)
+    model = factory.model(arguments.model)
+    environment = deploy_environment(model, PRODUCTION)
+    planned = plan(factory, model, environment, arguments.input, arguments.version, arguments.instance_type)
     try:
         answers_uri = transform_job.score(
             boto3.client("sagemaker"), planned, say=lambda line: print(line, flush=True)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from ml_code.contracts import Output, Prefix
+from ml_code.contracts import BATCH, ENDPOINT_STAGES, PRODUCTION, Output, Prefix, of_model, serving_prefix
 from ml_code.raw_files import PARQUET
 from ml_code.spec import load_spec
 from operations.errors import OperationError, run
-from operations.factory import Factory, deployed_factory
+from operations.factory import Factory, Model, add_model_argument, deployed_factory
 from operations.personal_rows import (
     Edit,
     Person,
@@ -63,6 +63,7 @@ class Version:
 class Erasure:
     """A walk through the buckets. Without `does_it` nothing is changed."""
 
+    model: Model
     person: Person
     does_it: bool
     say: Callable[[str], None]
@@ -74,32 +75,36 @@ class Erasure:
 
     def find_person(self, data_bucket: str) -> None:
         """Collect the person's raw rows, by which copies without the key column are recognised."""
-        for version in self._versions(data_bucket, Prefix.RAW_DATA):
+        for version in self._versions(data_bucket, self._own(Prefix.RAW_DATA)):
             if edit := self._edit(version, _raw):
                 with_key = [row for row in edit.erased if self.person.column in row]
                 self.person = self.person.with_rows(with_key)
 
     def erase_data(self, bucket: str) -> None:
-        self._erase(bucket, Prefix.RAW_DATA, _raw)
+        self._erase(bucket, self._own(Prefix.RAW_DATA), _raw)
         self._erase_batches(bucket)
 
     def erase_artifacts(self, bucket: str) -> None:
-        self._erase(bucket, Prefix.RUNS, _copies)
+        self._erase(bucket, self._own(Prefix.RUNS), _copies)
         self._erase_tracked(bucket)
-        self._erase(bucket, Prefix.CAPTURED, _captured)
-        if pinned := self._erase(bucket, Prefix.SERVING, _pinned):
+        self._erase(bucket, f"{Prefix.CAPTURED}{self.model.endpoint(PRODUCTION)}/", _captured)
+        archives = [serving_prefix(owner, self.model.name) for owner in (*ENDPOINT_STAGES, BATCH)]
+        if pinned := [each for prefix in archives for each in self._erase(bucket, prefix, _pinned)]:
             self.say(
                 f"{len(pinned)} releases have no test rows any more: each can serve on, but neither be verified nor "
                 "rolled back to; train again"
             )
             folders = {each.folder for each in pinned}
-            for each in list(self._versions(bucket, Prefix.SERVING)):
+            for each in [each for prefix in archives for each in self._versions(bucket, prefix)]:
                 if each.folder in folders and each.name.endswith(".html"):
                     self._delete(each, "shows rows of the test data to the approver")
 
+    def _own(self, prefix: str) -> str:
+        return of_model(prefix, self.model.name)
+
     def _erase_batches(self, bucket: str) -> None:
         """Results name rows by number: without the input's row they would name another's."""
-        versions = list(self._versions(bucket, Prefix.BATCH))
+        versions = list(self._versions(bucket, self._own(Prefix.BATCH)))
         inputs = [each for each in versions if not each.name.endswith(".out") and each.name not in RESULTS]
         touched = {each.name for each in inputs if self._change(each, _scored)}
         folders = {each.folder for each in versions if each.name.removesuffix(".out") in touched}
@@ -203,11 +208,13 @@ def _pinned(version: Version) -> Callable[[bytes, Person], Edit] | None:
     return lambda content, person: Edit(erased=_raw(version)(content, person).erased, content=None)
 
 
-def erase(factory: Factory, person: Person, *, does_it: bool, say: Callable[[str], None]) -> Erasure:
+def erase(
+    factory: Factory, model: Model, person: Person, *, does_it: bool, say: Callable[[str], None]
+) -> Erasure:
     data, artifacts = (
         factory.output(name) for name in (Output.DATA_BUCKET_NAME, Output.ARTIFACT_BUCKET_NAME)
     )
-    erasure = Erasure(person=person, does_it=does_it, say=say)
+    erasure = Erasure(model=model, person=person, does_it=does_it, say=say)
     erasure.find_person(data)
     erasure.erase_artifacts(artifacts)
     # Last: by its rows the copies are found, should this be interrupted and run again.
@@ -219,19 +226,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--key", required=True, help="the column that names people")
     parser.add_argument("--value", required=True, help="the person's value in it")
+    add_model_argument(parser)
     parser.add_argument("--yes", action="store_true", help="erase, and not only say where the rows are")
     arguments = parser.parse_args()
     for name in ("key", "value"):
         if not getattr(arguments, name).strip():
             raise OperationError(f"{name.upper()} is empty: make erase KEY=<column> VALUE=<value>")
-    spec = load_spec()
+    factory = deployed_factory()
+    model = factory.model(arguments.model)
+    spec = load_spec(name=model.name)
     person = Person(
         column=arguments.key,
         value=arguments.value,
         schema=spec.request_schema(),
         file_schema=spec.file_schema(),
     )
-    done = erase(deployed_factory(), person, does_it=arguments.yes, say=lambda line: print(line, flush=True))
+    done = erase(factory, model, person, does_it=arguments.yes, say=lambda line: print(line, flush=True))
     for line in done.unread:
         print(f"not searched {line}")
     if not done.objects:

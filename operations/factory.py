@@ -1,5 +1,6 @@
 """A deployed factory as its operators see it: names from the stack's outputs, AWS clients, clear errors."""
 
+import argparse
 import json
 import os
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import ClientError
 
-from ml_code.contracts import Output, deploy_project_name
+from ml_code.contracts import Output, deploy_project_name, endpoint_name
 from operations.account import say_account
 from operations.errors import OperationError
 
@@ -33,9 +34,36 @@ def factory_name() -> str:
 
 
 @dataclass(frozen=True)
+class Model:
+    """One model of a deployed factory. Its pipelines are called as the names of its resources begin: `prefix`."""
+
+    name: str
+    prefix: str
+
+    def endpoint(self, stage: str) -> str:
+        return endpoint_name(self.prefix, stage)
+
+
+@dataclass(frozen=True)
 class Factory:
     name: str
     outputs: dict[str, str]
+
+    @property
+    def models(self) -> list[Model]:
+        """All models, by name."""
+        prefixes = json.loads(self.output(Output.MODELS))
+        return [Model(name, prefix) for name, prefix in sorted(prefixes.items())]
+
+    def model(self, name: str = "") -> Model:
+        """Return the named model; without a name the only one. OperationError says which there are."""
+        names = ", ".join(model.name for model in self.models)
+        found = [model for model in self.models if model.name == name or not name]
+        if not found:
+            raise OperationError(f"MODEL is {name!r}, allowed is a model of {self.name}: {names}.")
+        if len(found) > 1:
+            raise OperationError(f"MODEL is not given, and {self.name} has several: MODEL=<one of {names}>.")
+        return found[0]
 
     def output(self, key: str) -> str:
         """Raise OperationError when the stack has no such output."""
@@ -60,19 +88,23 @@ def deployed_factory() -> Factory:
     return Factory(name, {output["OutputKey"]: output["OutputValue"] for output in outputs})
 
 
-def deploy_environment(factory: Factory, stage: str) -> dict[str, str]:
+def add_model_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="", help="its name; needed where there are several")
+
+
+def deploy_environment(model: Model, stage: str) -> dict[str, str]:
     """The variables of the stage's build project, as the stack set them."""
-    projects = boto3.client("codebuild").batch_get_projects(names=[deploy_project_name(factory.name, stage)])[
+    projects = boto3.client("codebuild").batch_get_projects(names=[deploy_project_name(model.prefix, stage)])[
         "projects"
     ]
     return {item["name"]: item["value"] for item in projects[0]["environment"]["environmentVariables"]}
 
 
-def release_records(factory: Factory, model: str) -> "Records":
+def release_records(factory: Factory, model: Model) -> "Records":
     from ml_code.release.records import Records
 
     bucket = factory.output(Output.ARTIFACT_BUCKET_NAME)
-    return Records(s3=boto3.client("s3"), bucket=bucket, model=model)
+    return Records(s3=boto3.client("s3"), bucket=bucket, model=model.name)
 
 
 def mlflow_client(factory: Factory) -> "MlflowClient":

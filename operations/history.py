@@ -1,5 +1,6 @@
 """`make history`: the versions in production, from when to when, approved by whom and why."""
 
+import argparse
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -7,7 +8,7 @@ from rich.console import Console
 from ml_code.release.records import Release
 from ml_code.spec import load_spec
 from operations.errors import run
-from operations.factory import deployed_factory, release_records
+from operations.factory import add_model_argument, deployed_factory, release_records
 from operations.table import Row, print_table
 
 
@@ -28,8 +29,11 @@ def rows(releases: list[Release]) -> Iterator[Row]:
 
 
 def main() -> None:
-    factory, spec = deployed_factory(), load_spec()
-    releases = release_records(factory, spec.name).read()
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_model_argument(parser)
+    factory = deployed_factory()
+    model = factory.model(parser.parse_args().model)
+    spec, releases = load_spec(name=model.name), release_records(factory, model).read()
     columns = (
         "version",
         "from (UTC)",

@@ -15,10 +15,16 @@ from ml_code.release.pushed_code import read_pushed_code
 from ml_code.release.records import Records, Release, alias_fault
 from ml_code.release.rollout import Promotion
 from ml_code.release.settings import ReleaseSettings
-from ml_code.spec import load_spec
 from ml_code.verification.settings import read_settings
 from operations.errors import OperationError, run
-from operations.factory import Factory, deploy_environment, deployed_factory, mlflow_client, release_records
+from operations.factory import (
+    Model,
+    add_model_argument,
+    deploy_environment,
+    deployed_factory,
+    mlflow_client,
+    release_records,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -68,13 +74,13 @@ def check_endpoint(name: str) -> None:
         ) from None
 
 
-def roll_back(factory: Factory, client: "MlflowClient", records: Records, version: str) -> None:
+def roll_back(model: Model, client: "MlflowClient", records: Records, version: str) -> None:
     """Serve the archive of the record, byte by byte, and point the alias to its version, even if someone moved it."""
     from ml_code.release.release import FAILURES, release_version
 
     releases = records.read()
     chosen = choose(releases, version)
-    settings = read_settings(ReleaseSettings, {**os.environ, **deploy_environment(factory, PRODUCTION)})
+    settings = read_settings(ReleaseSettings, {**os.environ, **deploy_environment(model, PRODUCTION)})
     check_endpoint(settings.endpoint_name)
     if fault := alias_fault(client, records.model, releases[-1]):
         print(f"rollback: FAULT: {fault}", file=sys.stderr)
@@ -92,9 +98,11 @@ def roll_back(factory: Factory, client: "MlflowClient", records: Records, versio
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--to", default="", help="a version that was in production")
-    version = parser.parse_args().to
+    add_model_argument(parser)
+    arguments = parser.parse_args()
     factory = deployed_factory()
-    roll_back(factory, mlflow_client(factory), release_records(factory, load_spec().name), version)
+    model = factory.model(arguments.model)
+    roll_back(model, mlflow_client(factory), release_records(factory, model), arguments.to)
 
 
 if __name__ == "__main__":

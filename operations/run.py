@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from ml_code.contracts import REASON_CHARACTERS, DeliveryVariable, Prefix, Stage
+from ml_code.contracts import REASON_CHARACTERS, DeliveryVariable, Prefix, Stage, of_model
 from operations.errors import OperationError, run
-from operations.factory import deployed_factory
+from operations.factory import Model, add_model_argument, deployed_factory
 
 if TYPE_CHECKING:
     from types_boto3_codepipeline.type_defs import SourceRevisionOverrideTypeDef
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PLAIN = re.compile(rf"[\w .,:;/@()+=-]{{1,{REASON_CHARACTERS}}}")
 
 
-def start(pipeline: str, *, reason: str, data_prefix: str, commit: str) -> str:
+def start(model: Model, *, reason: str, data_prefix: str, commit: str) -> str:
     """The id of the new execution; variables that are not given keep the pipeline's defaults."""
     variables = {DeliveryVariable.TRIGGER_REASON: reason, DeliveryVariable.DATA_PREFIX: data_prefix}
     for name, value in variables.items():
@@ -27,9 +27,10 @@ def start(pipeline: str, *, reason: str, data_prefix: str, commit: str) -> str:
                 f"{name} is {value!r}, allowed are up to {REASON_CHARACTERS} letters, digits, spaces and "
                 ". , : ; / @ ( ) + = - _"
             )
-    if data_prefix and not data_prefix.startswith(Prefix.RAW_DATA):
+    own = of_model(Prefix.RAW_DATA, model.name)
+    if data_prefix and not data_prefix.startswith(own):
         raise OperationError(
-            f"{DeliveryVariable.DATA_PREFIX} is {data_prefix!r}, allowed is a prefix below {Prefix.RAW_DATA}"
+            f"{DeliveryVariable.DATA_PREFIX} is {data_prefix!r}, allowed is a prefix below {own}"
         )
     revision: SourceRevisionOverrideTypeDef = {
         "actionName": Stage.SOURCE,
@@ -37,7 +38,7 @@ def start(pipeline: str, *, reason: str, data_prefix: str, commit: str) -> str:
         "revisionValue": commit,
     }
     started = boto3.client("codepipeline").start_pipeline_execution(
-        name=pipeline,
+        name=model.prefix,
         variables=[{"name": name, "value": value} for name, value in variables.items() if value],
         sourceRevisions=[revision] if commit else [],
     )
@@ -47,13 +48,16 @@ def start(pipeline: str, *, reason: str, data_prefix: str, commit: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reason", default="")
-    parser.add_argument("--data", default="", help=f"a prefix of the data bucket below {Prefix.RAW_DATA}")
+    parser.add_argument(
+        "--data", default="", help=f"a prefix of the data bucket below {Prefix.RAW_DATA}<model>/"
+    )
     parser.add_argument("--commit", default="", help="a commit of the repository")
+    add_model_argument(parser)
     arguments = parser.parse_args()
-    name = deployed_factory().name
+    model = deployed_factory().model(arguments.model)
     reason = arguments.reason or f"manual by {getpass.getuser()}"
-    execution = start(name, reason=reason, data_prefix=arguments.data, commit=arguments.commit)
-    print(f"Started execution {execution} of {name}; `make status` shows where it is.")
+    execution = start(model, reason=reason, data_prefix=arguments.data, commit=arguments.commit)
+    print(f"Started execution {execution} of {model.prefix}; `make status` shows where it is.")
 
 
 if __name__ == "__main__":

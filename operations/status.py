@@ -1,67 +1,128 @@
-"""One screen: the delivery pipeline's stages, the newest execution's steps, versions, endpoints."""
+"""One screen: the newest delivery and training of each model, its versions and endpoints, the worst first."""
 
+import argparse
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import boto3
 from rich.console import Console
 
-from ml_code.contracts import Output, Parameter, Tag
+from ml_code.contracts import ENDPOINT_STAGES, DeliveryVariable, Parameter, Tag
 from ml_code.spec import load_spec
 from operations import delivery
 from operations.errors import OperationError, run
-from operations.factory import Factory, deployed_factory, mlflow_client, release_records
+from operations.factory import (
+    Factory,
+    Model,
+    add_model_argument,
+    deployed_factory,
+    mlflow_client,
+    release_records,
+)
 from operations.failures import failure_lines
 from operations.table import Row, print_table
 
 if TYPE_CHECKING:
+    from types_boto3_codepipeline.type_defs import PipelineExecutionSummaryTypeDef
     from types_boto3_sagemaker.type_defs import PipelineExecutionStepTypeDef
+
+# The worst of a model's states first.
+_WORST_FIRST = ("Failed", "Stopped", "Cancelled", "InProgress", "Superseded", "Succeeded", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelState:
+    """A model's newest delivery."""
+
+    model: Model
+    summary: "PipelineExecutionSummaryTypeDef | None"
+    stages: list[delivery.StageResult] = field(default_factory=list)
+    reason: str = ""
+
+    @property
+    def status(self) -> str:
+        return self.summary["status"] if self.summary else "none"
+
+    @property
+    def commit(self) -> str:
+        revisions = self.summary.get("sourceRevisions", []) if self.summary else []
+        commits = [each["revisionId"][:12] for each in revisions]
+        return " ".join(commits) or "-"
 
 
 def main() -> None:
-    factory = deployed_factory()
-    console = Console()
-    _print_delivery(console, factory)
-    _print_training(console, factory)
-    spec = load_spec()
-    metric = spec.gate.metric
-    print_table(
-        console,
-        "Model versions",
-        ("version", "aliases", "commit", metric),
-        _versions(factory, f"test_{metric}"),
-    )
-    print_table(console, "Endpoints", ("endpoint", "status", "serves", "commit", "why"), _endpoints(factory))
-    if fault := _registry_fault(factory, spec.name):
-        raise OperationError(f"Fault: {fault}.")
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_model_argument(parser)
+    chosen = parser.parse_args().model
+    factory, console = deployed_factory(), Console()
+    models = [factory.model(chosen)] if chosen else factory.models
+    states = sorted(map(model_state, models), key=lambda state: _WORST_FIRST.index(state.status))
+    if len(states) > 1:
+        print_table(
+            console,
+            f"Models of {factory.name}",
+            ("model", "delivery", "stage", "commit", "why"),
+            map(_row, states),
+        )
+    for state in states:
+        if len(states) == 1 or state.status == "Failed":
+            _print_delivery(console, state)
+            _print_training(console, state.model)
+    rows = [row for model in models for row in _versions(factory, model)]
+    print_table(console, "Model versions", ("version", "aliases", "commit", "metric"), rows)
+    endpoints = [row for model in models for row in _endpoints(model)]
+    print_table(console, "Endpoints", ("endpoint", "status", "serves", "commit", "why"), endpoints)
+    faults = [fault for model in models if (fault := _registry_fault(factory, model))]
+    if faults:
+        raise OperationError("\n".join(f"Fault: {fault}." for fault in faults))
 
 
-def _registry_fault(factory: Factory, model: str) -> str:
+def model_state(model: Model) -> ModelState:
+    codepipeline = boto3.client("codepipeline")
+    newest = codepipeline.list_pipeline_executions(pipelineName=model.prefix, maxResults=1)
+    for summary in newest["pipelineExecutionSummaries"]:
+        identifier = summary["pipelineExecutionId"]
+        execution = codepipeline.get_pipeline_execution(
+            pipelineName=model.prefix, pipelineExecutionId=identifier
+        )["pipelineExecution"]
+        variables = {each["name"]: each["resolvedValue"] for each in execution.get("variables", [])}
+        return ModelState(
+            model=model,
+            summary=summary,
+            stages=delivery.stage_results(model.prefix, identifier),
+            reason=variables.get(DeliveryVariable.TRIGGER_REASON, ""),
+        )
+    return ModelState(model=model, summary=None)
+
+
+def _row(state: ModelState) -> Row:
+    stage = state.stages[-1].name if state.stages else "-"
+    return state.model.name, state.status, stage, state.commit, state.reason
+
+
+def _registry_fault(factory: Factory, model: Model) -> str:
     """Empty before the first version is registered."""
     from ml_code.release.records import alias_fault
 
     newest = release_records(factory, model).newest()
     client = mlflow_client(factory)
-    if newest is None and not client.search_registered_models(f"name = '{model}'"):
+    if newest is None and not client.search_registered_models(f"name = '{model.name}'"):
         return ""
-    return alias_fault(client, model, newest)
+    return alias_fault(client, model.name, newest)
 
 
-def _print_delivery(console: Console, factory: Factory) -> None:
-    codepipeline = boto3.client("codepipeline")
-    title, results = "Delivery: none yet", dict[str, delivery.StageResult]()
-    newest = codepipeline.list_pipeline_executions(pipelineName=factory.name, maxResults=1)
-    for execution in newest["pipelineExecutionSummaries"]:
-        identifier = execution["pipelineExecutionId"]
-        commits = [revision["revisionId"][:12] for revision in execution.get("sourceRevisions", [])]
-        title = f"Delivery {identifier}, {execution['status']}, commit {' '.join(commits) or '-'}"
-        results = {stage.name: stage for stage in delivery.stage_results(factory.name, identifier)}
-    states = codepipeline.get_pipeline_state(name=factory.name)["stageStates"]
-    rows = [_stage(state["stageName"], results.get(state["stageName"])) for state in states]
+def _print_delivery(console: Console, state: ModelState) -> None:
+    pipeline, title = state.model.prefix, "Delivery: none yet"
+    if state.summary:
+        title = f"Delivery {state.summary['pipelineExecutionId']}, {state.status}, commit {state.commit}"
+    results = {stage.name: stage for stage in state.stages}
+    states = boto3.client("codepipeline").get_pipeline_state(name=pipeline)["stageStates"]
+    rows = [_stage(each["stageName"], results.get(each["stageName"])) for each in states]
     print_table(console, title, ("stage", "status", "seconds", "why"), rows)
-    for execution in newest["pipelineExecutionSummaries"]:
-        for line in failure_lines(factory.name, execution["pipelineExecutionId"]):
+    if state.summary:
+        for line in failure_lines(pipeline, state.summary["pipelineExecutionId"]):
             console.print(line, markup=False, highlight=False)
 
 
@@ -72,13 +133,10 @@ def _stage(name: str, result: delivery.StageResult | None) -> Row:
     return name, result.status, f"{result.seconds:.0f}", why
 
 
-def _print_training(console: Console, factory: Factory) -> None:
+def _print_training(console: Console, model: Model) -> None:
     sagemaker = boto3.client("sagemaker")
     newest = sagemaker.list_pipeline_executions(
-        PipelineName=factory.output(Output.TRAINING_PIPELINE_NAME),
-        SortBy="CreationTime",
-        SortOrder="Descending",
-        MaxResults=1,
+        PipelineName=model.prefix, SortBy="CreationTime", SortOrder="Descending", MaxResults=1
     )["PipelineExecutionSummaries"]
     title, rows = "Training: no execution yet", list[Row]()
     for execution in newest:
@@ -104,28 +162,28 @@ def _step(step: "PipelineExecutionStepTypeDef") -> Row:
     return step["StepName"], step["StepStatus"], f"{seconds:.0f}", step.get("FailureReason", "")
 
 
-def _versions(factory: Factory, metric_tag: str) -> Iterator[Row]:
-    client = mlflow_client(factory)
-    for model in client.search_registered_models():
+def _versions(factory: Factory, model: Model) -> Iterator[Row]:
+    client, metric = mlflow_client(factory), load_spec(name=model.name).gate.metric
+    for registered in client.search_registered_models(f"name = '{model.name}'"):
         aliases: dict[str, list[str]] = {}
-        for alias, version in model.aliases.items():
+        for alias, version in registered.aliases.items():
             aliases.setdefault(str(version), []).append(alias)
         found = client.search_model_versions(
             f"name = '{model.name}'", order_by=["version_number DESC"], max_results=10
         )
         for version in found:
+            value = version.tags.get(f"test_{metric}", "-")
             yield (
                 f"{model.name} {version.version}",
                 " ".join(aliases.get(version.version, [])),
                 version.tags.get("commit", "-")[:12],
-                version.tags.get(metric_tag, "-"),
+                f"{metric} {value}",
             )
 
 
-def _endpoints(factory: Factory) -> Iterator[Row]:
+def _endpoints(model: Model) -> Iterator[Row]:
     sagemaker = boto3.client("sagemaker")
-    for key in (Output.STAGING_ENDPOINT_NAME, Output.PRODUCTION_ENDPOINT_NAME):
-        name = factory.output(key)
+    for name in map(model.endpoint, ENDPOINT_STAGES):
         found = [
             endpoint
             for endpoint in sagemaker.list_endpoints(NameContains=name)["Endpoints"]

@@ -25,10 +25,10 @@ from ml_code.jobs.train import choose_threshold, train
 from ml_code.metrics import measure
 from ml_code.raw_files import RawFileError
 from ml_code.search_space import Choice, IntegerRange, SearchRange
-from ml_code.spec import ModelSpec, SpecError, find_model, load_spec
+from ml_code.spec import MODEL_YAML, ModelSpec, SpecError, find_model, load_spec
 from ml_code.table.columns import SchemaError
 from operations.errors import OperationError, run
-from operations.factory import PROJECT
+from operations.factory import PROJECT, add_model_argument
 
 OUTPUT = PROJECT / "train-output"
 
@@ -48,11 +48,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m operations.train", description=__doc__)
     parser.add_argument("--trials", type=int, default=3)
     parser.add_argument("--data", type=Path, help="folder of CSV files; default: data/ of the model's folder")
+    add_model_argument(parser)
     arguments = parser.parse_args()
     if arguments.trials < 1:
         raise OperationError(f"trials is {arguments.trials}; allowed: 1 or more")
     try:
-        return report(Console(), load_spec(), arguments.data or find_model() / "data", arguments.trials)
+        folder = find_model(name=arguments.model)
+        return report(
+            Console(), load_spec(folder / MODEL_YAML), arguments.data or folder / "data", arguments.trials
+        )
     except (SpecError, SchemaError, RawFileError) as error:
         raise OperationError(str(error)) from error
 

@@ -28,9 +28,9 @@ from operations.errors import OperationError, run
 from operations.factory import (
     PROJECT,
     Factory,
+    Model,
     deploy_environment,
     deployed_factory,
-    factory_name,
     release_records,
 )
 from operations.quotas import compare, request
@@ -47,19 +47,21 @@ def main() -> None:
     try:
         os.environ.update(parse_exports(command("make", "--no-print-directory", "env")))
         command("make", "deploy")
-        first = delivery.latest_execution_id(factory_name())
-        if delivery.follow(factory_name(), first, approve_as="bench") != "Succeeded":
+        factory = deployed_factory()
+        model = factory.model()
+        first = delivery.latest_execution_id(model.prefix)
+        if delivery.follow(model.prefix, first, approve_as="bench") != "Succeeded":
             raise OperationError("The first delivery failed: `make status` says where.")
-        report(console, deployed_factory(), port)
+        report(console, factory, model, port)
     finally:
         command("make", "down")
 
 
-def report(console: Console, factory: Factory, port: int) -> None:
+def report(console: Console, factory: Factory, model: Model, port: int) -> None:
     memory = PeakMemory()
     with memory:
-        stages = time_push(factory, port)
-    bare = time_bare_scripts(factory)
+        stages = time_push(factory, model, port)
+    bare = time_bare_scripts(factory, model)
     console.print(_table("git push → verified production endpoint", stages))
     console.print(_table("the same work by bare scripts", bare))
     ratio = sum(stages.values()) / sum(bare.values())
@@ -68,38 +70,38 @@ def report(console: Console, factory: Factory, port: int) -> None:
     )
 
 
-def time_push(factory: Factory, port: int) -> dict[str, float]:
+def time_push(factory: Factory, model: Model, port: int) -> dict[str, float]:
     """Push a changed model to the running factory and time its delivery."""
     with tempfile.TemporaryDirectory() as directory:
         clone = Path(directory) / "clone"
         command("git", "clone", "--quiet", f"http://localhost:{port}/v1/repos/{factory.name}", str(clone))
-        model = find_model(clone) / MODEL_YAML
-        model.write_text(model.read_text().replace("seed: ", "seed: 1", 1))
+        description = find_model(clone) / MODEL_YAML
+        description.write_text(description.read_text().replace("seed: ", "seed: 1", 1))
         git = ("git", "-c", "user.name=bench", "-c", "user.email=bench@example.com")
         command(*git, "commit", "--quiet", "--all", "--message", "Another seed", directory=clone)
-        seen = delivery.execution_ids(factory.name)
+        seen = delivery.execution_ids(model.prefix)
         start = time.monotonic()
         command("git", "push", "--quiet", "origin", "HEAD:main", directory=clone)
-        execution = delivery.latest_execution_id(factory.name, started_after=seen)
-        status = delivery.follow(factory.name, execution, approve_as="bench")
+        execution = delivery.latest_execution_id(model.prefix, started_after=seen)
+        status = delivery.follow(model.prefix, execution, approve_as="bench")
         total = time.monotonic() - start
     if status != "Succeeded":
         raise OperationError(f"The pushed delivery ended {status}: `make status` says where.")
-    stages = {stage.name: stage.seconds for stage in delivery.stage_results(factory.name, execution)}
+    stages = {stage.name: stage.seconds for stage in delivery.stage_results(model.prefix, execution)}
     return {**stages, "between the stages": total - sum(stages.values())}
 
 
-def time_bare_scripts(factory: Factory) -> dict[str, float]:
+def time_bare_scripts(factory: Factory, model: Model) -> dict[str, float]:
     """The jobs' and the deployment's scripts, run by hand one after the other as the administrator."""
     # Two endpoints beside the factory's two, which take all that a new account may have.
     concurrency = "Maximum total concurrency that can be allocated across all serverless endpoints"
     [*request(compare({concurrency: 20}))]
     spec = load_spec()
-    released = release_records(factory, spec.name).read()[-1]
+    released = release_records(factory, model).read()[-1]
     timings: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
-        environment = {**os.environ, **deploy_environment(factory, STAGING)}
+        environment = {**os.environ, **deploy_environment(model, STAGING)}
 
         def timed(title: str, action: Callable[[], object]) -> None:
             start = time.monotonic()
@@ -132,7 +134,7 @@ def time_bare_scripts(factory: Factory) -> dict[str, float]:
         version = json.loads((work / "version" / "version.json").read_text())["version"]
         for stage in ENDPOINT_STAGES:
             # Neither is the stage `production`, whose alias stays where the push has put it.
-            extra = {Variable.ENDPOINT_NAME: f"{factory.name}-bench-{stage}", Variable.STAGE: STAGING}
+            extra = {Variable.ENDPOINT_NAME: f"{model.prefix}-bench-{stage}", Variable.STAGE: STAGING}
             timed(
                 f"release {stage}",
                 lambda extra=extra: module(  # type: ignore[misc]

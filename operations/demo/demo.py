@@ -13,10 +13,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.table import Table
 
-from ml_code.spec import load_spec
 from operations.commands import command, parse_exports
 from operations.errors import OperationError, run
-from operations.factory import PROJECT, deployed_factory, factory_name
+from operations.factory import PROJECT, deployed_factory
 
 OUTPUT = PROJECT / "demo-output"
 KEPT = """The local AWS and the factory are up.
@@ -83,26 +82,26 @@ def tour(console: Console, timeline: Timeline, *, keep: bool) -> None:
     from operations.failures import failure_lines
     from operations.verify import fetch_verification, invoke_once
 
-    name = factory_name()
     with timeline.step("cdk bootstrap and cdk deploy"):
         shell("make", "deploy")
     factory = deployed_factory()
+    model = factory.model()
 
     def on_stage(stage: delivery.StageResult) -> None:
-        timeline.add(f"{name} pipeline: {stage.name} {stage.status}", stage.seconds)
+        timeline.add(f"{model.prefix} pipeline: {stage.name} {stage.status}", stage.seconds)
 
     console.print("[bold]The seeded repository started the delivery pipeline[/] …")
-    execution = delivery.latest_execution_id(name)
-    status = delivery.follow(name, execution, approve_as="make demo", on_stage=on_stage)
+    execution = delivery.latest_execution_id(model.prefix)
+    status = delivery.follow(model.prefix, execution, approve_as="make demo", on_stage=on_stage)
     if status != "Succeeded":
-        why = "\n".join(failure_lines(name, execution))
+        why = "\n".join(failure_lines(model.prefix, execution))
         raise OperationError(
             f"The delivery pipeline ended {status}. {why}\nSee {OUTPUT.name}/ and `make logs`."
         )
 
     with timeline.step("invoke the production endpoint"):
-        console.print(f"  {invoke_once(factory)}", markup=False)  # brackets are lists
-    release, run_url = fetch_verification(factory, load_spec().name, OUTPUT)
+        console.print(f"  {invoke_once(model)}", markup=False)  # brackets are lists
+    release, run_url = fetch_verification(factory, model, OUTPUT)
     verification = json.loads((OUTPUT / "verification.json").read_text())
     console.print(
         f"  version {release.version}, commit {release.commit[:12]}: {verification['metric']} "
@@ -114,7 +113,7 @@ def tour(console: Console, timeline: Timeline, *, keep: bool) -> None:
     with timeline.step("cdk destroy"):
         shell("make", "destroy")
     with timeline.step("audit"):
-        left = left_of(name)
+        left = left_of(factory.name)
     if left:
         raise OperationError("The audit found what cdk destroy left: " + ", ".join(left))
     console.print("  audit: nothing left")
