@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _registry_fault(factory: Factory, model: str) -> str:
-    """Empty before the first version is registered."""
+    """The fault of the alias `production`; empty without one, and before the first version."""
     from ml_code.release.records import alias_fault
 
     newest = release_records(factory, model).newest()

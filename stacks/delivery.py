@@ -32,7 +32,7 @@ from stacks.triggers import Triggers
 
 
 class Delivery(Construct):
-    """From a push to production: the repository, its builds, and the pipeline that runs them in order."""
+    """The way of a push to production: the repository, its builds, and the pipeline that runs them in order."""
 
     def __init__(
         self,
