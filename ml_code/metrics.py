@@ -52,7 +52,7 @@ def _alpha(spec: ModelSpec) -> float | None:
 def measure_classes(
     spec: ModelSpec, truth: Any, predicted: Any, probabilities: Any = None
 ) -> dict[str, float]:
-    """Without probabilities, the metrics that need none."""
+    """Every metric of the task; without probabilities, those that need none."""
     classes = spec.classes
     true, found = class_codes(_labels(truth), classes), class_codes(_labels(predicted), classes)
     names = [*_OF_CLASSES, *(_OF_TWO_CLASSES if spec.is_binary else [])]
@@ -83,7 +83,7 @@ def measure_scores(metric: str, true: Codes, probabilities: Values) -> float:
 
 
 def _score_names(true: Codes, class_count: int) -> list[str]:
-    """There is no curve without rows of each class."""
+    """The metrics of probabilities that these rows have: a curve needs rows of each class."""
     if len(np.unique(true)) < class_count:
         return ["log_loss"]
     return ["log_loss", "roc_auc", *(["average_precision"] if class_count == 2 else [])]
@@ -132,7 +132,7 @@ def measure_each_class(truth: Any, predicted: Any, classes: Sequence[Any]) -> di
 
 
 def confusion(truth: Any, predicted: Any, classes: Sequence[Any]) -> NDArray[np.int64]:
-    """Rows are the truth, columns the prediction."""
+    """The confusion matrix; rows are the truth, columns the prediction."""
     true, found = class_codes(_labels(truth), classes), class_codes(_labels(predicted), classes)
     return np.asarray(metrics.confusion_matrix(true, found, labels=list(range(len(classes)))))
 

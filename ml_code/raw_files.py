@@ -28,7 +28,7 @@ class RawFileError(ValueError):
 class RawFiles:
     data: list[str]
     left_out: list[str]
-    """Hidden by the convention of Hive, Spark and Athena: `_SUCCESS`, `.ipynb_checkpoints/rows-checkpoint.csv`."""
+    """Files that Hive, Spark and Athena take for hidden: `_SUCCESS`, `.ipynb_checkpoints/rows-checkpoint.csv`."""
 
     @property
     def remark(self) -> str:
@@ -37,7 +37,7 @@ class RawFiles:
 
 
 def select(names: Iterable[str]) -> RawFiles:
-    """Sorted; an empty name, or one that ends with /, is a folder. RawFileError names what is neither data nor hidden."""
+    """Sort data from hidden files; names of folders are empty or end with /. RawFileError names what is neither."""
     files = sorted(name for name in names if name and not name.endswith("/"))
     hidden = [name for name in files if _is_hidden(name)]
     shown = [name for name in files if not _is_hidden(name)]
@@ -79,7 +79,7 @@ def open_text(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
 
 
 def some(names: Sequence[Any]) -> str:
-    """Quoted: a key in S3 may have any character, and must not end the line of a log."""
+    """The first few names, quoted: a key in S3 may have any character, and must not end the line of a log."""
     hidden = len(names) - _SHOWN_NAMES
     return ", ".join(map(repr, names[:_SHOWN_NAMES])) + (f" and {hidden} more" if hidden > 0 else "")
 

@@ -52,7 +52,7 @@ class IntegerRange(Frozen):
         return self
 
     def samples(self) -> list[Value]:
-        """Both ends, then the middle."""
+        """The ends of the range, then its middle."""
         return [self.minimum, self.maximum, (self.minimum + self.maximum) // 2]
 
     def decode(self, value: Any) -> Value:
@@ -71,7 +71,7 @@ class ContinuousRange(Frozen):
         return self
 
     def samples(self) -> list[Value]:
-        """Both ends, then the middle."""
+        """The ends of the range, then its middle."""
         return [self.minimum, self.maximum, (self.minimum + self.maximum) / 2]
 
     def decode(self, value: Any) -> Value:

@@ -26,7 +26,7 @@ class Assembly:
     stack_name: str
     template: Mapping[str, Any]
     properties: Mapping[str, Any]
-    """Of the stack in the manifest."""
+    """The properties of the stack in the manifest."""
     assets: Mapping[str, Any]
 
     @property

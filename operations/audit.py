@@ -88,7 +88,7 @@ TAGGED = ("ec2", "ecs", "rds", "elasticloadbalancing", "elasticfilesystem", "kms
 
 
 def belongs_to(factory: str, name: str, others: AbstractSet[str] = frozenset()) -> bool:
-    """True for `factory`, `factory-…` and a path or ARN with such a part (`/aws/codebuild/factory-build`).
+    """Whether the name is `factory`, `factory-…`, or a path or ARN with such a part (`/aws/codebuild/factory-build`).
 
     `others` are the names of the account's other factories: `digits-eu-build` is not of `digits` where there is
     a factory `digits-eu`.
@@ -130,7 +130,7 @@ def _tagged(factory: str) -> Iterator[str]:
 
 
 def _is_deleted(arn: str) -> bool:
-    """True for what AWS still lists by its tags for a while after its deletion, unbilled."""
+    """Whether the resource is deleted; AWS lists some by their tags for a while after that, unbilled."""
     _, _, service, _, _, resource = arn.split(":", 5)
     kind, _, name = resource.partition("/")
     if (service, kind) == ("kms", "key"):

@@ -29,7 +29,7 @@ class Bootstrap:
     qualifier: str
     version: int
     toolkit_stack: str = ""
-    """Empty when something else than `cdk bootstrap` made it."""
+    """The stack that `cdk bootstrap` made; empty when the bootstrap came another way."""
     permissions_boundary: str = ""
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Is this machine and the account that the shell points to fit for a deployment? `make doctor`; it only reads."""
+"""Checks before a deployment: this machine, and the account that the shell points to. `make doctor` only reads."""
 
 import argparse
 import json
@@ -87,7 +87,7 @@ def check_bootstrap(account: Account, wanted: Assembly) -> Finding:
 
 
 def check_rights(account: Account, wanted: Assembly) -> Finding:
-    """To hand the deployment to the bootstrap's roles; without a bootstrap to make one."""
+    """Check the rights to assume the bootstrap's roles; without a bootstrap, those to make one."""
     roles = [("sts:AssumeRole", arn) for arn in wanted.role_arns(account)]
     making = [
         ("cloudformation:CreateChangeSet", "*"),

@@ -54,7 +54,7 @@ class Version:
         return self.key.rpartition("/")[0]
 
     def __str__(self) -> str:
-        """Quoted, as a key may have any character: the end of a line, too."""
+        """The quoted address: a key may have any character, the end of a line too."""
         old = "" if self.is_current else f" (old version {self.id})"
         return f"{f's3://{self.bucket}/{self.key}'!r}{old}"
 
@@ -71,7 +71,7 @@ class Erasure:
     rows: int = 0
     objects: int = 0
     unread: list[str] = field(default_factory=list)
-    """What could not be searched."""
+    """The files that could not be searched."""
 
     def find_person(self, data_bucket: str) -> None:
         """Collect the person's raw rows, by which copies without the key column are recognised."""

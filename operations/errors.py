@@ -23,11 +23,11 @@ _SENTENCES = {
 
 
 class OperationError(Exception):
-    """Something a person can put right; the message says how."""
+    """A fault that a person can put right; the message says how."""
 
 
 def is_denied(error: ClientError) -> bool:
-    """True for a call that the caller may not make; services write the code differently."""
+    """Whether the caller lacks a permission; services write the code differently."""
     return str(error.response["Error"]["Code"]).startswith("AccessDenied")
 
 

@@ -1,4 +1,4 @@
-"""Why a delivery failed: what CodePipeline says of each failed action, and the end of the log of its build."""
+"""The reasons of a failed delivery: CodePipeline's summary of each failed action, and the end of its build's log."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -13,7 +13,7 @@ from operations.table import Row, print_table
 
 
 def rows(releases: list[Release]) -> Iterator[Row]:
-    """Newest first."""
+    """The lines of the history, the newest release first."""
     ends = [f"{release.since:%Y-%m-%d %H:%M:%S}" for release in releases[1:]] + ["now"]
     for release, end in reversed([*zip(releases, ends, strict=True)]):
         yield (

@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def install_by_uv(python: Path, lock: Path) -> str:
-    """Why it could not; empty when all of the lock is installed."""
+    """Install the lock by uv; return why that failed, empty when all is installed."""
     if importlib.util.find_spec("uv") is None and (reason := _install_uv(lock)):
         return reason
     listed = _pip("config", "list", output=subprocess.PIPE).stdout

@@ -32,11 +32,11 @@ class Person:
     column: str
     value: str
     schema: Schema
-    """Of requests: the features, in order."""
+    """The schema of requests: the features, in order."""
     file_schema: Schema | None = None
-    """Of raw data, which has more columns."""
+    """The schema of raw data, which has more columns."""
     rows: tuple[Mapping[str, Any], ...] = ()
-    """Found in raw data, by column."""
+    """The rows found in raw data, by column."""
 
     def with_rows(self, rows: Sequence[Mapping[str, Any]]) -> "Person":
         return replace(self, rows=(*self.rows, *rows))
@@ -86,11 +86,11 @@ class Edit:
     erased: tuple[Mapping[str, Any], ...]
     """Rows, or lines of requests, by column; empty mappings where columns have no names."""
     content: bytes | None
-    """What is left; None when nothing is."""
+    """The content that is left; None when nothing is."""
 
 
 class UnreadableError(Exception):
-    """Neither text in UTF-8 nor such text compressed by gzip."""
+    """A file that is neither UTF-8 text nor such text compressed by gzip."""
 
 
 def without_rows(content: bytes, person: Person, *, has_header: bool) -> Edit:
@@ -186,7 +186,7 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[list[str], str]]:
 
 
 def _plain(cell: Any) -> float | str:
-    """3 and 3.0 are the same cell."""
+    """The cell without its spelling: 3 and 3.0 are the same."""
     if cell is None:
         return ""
     try:

@@ -34,7 +34,7 @@ CODES: Mapping[str, str] = {
 class Quota:
     name: str
     code: str
-    """Empty when the region has no such quota."""
+    """The quota's code; empty when the region has no such quota."""
     value: int
     needed: int
 

@@ -103,7 +103,7 @@ def _row(state: ModelState) -> Row:
 
 
 def _registry_fault(factory: Factory, model: Model) -> str:
-    """Empty before the first version is registered."""
+    """The fault of the alias `production`; empty without one, and before the first version."""
     from ml_code.release.records import alias_fault
 
     newest = release_records(factory, model).newest()

@@ -44,7 +44,7 @@ class Trial:
 
 
 def main() -> int:
-    """Exit status 1 when the gate would refuse the model."""
+    """Train and report; return exit status 1 when the gate would refuse the model."""
     parser = argparse.ArgumentParser(prog="python -m operations.train", description=__doc__)
     parser.add_argument("--trials", type=int, default=3)
     parser.add_argument("--data", type=Path, help="folder of CSV files; default: data/ of the model's folder")

@@ -81,13 +81,13 @@ def grant_pass_role(grantee: iam.IGrantable, role: iam.IRole, service: str) -> N
 
 
 def grant_list(grantee: iam.IGrantable, sid: str, *buckets: s3.IBucket) -> None:
-    """Without it S3 answers 403 instead of 404 for a missing key, and no prefix can be read as a whole."""
+    """Allow to list buckets; without it S3 answers 403 instead of 404 for a missing key."""
     actions = ["s3:GetBucketLocation", "s3:ListBucket"]
     allow(grantee, sid, actions, [bucket.bucket_arn for bucket in buckets])
 
 
 def grant_read(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
-    """Under the prefixes; without any, the whole bucket."""
+    """Allow to read objects under the prefixes; without any, in the whole bucket."""
     actions = ["s3:GetObject", "s3:GetObjectVersion"]
     objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes or ("",)]
     allow(grantee, sid, actions, objects, reason=_OBJECTS)
@@ -96,7 +96,7 @@ def grant_read(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes:
 
 
 def grant_write(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
-    """Under the prefixes; without any, the whole bucket."""
+    """Allow to write objects under the prefixes; without any, in the whole bucket."""
     actions = ["s3:AbortMultipartUpload", "s3:PutObject"]
     objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes or ("",)]
     allow(grantee, sid, actions, objects, reason=_OBJECTS)
@@ -128,7 +128,7 @@ def grant_volumes(grantee: iam.IGrantable, key: kms.IKey) -> None:
 def grant_write_logs(
     grantee: iam.IGrantable, *log_groups: logs.ILogGroup, finds_streams: bool = False
 ) -> None:
-    """For log groups that the stack owns: no CreateLogGroup, or a late line brings a deleted group back.
+    """Allow to write to log groups of the stack; without CreateLogGroup, as a late line would bring a deleted group back.
 
     SageMaker and the VPC's flow logs look for their streams, others do not.
     """

@@ -140,7 +140,7 @@ class Realtime:
 
 
 def grant_stop_scaling(grantee: iam.IGrantable, scope: Construct, *endpoint_names: str) -> None:
-    """Also deleting an endpoint does it: SageMaker deregisters its variants with the caller's rights."""
+    """Allow to deregister an endpoint's scaling; SageMaker does so with the caller's rights when it deletes one."""
     targets, alarms = _scaling_arns(scope, *endpoint_names)
     actions = ["application-autoscaling:DeregisterScalableTarget"]
     allow(grantee, "StopScaling", actions, [targets], _OF_SAGEMAKER, reason=_TARGETS)

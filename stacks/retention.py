@@ -27,7 +27,7 @@ def artifact_rules(retention: Retention) -> list[s3.LifecycleRule]:
 
 
 def _rules(days: dict[str, int]) -> list[s3.LifecycleRule]:
-    """0 days: no rule, so the objects stay."""
+    """A lifecycle rule for each prefix; none for 0 days, so the objects stay."""
     return [
         s3.LifecycleRule(
             prefix=prefix, expiration=Duration.days(kept), noncurrent_version_expiration=_OLD_VERSIONS

@@ -45,7 +45,7 @@ def _check(files: Mapping[str, Path]) -> None:
 
 
 def _compressed_bytes(files: Mapping[str, Path]) -> int:
-    """At most; what is small enough as it is need not be compressed to know that."""
+    """The size compressed, or an upper limit: files that are small enough as they are, are not compressed."""
     plain = sum(path.stat().st_size for path in files.values())
     if plain <= MAX_COMPRESSED_BYTES:
         return plain

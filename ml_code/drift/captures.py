@@ -37,7 +37,7 @@ class LiveInputs:
     unreadable: int = 0
     """Lines that are no captured request."""
     faults: list[str] = field(default_factory=list)
-    """Where and why, for the first few."""
+    """The place and the reason of the first few faults."""
 
     @property
     def rows(self) -> int:

@@ -43,7 +43,7 @@ _LATE = timedelta(hours=2)
 
 
 def captured_files(s3: Any, uri: str, window: Window) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """Name and lines of the window's files, in no order of time: a reader that stops early has a fair sample."""
+    """The name and lines of each file of the window, in random order: a reader that stops early has a fair sample."""
     bucket, prefix = bucket_and_key(uri)
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{window.start - _LATE:%Y/%m/%d/%H}"

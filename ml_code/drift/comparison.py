@@ -25,10 +25,10 @@ class FeatureDrift:
     column: int
     statistic: float
     p_value: float
-    """Corrected."""
+    """The p-value after the correction for the number of features."""
     has_drifted: bool
     training_mean: float | None
-    """Of the values that are there; of categories there is none."""
+    """The mean of the values that are not missing; None of categories."""
     live_mean: float | None
 
 
@@ -56,7 +56,7 @@ def compare(
     *,
     smallest_statistic: float,
 ) -> Comparison:
-    """Both arrays have encoded rows of the schema."""
+    """Test each feature for drift; both arrays have encoded rows of the schema."""
     tests = [_test(column, training[:, place], live[:, place]) for place, column in enumerate(schema.columns)]
     corrected = false_discovery_control([p_value for _, p_value in tests])
     features = [

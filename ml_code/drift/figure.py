@@ -19,7 +19,7 @@ LABELS = ("training", "live")
 def draw(
     report: dict[str, Any], schema: Schema, training: NDArray[np.float64], live: NDArray[np.float64]
 ) -> Figure:
-    """The most different features by their statistic, and the distributions of the first few."""
+    """Draw the most different features by their statistic, and the distributions of the first few."""
     shown = report["features"][:SHOWN_FEATURES]
     figure = Figure(figsize=(9, 6), layout="constrained")
     grid = figure.add_gridspec(2, SHOWN_DISTRIBUTIONS)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 @dataclass(frozen=True, kw_only=True)
 class Library:
     package: str
-    """As estimators' import paths begin."""
+    """The first part of the estimators' import paths."""
     distribution: str
-    """On the package index."""
+    """Its name on the package index."""
     in_image: bool = False
 
 

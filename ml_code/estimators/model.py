@@ -103,7 +103,7 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
 
 
 def labels_array(labels: Sequence[Any]) -> NDArray[Any]:
-    """Whole numbers and booleans as such, text as objects."""
+    """An array of labels: of objects for text, else of whole numbers or booleans."""
     return (
         np.array(labels, dtype=object) if any(isinstance(each, str) for each in labels) else np.array(labels)
     )

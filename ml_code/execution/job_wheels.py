@@ -53,7 +53,7 @@ def cache_name(lock: Path = LOCK) -> str:
 
 
 def download(lock: Path = LOCK) -> dict[str, bytes]:
-    """From the package index, for the image's Python and not this one's."""
+    """Download the lock's wheels for the image's Python; return their contents by file name."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
         options = ["--no-deps", "--require-hashes", "--only-binary=:all:", *TARGET]

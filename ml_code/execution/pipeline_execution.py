@@ -97,7 +97,7 @@ def follow(
 def explain_failure(
     sagemaker: "SageMakerClient", logs: "CloudWatchLogsClient", ended: Snapshot
 ) -> Iterator[str]:
-    """Why: each failed step's reason, then the last lines of its job's log."""
+    """The lines that explain a failure: each failed step's reason, then the last lines of its job's log."""
     failed = [step for step in ended.steps if step["StepStatus"] == "Failed"]
     if not failed:
         yield f"The execution is {ended.status}. {ended.failure_reason}".strip()

@@ -116,7 +116,7 @@ def train(settings: RunSettings, clients: Clients, assertions: StackAssertions) 
 
 
 def get_wheels(s3: "S3Client", bucket: str) -> dict[str, bytes]:
-    """Downloaded once for each content of requirements-job.lock, then kept in the artifact bucket."""
+    """The jobs' wheels, downloaded once for each content of requirements-job.lock and kept in the artifact bucket."""
     key = f"{Prefix.WHEELS}{job_wheels.cache_name()}/wheels.tar"
     if exists(s3, bucket, key):
         try:
@@ -201,7 +201,7 @@ def registered_version(clients: Clients, ended: Snapshot) -> str:
 
 
 def write_result(version: str, execution_arn: str) -> None:
-    """For the buildspec to source, which exports both to the delivery pipeline."""
+    """Write the file that the buildspec sources, to export both to the delivery pipeline."""
     values = {Variable.MODEL_VERSION: version, Variable.EXECUTION_ARN: execution_arn}
     RESULT_FILE.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items()))
 

@@ -1,4 +1,4 @@
-"""Why a build runs and on which data, by CodePipeline's own record of the delivery.
+"""The reason of a build and the data it trains on, by CodePipeline's record of the delivery.
 
 CodePipeline pastes an execution's variables into the JSON of a build's environment: a quote in a variable would add
 variables to the build. So the build gets the execution's id, which nobody can choose, and asks for the rest.

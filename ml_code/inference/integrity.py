@@ -25,7 +25,7 @@ def manifest(files: Mapping[str, bytes]) -> bytes:
 def check_files(folder: Path) -> None:
     """Compare the manifest with the container's environment, and the files with the manifest.
 
-    Without the variable there is nothing to compare. Files that SageMaker may add are none of the release's.
+    Without the environment variable nothing is compared. Files outside the manifest, which SageMaker may add, are ignored.
     """
     expected = os.environ.get(Variable.MODEL_MANIFEST_SHA256)
     if not expected:

@@ -14,7 +14,7 @@ _MANY = 200
 
 
 def numbers_text(values: Values) -> str:
-    """A list of numbers. ValueError of one that JSON does not have."""
+    """JSON of a list of numbers; ValueError for nan and infinity."""
     if values.size < _MANY:
         return json.dumps(values.tolist(), allow_nan=False)
     return f"[{','.join(_texts(values).to_pylist())}]"

@@ -21,7 +21,7 @@ _ENDED = ("Completed", "Failed", "Stopped")
 
 
 class BatchError(Exception):
-    """There is no result; the message says why."""
+    """A transform job without a result; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +120,7 @@ def _request(batch: Batch) -> dict[str, Any]:
 
 
 def _wait(sagemaker: Any, name: str, poll_seconds: float) -> None:
-    """However long it takes: the job goes on without us, and is found by its name."""
+    """Wait for the job's end without a limit: a job that is left alone runs on, and is found by its name."""
     while True:
         job = sagemaker.describe_transform_job(TransformJobName=name)
         status = job["TransformJobStatus"]
@@ -148,7 +148,7 @@ def check_complete(given: Path, answers: Path) -> None:
 
 
 def write_results(answers: Iterable[str], predictions: TextIO, bad_rows: TextIO) -> Scored:
-    """Both files name each row by its number in the input, counted from 1, a header line not among them."""
+    """Write predictions and refused rows; both files number rows as the input has them, from 1, without a header line."""
     writer, bad_writer = csv.writer(predictions), csv.writer(bad_rows)
     writer.writerow(["row", "prediction", "probability"])
     bad_writer.writerow(["row", "reason"])

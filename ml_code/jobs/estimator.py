@@ -1,4 +1,4 @@
-"""From model.yaml to an estimator behind its preparation, unfitted."""
+"""The estimator that model.yaml names behind its preparation, unfitted."""
 
 import importlib
 from collections.abc import Mapping

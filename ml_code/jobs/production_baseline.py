@@ -26,7 +26,7 @@ class ProductionBaseline:
     value: float
     predicted: Any = field(default=None, compare=False)
     probabilities: Any = field(default=None, compare=False)
-    """Of the test part; None of a regression."""
+    """The probabilities of the test part's rows; None of a regression."""
 
 
 def measure_production(spec: ModelSpec, test: pd.DataFrame) -> ProductionBaseline | None:

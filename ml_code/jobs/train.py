@@ -204,10 +204,10 @@ class Job:
 
 
 def read_job(environment: Mapping[str, str]) -> Job:
-    """From the variables of SageMaker's training toolkit.
+    """Read the job from the variables of SageMaker's training toolkit.
 
-    Its command line is no way to names that the model chooses: it has one dash before those of one letter, and may have
-    those of other arguments.
+    Its command line is not read: it puts one dash before a hyperparameter of one letter, and a hyperparameter may have
+    the name of another argument.
     """
     directory = environment.get(Variable.CHECKPOINT_DIR)
     return Job(

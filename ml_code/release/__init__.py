@@ -1,1 +1,1 @@
-"""From a registered model version to an endpoint that serves it, or back."""
+"""Deployment of a registered model version to an endpoint, and its rollback."""

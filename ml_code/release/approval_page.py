@@ -72,7 +72,7 @@ class Candidate:
         ]
 
     def facts(self, delivery: DeliveryRecord, registry_fault: str) -> dict[str, str]:
-        """For the page, in its order."""
+        """The page's lines by their labels, in order."""
         gate = self.spec.gate
         faults = {"FAULT": registry_fault} if registry_fault else {}
         return {

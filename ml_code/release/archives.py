@@ -61,7 +61,7 @@ class ServedContent:
 
 
 def build(client: "MlflowClient", version: RegisteredVersion) -> ServedContent:
-    """From MLflow, with this code around the model."""
+    """Build the archive from MLflow's model and this code; fetch the rows that verify it."""
     with tempfile.TemporaryDirectory() as directory:
         folder = model_registry.download(client, version, Path(directory))
         archive = build_archive(serving_files(folder, version))

@@ -52,7 +52,7 @@ class DeployedConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Waiter:
-    """Patience and voice: how long to poll, whom to tell, what to do meanwhile with the endpoint's status."""
+    """Polling of an endpoint: its interval and limit, where it reports, what it calls with each status."""
 
     say: Callable[[str], None]
     poll_seconds: float = 1.0

@@ -73,7 +73,7 @@ class Realtime:
         return self.timeout_seconds + STARTUP_SECONDS  # a rollback takes its time, too
 
     def config(self, model_name: str, running: int | None) -> dict[str, Any]:
-        """`running`: how many instances serve now; scaled out, they must not become fewer by an update."""
+        """A variant's configuration; an update keeps the `running` instances that scaling added."""
         count = self.instance_count
         if self.is_scaled and running is not None:
             count = min(max(count, running), self.max_instance_count)

@@ -55,7 +55,7 @@ class PushedCode:
         )
 
     def changes_since(self, before: "PushedCode") -> list[str]:
-        """`added`, `changed` or `removed`, with the path."""
+        """The changed files, each as `added`, `changed` or `removed` with its path."""
         lines = []
         for name in sorted({*self.files, *before.files}):
             if name not in before.files:

@@ -74,7 +74,7 @@ class Records:
     model: str
 
     def read(self) -> list[Release]:
-        """Oldest first."""
+        """All releases, the oldest first."""
         prefix = releases_prefix(self.model)
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         keys = sorted(found["Key"] for page in pages for found in page.get("Contents", []))

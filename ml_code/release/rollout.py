@@ -56,7 +56,7 @@ class ReleaseError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Promotion:
-    """Why a version goes into production, and who lets it."""
+    """The reason of a release to production, and its approver."""
 
     reason: str
     approved_by: str
@@ -122,7 +122,7 @@ class Rollout:
 
     @contextmanager
     def _scaling_stopped(self, previous: DeployedConfig | None) -> Iterator[None]:
-        """Also after a rollback the endpoint scales again; not while it still updates."""
+        """Suspend scaling during an update; resume it afterwards, also after a rollback, unless the endpoint still updates."""
         name, endpoint_settings = self.deployment.endpoint_name, self.deployment.endpoint_settings
         if isinstance(endpoint_settings, Serverless):
             yield

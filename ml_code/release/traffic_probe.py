@@ -47,7 +47,7 @@ class TrafficProbe:
         self._is_answered = np.zeros(len(self.test_rows.truth), dtype=bool)
 
     def look(self, status: str) -> None:
-        """Once while the endpoint has this status. An error waits in `error`: the update goes on anyway."""
+        """Send requests once while the endpoint has this status; an error is kept in `error`, as the update goes on."""
         if not self.alarms or self.error:
             return
         try:
@@ -59,7 +59,7 @@ class TrafficProbe:
             self.error = error
 
     def note_alarms(self) -> None:
-        """At every look: one may be over by the time that the update has been rolled back."""
+        """Note the alarms that are on now: one may be over when the rollback ends."""
         for alarm in self.cloudwatch.describe_alarms(AlarmNames=list(self.alarms))["MetricAlarms"]:
             if alarm["StateValue"] == "ALARM" and alarm["AlarmName"] not in self.raised_alarms:
                 self.raised_alarms.append(alarm["AlarmName"])

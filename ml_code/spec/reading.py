@@ -109,7 +109,7 @@ def parse_spec(text: str, *, source: str = MODEL_YAML) -> ModelSpec:
 
 
 def parse_released_spec(text: str, *, source: str) -> ModelSpec:
-    """Also as it was before columns had `constraints`: a version that was released stays readable."""
+    """Parse a released version's model.yaml, also of the form before columns had `constraints`."""
     document = _document(text, source)
     for column in (document.get("target"), *(document.get("features") or ())):
         if isinstance(column, dict) and "constraints" not in column and "type" in column:

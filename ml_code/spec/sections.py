@@ -1,4 +1,4 @@
-"""Smaller parts of model.yaml: the split, the tuning, the image."""
+"""The smaller parts of model.yaml: the split, the tuning, the image."""
 
 from typing import Annotated, Literal, Self
 

@@ -26,12 +26,12 @@ _EXAMPLE = datetime(2026, 1, 31, 23, 59, 58, tzinfo=UTC)
 
 
 class SchemaError(ValueError):
-    """Data that the schema does not allow, in one sentence for the sender."""
+    """Data that the schema does not allow; the message is one sentence for the sender."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """`minimum` and `maximum` are inclusive, and of dates encoded."""
+    """A column's name, type and rules. `minimum` and `maximum` are inclusive; those of dates are encoded."""
 
     name: str
     type: str = "number"

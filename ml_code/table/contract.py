@@ -83,7 +83,7 @@ class Fault:
     rows: list[int]
     """The first ones, counted from 1."""
     cells: list[str]
-    """As they are shown, of the first rows."""
+    """The cells of the first rows, as the message shows them."""
     count: int
     of: int
 

@@ -58,7 +58,7 @@ def write_page(
 
 
 def add_section(page: Path, heading: str, facts: Mapping[str, Any], lines: Sequence[str]) -> None:
-    """Before the others of a page that `write_page` wrote."""
+    """Insert a section before the others of a page that `write_page` wrote."""
     items = "".join(f"<li>{_text(line)}</li>" for line in lines)
     section = f"<h2>{_text(heading)}</h2>{_facts(facts)}{f'<ul>{items}</ul>' if items else ''}"
     before, mark, after = page.read_text(encoding="utf-8").partition("<h2>")

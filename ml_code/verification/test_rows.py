@@ -25,7 +25,7 @@ class LabelledRows:
     truth: list[Any]
     """Labels, or numbers."""
     schema: Schema
-    """Of the features: how a request writes them."""
+    """The schema of a request: the features without the target."""
 
     def __len__(self) -> int:
         return len(self.truth)

@@ -239,7 +239,7 @@ class PeakMemory:
 
 
 def _pss_mib(process: Path) -> float:
-    """0 for a process that is none of ours, or that has just ended."""
+    """The process's share of memory in MiB; 0 when it is of another project, or has just ended."""
     try:
         if (
             str(PROJECT).encode()

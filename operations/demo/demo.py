@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def tour(console: Console, timeline: Timeline, *, keep: bool) -> None:
-    """From an empty account to an empty account, unless the factory is kept."""
+    """Deploy a factory, deliver, verify, and destroy it, unless it is kept."""
     from operations import delivery  # AWS clients need the environment of the local AWS
     from operations.audit import left_of
     from operations.failures import failure_lines

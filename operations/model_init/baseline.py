@@ -28,9 +28,9 @@ _LEAST_DEVIATION = 0.01
 class Baseline:
     metric: str
     scores: tuple[float, ...]
-    """Of test parts drawn anew each time."""
+    """The metric of each of several test parts, drawn anew."""
     guess: float
-    """What a model without any column reaches."""
+    """The metric of a model without any column."""
 
     @property
     def mean(self) -> float:
@@ -42,7 +42,7 @@ class Baseline:
 
     @property
     def threshold(self) -> float:
-        """To two digits; not below what no model is needed for."""
+        """A threshold of two digits, at least what a model without columns reaches."""
         least = math.floor(round((self.mean - DEVIATIONS * self.deviation) * 100, 6)) / 100
         if not self.is_weak:
             return max(least, math.ceil(round(self.guess * 100, 6)) / 100)
@@ -85,7 +85,7 @@ def _random_parts(spec: ModelSpec, frame: pd.DataFrame) -> Iterator[tuple[pd.Dat
 
 
 def guess(metric: str, task: Task) -> float:
-    """The measurement of a model that predicts the same for each row."""
+    """The metric of a model that predicts the same for each row."""
     if not task.has_classes:
         return 0.0
     total, most = sum(task.class_counts), max(task.class_counts)

@@ -44,7 +44,7 @@ class TypedColumn:
     raw: RawColumn
     column: Column
     values: Values
-    """Of each of the raw column's texts, as the jobs encode it; NaN is missing."""
+    """The number of each of the raw column's texts, as the jobs encode it; NaN is missing."""
     remark: str = ""
 
     @property

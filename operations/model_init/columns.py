@@ -20,7 +20,7 @@ _ROOM = 1.0
 @dataclass(frozen=True, kw_only=True)
 class Described:
     fields: dict[str, Any]
-    """As model.yaml has them."""
+    """The fields of the column in model.yaml."""
     summary: str
     """The values, for a table."""
     remark: str = ""
@@ -71,7 +71,7 @@ def _fields(column: TypedColumn, constraints: dict[str, Any]) -> dict[str, Any]:
 
 
 def _limits(column: TypedColumn) -> dict[str, float]:
-    """Room for what was not seen: requests beyond are refused, so that a slip of a unit is noticed."""
+    """The limits with room for values that the file lacks; a request beyond them is refused, so a wrong unit is noticed."""
     low, high = float(np.nanmin(column.values)), float(np.nanmax(column.values))
     room = _ROOM * (high - low)
     least = 0.0 if low >= 0 else _rounded(low - room, math.floor)
@@ -85,7 +85,7 @@ def _limits(column: TypedColumn) -> dict[str, float]:
 
 
 def _rounded(number: float, direction: Any) -> float:
-    """To two digits, away from the values."""
+    """The number to two digits, rounded away from the column's values."""
     if number == 0:
         return 0.0
     exponent = math.floor(math.log10(abs(number))) - 1

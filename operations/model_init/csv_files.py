@@ -119,7 +119,7 @@ def _delimiter(text: str) -> str:
 
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
-    """Without the empty lines, which the jobs skip, too."""
+    """The rows without the empty lines, which the jobs skip, too."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     return (row for row in reader if row)
 

@@ -154,7 +154,7 @@ def _item(value: Any, comment: str) -> Iterator[str]:
 
 
 def _flow(value: Any) -> str:
-    """On one line; the library quotes what needs it."""
+    """YAML on one line, quoted by the library where needed."""
     yaml = YAML()
     yaml.width = _UNLIMITED
     text = io.StringIO()

@@ -21,7 +21,7 @@ _FIRST_LINE = "# yaml-language-server: $schema=../../docs/model.schema.json\n"
 
 
 def model_name(given: str, data: Path) -> str:
-    """The name as given, or after the file."""
+    """The model's name as given, else made of the file's name."""
     name = given or re.sub(r"[^A-Za-z0-9]+", "-", data.name.partition(".")[0]).strip("-")
     if not re.fullmatch(NAME_PATTERN, name):
         source = f"NAME is {given!r}" if given else f"The file is called {data.name!r}"

@@ -20,9 +20,9 @@ class RawColumn:
     texts: list[str]
     """Distinct, without the spaces around them, in the order in which they first occur."""
     codes: Codes
-    """Of each row, the place of its cell in `texts`."""
+    """The place of each row's cell in `texts`."""
     type: str | None = None
-    """Of a Parquet column, in the words of Table Schema; a CSV file has only text."""
+    """The type of a Parquet column in the words of Table Schema; None of a CSV file, which has only text."""
 
     @cached_property
     def counts(self) -> Codes:
@@ -30,7 +30,7 @@ class RawColumn:
         return np.bincount(self.codes, minlength=len(self.texts))
 
     def rows(self, places: Codes) -> "RawColumn":
-        """Only these rows."""
+        """The column with these rows only."""
         used, codes = np.unique(self.codes[places], return_inverse=True)
         return RawColumn(self.name, [self.texts[code] for code in used], codes, self.type)
 
@@ -41,7 +41,7 @@ class RawTable:
     format: Literal["csv", "parquet"]
     dialect: Dialect = field(default_factory=Dialect)
     remarks: tuple[str, ...] = ()
-    """About the file as a whole."""
+    """Remarks on the file as a whole."""
 
     @property
     def row_count(self) -> int:

@@ -23,7 +23,7 @@ class Sample:
     file_name: str
     body: bytes
     places: Codes
-    """Of its rows in the table."""
+    """The places of its rows in the table."""
     is_whole_file: bool
 
 

@@ -31,7 +31,7 @@ class Task:
     task: Literal["classification", "regression"]
     target: TypedColumn
     classes: tuple[int | str, ...] = ()
-    """As model.yaml lists them; none of a boolean target."""
+    """The classes as model.yaml lists them; none of a boolean target."""
     class_counts: tuple[int, ...] = ()
     """Rows of each class, of a boolean target false first."""
 

@@ -102,7 +102,7 @@ def _sections(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _without_titles(schema: Any) -> Any:
-    """Leave out the titles, which repeat the names; what may be `false` may be `true`, the section's defaults."""
+    """The schema without titles, which repeat the names; a section that may be `false` may be `true`, its defaults."""
     if isinstance(schema, list):
         return [_without_titles(each) for each in schema]
     if not isinstance(schema, dict):

@@ -239,9 +239,14 @@ def checkout(factory: Workspace) -> Iterator[Workspace]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what ends a module's factory behind the other tests of the module, in any order of those."""
+    """Put what ends a module's factory behind the other tests, in the module's order; the others take any order."""
     modules = list(dict.fromkeys(item.path for item in items))
-    items.sort(key=lambda item: (modules.index(item.path), item.get_closest_marker("last") is not None))
+
+    def order(item: pytest.Item) -> tuple[int, int]:
+        line = item.reportinfo()[1] or 0
+        return modules.index(item.path), line if item.get_closest_marker("last") else -1
+
+    items.sort(key=order)
 
 
 def invoke(stage: str = "production", rows: Sequence[str] = ()) -> dict[str, Any]:

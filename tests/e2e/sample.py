@@ -18,6 +18,9 @@ FEATURES = SPEC.request_schema().names
 # Not any column: a word in it must be a mistake.
 NUMBER = next(column.name for column in SPEC.request_schema().columns if column.type in ("number", "integer"))
 
+OUT_OF_REACH = 0.0001 if SPEC.gate.is_minimized else 0.9999
+"""A gate's threshold that no model passes."""
+
 
 def sample_rows(project: Path = PROJECT) -> list[dict[str, str]]:
     """All rows of the sample data, the truth among them, in the order of the files."""

@@ -52,18 +52,21 @@ def names(operation: str, items: str, name: str) -> list[str]:
     return [item[name] for page in sagemaker.get_paginator(operation).paginate() for item in page[items]]
 
 
-def deliveries() -> list[str]:
-    return sorted(delivery.execution_ids(NAME))
-
-
-def test_deliveries_make_everything_once(factory: Workspace) -> None:
+@pytest.fixture(scope="module")
+def second(factory: Workspace) -> tuple[str, dict[str, Any]]:
+    """The commit of a second delivery, and what production answers after it."""
     factory.change_seed()
     commit = factory.push("Another seed")
     execution = factory.next_execution()
     status, _ = factory.finish(execution)
     assert status == "Succeeded", "\n".join(failure_lines(NAME, execution))
-    assert (invoke()["model_version"], invoke()["commit"]) == ("2", commit)
-    assert len(deliveries()) == 2
+    return commit, invoke()
+
+
+def test_deliveries_make_everything_once(second: tuple[str, dict[str, Any]]) -> None:
+    commit, answer = second
+    assert (answer["model_version"], answer["commit"]) == ("2", commit)
+    assert len(delivery.execution_ids(NAME)) == 2
     assert [each["PipelineExecutionStatus"] for each in pipeline_executions()] == ["Succeeded"] * 2
     client = mlflow_client(deployed_factory())
     found = client.search_model_versions(f"name = '{MODEL}'")
@@ -74,6 +77,7 @@ def test_deliveries_make_everything_once(factory: Workspace) -> None:
     assert (len(runs) - len(children), len(children)) == (2, len(jobs))
 
 
+@pytest.mark.usefixtures("second")
 def test_a_rollback_and_a_batch(factory: Workspace, tmp_path: Path) -> None:
     factory.run(sys.executable, "-m", "operations.rollback")
     assert invoke()["model_version"] == "1"

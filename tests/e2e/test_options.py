@@ -20,16 +20,18 @@ import boto3
 import pytest
 import yaml
 from botocore.exceptions import ClientError
+from mlflow.entities.model_registry import ModelVersion
 
+from ml_code.spec import sample_data
 from operations import delivery
 from operations.audit import left_of
 from operations.factory import deployed_factory, mlflow_client
 from tests.e2e.conftest import NAME, Workspace, invoke, running
-from tests.e2e.sample import FOLDER, MODEL, sample_rows
+from tests.e2e.sample import FOLDER, MODEL, PROJECT, sample_rows
 
 pytestmark = pytest.mark.e2e
 NEIGHBOUR = f"{NAME}-eu"
-REPOSITORY = "acme/digits"
+REPOSITORY = "acme/model"
 GUARDED: dict[str, Any] = {
     "stage": "prod",
     "encryption": "customer",
@@ -99,37 +101,76 @@ def factories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Factories]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        yield Factories(guarded, beside, provider, deployment)
+        try:
+            yield Factories(guarded, beside, provider, deployment)
+        finally:
+            deployment.terminate()
+            deployment.wait()
 
 
-def test_a_pending_connection_says_what_a_person_has_to_do(factories: Factories) -> None:
+@pytest.fixture(scope="module")
+def pending(factories: Factories) -> delivery.StageResult:
+    """The end of the first delivery's Source, while the connection waits for a person."""
     first = executions()[0]["pipelineExecutionId"]
-    source = eventually("end of Source", lambda: finished(first, "Source"))
-    assert source.status == "Failed"
-    assert all(words in source.summary for words in ("[GitHub] Connection", "its status is PENDING"))
+    source: delivery.StageResult = eventually("end of Source", lambda: finished(first, "Source"))
+    return source
 
 
-def test_a_push_of_the_branch_and_path_delivers_and_others_do_not(factories: Factories) -> None:
+@pytest.fixture(scope="module")
+def pushed(factories: Factories, pending: delivery.StageResult) -> dict[str, Any]:
+    """The delivery of the last of three pushes through the connection, ended."""
     factories.guarded.local_aws("connect", NAME, str(factories.provider))
     factories.push("docs/architecture.md")
     factories.push(f"{FOLDER}/model.yaml", branch="feature")
     # Brings the other branch's commit to main, with its change of the model.
     factories.push("docs/operations.md")
-    execution = eventually("delivery", lambda: executions()[1:])[0]
-    assert execution["trigger"]["triggerType"] == "WebhookV2"
+    execution: dict[str, Any] = eventually("delivery", lambda: executions()[1:])[0]
     identifier = execution["pipelineExecutionId"]
     status = delivery.follow(NAME, identifier, approve_as="test", timeout_seconds=600)
-    stages = delivery.stage_results(NAME, identifier)
-    assert status == "Succeeded", stages
-    assert [stage.name for stage in stages] == ["Source", "Build", "Staging", "Approval", "Production"]
+    assert status == "Succeeded", delivery.stage_results(NAME, identifier)
     assert len(executions()) == 2, "the other pushes delivered, too"
+    return execution
+
+
+@pytest.fixture(scope="module")
+def new_data(pushed: dict[str, Any]) -> str:
+    """The delivery that a hundred files started, its Build ended."""
+    before = len(executions())
+    put_rows("raw/2026/", files=100)
+    identifier: str = eventually("run", lambda: executions()[before:])[0]["pipelineExecutionId"]
+    build = eventually("end of Build", lambda: finished(identifier, "Build"), seconds=300)
+    assert build.status == "Succeeded", build
+    assert len(executions()) == before + 1
+    return identifier
+
+
+@pytest.fixture(scope="module")
+def neighbour(factories: Factories) -> Workspace:
+    """The second factory, deployed."""
+    output, _ = factories.deployment_beside.communicate(timeout=300)
+    assert factories.deployment_beside.returncode == 0, output
+    return factories.beside
+
+
+def test_a_pending_connection_says_what_a_person_has_to_do(pending: delivery.StageResult) -> None:
+    assert pending.status == "Failed"
+    assert all(words in pending.summary for words in ("[GitHub] Connection", "its status is PENDING"))
+
+
+def test_a_push_of_the_branch_and_path_delivers_and_others_do_not(
+    factories: Factories, pushed: dict[str, Any]
+) -> None:
+    assert pushed["trigger"]["triggerType"] == "WebhookV2"
+    stages = delivery.stage_results(NAME, pushed["pipelineExecutionId"])
+    assert [stage.name for stage in stages] == ["Source", "Build", "Staging", "Approval", "Production"]
     answer = invoke()
     assert answer["model_version"] == "1"
     assert answer["commit"] == factories.guarded.run("git", "rev-parse", "HEAD").strip()
-    assert training_parameters()["TriggerReason"] == "push"
+    assert version("1").tags["trigger_reason"] == "push"
 
 
-def test_what_is_kept_is_under_the_factorys_key(factories: Factories) -> None:
+@pytest.mark.usefixtures("pushed")
+def test_what_is_kept_is_under_the_factorys_key() -> None:
     key = boto3.client("kms").describe_key(KeyId=f"alias/{NAME}")["KeyMetadata"]["Arn"]
     s3 = boto3.client("s3")
     for output, prefix in {"DataBucketName": "raw/", "ArtifactBucketName": "serving/"}.items():
@@ -137,14 +178,15 @@ def test_what_is_kept_is_under_the_factorys_key(factories: Factories) -> None:
         found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"][0]["Key"]
         assert s3.head_object(Bucket=bucket, Key=found)["SSEKMSKeyId"] == key
     sagemaker = boto3.client("sagemaker")
-    for summary in sagemaker.list_training_jobs()["TrainingJobSummaries"]:
+    summaries = sagemaker.list_training_jobs()["TrainingJobSummaries"]
+    assert summaries
+    for summary in summaries:
         job = sagemaker.describe_training_job(TrainingJobName=summary["TrainingJobName"])
         assert job["OutputDataConfig"]["KmsKeyId"] == job["ResourceConfig"]["VolumeKmsKeyId"] == key
 
 
-def test_the_neighbour_starts_by_its_schedule(factories: Factories) -> None:
-    output, _ = factories.deployment_beside.communicate(timeout=300)
-    assert factories.deployment_beside.returncode == 0, output
+@pytest.mark.usefixtures("neighbour")
+def test_the_neighbour_starts_by_its_schedule() -> None:
     scheduled = eventually(
         "execution by schedule",
         lambda: [
@@ -157,31 +199,41 @@ def test_the_neighbour_starts_by_its_schedule(factories: Factories) -> None:
     )
 
 
-def test_a_hundred_files_make_one_run_that_says_why(factories: Factories) -> None:
-    before = len(executions())
-    put_rows("raw/2026/", files=100)
-    started = eventually("run", lambda: executions()[before:])
-    identifier = started[0]["pipelineExecutionId"]
-    assert variables(identifier)["TriggerReason"] == "new data"
-    build = eventually("end of Build", lambda: finished(identifier, "Build"), seconds=300)
-    assert build.status == "Succeeded", build
-    assert training_parameters()["TriggerReason"] == "new data"
-    client = mlflow_client(deployed_factory())
-    version = client.get_model_version(MODEL, "2")
-    job_run = client.get_run(str(version.run_id))
-    run = client.get_run(job_run.data.tags["mlflow.parentRunId"])
-    assert version.tags["trigger_reason"] == run.data.tags["trigger_reason"] == "new data"
-    assert len(executions()) == before + 1
+def test_a_hundred_files_make_one_run_that_says_why(new_data: str) -> None:
+    assert variables(new_data)["TriggerReason"] == "new data"
+    trained = version("2")
+    run = mlflow_client(deployed_factory()).get_run(str(trained.run_id))
+    parent = mlflow_client(deployed_factory()).get_run(run.data.tags["mlflow.parentRunId"])
+    assert trained.tags["trigger_reason"] == parent.data.tags["trigger_reason"] == "new data"
 
 
-def test_destroying_the_neighbour_leaves_the_first_intact(factories: Factories) -> None:
+@pytest.mark.usefixtures("pushed")
+def test_a_protected_factory_is_not_destroyed(factories: Factories) -> None:
+    refused = factories.guarded.cdk("destroy", "--force", "--app", "cdk.out", check=False)
+    assert "TerminationProtection is enabled" in refused
+    assert invoke()["model_version"] == "1"
+
+
+@pytest.mark.usefixtures("new_data")
+def test_a_run_by_hand_has_its_reason_and_its_data(factories: Factories) -> None:
+    identifier = run_by_hand(factories)
+    assert variables(identifier) == {"TriggerReason": "new labels", "DataPrefix": "raw/2026/"}
+    assert training_parameters()["DataUri"].endswith("/raw/2026/")
+
+
+@pytest.mark.last
+@pytest.mark.usefixtures("pushed")
+def test_destroying_the_neighbour_leaves_the_first_intact(neighbour: Workspace) -> None:
     assert left_of(NEIGHBOUR)
-    assert [build["buildStatus"] for build in builds(f"{NEIGHBOUR}-build")] == ["IN_PROGRESS"]
+    eventually(
+        "build",
+        lambda: [each for each in builds(f"{NEIGHBOUR}-build") if each["buildStatus"] == "IN_PROGRESS"],
+    )
     # The first one's delivery goes on and replaces what is behind staging.
     mine = {line for line in left_of(NAME) if not line.startswith(("endpoint config ", "model "))}
     assert not {line for line in mine if NEIGHBOUR in line}
     with answering() as failures:
-        factories.beside.cdk("destroy", "--force")
+        neighbour.cdk("destroy", "--force")
     assert failures == []
     assert left_of(NEIGHBOUR) == []
     assert mine <= set(left_of(NAME))
@@ -189,46 +241,47 @@ def test_destroying_the_neighbour_leaves_the_first_intact(factories: Factories) 
     assert [vpc["IsDefault"] for vpc in vpcs] == [True]
 
 
-def test_a_protected_factory_is_not_destroyed(factories: Factories) -> None:
-    refused = factories.guarded.cdk("destroy", "--force", "--app", "cdk.out", check=False)
-    assert "TerminationProtection is enabled" in refused
-    assert invoke()["model_version"] == "1"
+@pytest.mark.last
+@pytest.mark.usefixtures("new_data")
+def test_destroyed_amid_a_run_production_keeps_its_data_and_nothing_else(factories: Factories) -> None:
+    if not training_jobs():
+        run_by_hand(factories)
+    key = boto3.client("kms").describe_key(KeyId=f"alias/{NAME}")["KeyMetadata"]["Arn"]
+    names = [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]]
+    buckets = [name for name in names if name.startswith(NAME) and not name.startswith(NEIGHBOUR)]
     boto3.client("cloudformation").update_termination_protection(
         StackName=NAME, EnableTerminationProtection=False
     )
-
-
-def test_a_run_by_hand_has_its_reason_and_its_data(factories: Factories) -> None:
-    before = len(executions())
-    arguments = ("--reason", "new labels", "--data", "raw/2026/")
-    factories.guarded.run(sys.executable, "-m", "operations.run", *arguments)
-    identifier = eventually("run", lambda: executions()[before:])[0]["pipelineExecutionId"]
-    assert variables(identifier) == {"TriggerReason": "new labels", "DataPrefix": "raw/2026/"}
-    eventually(
-        "training job",
-        lambda: (
-            training_parameters()["TriggerReason"] == "new labels"
-            and boto3.client("sagemaker").list_training_jobs(StatusEquals="InProgress")[
-                "TrainingJobSummaries"
-            ]
-        ),
-    )
-    assert training_parameters()["DataUri"].endswith("/raw/2026/")
-
-
-def test_destroyed_amid_a_run_production_keeps_its_data_and_nothing_else(factories: Factories) -> None:
-    key = boto3.client("kms").describe_key(KeyId=f"alias/{NAME}")["KeyMetadata"]["Arn"]
-    names = [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]]
-    buckets = [name for name in names if name.startswith(NAME)]
     factories.guarded.cdk("destroy", "--force", "--app", "cdk.out")
     left = left_of(NAME)
     role = next(line for line in left if line.startswith(f"role {NAME}-TrackingRole"))
     kept = [f"bucket {bucket}" for bucket in buckets]
     assert sorted(left) == sorted([*kept, f"MLflow App {NAME}", role, f"tagged {key}"])
     data = f"{NAME}-data-123456789012-us-east-1"
-    assert boto3.client("s3").list_objects_v2(Bucket=data)["KeyCount"] == 101
-    running_jobs = boto3.client("sagemaker").list_training_jobs(StatusEquals="InProgress")
-    assert running_jobs["TrainingJobSummaries"] == []
+    assert boto3.client("s3").list_objects_v2(Bucket=data)["KeyCount"] == 100 + len(sample_data(PROJECT))
+    assert training_jobs() == []
+
+
+def run_by_hand(factories: Factories) -> str:
+    """Start a delivery by hand; return its id once it trains."""
+    before = len(executions())
+    arguments = ("--reason", "new labels", "--data", "raw/2026/")
+    factories.guarded.run(sys.executable, "-m", "operations.run", *arguments)
+    identifier: str = eventually("run", lambda: executions()[before:])[0]["pipelineExecutionId"]
+    eventually(
+        "training job", lambda: training_parameters()["TriggerReason"] == "new labels" and training_jobs()
+    )
+    return identifier
+
+
+def training_jobs() -> list[str]:
+    """Those under way."""
+    found = boto3.client("sagemaker").list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]
+    return [job["TrainingJobName"] for job in found]
+
+
+def version(number: str) -> ModelVersion:
+    return mlflow_client(deployed_factory()).get_model_version(MODEL, number)
 
 
 def executions(name: str = NAME) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import pytest
 from ml_code.contracts import JobLogs, Output
 from ml_code.inference import transform_job
 from ml_code.inference.transform_job import Batch, BatchError, BatchSettings
-from ml_code.spec import SpecError
+from ml_code.spec import SpecError, load_spec
 from operations import batch, verify
 from operations.errors import run
 from operations.factory import Factory
@@ -47,7 +47,7 @@ def test_verification_before_production_says_how_to_get_there(
         verify, "release_records", lambda factory, model: SimpleNamespace(newest=lambda: None)
     )
     message = said(verify.main)
-    assert message.startswith("Nothing to verify: digits was never in production")
+    assert message.startswith(f"Nothing to verify: {load_spec().name} was never in production")
     assert "make approve lets it go on" in message
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ml_code.spec import ModelSpec, find_model
+from ml_code.spec import MODEL_YAML, ModelSpec, find_model
 from ml_code.yaml_text import parse_yaml
 from stacks.settings.reference import Setting, all_settings, cdk_json_schema, reference
 from tests.stacks.configurations import CONFIGURATIONS
@@ -46,9 +46,13 @@ def test_the_schemas_take_the_project_s_own_files() -> None:
     cdk_json = json.loads((PROJECT / "cdk.json").read_text())
     Draft202012Validator(cdk_json_schema()).validate(cdk_json)
     assert cdk_json["$schema"] == "docs/cdk.schema.json"
-    text = (find_model(PROJECT) / "model.yaml").read_text()
-    Draft202012Validator(ModelSpec.model_json_schema()).validate(parse_yaml(text))
-    assert text.startswith("# yaml-language-server: $schema=../../docs/model.schema.json\n")
+    schema = Draft202012Validator(ModelSpec.model_json_schema())
+    files = [find_model(PROJECT) / MODEL_YAML, *(PROJECT / "examples").glob(f"*/{MODEL_YAML}")]
+    for text in (file.read_text() for file in files):
+        schema.validate(parse_yaml(text))
+        first_line, _, _ = text.partition("\n")
+        if "yaml-language-server" in first_line:
+            assert first_line == "# yaml-language-server: $schema=../../docs/model.schema.json"
 
 
 def test_the_chinese_reference_names_each_setting() -> None:

@@ -13,7 +13,7 @@ from localaws.services.codecommit.git_credential import git_configuration
 
 
 class UserError(Exception):
-    """Something that the person at the terminal can put right."""
+    """A mistake that the person at the terminal can put right."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def database_uri(environment: Mapping[str, str]) -> str:
 
 
 def tls(environment: Mapping[str, str]) -> str:
-    """The options of the connection: with the root certificate, a server that is not the database gets no password."""
+    """The connection's TLS options: the root certificate keeps the password from a server that is not the database."""
     if not (certificate := environment.get("DATABASE_ROOT_CERTIFICATE")):
         return "sslmode=require"
     file = Path(tempfile.gettempdir(), "database-root.pem")

@@ -1,1 +1,1 @@
-"""The function that runs first on destroy. It runs in Lambda, without the CDK."""
+"""Code of the Lambda function that runs first on destroy; it has no CDK."""

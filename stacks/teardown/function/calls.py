@@ -44,7 +44,7 @@ def unless_missing(call: Callable[..., Any], **arguments: Any) -> Any:
 
 
 def unless_settled(call: Callable[..., Any], **arguments: Any) -> None:
-    """For what may end by itself between look and call: the next look tells."""
+    """Call, and ignore that the resource just ended by itself; the next look decides."""
     try:
         unless_missing(call, **arguments)
     except ClientError as error:

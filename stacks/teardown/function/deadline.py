@@ -5,7 +5,7 @@ POLL_SECONDS = 3.0
 
 
 class TimeBudgetSpentError(Exception):
-    """Something is still there at the end of the time; a second `cdk destroy` goes on."""
+    """The time is over with resources left; a second `cdk destroy` goes on."""
 
 
 class Deadline:

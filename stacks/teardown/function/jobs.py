@@ -60,7 +60,7 @@ class Jobs:
         ]
 
     def delete_logs(self) -> None:
-        """Only the streams of the factory's own jobs: the log groups are the account's."""
+        """Delete the log streams of the factory's own jobs: the log groups are the account's."""
         removed = 0
         for execution in self.executions():
             for kind, job in self.jobs_of(execution["PipelineExecutionArn"]):

@@ -24,7 +24,7 @@ INTERNAL = "localaws-internal"
 
 @dataclass
 class Account:
-    """Shared by the gateway and all services; `administrator` signs what AWS itself does inside."""
+    """The account as the gateway and all services share it; `administrator` signs what AWS itself does inside."""
 
     state_dir: Path
     port: int

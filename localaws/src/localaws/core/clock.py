@@ -13,7 +13,7 @@ class Clock:
     minute_seconds: float = MINUTE  # real seconds for a minute of waiting
 
     def seconds(self, aws_seconds: float) -> float:
-        """Real seconds for a time that AWS would wait."""
+        """The real seconds for a time that AWS would wait."""
         return aws_seconds * self.minute_seconds / MINUTE
 
 

@@ -1,4 +1,4 @@
-"""Changes of moto's inside, each with its reason."""
+"""Patches of moto's internals, each with its reason."""
 
 from contextvars import ContextVar
 from typing import Any

@@ -1,4 +1,4 @@
-"""From the properties of a CloudFormation resource to the shape of the API."""
+"""The properties of a CloudFormation resource in the shape of the service's API."""
 
 from typing import Any
 

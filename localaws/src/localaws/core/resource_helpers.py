@@ -36,7 +36,7 @@ def acting(account: Account) -> Credentials:
 
 
 def client(account: Account, service: str) -> Any:
-    """Made once for each identity: a client costs as much as ten requests."""
+    """The boto3 client of the acting identity, made once for each: a client costs as much as ten requests."""
     credentials = acting(account)
     key = (id(account), service, credentials.access_key_id)
     if key not in _CLIENTS:

@@ -74,7 +74,7 @@ class Gateway:
         return response(environ, log_and_start)
 
     def _is_own(self, host: str) -> bool:
-        """False for the name of a web page, which a browser may have been made to look up here."""
+        """Whether the Host header names this machine; it does not in a browser that a web page's DNS sent here."""
         names = ("localhost", "127.0.0.1", "[::1]")
         return host.lower() in {f"{name}:{self._account.port}" for name in names}
 

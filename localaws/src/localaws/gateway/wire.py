@@ -1,4 +1,4 @@
-"""From an HTTP request to an operation with its parameters, and from a response or error back to HTTP."""
+"""Parser of an HTTP request into an operation with its parameters, and serializer of a response or an error."""
 
 import json
 from io import BytesIO

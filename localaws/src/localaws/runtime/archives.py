@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def unpack(content: bytes, folder: Path) -> None:
-    """Extract with the files' permissions, which zipfile by itself drops."""
+    """Extract a zip file with the permissions of its files, which zipfile drops."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for entry in archive.infolist():
             path = Path(archive.extract(entry, folder))

@@ -19,7 +19,7 @@ ADDRESS = "/tmp/.localaws-python"  # noqa: S108 - in a container, whose /tmp is 
 
 
 class Forking:
-    """Stands for subprocess's own fork and exec: a Python program is asked for from the second child."""
+    """A replacement of subprocess's fork and exec, which asks the warm process for a fork when the program is Python."""
 
     def __init__(self, address: str) -> None:
         self._address = address

@@ -90,7 +90,7 @@ class ImageContainer:
 
 
 def without_isolation(folder: Path) -> str:
-    """Why commands in this environment cannot be isolated on this machine; nothing where they can."""
+    """The reason why commands of this environment cannot be isolated on this machine; empty where they can."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         parts = [directory / part for part in ("ml", "tmp")]

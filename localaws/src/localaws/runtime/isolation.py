@@ -142,7 +142,7 @@ def _unshare_mapped_by_root(spaces: int, uid: int, gid: int) -> None:
 
 
 def _become_nobody(privileged: bool) -> None:
-    """Become the user nobody, without any right of the user that set up the container."""
+    """Change to the user nobody, without the rights of the user that set up the container."""
     if privileged:
         os.setgroups([])
     else:

@@ -41,7 +41,7 @@ def install(arguments: Sequence[str], layer: str) -> bool:
 
 
 def pip_arguments(target: Path) -> list[str]:
-    """For pip in a folder with requirements.txt and the wheels."""
+    """The arguments of Python that install a folder's requirements.txt from its wheels."""
     flags = ("--quiet", "--disable-pip-version-check", "--no-deps")
     return ["-m", "pip", "install", *flags, "--target", str(target), "--requirement", REQUIREMENTS]
 

@@ -149,7 +149,7 @@ class Parent:
     def _run_child(
         self, request: dict[str, Any], descriptors: list[int], connection: socket.socket
     ) -> NoReturn:
-        """Become what `python arguments…` would be, and end the process."""
+        """Run in this fork what `python arguments…` would run, and end the process."""
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -33,7 +33,7 @@ _ENVIRONMENT = {
 
 
 class WarmProcess:
-    """A forked job with its whole process group; as processes.Process."""
+    """A forked job with its whole process group; it has the interface of processes.Process."""
 
     def __init__(
         self, pid: int, connection: socket.socket, reader: threading.Thread, forget: Callable[[int], None]

@@ -277,7 +277,7 @@ class BuildRun:
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
-        """Enter a phase, and complete it as its body ends."""
+        """Record a phase: its start, and its status when the body ends."""
         if name in (*map(str.upper, PHASES), "UPLOAD_ARTIFACTS"):
             self._say(f"Entering phase {name}")
         self._enter(name)

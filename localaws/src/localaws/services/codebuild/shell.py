@@ -42,7 +42,7 @@ class Deadline(Exception):
 
 
 class Interrupted(Exception):
-    """Someone stopped the build."""
+    """The build was stopped by StopBuild."""
 
 
 class BuildShell:
@@ -76,7 +76,7 @@ class BuildShell:
         )
 
     def run(self, command: str, *, deadline: float, stopped: Callable[[], bool]) -> int:
-        """The exit status of the command; raises Deadline or Interrupted, after which only `close` is allowed.
+        """Run the command; return its exit status. After Deadline or Interrupted only `close` is allowed.
 
         `deadline` is a time of time.monotonic().
         """

@@ -1,4 +1,4 @@
-"""Bare git repositories: what CodeCommit keeps its commits in."""
+"""Git commands on the bare repositories in which CodeCommit keeps its commits."""
 
 import os
 import subprocess

@@ -209,7 +209,7 @@ class CodeCommit(Service):
         return self.account.state_dir / "repos" / f"{self._repository(name)['repositoryId']}.git"
 
     def lock(self, name: str) -> threading.Lock:
-        """Held while a push moves references, so that each event names the move that it reports."""
+        """The lock of a repository during a push, so that each event names the move that it reports."""
         return self._locks[name]
 
     def archive(self, name: str, commit: str) -> bytes:

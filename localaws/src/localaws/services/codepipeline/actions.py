@@ -191,5 +191,5 @@ def _put(run: ActionRun, target: S3Object, content: bytes) -> None:
 
 
 def _iso(git_date: str) -> str:
-    """From git's raw date, "1700000000 +0100"."""
+    """The ISO 8601 text of git's raw date, such as "1700000000 +0100"."""
     return f"{datetime.fromtimestamp(int(git_date.split()[0]), UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -155,7 +155,7 @@ def _check_action(action: Json, *, first_stage: bool) -> None:
 
 
 def _check_artifacts(action: Json) -> None:
-    """Their numbers, as the reference of the pipeline's structure lists them, and which one is a build's primary."""
+    """Check an action's numbers of artifacts by AWS's reference of the pipeline's structure, and a build's primary one."""
     name, kind = action["name"], action["actionTypeId"]
     for member, (least, most) in zip(
         ("inputArtifacts", "outputArtifacts"), _ARTIFACTS[kind["category"]], strict=True
@@ -240,7 +240,7 @@ def _check_triggers(declaration: Json) -> None:
 
 
 def _check_filters(configuration: Json, branch: str) -> None:
-    """Check a trigger's filters: for pushes to the source action's own branch; AWS knows others, too."""
+    """Check a trigger's filters; only those on pushes to the source action's branch are supported."""
     source = configuration["sourceActionName"]
     if "pullRequest" in configuration or not configuration.get("push"):
         raise _unsupported(f"triggers of {source} for other than pushes")

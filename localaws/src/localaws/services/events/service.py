@@ -30,7 +30,7 @@ _SHORTEST_TICK_SECONDS = 0.2
 
 
 def listen(account: Account) -> None:
-    """From now on events and the clock reach the rules of the account's default bus."""
+    """Connect the rules of the account's default bus with its events and with the clock."""
     account.event_listeners.append(lambda event: deliver(account, event))
     threading.Thread(target=_watch_clock, args=(account,), name="schedules", daemon=True).start()
 

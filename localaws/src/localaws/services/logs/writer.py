@@ -18,7 +18,7 @@ _LOCK = threading.Lock()  # moto's log streams are not made for several threads
 class LogWriter:
     """Appends to one log stream with a role's rights; group and stream are created when they are missing.
 
-    A role without the rights has no log, and what it belongs to runs on.
+    Without the rights nothing is logged, and the job runs on.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class LogWriter:
                 self._backend.put_log_events(self._group, self._stream, [event])
 
     def close(self) -> None:
-        """For callers that treat it as a file; no line is ever held back."""
+        """Do nothing, as no line is held back; callers treat the writer as a file."""
 
     def _require(self, action: str, part: str) -> None:
         arn = self._account.arn("logs", f"log-group:{self._group}:{part}")

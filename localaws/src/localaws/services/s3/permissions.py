@@ -86,7 +86,7 @@ def _all_of(account: Account, operation: Operation) -> Iterator[Permission]:
 
 
 def _own(operation: str, parameters: Json) -> Iterator[tuple[str, str, dict[str, list[str]]]]:
-    """Action, resource and condition keys of what the operation needs in S3 itself."""
+    """The action, resource and condition keys that the operation needs in S3."""
     bucket = f"arn:aws:s3:::{parameters.get('Bucket', '')}"
     if operation == "ListBuckets":
         yield "ListAllMyBuckets", "*", {}

@@ -1,4 +1,4 @@
-"""Generated names, as SageMaker makes them."""
+"""Names that SageMaker generates."""
 
 import secrets
 import string

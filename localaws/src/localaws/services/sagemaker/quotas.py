@@ -22,7 +22,7 @@ class Quota:
     name: str
     default: int
     source: str
-    """Of the default. The codes are AWS's, from public listings of an account's quotas."""
+    """The source of the default. The codes are AWS's, from public listings of an account's quotas."""
 
 
 _DEFAULTS_2026 = "get-aws-default-service-quota, us-east-1, course notes CS401R of 31 July 2026"
@@ -46,7 +46,7 @@ Use = tuple[str, int]
 
 
 class Quotas:
-    """`counted` counts what runs now."""
+    """The account's quotas, and the uses that count against them; each function of `counted` lists what runs now."""
 
     def __init__(self) -> None:
         self.counted: list[Callable[[], Iterable[Use]]] = []

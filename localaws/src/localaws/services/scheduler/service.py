@@ -37,7 +37,7 @@ def _watch_clock(account: Account) -> None:
 
 
 def fire_due(account: Account, seen: dict[tuple[str, str], datetime], now: datetime) -> None:
-    """`seen` keeps, by schedule and expression, when it fired last or was seen first."""
+    """Start the targets of the schedules that are due; `seen` has, by schedule and expression, when each fired or was found."""
     groups = scheduler_backends[ACCOUNT_ID][account.region].schedule_groups
     for schedule in [each for group in list(groups.values()) for each in list(group.schedules.values())]:
         key = (schedule.arn, schedule.schedule_expression)

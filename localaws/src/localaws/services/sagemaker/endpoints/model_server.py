@@ -36,7 +36,7 @@ class PingFailed(NotServing):
 
 
 class ModelServer:
-    """Once `given_up` is set, it no longer waits for the container; with `read_only`, that may write to /tmp only."""
+    """The container of a variant. After `given_up` is set, its start is no longer awaited; `read_only` leaves it /tmp to write."""
 
     def __init__(
         self,

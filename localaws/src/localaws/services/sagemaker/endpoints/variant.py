@@ -25,7 +25,7 @@ class LaunchFailed(Exception):
 
 
 class Retired(Exception):
-    """Another variant answers for the endpoint by now."""
+    """The request came to a variant that the endpoint has replaced."""
 
 
 class Variant:

@@ -1,4 +1,4 @@
-"""Bayesian search of a tuning job: what to try next, by what was measured so far. The model is Optuna's TPE."""
+"""Bayesian search of a tuning job by Optuna's TPE: the next combination, by the measurements so far."""
 
 import threading
 from collections.abc import Iterator

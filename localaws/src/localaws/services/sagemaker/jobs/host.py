@@ -46,7 +46,7 @@ class Host:
 
     @property
     def warm_server(self) -> WarmPython | None:
-        """For AWS's server in the image's environment."""
+        """The process with the libraries of AWS's model server loaded; None without the image's environment."""
         with self._lock:
             return self._server
 

@@ -9,7 +9,7 @@ from localaws.core.errors import Json
 
 
 class NoObjects(Exception):
-    """There is no object below the S3 URI."""
+    """An S3 URI with no object below it."""
 
 
 def split_uri(uri: str) -> tuple[str, str]:

@@ -123,7 +123,7 @@ def script_environment(
 
 @dataclass
 class ErrorWatch:
-    """Collects what the toolkit reports as ErrorMessage: the lines from the first with an error's name on."""
+    """The log lines that the toolkit reports as ErrorMessage: all from the first one with an error's name."""
 
     lines: list[str] = field(default_factory=list)
 

@@ -229,7 +229,7 @@ class TuningJob:
 def training_request(
     tuning_job: str, definition: Json, number: int, tuned: dict[str, str], *, metric: str
 ) -> Json:
-    """The CreateTrainingJob request of one try."""
+    """The CreateTrainingJob request of one trial."""
     digest = hashlib.sha256(f"{tuning_job}{number}{sorted(tuned.items())}".encode()).hexdigest()[:8]
     specification = {
         key: value for key, value in definition["AlgorithmSpecification"].items() if key != "AlgorithmName"

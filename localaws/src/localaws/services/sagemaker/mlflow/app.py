@@ -125,7 +125,7 @@ class MlflowServer:
         threading.Thread(target=self._run, name=self.arn, daemon=True).start()
 
     def url(self) -> str:
-        """Once the server answers; ServiceError when it could not be started."""
+        """The server's address, after it answers; ServiceError when it did not start."""
         self._settled.wait()
         if self.description["Status"] != "Created":
             raise ServiceError("ServiceUnavailable", f"{self.arn} is {self.description['Status']}.", 503)
@@ -171,7 +171,7 @@ class MlflowServer:
         )
 
     def _write_log(self, line: str) -> None:
-        """To a file: AWS shows no log of it."""
+        """Append to a file of the state folder: AWS shows no log of the server."""
         with (self._directory / "server.log").open("a") as log:
             log.write(f"{line}\n")
 

@@ -149,7 +149,7 @@ class Execution:
                 self.changed.wait()
 
     def _ready_steps(self) -> list[Step]:
-        """Also notes the steps that will never run, because a condition chose the other branch."""
+        """List the steps to start now; mark those that never run, as a condition chose the other branch."""
         waiting = [
             step
             for step in self._definition.steps.values()
