@@ -130,6 +130,15 @@ class Schema:
         return sorted(self.names)
 
     @cached_property
+    def unknown_text(self) -> str:
+        """The text of every category outside `enum` in tables and files: it is in no `enum`, and no missing value."""
+        taken = {*self.missing_values, *(text for column in self.columns for text in column.enum)}
+        text = "(unknown)"
+        while text in taken:
+            text = f"({text})"
+        return text
+
+    @cached_property
     def lower(self) -> NDArray[np.float64]:
         return np.array([column.lowest for column in self.columns])
 

@@ -46,13 +46,13 @@ def decode(values: Values, schema: Schema, texts: Mapping[str, Sequence[Any]] | 
     columns = {
         column.name: pd.Series(given[column.name], dtype=object)
         if column.name in given
-        else _decode(values[:, position], column)
+        else _decode(values[:, position], column, schema)
         for position, column in enumerate(schema.columns)
     }
     return pd.DataFrame(columns)
 
 
-def _decode(values: Values, column: Column) -> Any:
+def _decode(values: Values, column: Column, schema: Schema) -> Any:
     is_missing = np.isnan(values)
     if column.type == "number":
         return values.copy()
@@ -68,6 +68,5 @@ def _decode(values: Values, column: Column) -> Any:
         moments = counts.astype("datetime64[us]")
         moments[is_missing] = np.datetime64("NaT")
         return moments
-    # A category that the model does not know is one that is missing.
-    codes = np.where(is_missing | (values >= len(column.enum)), -1, values).astype(np.int64)
-    return pd.Categorical.from_codes(codes, categories=list(column.enum))
+    categories = [*column.enum, *([schema.unknown_text] if schema.unknown_categories else [])]
+    return pd.Categorical.from_codes(np.where(is_missing, -1, values).astype(np.int64), categories=categories)

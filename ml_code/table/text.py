@@ -39,7 +39,7 @@ def _text(value: float, column: Column, schema: Schema) -> str:
     if column.type in DATES:
         return format_date(column, value)
     if column.is_category:
-        return str(column.enum[int(value)])
+        return str(column.enum[int(value)]) if value < len(column.enum) else schema.unknown_text
     return repr(value).replace(".", schema.dialect.decimal_char)
 
 

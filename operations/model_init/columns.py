@@ -27,9 +27,7 @@ class Described:
 
 
 def describe_feature(column: TypedColumn) -> Described:
-    # A category that is not listed is a gap in the rows that an endpoint is verified with, so a gap is allowed there.
-    may_miss = column.missing_count or column.column.type == "string"
-    constraints: dict[str, Any] = {} if may_miss else {"required": True}
+    constraints: dict[str, Any] = {} if column.missing_count else {"required": True}
     summary, remark = "", ""
     kind = column.column.type
     if kind in NUMERIC:
