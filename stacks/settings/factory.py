@@ -27,7 +27,7 @@ from stacks.settings.infrastructure import (
     OwnNetwork,
     Retention,
 )
-from stacks.settings.types import Boundary, FactoryName, RoleNames, Tags, by_type
+from stacks.settings.types import Boundary, FactoryName, RoleNames, Tags, UnprefixedModel, by_type
 
 
 class FactoryConfig(Section):
@@ -101,7 +101,7 @@ class FactoryConfig(Section):
         le=20,
         description="with several models: how many of them train at once; the builds of the others wait",
     )
-    unprefixed_model: str = Field(
+    unprefixed_model: UnprefixedModel = Field(
         default="",
         description="the model whose resources are named after the factory alone, without the model's name: that of a "
         "factory from before it could hold several ([operations](operations.md#several-models))",

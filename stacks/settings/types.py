@@ -112,6 +112,9 @@ FactoryName = Annotated[
     ),
     AfterValidator(_name),
 ]
+UnprefixedModel = Annotated[
+    str, _text(r"^$|^[A-Za-z][A-Za-z0-9_-]{0,62}$", "the name of a model, or empty for none")
+]
 Boundary = Annotated[
     str,
     _text(

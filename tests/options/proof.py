@@ -82,7 +82,7 @@ def prove(settings: Mapping[str, Any], outdir: str, *, linted: bool) -> Proof:
     template = (Path(outdir) / f"{stack.stack_name}.template.json").read_text()
     lint_arguments = ManualArgs(regions=[REGION], ignore_checks=IGNORED_LINT_RULES)
     matches = lint(template, config=lint_arguments) if linted else []
-    pipeline_settings = json.loads(environment(factory, f"{factory.name}-build")["PIPELINE_SETTINGS"])
+    pipeline_settings = json.loads(environment(factory, f"{factory.prefix}-build")["PIPELINE_SETTINGS"])
     return Proof(
         factory=factory,
         findings=findings,

@@ -8,7 +8,7 @@ import pytest
 from tests.stacks.configurations import CONFIGURATIONS
 from tests.stacks.synthesis import ACCOUNT, REGION, Synthesise, Synthesised
 
-MONITOR = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/model-factory-monitor"
+MONITOR = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/model-factory-digits-monitor"
 BUCKET = f"arn:aws:s3:::model-factory-artifacts-{ACCOUNT}-{REGION}"
 
 
@@ -21,7 +21,7 @@ def alarm(factory: Synthesised) -> Any:
     (found,) = (
         each["Properties"]
         for each in factory.of_type("AWS::CloudWatch::Alarm").values()
-        if each["Properties"]["AlarmName"] == "model-factory-drift"
+        if each["Properties"]["AlarmName"] == "model-factory-digits-drift"
     )
     return found
 
@@ -39,7 +39,7 @@ def arguments(factory: Synthesised) -> dict[str, Any]:
     (pipeline,) = (
         each["Properties"]
         for each in factory.of_type("AWS::SageMaker::Pipeline").values()
-        if each["Properties"]["PipelineName"] == "model-factory-monitor"
+        if each["Properties"]["PipelineName"] == "model-factory-digits-monitor"
     )
     (step,) = json.loads(pipeline["PipelineDefinition"]["PipelineDefinitionBody"])["Steps"]
     words = step["Arguments"]["AppSpecification"]["ContainerArguments"]
@@ -55,7 +55,7 @@ def test_two_windows_in_five_set_the_alarm_off(drift: Synthesised) -> None:
     properties = alarm(drift)
     assert properties["Namespace"] == "ModelFactory"
     assert properties["MetricName"] == "DriftedFeatures"
-    assert properties["Dimensions"] == [{"Name": "EndpointName", "Value": "model-factory-production"}]
+    assert properties["Dimensions"] == [{"Name": "EndpointName", "Value": "model-factory-digits-production"}]
     assert (properties["DatapointsToAlarm"], properties["EvaluationPeriods"]) == (2, 5)
     assert (properties["Threshold"], properties["Statistic"]) == (1, "Maximum")
     assert properties["TreatMissingData"] == "notBreaching"
@@ -68,7 +68,7 @@ def test_the_alarm_s_event_reaches_the_function(drift: Synthesised) -> None:
     assert pattern == {
         "source": ["aws.cloudwatch"],
         "detail-type": ["CloudWatch Alarm State Change"],
-        "detail": {"alarmName": ["model-factory-drift"], "state": {"value": ["ALARM"]}},
+        "detail": {"alarmName": ["model-factory-digits-drift"], "state": {"value": ["ALARM"]}},
     }
     targets = {json.dumps(rule["Targets"][0]["Arn"]) for rule in rules(drift).values()}
     assert len(targets) == 1
@@ -83,8 +83,8 @@ def test_the_settings_reach_the_job(synthesise: Synthesise) -> None:
     found = arguments(factory)
     assert (found["--minimum-rows"], found["--smallest-statistic"]) == ("1000", "0.1")
     bucket = f"s3://model-factory-artifacts-{ACCOUNT}-{REGION}"
-    assert found["--captured-uri"] == f"{bucket}/captured/model-factory-production/AllTraffic/"
-    assert found["--reports-uri"] == f"{bucket}/monitoring/model-factory-production/"
+    assert found["--captured-uri"] == f"{bucket}/captured/model-factory-digits-production/AllTraffic/"
+    assert found["--reports-uri"] == f"{bucket}/monitoring/model-factory-digits-production/"
 
 
 def allowed(factory: Synthesised, role: str) -> dict[str, Any]:
@@ -98,11 +98,11 @@ def allowed(factory: Synthesised, role: str) -> dict[str, Any]:
 def test_the_function_may_look_and_start_and_nothing_else(drift: Synthesised) -> None:
     sagemaker = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
     assert allowed(drift, "DriftRole") == {
-        "WriteLogs": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/model-factory-monitor:*",
-        "ReadServed": f"{sagemaker}:endpoint/model-factory-production",
-        "ReadLineage": f"{sagemaker}:endpoint-config/model-factory-production-*",
+        "WriteLogs": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/model-factory-digits-monitor:*",
+        "ReadServed": f"{sagemaker}:endpoint/model-factory-digits-production",
+        "ReadLineage": f"{sagemaker}:endpoint-config/model-factory-digits-production-*",
         "FindCaptures": BUCKET,
-        "ReadReports": f"{BUCKET}/monitoring/model-factory-production/*",
+        "ReadReports": f"{BUCKET}/monitoring/model-factory-digits-production/*",
         "StartComparison": MONITOR,
         "ReadWindow": f"{MONITOR}/execution/*",
         "Retrain": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:model-factory",
@@ -113,9 +113,9 @@ def test_the_job_writes_reports_and_no_result_of_a_training(drift: Synthesised) 
     found = allowed(drift, "DriftPipelineJobRole")
     assert found["ReadCodeAndCaptures"] == [
         f"{BUCKET}/code/*",
-        f"{BUCKET}/captured/model-factory-production/AllTraffic/*",
+        f"{BUCKET}/captured/model-factory-digits-production/AllTraffic/*",
     ]
-    assert found["WriteReports"] == f"{BUCKET}/monitoring/model-factory-production/*"
+    assert found["WriteReports"] == f"{BUCKET}/monitoring/model-factory-digits-production/*"
     (metrics,) = (
         statement
         for policy, statement in drift.statements()
@@ -127,7 +127,7 @@ def test_the_job_writes_reports_and_no_result_of_a_training(drift: Synthesised) 
 
 def test_a_destroy_stops_it_first(drift: Synthesised) -> None:
     teardown = drift.only("AWS::CloudFormation::CustomResource")["Properties"]
-    assert teardown["SageMakerPipelineNames"] == ["model-factory", "model-factory-monitor"]
+    assert teardown["SageMakerPipelineNames"] == ["model-factory", "model-factory-digits-monitor"]
     assert len(teardown["RuleNames"]) == 3
     found = allowed(drift, "TeardownRole")
     assert found["StopComparisons"] == f"{MONITOR}/execution/*"
@@ -136,14 +136,19 @@ def test_a_destroy_stops_it_first(drift: Synthesised) -> None:
 
 def test_people_see_it_and_hear_of_it(drift: Synthesised) -> None:
     dashboard = json.dumps(drift.only("AWS::CloudWatch::Dashboard")["Properties"])
-    for shown in ("alarm:model-factory-drift", "DriftedFeatures", "LargestDrift", "UnreadableCaptures"):
+    for shown in (
+        "alarm:model-factory-digits-drift",
+        "DriftedFeatures",
+        "LargestDrift",
+        "UnreadableCaptures",
+    ):
         assert shown in dashboard
     (told,) = (
         each["Properties"]["EventPattern"]["detail"]["alarmName"]
         for key, each in drift.of_type("AWS::Events::Rule").items()
         if key.startswith("ObservabilityNotificationsAlarm")
     )
-    assert "model-factory-drift" in told
+    assert "model-factory-digits-drift" in told
 
 
 def test_it_needs_no_dashboard_and_no_topic(synthesise: Synthesise) -> None:

@@ -12,8 +12,8 @@ from tests.stacks.synthesis import Synthesise, Synthesised
 
 FUNCTIONS = [
     ("default", "model-factory-teardown"),
-    ("drift", "model-factory-monitor"),
-    ("new-data", "model-factory-new-data"),
+    ("drift", "model-factory-digits-monitor"),
+    ("new-data", "model-factory-digits-new-data"),
 ]
 # Imports the handler as Lambda does, where boto3 and what it needs are all that is installed.
 IMPORT_AS_LAMBDA = """

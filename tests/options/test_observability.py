@@ -31,9 +31,9 @@ def test_each_kind_of_failure_and_a_waiting_approval_are_told(factory: Synthesis
 def test_only_this_factorys_events_are_told(factory: Synthesised) -> None:
     details = {key: rule["EventPattern"]["detail"] for key, rule in rules(factory).items()}
     assert details["BuildFailed"]["project-name"] == [
-        "model-factory-build",
-        "model-factory-deploy-staging",
-        "model-factory-deploy-production",
+        "model-factory-digits-build",
+        "model-factory-digits-deploy-staging",
+        "model-factory-digits-deploy-production",
     ]
     arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/model-factory"
     assert details["TrainingFailed"]["pipelineArn"] == [arn]
@@ -61,12 +61,12 @@ def test_alarms_watch_delivery_training_and_production(factory: Synthesised) -> 
     assert {name: alarm["MetricName"] for name, alarm in found.items()} == {
         "model-factory-delivery-failed": "FailedPipelineExecutions",
         "model-factory-training-failed": "ExecutionFailed",
-        "model-factory-production-errors": "Invocation5XXErrors",
-        "model-factory-production-latency": "ModelLatency",
+        "model-factory-digits-production-errors": "Invocation5XXErrors",
+        "model-factory-digits-production-latency": "ModelLatency",
     }
     assert {alarm["TreatMissingData"] for alarm in found.values()} == {"notBreaching"}
-    assert {"Name": "EndpointName", "Value": "model-factory-production"} in found[
-        "model-factory-production-errors"
+    assert {"Name": "EndpointName", "Value": "model-factory-digits-production"} in found[
+        "model-factory-digits-production-errors"
     ]["Dimensions"]
 
 
@@ -75,7 +75,7 @@ def test_the_dashboard_shows_delivery_training_and_both_endpoints(factory: Synth
     assert dashboard["DashboardName"] == f"model-factory-{REGION}"
     body = json.loads(dashboard["DashboardBody"])
     text = json.dumps(body)
-    for shown in ("AWS/CodePipeline", "ModelBuildingPipeline", "model-factory-staging", "Invocations"):
+    for shown in ("AWS/CodePipeline", "ModelBuildingPipeline", "model-factory-digits-staging", "Invocations"):
         assert shown in text
     assert body["widgets"][0]["type"] == "alarm"
 

@@ -12,7 +12,7 @@ def listed(actions: str | list[str]) -> list[str]:
 
 
 def settings(factory: Synthesised, stage: str) -> Any:
-    return json.loads(environment(factory, f"model-factory-deploy-{stage}")["ENDPOINT_SETTINGS"])
+    return json.loads(environment(factory, f"model-factory-digits-deploy-{stage}")["ENDPOINT_SETTINGS"])
 
 
 def test_production_is_on_instances_and_staging_costs_nothing(synthesise: Synthesise) -> None:
@@ -47,7 +47,7 @@ def test_alarms_guard_updates_though_nobody_is_told(synthesise: Synthesise) -> N
         found["Properties"]["AlarmName"] for found in factory.of_type("AWS::CloudWatch::Alarm").values()
     }
     assert alarms == set(settings(factory, "production")["alarms"])
-    assert {name.removeprefix("model-factory-production-") for name in alarms} == {
+    assert {name.removeprefix("model-factory-digits-production-") for name in alarms} == {
         "errors",
         "latency",
         "quality",

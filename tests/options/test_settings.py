@@ -12,7 +12,7 @@ from tests.stacks.test_stack import assert_tagged
 
 def test_settings_reach_the_deployments(synthesise: Synthesise) -> None:
     factory = synthesise(CONFIGURATIONS["digits-eu"])
-    settings = json.loads(environment(factory, "digits-eu-deploy-production")["ENDPOINT_SETTINGS"])
+    settings = json.loads(environment(factory, "digits-eu-digits-deploy-production")["ENDPOINT_SETTINGS"])
     assert settings == {"mode": "serverless", "memory_mb": 4096, "max_concurrency": 20}
 
 
@@ -50,7 +50,7 @@ def test_every_taggable_resource_bears_the_tags_of_the_settings(synthesise: Synt
     factory = synthesise({"tags": {"cost-center": "4711"}})
     assert_tagged(factory, "cost-center", "4711")
     assert_tagged(factory, "model-factory", "model-factory")
-    deployment = environment(factory, "model-factory-deploy-production")
+    deployment = environment(factory, "model-factory-digits-deploy-production")
     assert json.loads(deployment["TAGS"]) == {"cost-center": "4711"}
     body = json.loads(
         factory.only("AWS::SageMaker::Pipeline")["Properties"]["PipelineDefinition"]["PipelineDefinitionBody"]

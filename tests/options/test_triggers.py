@@ -151,7 +151,7 @@ def test_new_data_moves_one_schedule(synthesise: Synthesise) -> None:
     (function,) = (
         each["Properties"]
         for each in factory.of_type("AWS::Lambda::Function").values()
-        if each["Properties"]["FunctionName"] == "model-factory-new-data"
+        if each["Properties"]["FunctionName"] == "model-factory-digits-new-data"
     )
     variables = function["Environment"]["Variables"]
     assert (variables["SCHEDULE_NAME"], variables["QUIET_SECONDS"]) == (schedule["Name"], "60")
@@ -169,7 +169,7 @@ def test_the_function_of_new_data_may_do_four_things(synthesise: Synthesise) -> 
     }
     assert (
         allowed["PutOffStart"]
-        == f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/model-factory-new-data"
+        == f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/model-factory-digits-new-data"
     )
     assert allowed["StartDelivery"] == PIPELINE_ARN
     assert allowed["ListExecutions"] == f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/model-factory"
@@ -181,7 +181,7 @@ def test_settings_of_compute_reach_the_build(synthesise: Synthesise) -> None:
     (build,) = (
         each["Properties"]
         for each in factory.of_type("AWS::CodeBuild::Project").values()
-        if each["Properties"]["Name"] == "model-factory-build"
+        if each["Properties"]["Name"] == "model-factory-digits-build"
     )
     variables = {each["Name"]: each["Value"] for each in build["Environment"]["EnvironmentVariables"]}
     compute = json.loads(variables["PIPELINE_SETTINGS"])["compute"]

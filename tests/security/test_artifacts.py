@@ -74,7 +74,7 @@ def test_only_production_s_deployment_writes_records_and_only_readers_read_them(
 
 def test_a_build_of_a_push_reaches_nothing_beyond_training(roles: MakeRoles) -> None:
     found = roles("default")
-    endpoint = found.of_sagemaker(f"endpoint/{found.factory.name}-production")
+    endpoint = found.of_sagemaker(f"endpoint/{found.factory.prefix}-production")
     for action in ("CreateEndpoint", "UpdateEndpoint", "DeleteEndpoint", "InvokeEndpoint"):
         assert not found.may(BUILD, f"sagemaker:{action}", endpoint)
     for action, kind in (
@@ -83,7 +83,7 @@ def test_a_build_of_a_push_reaches_nothing_beyond_training(roles: MakeRoles) -> 
         ("CreateTrainingJob", "training-job"),
         ("CreateProcessingJob", "processing-job"),
     ):
-        resource = found.of_sagemaker(f"{kind}/{found.factory.name}-x")
+        resource = found.of_sagemaker(f"{kind}/{found.factory.prefix}-x")
         assert not found.may(BUILD, f"sagemaker:{action}", resource)
     assert not found.may(BUILD, "codepipeline:PutApprovalResult", "*")
     assert not found.may(BUILD, "sagemaker-mlflow:SetRegisteredModelAlias", "*")

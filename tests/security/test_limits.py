@@ -117,7 +117,7 @@ def test_a_model_on_instances_has_no_network_but_the_factory_s_and_none_for_its_
     roles: MakeRoles,
 ) -> None:
     found = roles("key-drift")
-    model = found.of_sagemaker(f"model/{found.factory.name}-production-v1-0a1b2c3d")
+    model = found.of_sagemaker(f"model/{found.factory.prefix}-production-v1-0a1b2c3d")
     serving = json.loads(settings(found, "production"))
     own = {
         "sagemaker:NetworkIsolation": ["true"],
@@ -134,7 +134,7 @@ def test_a_model_on_instances_has_no_network_but_the_factory_s_and_none_for_its_
 
 def test_production_on_instances_runs_on_the_type_and_with_the_key_of_the_settings(roles: MakeRoles) -> None:
     found = roles("key-drift")
-    config = found.of_sagemaker(f"endpoint-config/{found.factory.name}-production-v1-0a1b2c3d")
+    config = found.of_sagemaker(f"endpoint-config/{found.factory.prefix}-production-v1-0a1b2c3d")
     own = {"sagemaker:InstanceTypes": ["ml.m5.large"], "sagemaker:VolumeKmsKey": [key_arn(found)]}
     assert found.may(DEPLOY_PRODUCTION, "sagemaker:CreateEndpointConfig", config, own)
     for key in own:
@@ -155,7 +155,7 @@ def test_a_serverless_endpoint_is_no_larger_than_the_settings_say(
     roles: MakeRoles, configuration: str, role: str, stage: str
 ) -> None:
     found = roles(configuration)
-    config = found.of_sagemaker(f"endpoint-config/{found.factory.name}-{stage}-v1-0a1b2c3d")
+    config = found.of_sagemaker(f"endpoint-config/{found.factory.prefix}-{stage}-v1-0a1b2c3d")
     size = json.loads(settings(found, stage))
     own = {
         "sagemaker:ServerlessMemorySize": [str(size["memory_mb"])],
@@ -196,7 +196,7 @@ def pulls(statement: object) -> Iterator[str]:
 
 
 def settings(found: Roles, stage: str) -> str:
-    return environment(found.factory, f"{found.factory.name}-deploy-{stage}")["ENDPOINT_SETTINGS"]
+    return environment(found.factory, f"{found.factory.prefix}-deploy-{stage}")["ENDPOINT_SETTINGS"]
 
 
 @pytest.mark.parametrize("configuration", ["default", "key-drift"])
@@ -226,7 +226,7 @@ def test_the_factory_s_own_endpoints_are_within_the_limits(
     keys = pytest.importorskip("localaws.services.sagemaker.condition_keys")
     operation = pytest.importorskip("localaws.core.permission").Operation
     found = roles(configuration)
-    name = f"{found.factory.name}-{stage}-v1-0a1b2c3d"
+    name = f"{found.factory.prefix}-{stage}-v1-0a1b2c3d"
     endpoint_settings = read_endpoint_settings(settings(found, stage))
     for action, kind, request in (
         ("CreateModel", "model", endpoint_settings.network()),

@@ -30,10 +30,10 @@ def test_a_model_writes_the_log_of_its_own_stage_only(
 def test_a_model_in_staging_forges_no_captured_request(roles: MakeRoles) -> None:
     """Else it could start a training by drift that it made up."""
     found = roles("key-drift")
-    captured = found.artifact(f"captured/{found.factory.name}-production/AllTraffic/2026/01/01/00/x.jsonl")
+    captured = found.artifact(f"captured/{found.factory.prefix}-production/AllTraffic/2026/01/01/00/x.jsonl")
     assert found.may(ENDPOINT_PRODUCTION, "s3:PutObject", captured)
     assert not found.may(ENDPOINT_STAGING, "s3:PutObject", captured)
-    staged = found.artifact(f"captured/{found.factory.name}-staging/AllTraffic/2026/01/01/00/x.jsonl")
+    staged = found.artifact(f"captured/{found.factory.prefix}-staging/AllTraffic/2026/01/01/00/x.jsonl")
     assert not found.may(ENDPOINT_PRODUCTION, "s3:PutObject", staged)
     assert not found.may(ENDPOINT_STAGING, "s3:PutObject", staged), "staging captures nothing"
 
@@ -41,7 +41,7 @@ def test_a_model_in_staging_forges_no_captured_request(roles: MakeRoles) -> None
 def test_drift_reads_what_production_was_asked_only(roles: MakeRoles) -> None:
     found = roles("key-drift")
     for stage, may in (("production", True), ("staging", False)):
-        key = f"captured/{found.factory.name}-{stage}/AllTraffic/2026/01/01/00/x.jsonl"
+        key = f"captured/{found.factory.prefix}-{stage}/AllTraffic/2026/01/01/00/x.jsonl"
         assert found.may(DRIFT_JOB, "s3:GetObject", found.artifact(key)) is may
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from aws_cdk import App
 
+from ml_code.contracts import resource_prefix
 from ml_code.spec import load_spec
 from stacks.model_factory_stack import ModelFactoryStack
 from stacks.settings.context import read_config
@@ -19,6 +20,7 @@ from stacks.settings.factory import FactoryConfig
 
 PROJECT = Path(__file__).resolve().parents[2]
 EXAMPLE_MODEL = PROJECT / "tests/example_model.yaml"
+EXAMPLE_NAME = load_spec(EXAMPLE_MODEL).name
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
 _POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
@@ -26,9 +28,13 @@ _POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 
 @dataclass(frozen=True)
 class Synthesised:
-    """A template with its references replaced by readable text, and the folder of its assets."""
+    """A template with its references replaced by readable text, and the folder of its assets.
+
+    `prefix` begins the names of the resources of its only model.
+    """
 
     name: str
+    prefix: str
     resources: Mapping[str, Mapping[str, Any]]
     outputs: Mapping[str, Any]
     directory: Path
@@ -97,10 +103,13 @@ def project_files() -> Mapping[str, Path]:
 
 
 def read_assembly(outdir: str, stack: ModelFactoryStack) -> Synthesised:
+    """Logical ids come without that of the only model's construct."""
     directory = Path(outdir)
-    template = json.loads((directory / f"{stack.stack_name}.template.json").read_text())
+    text = (directory / f"{stack.stack_name}.template.json").read_text()
+    template = json.loads(text.replace(f"Model{EXAMPLE_NAME}", ""))
     return Synthesised(
         name=stack.stack_name,
+        prefix=resource_prefix(stack.stack_name, EXAMPLE_NAME),
         resources=render(template["Resources"], template["Resources"]),
         outputs=render(template["Outputs"], template["Resources"]),
         directory=directory,

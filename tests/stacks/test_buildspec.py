@@ -15,7 +15,7 @@ def test_tests_run_in_a_phase_whose_failure_keeps_the_training_phase_from_starti
     buildspec: dict[str, Any],
 ) -> None:
     phases = buildspec["phases"]
-    assert [command for command in phases["pre_build"]["commands"] if "pytest tests/model" in command]
+    assert phases["pre_build"]["commands"] == ["python -m ml_code.execution.model_tests"]
     assert "python -m ml_code.execution.run_pipeline" in phases["build"]["commands"]
     assert "post_build" not in phases  # it runs after a failed build, too
 
@@ -56,7 +56,7 @@ def test_deployments_run_the_deployed_code_by_the_deployed_buildspec(factory: Sy
         (project,) = (
             found["Properties"]
             for found in factory.of_type("AWS::CodeBuild::Project").values()
-            if found["Properties"]["Name"] == f"{factory.name}-deploy-{stage}"
+            if found["Properties"]["Name"] == f"{factory.prefix}-deploy-{stage}"
         )
         assert "\n" in project["Source"]["BuildSpec"]
         assert buildspec_of(project) == written

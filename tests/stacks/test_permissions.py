@@ -87,7 +87,9 @@ def test_a_deployment_touches_nothing_of_the_other_stage(factory: Synthesised) -
             if statement["Sid"] == "AskProduction":  # the approver reads its answers beside the candidate's
                 assert statement["Action"] == "sagemaker:InvokeEndpoint"
                 continue
-            assert not [found for found in items(statement["Resource"]) if f"{factory.name}-{other}" in found]
+            assert not [
+                found for found in items(statement["Resource"]) if f"{factory.prefix}-{other}" in found
+            ]
 
 
 def test_a_deployment_writes_archives_of_its_own_stage_and_production_alone_writes_records(

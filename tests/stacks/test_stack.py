@@ -23,6 +23,17 @@ def depends_on(factory: Synthesised, type_: str) -> set[str]:
     return set(factory.only(type_)["DependsOn"])
 
 
+def depends_on_id(factory: Synthesised, id_: str) -> set[str]:
+    """What is made before the resource, by what is made before that as well."""
+    before: set[str] = set()
+    waiting = {id_}
+    while waiting:
+        found = factory.resources[waiting.pop()].get("DependsOn", [])
+        waiting |= set(found) - before
+        before |= set(found)
+    return before
+
+
 def test_resource_types_are_few_and_plain(factory: Synthesised) -> None:
     assert {resource["Type"] for resource in factory.resources.values()} == {
         "AWS::CloudFormation::CustomResource",
@@ -87,7 +98,7 @@ def test_what_deliveries_hand_on_has_a_bucket_of_its_own_and_goes_after_a_month(
 def test_the_definition_in_the_template_is_the_one_that_a_push_writes(factory: Synthesised) -> None:
     pipeline = factory.only("AWS::SageMaker::Pipeline")["Properties"]
     settings = PipelineSettings(
-        **json.loads(environment(factory, "model-factory-build")["PIPELINE_SETTINGS"])
+        **json.loads(environment(factory, "model-factory-digits-build")["PIPELINE_SETTINGS"])
     )
     body = pipeline["PipelineDefinition"]["PipelineDefinitionBody"]
     assert body == pipeline_definition(load_spec(EXAMPLE_MODEL), settings)
@@ -117,8 +128,8 @@ def test_a_build_gets_the_execution_s_id_and_nothing_that_a_person_or_a_push_wro
 
 @pytest.mark.parametrize("stage", ["staging", "production"])
 def test_each_deployment_has_its_endpoint(factory: Synthesised, stage: str) -> None:
-    deployment = environment(factory, f"model-factory-deploy-{stage}")
-    assert deployment["ENDPOINT_NAME"] == f"model-factory-{stage}"
+    deployment = environment(factory, f"model-factory-digits-deploy-{stage}")
+    assert deployment["ENDPOINT_NAME"] == f"model-factory-digits-{stage}"
     assert deployment["STAGE"] == stage
 
 
@@ -132,7 +143,7 @@ def test_a_push_to_main_starts_delivery(factory: Synthesised) -> None:
     assert rule["EventPattern"]["source"] == ["aws.codecommit"]
     assert rule["EventPattern"]["detail"]["referenceName"] == ["main"]
     (target,) = rule["Targets"]
-    assert target["Arn"] == f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:model-factory"
+    assert target["Arn"] == f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{factory.prefix}"
 
 
 def test_the_first_run_finds_all_that_a_build_calls_and_who_tells_of_its_failure(
@@ -152,18 +163,27 @@ def test_the_first_run_finds_all_that_a_build_calls_and_who_tells_of_its_failure
 
 
 def test_teardown_is_deleted_before_anything_that_it_cleans(factory: Synthesised) -> None:
-    others = {key for key in factory.resources if not key.startswith(("Teardown", "Observability", "Guards"))}
-    assert others <= depends_on(factory, "AWS::CloudFormation::CustomResource")
+    """That of the model first, then that of the factory, then what both need."""
+    others = {
+        key for key in factory.resources if not key.startswith(("ModelTeardown", "Observability", "Guards"))
+    }
+    of_model, of_factory = sorted(factory.of_type("AWS::CloudFormation::CustomResource"))
+    assert of_model.startswith("ModelTeardown")
+    assert others <= depends_on_id(factory, of_model) | {of_model}
+    assert {key for key in factory.resources if key.startswith("Storage")} <= depends_on_id(
+        factory, of_factory
+    )
 
 
 def test_every_log_group_of_the_factory_is_owned_and_forgets(factory: Synthesised) -> None:
     groups = [group["Properties"] for group in factory.of_type("AWS::Logs::LogGroup").values()]
     assert {group["RetentionInDays"] for group in groups} == {30}
     assert {group["LogGroupName"] for group in groups} == {
-        "/aws/codebuild/model-factory-build",
-        *(f"/aws/codebuild/model-factory-deploy-{stage}" for stage in DEPLOYMENTS),
-        *(f"/aws/sagemaker/Endpoints/model-factory-{stage}" for stage in DEPLOYMENTS),
+        "/aws/codebuild/model-factory-digits-build",
+        *(f"/aws/codebuild/model-factory-digits-deploy-{stage}" for stage in DEPLOYMENTS),
+        *(f"/aws/sagemaker/Endpoints/model-factory-digits-{stage}" for stage in DEPLOYMENTS),
         "/aws/lambda/model-factory-teardown",
+        "/aws/lambda/model-factory-digits-model-teardown",
     }
 
 
@@ -201,18 +221,16 @@ def assert_tagged(factory: Synthesised, key: str, value: str) -> None:
 def test_dev_leaves_nothing(factory: Synthesised) -> None:
     assert not factory.is_protected
     assert not [key for key, found in factory.resources.items() if found.get("DeletionPolicy") == "Retain"]
-    buckets = factory.only("AWS::CloudFormation::CustomResource")["Properties"]["BucketNames"]
+    resources = factory.of_type("AWS::CloudFormation::CustomResource").values()
+    buckets = [name for each in resources for name in each["Properties"].get("BucketNames", [])]
     assert set(buckets) == {ARTIFACTS, DATA, DELIVERIES}
 
 
 def test_the_outputs_name_what_a_person_needs(factory: Synthesised) -> None:
     assert factory.outputs.keys() >= {
         "RepositoryCloneUrl",
-        "DeliveryPipelineName",
-        "TrainingPipelineName",
         "MlflowTrackingUri",
         "DataBucketName",
         "ArtifactBucketName",
-        "StagingEndpointName",
-        "ProductionEndpointName",
     }
+    assert json.loads(factory.outputs["Models"]["Value"]) == {"digits": factory.prefix}

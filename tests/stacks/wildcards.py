@@ -1,4 +1,7 @@
-"""The statements of IAM with a wildcard, each with its reason. {factory} stands for the factory's name."""
+"""The statements of IAM with a wildcard, each with its reason.
+
+{factory} stands for the factory's name, {model} for what the names of its model's resources begin with.
+"""
 
 from tests.stacks.synthesis import ACCOUNT, REGION, Synthesised
 
@@ -14,60 +17,61 @@ ON_EVERYTHING = {
     "DescribeNetwork": "IAM knows no resource for descriptions",
     "PutQuality": "IAM knows no resource for metrics; the namespace is a condition",
     "FindBatches": "IAM knows no resource for lists of an account",
+    "FindPackages": "IAM knows no resource for lists of an account",
     "FindDeployments": "IAM knows no resource for lists of an account",
 }
 # Resource patterns, without the part that all share.
 PATTERNS = {
     "s3:artifacts/assertions/*": "one empty object for each content of the CDK app that passed its tests",
-    "s3:artifacts/code/*": "one prefix a commit",
+    "s3:artifacts/code/digits/*": "one prefix a commit",
+    "s3:artifacts/inputs/digits/*": "one object a model",
     "s3:artifacts/wheels/*": "one archive for each content of the requirements",
-    "s3:artifacts/runs/*": "one prefix an execution",
+    "s3:artifacts/runs/digits/*": "one prefix an execution",
     "s3:artifacts/mlflow/*": "MLflow names the artifacts of its runs",
-    "s3:artifacts/serving/batch/*": "one archive a model version that was never released",
-    "s3:artifacts/serving/staging/*": "one archive a model version",
+    "s3:artifacts/serving/batch/digits/*": "one archive a model version that was never released",
     "s3:artifacts/serving/staging/digits/*": "one archive a model version",
-    "s3:artifacts/serving/production/*": "one archive a model version",
     "s3:artifacts/serving/production/digits/*": "one archive a model version",
     "s3:artifacts/releases/digits/*": "one record a release",
-    "s3:artifacts/captured/{factory}-production/*": "SageMaker names the files of captured requests",
-    "s3:artifacts/captured/{factory}-production/AllTraffic/*": "SageMaker names the files of captured requests",
+    "s3:artifacts/captured/{model}-production/*": "SageMaker names the files of captured requests",
+    "s3:artifacts/captured/{model}-production/AllTraffic/*": "SageMaker names the files of captured requests",
     "application-autoscaling:scalable-target/*": "Application Auto Scaling gives ids; the service is a condition",
-    "cloudwatch:alarm:TargetTracking-endpoint/{factory}-production/variant/AllTraffic-*": "of scaling policies",
-    "cloudwatch:alarm:TargetTracking-endpoint/{factory}-staging/variant/AllTraffic-*": "of scaling policies",
-    "s3:artifacts/monitoring/{factory}-production/*": "one report a window",
+    "cloudwatch:alarm:TargetTracking-endpoint/{model}-production/variant/AllTraffic-*": "of scaling policies",
+    "cloudwatch:alarm:TargetTracking-endpoint/{model}-staging/variant/AllTraffic-*": "of scaling policies",
+    "s3:artifacts/monitoring/{model}-production/*": "one report a window",
     "s3:delivery/*": "CodePipeline names what its actions hand on; teardown empties the bucket",
     "s3:artifacts/*": "teardown empties the bucket",
-    "s3:data/batch/*": "the person who scores a file names it",
-    "s3:data/raw/*": "the person who brings data names it",
+    "s3:data/batch/digits/*": "the person who scores a file names it",
+    "s3:data/raw/digits/*": "the person who brings data names it",
     "s3:data/*": "teardown empties the bucket",
-    "sagemaker:pipeline/{factory}/execution/*": "SageMaker names executions",
-    "sagemaker:pipeline/{factory}-monitor/execution/*": "SageMaker names executions",
+    "sagemaker:pipeline/{model}/execution/*": "SageMaker names executions",
+    "sagemaker:pipeline/{model}-monitor/execution/*": "SageMaker names executions",
     "sagemaker:processing-job/pipelines-*": "SageMaker names a pipeline's jobs",
     "sagemaker:hyper-parameter-tuning-job/*": "SageMaker names them by the execution's id, without a prefix",
     "sagemaker:training-job/*": "named after tuning jobs; to describe only",
-    "sagemaker:model/{factory}-staging-*": "one a deployment",
-    "sagemaker:model/{factory}-production-*": "one a deployment",
-    "sagemaker:model/{factory}-batch-*": "one a batch",
-    "sagemaker:transform-job/{factory}-batch-*": "one a batch",
-    "sagemaker:endpoint-config/{factory}-staging-*": "one a deployment",
-    "sagemaker:endpoint-config/{factory}-production-*": "one a deployment",
+    "sagemaker:model/{model}-staging-*": "one a deployment",
+    "sagemaker:model/{model}-production-*": "one a deployment",
+    "sagemaker:model/{model}-batch-*": "one a batch",
+    "sagemaker:transform-job/{model}-batch-*": "one a batch",
+    "sagemaker:endpoint-config/{model}-staging-*": "one a deployment",
+    "sagemaker:endpoint-config/{model}-production-*": "one a deployment",
     "sagemaker:model-package-group/{factory}-*": "groups that a team's own steps made, for teardown",
     "sagemaker:model-package/{factory}/*": "one a version in such a group",
     "sagemaker:model-package/{factory}-*/*": "one a version in such a group",
     "logs:log-group:/aws/sagemaker/ProcessingJobs:*": "a stream a job, in a group of the account's",
     "logs:log-group:/aws/sagemaker/TrainingJobs:*": "a stream a job, in a group of the account's",
     "logs:log-group:/aws/sagemaker/TransformJobs:*": "a stream a job, in a group of the account's",
-    "logs:log-group:/aws/codebuild/{factory}-build:*": "a stream a build",
-    "logs:log-group:/aws/codebuild/{factory}-deploy-staging:*": "a stream a build",
-    "logs:log-group:/aws/codebuild/{factory}-deploy-production:*": "a stream a build",
+    "logs:log-group:/aws/codebuild/{model}-build:*": "a stream a build",
+    "logs:log-group:/aws/codebuild/{model}-deploy-staging:*": "a stream a build",
+    "logs:log-group:/aws/codebuild/{model}-deploy-production:*": "a stream a build",
     "logs:log-group:/aws/lambda/{factory}-teardown:*": "a stream an instance",
+    "logs:log-group:/aws/lambda/{model}-model-teardown:*": "a stream an instance",
     "logs:log-group:/aws/ecs/{factory}-mlflow:*": "a stream a task",
     "logs:log-group:/aws/vpc/{factory}-flows:*": "a stream an interface",
     "ec2:network-interface/*": "EC2 names interfaces; the subnets are limited",
-    "logs:log-group:/aws/lambda/{factory}-new-data:*": "a stream an instance",
-    "logs:log-group:/aws/lambda/{factory}-monitor:*": "a stream an instance",
-    "logs:log-group:/aws/sagemaker/Endpoints/{factory}-staging:*": "a stream an instance",
-    "logs:log-group:/aws/sagemaker/Endpoints/{factory}-production:*": "a stream an instance",
+    "logs:log-group:/aws/lambda/{model}-new-data:*": "a stream an instance",
+    "logs:log-group:/aws/lambda/{model}-monitor:*": "a stream an instance",
+    "logs:log-group:/aws/sagemaker/Endpoints/{model}-staging:*": "a stream an instance",
+    "logs:log-group:/aws/sagemaker/Endpoints/{model}-production:*": "a stream an instance",
 }
 
 
@@ -102,4 +106,5 @@ def _short(resource: str, factory: Synthesised) -> str:
         resource = resource.replace(f"arn:aws:{service}:{REGION}:{ACCOUNT}:", f"{service}:")
     # Of keys, endpoints' names alone have the factory's in them; a factory may be called like a prefix.
     ending = "-production/" if resource.startswith("s3:") else ""
+    resource = resource.replace(f"{factory.prefix}{ending}", f"{{model}}{ending}")
     return resource.replace(f"{factory.name}{ending}", f"{{factory}}{ending}")
