@@ -1,4 +1,4 @@
-"""Names that two parts of the project agree on. Change one here, and everything that uses it changes with it.
+"""Names that two parts of the project agree on (over 300 lines: all of them). A change here changes all that uses the name.
 
 Used by the stacks, the jobs, the builds, the Lambda functions and the operations alike, so it imports nothing of the project.
 """
@@ -213,7 +213,7 @@ class Output:
     ARTIFACT_BUCKET_NAME = "ArtifactBucketName"
     DATA_BUCKET_NAME = "DataBucketName"
     MLFLOW_TRACKING_URI = "MlflowTrackingUri"
-    MODELS = "Models"  # JSON: names of models to the prefixes of their resources
+    MODEL_PREFIXES = "ModelPrefixes"  # JSON: names of models to the prefixes of their resources
     NOTIFICATION_TOPIC_ARN = "NotificationTopicArn"
     REPOSITORY_CLONE_URL = "RepositoryCloneUrl"
 
@@ -269,7 +269,7 @@ def tag_list(tags: dict[str, str]) -> list[TagItem]:
 
 
 def resource_prefix(factory: str, model: str, *, is_prefixed: bool = True) -> str:
-    """What the names of one model's resources begin with; its pipelines are called just so."""
+    """The beginning of the names of one model's resources; its pipelines are called just so."""
     return f"{factory}-{model.lower().replace('_', '-')}" if is_prefixed else factory
 
 

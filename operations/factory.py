@@ -52,7 +52,7 @@ class Factory:
     @property
     def models(self) -> list[Model]:
         """All models, by name."""
-        prefixes = json.loads(self.output(Output.MODELS))
+        prefixes = json.loads(self.output(Output.MODEL_PREFIXES))
         return [Model(name, prefix) for name, prefix in sorted(prefixes.items())]
 
     def model(self, name: str = "") -> Model:

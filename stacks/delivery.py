@@ -32,7 +32,7 @@ from stacks.triggers import Triggers
 
 
 class ModelDelivery(Construct):
-    """From a commit to production, for one model: its builds, and the pipeline that runs them in order."""
+    """The way from a commit to production, for one model: its builds, and the pipeline that runs them in order."""
 
     def __init__(
         self,
@@ -81,25 +81,30 @@ class ModelDelivery(Construct):
         # CodePipeline starts the first run as it is made: all that a build calls must exist by then.
         made = [context.network] if context.network else []
         self.pipeline.node.add_dependency(storage, tracking, training, serving, source, *made, *self.builds)
+        own = context.config.triggers
         triggers = Triggers(
             self,
             "Triggers",
             pipeline_arn=self.pipeline.arn,
-            push_events=source.push_events if starts_by_push and context.config.triggers.push else None,
-            schedule=context.config.triggers.schedule,
+            push_events=source.push_events if starts_by_push and own.push else None,
+            schedule=own.schedule,
         )
-        self.new_data = None
-        if new_data := context.config.triggers.new_data:
-            self.new_data = NewData(
-                self,
-                "NewData",
-                context=context,
-                quiet_seconds=new_data.quiet_seconds,
-                storage=storage,
-                training=training,
-                pipeline=self.pipeline,
-            )
+        self.new_data = self._new_data(training)
         self.rules = [*triggers.rules, *([self.new_data.rule] if self.new_data else [])]
+
+    def _new_data(self, training: Training) -> NewData | None:
+        settings = self._context.config.triggers.new_data
+        if not settings:
+            return None
+        return NewData(
+            self,
+            "NewData",
+            context=self._context,
+            quiet_seconds=settings.quiet_seconds,
+            storage=self._storage,
+            training=training,
+            pipeline=self.pipeline,
+        )
 
     def _build(self, training: Training, build_projects: Sequence[str]) -> Build:
         build = self._project(

@@ -121,7 +121,7 @@ class ModelFactoryStack(Stack):
         ]
 
     def _make_push_pipeline(self) -> PushPipeline | None:
-        """With one model a push starts its delivery at once."""
+        """Return none with one model: there a push starts the delivery itself."""
         if len(self._models) == 1:
             return None
         return PushPipeline(
@@ -184,7 +184,7 @@ class ModelFactoryStack(Stack):
             Output.MLFLOW_TRACKING_URI: self._tracking.tracking_uri,
             Output.DATA_BUCKET_NAME: self._storage.data_bucket.bucket_name,
             Output.ARTIFACT_BUCKET_NAME: self._storage.artifact_bucket.bucket_name,
-            Output.MODELS: json.dumps(prefixes),
+            Output.MODEL_PREFIXES: json.dumps(prefixes),
         }
         if observability:
             outputs[Output.NOTIFICATION_TOPIC_ARN] = observability.notifications.topic.topic_arn
@@ -202,7 +202,7 @@ class ModelFactoryStack(Stack):
 
 def _model_context(factory: FactoryContext, spec: ModelSpec) -> ModelContext:
     return ModelContext(
-        config=model_config(factory.config, spec),
+        config=model_config(factory.config, spec.name, spec.factory),
         names=factory.names.of_model(spec.name),
         spec=spec,
         key=factory.key,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def content_hash(project: Path, names: Iterable[str]) -> str:
-    """Of the files, and of all files in the folders; what does not exist is left out."""
+    """Hash the files, and all files in the folders; what does not exist is left out."""
     digest = hashlib.sha256()
     for name in names:
         path = project / name

@@ -1,4 +1,4 @@
-"""What a model is trained from, as hashes, and the record of what its last training had."""
+"""Hashes of all that a model is trained from, and the record of those of its last training."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ class Training:
 def model_inputs(
     project: Path, model: str, *, pins: list[Pin], settings_json: str, data_version: str
 ) -> dict[str, str]:
-    """A hash each: of the model's folder, the code, the libraries that travel with its jobs, its settings, its data."""
+    """Hashes: of the model's folder, the code, the libraries that travel with its jobs, its settings, its data."""
     code = [
         path.relative_to(project).as_posix()
         for path in sorted((project / "ml_code").iterdir())

@@ -5,7 +5,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ml_code.spec import ModelSpec
 from stacks.settings.errors import setting_error
 from stacks.settings.factory import FactoryConfig
 
@@ -14,21 +13,21 @@ OF_MODEL = ("compute", "production", "staging", "tags", "triggers")
 _OWN_TRIGGERS = ("new_data", "schedule")
 
 
-def model_config(factory: FactoryConfig, spec: ModelSpec) -> FactoryConfig:
+def model_config(factory: FactoryConfig, model: str, own: Mapping[str, Any]) -> FactoryConfig:
     """The model's settings; ValueError names a setting that is none of a model's."""
-    for section, value in spec.factory.items():
+    for section, value in own.items():
         allowed = OF_MODEL if section != "triggers" else _OWN_TRIGGERS
         odd = [section] if section not in OF_MODEL else []
         if section == "triggers" and isinstance(value, Mapping):
             odd = [f"triggers.{name}" for name in value if name not in _OWN_TRIGGERS]
         if odd:
             raise ValueError(
-                f"models/{spec.name}/model.yaml: factory.{odd[0]} is no setting of a model; allowed: {', '.join(allowed)}"
+                f"models/{model}/model.yaml: factory.{odd[0]} is no setting of a model; allowed: {', '.join(allowed)}"
             )
     try:
-        return FactoryConfig.model_validate(_merged(factory.model_dump(), spec.factory))
+        return FactoryConfig.model_validate(_merged(factory.model_dump(), own))
     except ValidationError as error:
-        raise ValueError(f"models/{spec.name}/model.yaml: {setting_error(error, FactoryConfig)}") from None
+        raise ValueError(f"models/{model}/model.yaml: {setting_error(error, FactoryConfig)}") from None
 
 
 def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

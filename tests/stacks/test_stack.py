@@ -233,4 +233,4 @@ def test_the_outputs_name_what_a_person_needs(factory: Synthesised) -> None:
         "DataBucketName",
         "ArtifactBucketName",
     }
-    assert json.loads(factory.outputs["Models"]["Value"]) == {"digits": factory.prefix}
+    assert json.loads(factory.outputs["ModelPrefixes"]["Value"]) == {"digits": factory.prefix}
