@@ -35,12 +35,12 @@ def write(folder: Path, files: dict[str, str | bytes]) -> Path:
     ("name", "content"),
     [
         ("y.CSV", GOOD),
-        ("y.csv.gz", gzip.compress(GOOD.encode())),
+        ("y.csv.gz", gzip.compress(GOOD.encode(), mtime=0)),
         ("y.Csv.GZ", GOOD),
         ("year=2026/month=01/y.csv", GOOD),
         (UNLOAD, GOOD),
-        (f"{UNLOAD}.gz", gzip.compress(GOOD.encode())),
-        ("part-00000", gzip.compress(GOOD.encode())),
+        (f"{UNLOAD}.gz", gzip.compress(GOOD.encode(), mtime=0)),
+        ("part-00000", gzip.compress(GOOD.encode(), mtime=0)),
         ("windows.csv", GOOD.replace("\n", "\r\n").encode("utf-8-sig")),
         ("macintosh.csv", GOOD.replace("\n", "\r")),
         ("quoted.csv", '"a","b","y"\n"1.5","2","0"\n"3.5","4","1"\n\n"5.5","6","0"'),
@@ -96,8 +96,8 @@ def test_folders_are_no_files() -> None:
         ("a,b,y\n", "there are no rows; send at least one"),
         ("a,b,y\n1,,0\n", "column 'b' breaks the rule required in 1 of 1 rows: row 1 has ''; give a number from 0 to 100"),
         (GOOD.encode("utf-16"), "it is not text in UTF-8 (invalid start byte): save it as CSV in UTF-8"),
-        (gzip.compress(GOOD.encode())[:-9], "it is damaged: Compressed file ended before"),
-        (gzip.compress(GOOD.encode())[:12] + b"x" * 20, "it is damaged: "),
+        (gzip.compress(GOOD.encode(), mtime=0)[:-9], "it is damaged: Compressed file ended before"),
+        (gzip.compress(GOOD.encode(), mtime=0)[:12] + b"x" * 20, "it is damaged: "),
         ("a,b,y\n1,2," + "9" * 140_000 + "\n", "line 2: field larger than field limit"),
         ('a,b,y\n"1,2,0\n1,2,0\n', "1 row has more or fewer values than the 3 of the header; the first is line 3"),
     ],
@@ -129,8 +129,8 @@ contents = (
     | texts.map(str.encode)
     | texts.map(lambda text: f"a,b,y\n{text}".encode())
     | texts.map(lambda text: f"a,b,y\n{text}".encode("utf-16"))
-    | texts.map(lambda text: gzip.compress(f"a,b,y\n{text}".encode()))
-    | st.binary(max_size=40).map(lambda end: gzip.compress(GOOD.encode())[:30] + end)
+    | texts.map(lambda text: gzip.compress(f"a,b,y\n{text}".encode(), mtime=0))
+    | st.binary(max_size=40).map(lambda end: gzip.compress(GOOD.encode(), mtime=0)[:30] + end)
 )
 
 
