@@ -1,29 +1,48 @@
 """The train, validation and test parts: which rows are in which, and their files between the steps.
 
-Parquet, so that text is read once and each column keeps its type.
+Parquet, so that text is read once and each column keeps its type. A part may be several files: a shard each.
 """
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ml_code.spec import ModelSpec, Split
 from ml_code.spec.sections import ByColumn
+from ml_code.table.cells import Values
 from ml_code.table.columns import Schema, SchemaError
 from ml_code.table.frames import encode
 
 PARTS = ("train", "validation", "test")
+BATCH_ROWS = 100_000
 
 
-def part_file(name: str) -> str:
-    return f"{name}.parquet"
+def part_file(name: str, *shard: int) -> str:
+    """`shard` is the number of the host that wrote it, and its number there; without, the part is this one file."""
+    return "-".join([name, *(f"{number:05}" for number in shard)]) + ".parquet"
+
+
+def part_files(folder: Path, name: str) -> list[Path]:
+    return sorted(folder.glob(f"{name}*.parquet"))
 
 
 def read_part(folder: Path, name: str) -> pd.DataFrame:
-    return pd.read_parquet(folder / part_file(name))
+    frames = [pd.read_parquet(path) for path in part_files(folder, name)]
+    if not frames:
+        raise FileNotFoundError(f"no file of the {name} part in {folder}")
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+
+
+def read_part_in_batches(folder: Path, name: str) -> Iterator[pd.DataFrame]:
+    for path in part_files(folder, name):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH_ROWS):
+                yield batch.to_pandas()
 
 
 def split(frame: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFrame]:
@@ -33,80 +52,120 @@ def split(frame: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFrame]:
     version trains no later one, however the data grow: versions can be compared on the same test part. And equal rows
     are never in two parts.
     """
-    by = spec.split.by
-    columns = spec.training_schema()
-    if by == "target":
-        place = _places_within_target(frame, spec)
-    elif isinstance(by, ByColumn) and by.group:
-        place = _places(frame, spec.file_schema().select([by.group]))
-    elif isinstance(by, ByColumn) and by.time:
-        place = _places_in_time(frame, spec.file_schema().select([by.time]))
-    else:
-        place = _places(frame, columns)
-    parts = _cut(frame[columns.names], place, spec.split)
-    _refuse_empty(parts)
-    if spec.is_classification:
-        _refuse_missing_classes(frame, parts, spec)
+    schema = split_schema(spec)
+    texts = {column.name: frame[column.name].tolist() for column in schema.columns if column.is_text}
+    values = encode(frame[schema.names], schema)
+    places = finish_places(
+        first_places(values, texts, schema, spec), target_values(values, schema, spec), spec
+    )
+    columns = spec.training_schema().names
+    parts = {name: frame[is_in][columns] for name, is_in in cut(places, spec.split).items()}
+    counts = {
+        name: {label: int((part[spec.target.name] == label).sum()) for label in spec.classes}
+        for name, part in parts.items()
+    }
+    refuse_small_parts({name: len(part) for name, part in parts.items()}, counts, spec)
     return parts
 
 
-def _cut(frame: pd.DataFrame, place: NDArray[np.float64], fractions: Split) -> dict[str, pd.DataFrame]:
-    """`place` is in [0, 1), and uniform."""
-    in_train = place < fractions.train
-    in_test = place >= fractions.train + fractions.validation
-    return {"train": frame[in_train], "validation": frame[~in_train & ~in_test], "test": frame[in_test]}
+def split_schema(spec: ModelSpec) -> Schema:
+    """The columns that decide about a row's part."""
+    by = spec.split.by
+    if isinstance(by, ByColumn):
+        return spec.file_schema().select([by.column])
+    return spec.training_schema()
 
 
-def _places(frame: pd.DataFrame, schema: Schema) -> NDArray[np.float64]:
-    """The place of each row, by the content of its columns: numbers as floats, because 3 and 3.0 are the same; categories by their text."""
-    values = encode(frame[schema.names], schema)
-    content: dict[str, Any] = {
-        column.name: frame[column.name].astype(object) if column.type == "string" else values[:, position]
-        for position, column in enumerate(schema.columns)
-    }
-    hashes = pd.util.hash_pandas_object(pd.DataFrame(content, index=frame.index), index=False)
+def needs_all_rows(spec: ModelSpec) -> bool:
+    """Whether a row's part depends on other rows, too."""
+    by = spec.split.by
+    return by == "target" or (isinstance(by, ByColumn) and by.time is not None)
+
+
+def first_places(
+    values: Values, texts: Mapping[str, list[Any]], schema: Schema, spec: ModelSpec
+) -> NDArray[np.float64]:
+    """What can be said of each row by itself: its place in [0, 1), uniform, by its content; or its time.
+
+    Numbers count as floats, because 3 and 3.0 are the same, and categories by their text.
+    """
+    by = spec.split.by
+    if isinstance(by, ByColumn) and by.time:
+        return values[:, 0].copy()
+    content: dict[str, Any] = {}
+    for position, column in enumerate(schema.columns):
+        cells = values[:, position]
+        if column.is_category:
+            is_known = ~np.isnan(cells) & (cells < len(column.enum))
+            codes = np.where(is_known, cells, -1).astype(np.int64)
+            # Hashed as its texts are.
+            content[column.name] = pd.Categorical.from_codes(codes, categories=list(column.enum))
+        elif column.is_text:
+            content[column.name] = pd.Series(texts[column.name], dtype=object)
+        else:
+            content[column.name] = cells
+    hashes = pd.util.hash_pandas_object(pd.DataFrame(content), index=False)
     places: NDArray[np.float64] = hashes.to_numpy() / 2**64
     return places
 
 
-def _places_within_target(frame: pd.DataFrame, spec: ModelSpec) -> NDArray[np.float64]:
-    """The place of each row by content within its class, or tenth of a number: each has its share of each part, to a row."""
-    place = _places(frame, spec.training_schema())
-    target = frame[spec.target.name]
-    strata: Any = target if spec.is_classification else pd.qcut(target, 10, duplicates="drop")
-    ranks = pd.Series(place, index=frame.index).groupby(strata, observed=True).rank(method="dense")
-    counts = ranks.groupby(strata, observed=True).transform("max")
-    places: NDArray[np.float64] = ((ranks - 0.5) / counts).to_numpy(dtype=np.float64)
+def target_values(values: Values, schema: Schema, spec: ModelSpec) -> NDArray[np.float64] | None:
+    """Of a split within the target, that of each row."""
+    return values[:, schema.names.index(spec.target.name)].copy() if spec.split.by == "target" else None
+
+
+def finish_places(
+    places: NDArray[np.float64], targets: NDArray[np.float64] | None, spec: ModelSpec
+) -> NDArray[np.float64]:
+    """The places of all rows, in [0, 1)."""
+    by = spec.split.by
+    if targets is not None:
+        return _places_within_target(places, targets, spec)
+    if isinstance(by, ByColumn) and by.time:
+        return _places_in_time(places, by.time)
     return places
 
 
-def _places_in_time(frame: pd.DataFrame, schema: Schema) -> NDArray[np.float64]:
+def cut(places: NDArray[np.float64], fractions: Split) -> dict[str, NDArray[np.bool_]]:
+    """Which rows are in each part."""
+    in_train = places < fractions.train
+    in_test = places >= fractions.train + fractions.validation
+    return {"train": in_train, "validation": ~in_train & ~in_test, "test": in_test}
+
+
+def _places_within_target(
+    places: NDArray[np.float64], targets: NDArray[np.float64], spec: ModelSpec
+) -> NDArray[np.float64]:
+    """The place of each row by content within its class, or tenth of a number: each has its share of each part, to a row."""
+    strata: Any = targets if spec.is_classification else pd.qcut(targets, 10, labels=False, duplicates="drop")
+    ranks = pd.Series(places).groupby(strata).rank(method="dense")
+    counts = ranks.groupby(strata).transform("max")
+    found: NDArray[np.float64] = ((ranks - 0.5) / counts).to_numpy(dtype=np.float64)
+    return found
+
+
+def _places_in_time(moments: NDArray[np.float64], column: str) -> NDArray[np.float64]:
     """The place of each row by the share of earlier rows: rows of one moment are in one part, and the parts follow in time."""
-    (column,) = schema.columns
-    moments = encode(frame[schema.names], schema)[:, 0]
     if np.isnan(moments).any():
         raise SchemaError(
-            f"split.by.time names {column.name!r}, which is missing in {int(np.isnan(moments).sum()):,} rows"
+            f"split.by.time names {column!r}, which is missing in {int(np.isnan(moments).sum()):,} rows"
         )
     ordered = np.sort(moments)
     return np.searchsorted(ordered, moments, side="left") / len(moments)
 
 
-def _refuse_empty(parts: dict[str, pd.DataFrame]) -> None:
-    for name, part in parts.items():
-        if part.empty:
-            total = sum(map(len, parts.values()))
-            raise SchemaError(f"the {name} part has none of the {total:,} rows; give more rows")
-
-
-def _refuse_missing_classes(frame: pd.DataFrame, parts: dict[str, pd.DataFrame], spec: ModelSpec) -> None:
-    target = spec.target.name
-    known = frame[target].tolist()
-    for name, part in parts.items():
-        there = set(part[target].tolist())
-        missing = [label for label in spec.classes if label not in there]
+def refuse_small_parts(
+    rows: Mapping[str, int], labels: Mapping[str, Mapping[Any, int]], spec: ModelSpec
+) -> None:
+    """`rows` and `labels` are counted in each part; SchemaError names a part without rows, or without a class."""
+    for name, count in rows.items():
+        if not count:
+            raise SchemaError(f"the {name} part has none of the {sum(rows.values()):,} rows; give more rows")
+    for name, counts in labels.items():
+        missing = [label for label in spec.classes if not counts[label]]
         if missing:
+            total = sum(each[missing[0]] for each in labels.values())
             raise SchemaError(
-                f"the {name} part of {len(part)} rows has no row of {target} {missing[0]}, of which there are "
-                f"{known.count(missing[0])} in all; give more rows of it"
+                f"the {name} part of {rows[name]} rows has no row of {spec.target.name} {missing[0]}, of which there "
+                f"are {total} in all; give more rows of it"
             )

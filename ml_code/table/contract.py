@@ -6,8 +6,8 @@ Training data, requests, batches and data frames are all checked here, as encode
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from ml_code.table.columns import DATES, NUMERIC, Column, Schema, SchemaError
 # The cell as it was given, by its row and column.
 CellAt = Callable[[int, int], Any]
 _SHOWN_ROWS = 3
+_SHOWN_FAULTS = 5
 _SHOWN_CHARACTERS = 100
 _PANDAS_INDEX = re.compile(r"Unnamed: \d+|")
 
@@ -74,41 +75,58 @@ def _shown(column: Column, value: float, cell: Any) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]} …"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Fault:
     """One rule of one column, and the rows of one file that break it."""
 
     column: Column
     rule: str
-    rows: list[int]
+    rows: list[int] = field(default_factory=list)
     """The first ones, counted from 1."""
-    cells: list[str]
+    cells: list[str] = field(default_factory=list)
     """The cells of the first rows, as the message shows them."""
-    count: int
-    of: int
+    count: int = 0
 
-    @property
-    def sentence(self) -> str:
+    def sentence(self, total: int) -> str:
         shown = ", ".join(f"row {row} has {cell}" for row, cell in zip(self.rows, self.cells, strict=True))
         more = f" and {self.count - len(self.rows)} more" if self.count > len(self.rows) else ""
         return (
-            f"column {self.column.name!r} breaks the rule {self.rule} in {self.count:,} of {self.of:,} rows: "
+            f"column {self.column.name!r} breaks the rule {self.rule} in {self.count:,} of {total:,} rows: "
             f"{shown}{more}; give {self.column.allowed}"
         )
 
 
-def find_faults(values: Values, schema: Schema, cell_at: CellAt) -> Iterator[Fault]:
-    """All faults of a table, by column, then by rule."""
-    good = allowed_cells(values, schema)
-    for position in np.flatnonzero(~good.all(axis=0)).tolist():
-        column, broken = schema.columns[position], np.flatnonzero(~good[:, position]).tolist()
-        by_rule: dict[str, list[int]] = {}
-        for row in broken:
-            by_rule.setdefault(broken_rule(column, values[row, position]), []).append(row)
-        for rule, rows in by_rule.items():
-            shown = rows[:_SHOWN_ROWS]
-            cells = [_shown(column, values[row, position], cell_at(row, position)) for row in shown]
-            yield Fault(column, rule, [row + 1 for row in shown], cells, len(rows), len(values))
+class Faults:
+    """The faults of one file, block by block of its rows."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._found: dict[tuple[int, str], Fault] = {}
+        self.row_count = 0
+
+    def add(self, values: Values, cell_at: CellAt) -> None:
+        """`cell_at` counts the rows of this block from 0."""
+        good = allowed_cells(values, self._schema)
+        for position in np.flatnonzero(~good.all(axis=0)).tolist():
+            column = self._schema.columns[position]
+            for row in np.flatnonzero(~good[:, position]).tolist():
+                value = values[row, position]
+                rule = broken_rule(column, value)
+                fault = self._found.setdefault((position, rule), Fault(column, rule))
+                if len(fault.rows) < _SHOWN_ROWS:
+                    fault.rows.append(self.row_count + row + 1)
+                    fault.cells.append(_shown(column, value, cell_at(row, position)))
+                fault.count += 1
+        self.row_count += len(values)
+
+    def refuse(self) -> None:
+        """SchemaError names the first faults, by column, then as they were met."""
+        by_column = sorted(self._found.items(), key=lambda item: item[0][0])
+        faults = [fault.sentence(self.row_count) for _, fault in by_column]
+        if faults:
+            hidden = len(faults) - _SHOWN_FAULTS
+            more = f"; and {hidden} more rules are broken" if hidden > 0 else ""
+            raise SchemaError("; ".join(faults[:_SHOWN_FAULTS]) + more)
 
 
 def broken_rule(column: Column, value: float) -> str:

@@ -40,29 +40,38 @@ def _encode(series: "pd.Series[Any]", column: Column, reader: Reader) -> Values:
     return reader.values(cells)
 
 
-def decode(values: Values, schema: Schema, texts: Mapping[str, Sequence[Any]] | None = None) -> pd.DataFrame:
-    """`texts` are the columns of free text, which have no encoding."""
+def decode(
+    values: Values,
+    schema: Schema,
+    texts: Mapping[str, Sequence[Any]] | None = None,
+    gaps: frozenset[str] = frozenset(),
+) -> pd.DataFrame:
+    """`texts` are the columns of free text, which have no encoding.
+
+    A type that has no gaps in pandas becomes one that has where a cell is missing, and in the columns `gaps` in any case.
+    """
     given = texts or {}
     columns = {
         column.name: pd.Series(given[column.name], dtype=object)
         if column.name in given
-        else _decode(values[:, position], column, schema)
+        else _decode(values[:, position], column, schema, has_gaps=column.name in gaps)
         for position, column in enumerate(schema.columns)
     }
     return pd.DataFrame(columns)
 
 
-def _decode(values: Values, column: Column, schema: Schema) -> Any:
+def _decode(values: Values, column: Column, schema: Schema, *, has_gaps: bool) -> Any:
     is_missing = np.isnan(values)
+    has_gaps = has_gaps or bool(is_missing.any())
     if column.type == "number":
         return values.copy()
     if column.type == "integer":
-        if not is_missing.any():
+        if not has_gaps:
             return values.astype(np.int64)
         return pd.arrays.IntegerArray(np.where(is_missing, 0, values).astype(np.int64), is_missing)
     if column.type == "boolean":
         whether = np.where(is_missing, 0, values).astype(bool)
-        return pd.arrays.BooleanArray(whether, is_missing) if is_missing.any() else whether
+        return pd.arrays.BooleanArray(whether, is_missing) if has_gaps else whether
     if column.type in ("date", "datetime"):
         counts = np.round(np.where(is_missing, 0, values) * _MICROSECONDS).astype("int64")
         moments = counts.astype("datetime64[us]")

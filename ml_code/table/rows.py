@@ -46,6 +46,11 @@ class RowReader:
 
     def plain_csv(self, text: str, *, skipped_lines: int) -> Values | None:
         """Lines without quotes, read by Arrow: what `texts` would read, or None where that is not sure."""
+        table = self.plain_table(text, self.schema.names, skipped_lines=skipped_lines)
+        return None if table is None else self.table_values(table)
+
+    def plain_table(self, text: str, names: Sequence[str], *, skipped_lines: int) -> pa.Table | None:
+        """The schema's columns of lines with the columns `names`, numbers as such and the others as text."""
         schema = self.schema
         readers_of_numbers = [reader for _, _, reader in self.groups if isinstance(reader, NumberReader)]
         if not all(reader.is_plain and not reader.has_numeric_missing for reader in readers_of_numbers):
@@ -54,17 +59,27 @@ class RowReader:
             column.name: pa.float64() if column.type in NUMERIC else pa.string() for column in schema.columns
         }
         try:
-            table = arrow_csv.read_csv(
+            return arrow_csv.read_csv(
                 pa.BufferReader(text.encode()),
                 arrow_csv.ReadOptions(
-                    use_threads=False, column_names=schema.names, skip_rows=skipped_lines, block_size=1 << 24
+                    use_threads=False,
+                    column_names=list(names),
+                    skip_rows=skipped_lines,
+                    block_size=max(1 << 24, 4 * len(text)),
                 ),
                 arrow_csv.ParseOptions(delimiter=schema.dialect.delimiter, quote_char=False),
-                arrow_csv.ConvertOptions(column_types=kinds, null_values=list(schema.missing_values)),
+                arrow_csv.ConvertOptions(
+                    column_types=kinds,
+                    null_values=list(schema.missing_values),
+                    include_columns=schema.names,
+                ),
             )
         except pa.ArrowInvalid:
             return None
-        found = np.empty((table.num_rows, len(schema.columns)))
+
+    def table_values(self, table: pa.Table) -> Values | None:
+        """The encoded values of `plain_table`, or None where that is not sure."""
+        found = np.empty((table.num_rows, len(self.schema.columns)))
         for start, end, reader in self.groups:
             for place in range(start, end):
                 values = _arrow_values(table.column(place), reader)

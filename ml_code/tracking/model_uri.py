@@ -1,17 +1,20 @@
 """The model version of an entry point's arguments."""
 
 import argparse
+import os
+
+from ml_code.contracts import Variable
 
 
 def parse_model_uri(description: str) -> str:
-    """`--model models:/NAME/VERSION` as it is, or `--version 3` of the model that model.yaml names."""
+    """`--model models:/NAME/VERSION` as it is, or `--version 3` of the model that MODEL_NAME says, or the only one."""
     parser = argparse.ArgumentParser(description=description)
     choice = parser.add_mutually_exclusive_group(required=True)
     choice.add_argument("--model", help="models:/NAME/VERSION or models:/NAME@ALIAS")
-    choice.add_argument("--version", type=int, help="a version of the model that model.yaml names")
+    choice.add_argument("--version", type=int, help="a version of the only model, or that of MODEL_NAME")
     arguments = parser.parse_args()
     if arguments.model:
         return str(arguments.model)
     from ml_code.spec import load_spec
 
-    return f"models:/{load_spec().name}/{arguments.version}"
+    return f"models:/{load_spec(name=os.environ.get(Variable.MODEL_NAME, '')).name}/{arguments.version}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
+from ml_code.contracts import Variable
 from ml_code.spec import ModelSpec, SpecError, load_spec
 from ml_code.spec.metric_names import CLASSIFICATION
 from ml_code.tracking import model_registry
@@ -128,7 +129,8 @@ def main() -> None:
     model_uri = parse_model_uri("Verify the endpoint against held-out rows.")
     try:
         settings = read_settings(VerifySettings, os.environ)
-        result = verify(model_uri, settings, load_spec())
+        spec = load_spec(name=os.environ.get(Variable.MODEL_NAME, ""))
+        result = verify(model_uri, settings, spec)
     except (ValueError, RegistryError, SpecError, VerificationError, ClientError) as error:
         sys.exit(f"verify: {error}")
     if not result["passed"]:

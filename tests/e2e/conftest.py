@@ -20,15 +20,17 @@ import boto3
 import pytest
 import yaml
 
-from ml_code.contracts import Output
+from ml_code.contracts import Output, resource_prefix
 from ml_code.spec import MODEL_YAML, find_model, load_spec
 from operations import delivery
 from operations.commands import parse_exports
 from operations.factory import deployed_factory, factory_name
 from operations.failures import failure_lines
-from tests.e2e.sample import PROJECT, change_model, requests, sample_rows
+from tests.e2e.sample import MODEL, PROJECT, change_model, requests, sample_rows
 
 NAME = factory_name()
+# The beginning of the names of the only model's resources, and the name of its pipelines.
+PREFIX = resource_prefix(NAME, MODEL)
 # Set by `make test-aws`: the tests run against the account that the shell points to, not on a local AWS.
 ON_SHELLS_ACCOUNT = os.environ.get("E2E_ACCOUNT") == "shell"
 # What the README names beyond a new account's: of transform jobs, of endpoints on instances, of two factories' concurrency.
@@ -100,15 +102,15 @@ class Workspace:
     def next_execution(self) -> str:
         """The delivery pipeline's execution that started since this was last asked."""
         execution = delivery.latest_execution_id(
-            NAME, started_after=self.executions_seen, timeout_seconds=30 * self.patience
+            PREFIX, started_after=self.executions_seen, timeout_seconds=30 * self.patience
         )
         self.executions_seen.add(execution)
         return execution
 
     def finish(self, execution: str) -> tuple[str, dict[str, delivery.StageResult]]:
         """Follow an execution to its end, approving it; return its status and its stages by name."""
-        status = delivery.follow(NAME, execution, approve_as="test", timeout_seconds=900 * self.patience)
-        return status, {stage.name: stage for stage in delivery.stage_results(NAME, execution)}
+        status = delivery.follow(PREFIX, execution, approve_as="test", timeout_seconds=900 * self.patience)
+        return status, {stage.name: stage for stage in delivery.stage_results(PREFIX, execution)}
 
     def change_model(self, changes: Mapping[str, Any]) -> None:
         """Fields of model.yaml by their paths, such as `gate.threshold`."""
@@ -127,17 +129,19 @@ class Workspace:
     def settle(self) -> None:
         """Stop the deliveries that a failed test left under way: the next test sees its own only."""
         codepipeline, sagemaker = boto3.client("codepipeline"), boto3.client("sagemaker")
-        for summary in codepipeline.list_pipeline_executions(pipelineName=NAME)["pipelineExecutionSummaries"]:
+        for summary in codepipeline.list_pipeline_executions(pipelineName=PREFIX)[
+            "pipelineExecutionSummaries"
+        ]:
             if summary["status"] == "InProgress":
                 codepipeline.stop_pipeline_execution(
-                    pipelineName=NAME, pipelineExecutionId=summary["pipelineExecutionId"], abandon=True
+                    pipelineName=PREFIX, pipelineExecutionId=summary["pipelineExecutionId"], abandon=True
                 )
         for execution in pipeline_executions():
             if execution["PipelineExecutionStatus"] == "Executing":
                 sagemaker.stop_pipeline_execution(
                     PipelineExecutionArn=execution["PipelineExecutionArn"], ClientRequestToken=uuid4().hex
                 )
-        self.executions_seen |= delivery.execution_ids(NAME)
+        self.executions_seen |= delivery.execution_ids(PREFIX)
 
     def configure(self, settings: Mapping[str, Any]) -> None:
         """The settings by their paths, such as `network.type`."""
@@ -226,7 +230,7 @@ def factory(workspace: Workspace) -> Workspace:
     workspace.run("git", "remote", "add", "local", url)
     execution = workspace.next_execution()
     status, _ = workspace.finish(execution)
-    assert status == "Succeeded", "\n".join(failure_lines(NAME, execution))
+    assert status == "Succeeded", "\n".join(failure_lines(PREFIX, execution))
     return workspace
 
 
@@ -252,7 +256,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def invoke(stage: str = "production", rows: Sequence[str] = ()) -> dict[str, Any]:
     """The endpoint's answer to lines of CSV, by default to the first row of the sample data."""
     response = boto3.client("sagemaker-runtime").invoke_endpoint(
-        EndpointName=f"{NAME}-{stage}",
+        EndpointName=f"{PREFIX}-{stage}",
         ContentType="text/csv",
         Accept="application/json",
         Body="\n".join(rows or requests(sample_rows()[:1])),
@@ -267,7 +271,7 @@ def aws(*arguments: str) -> str:
 
 def pipeline_executions() -> list[dict[str, Any]]:
     sagemaker = boto3.client("sagemaker")
-    summaries = sagemaker.list_pipeline_executions(PipelineName=NAME)["PipelineExecutionSummaries"]
+    summaries = sagemaker.list_pipeline_executions(PipelineName=PREFIX)["PipelineExecutionSummaries"]
     return sorted(map(dict, summaries), key=lambda summary: summary["StartTime"])
 
 

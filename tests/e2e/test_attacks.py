@@ -8,8 +8,7 @@ from botocore.exceptions import ClientError
 from ml_code.contracts import Output
 from operations.factory import deployed_factory, release_records
 from operations.failures import failure_lines
-from tests.e2e.conftest import NAME, Workspace, invoke, pipeline_executions
-from tests.e2e.sample import MODEL
+from tests.e2e.conftest import PREFIX, Workspace, invoke, pipeline_executions
 
 pytestmark = pytest.mark.e2e
 
@@ -26,9 +25,9 @@ def test_a_push_changes_nothing_that_touches_an_endpoint(checkout: Workspace) ->
     commit = checkout.push("Take the release over")
     execution = checkout.next_execution()
     status, _ = checkout.finish(execution)
-    assert status == "Succeeded", "\n".join(failure_lines(NAME, execution))
+    assert status == "Succeeded", "\n".join(failure_lines(PREFIX, execution))
     assert invoke()["commit"] == commit
-    newest = release_records(deployed_factory(), MODEL).newest()
+    newest = release_records(deployed_factory(), deployed_factory().model()).newest()
     assert newest is not None
     assert newest.commit == commit
 
@@ -46,7 +45,7 @@ def test_a_build_that_claims_an_older_training_reaches_no_endpoint(checkout: Wor
     status, stages = checkout.finish(execution)
     assert status == "Failed"
     assert list(stages) == ["Source", "Build", "Staging"]
-    assert "this delivery has" in "\n".join(failure_lines(NAME, execution))
+    assert "this delivery has" in "\n".join(failure_lines(PREFIX, execution))
     assert len(pipeline_executions()) == before
     assert invoke("staging")["commit"] == served
 
@@ -55,7 +54,7 @@ def test_nobody_overwrites_an_approved_archive(factory: Workspace) -> None:
     """Not even an administrator, unless by another policy of the bucket."""
     s3, deployed = boto3.client("s3"), deployed_factory()
     bucket = deployed.output(Output.ARTIFACT_BUCKET_NAME)
-    newest = release_records(deployed, MODEL).newest()
+    newest = release_records(deployed, deployed.model()).newest()
     assert newest is not None
     key = newest.archive_uri.removeprefix(f"s3://{bucket}/")
     s3.put_object(Bucket=bucket, Key="runs/foreign", Body=b"foreign")

@@ -25,7 +25,7 @@ from ml_code.verification.test_rows import TEST_DATA
 from operations.audit import left_of
 from operations.factory import deployed_factory, mlflow_client
 from stacks.settings.endpoints import Drift
-from tests.e2e.conftest import NAME, Workspace, invoke, running
+from tests.e2e.conftest import NAME, PREFIX, Workspace, invoke, running
 from tests.e2e.sample import MODEL, SPEC
 
 pytestmark = pytest.mark.e2e
@@ -36,7 +36,7 @@ BATCH = 50
 DEMANDS = Demands(minimum_rows=ROWS, smallest_statistic=Drift().threshold_percent / 100)
 SCHEMA = SPEC.request_schema()
 NAMES = SCHEMA.names
-CAPTURED = f"captured/{NAME}-production/AllTraffic/"
+CAPTURED = f"captured/{PREFIX}-production/AllTraffic/"
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def published() -> list[float]:
                     "Metric": {
                         "Namespace": "ModelFactory",
                         "MetricName": "DriftedFeatures",
-                        "Dimensions": [{"Name": "EndpointName", "Value": f"{NAME}-production"}],
+                        "Dimensions": [{"Name": "EndpointName", "Value": f"{PREFIX}-production"}],
                     },
                     "Period": 1,
                     "Stat": "Maximum",
@@ -118,9 +118,9 @@ def deliveries() -> dict[str, str]:
     """Reason by execution."""
     codepipeline = boto3.client("codepipeline")
     found = {}
-    for summary in codepipeline.list_pipeline_executions(pipelineName=NAME)["pipelineExecutionSummaries"]:
+    for summary in codepipeline.list_pipeline_executions(pipelineName=PREFIX)["pipelineExecutionSummaries"]:
         identity = summary["pipelineExecutionId"]
-        execution = codepipeline.get_pipeline_execution(pipelineName=NAME, pipelineExecutionId=identity)
+        execution = codepipeline.get_pipeline_execution(pipelineName=PREFIX, pipelineExecutionId=identity)
         variables = execution["pipelineExecution"]["variables"]
         found[identity] = next(each["resolvedValue"] for each in variables if each["name"] == "TriggerReason")
     return found
@@ -133,7 +133,7 @@ def by_drift() -> list[str]:
 def trained_because() -> list[str]:
     sagemaker = boto3.client("sagemaker")
     reasons = []
-    for summary in sagemaker.list_pipeline_executions(PipelineName=NAME)["PipelineExecutionSummaries"]:
+    for summary in sagemaker.list_pipeline_executions(PipelineName=PREFIX)["PipelineExecutionSummaries"]:
         arn = summary["PipelineExecutionArn"]
         parameters = sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)[
             "PipelineParameters"
@@ -215,7 +215,7 @@ def test_shifted_inputs_start_one_retraining_that_names_the_features(
         wait_for(lambda: reason in trained_because(), "a training that knows the reason")
         assert by_drift() == [reason]
     assert (
-        boto3.client("cloudwatch").describe_alarms(AlarmNames=[f"{NAME}-drift"])["MetricAlarms"][0][
+        boto3.client("cloudwatch").describe_alarms(AlarmNames=[f"{PREFIX}-drift"])["MetricAlarms"][0][
             "StateValue"
         ]
         == "ALARM"

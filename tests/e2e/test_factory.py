@@ -21,7 +21,7 @@ from mlflow import MlflowClient
 
 from operations.audit import left_of
 from operations.factory import deployed_factory, mlflow_client
-from tests.e2e.conftest import NAME, Workspace, aws, failed_step, invoke, pipeline_executions
+from tests.e2e.conftest import NAME, PREFIX, Workspace, aws, failed_step, invoke, pipeline_executions
 from tests.e2e.sample import FEATURES, MODEL, NUMBER, OUT_OF_REACH, SPEC, requests, sample_rows
 
 pytestmark = pytest.mark.e2e
@@ -53,7 +53,7 @@ def test_aws_cli_shows_what_it_would_show_on_aws(factory: Workspace) -> None:
     steps = json.loads(aws("sagemaker", "list-pipeline-execution-steps", "--pipeline-execution-arn", arn))
     names = {step["StepName"]: step["StepStatus"] for step in steps["PipelineExecutionSteps"]}
     assert names == dict.fromkeys(["Preprocess", "Tune", "Evaluate", "Gate", "Register"], "Succeeded")
-    state = json.loads(aws("codepipeline", "get-pipeline-state", "--name", NAME))
+    state = json.loads(aws("codepipeline", "get-pipeline-state", "--name", PREFIX))
     stages = {stage["stageName"]: stage["latestExecution"]["status"] for stage in state["stageStates"]}
     assert stages == dict.fromkeys(["Source", "Build", "Staging", "Approval", "Production"], "Succeeded")
     logs = aws("logs", "filter-log-events", "--log-group-name", "/aws/sagemaker/TrainingJobs")
@@ -100,7 +100,7 @@ def test_a_batch_gives_each_row_a_prediction_or_a_reason(factory: Workspace, tmp
 
 
 def left_over_models() -> list[str]:
-    models = boto3.client("sagemaker").list_models(NameContains=f"{NAME}-batch-")["Models"]
+    models = boto3.client("sagemaker").list_models(NameContains=f"{PREFIX}-batch-")["Models"]
     return [model["ModelName"] for model in models]
 
 
@@ -161,12 +161,12 @@ def test_a_gate_out_of_reach_registers_nothing(checkout: Workspace) -> None:
     )
     assert versions() == before
     assert invoke()["model_version"] == production_version()
-    assert training.startswith(f'"Training of {NAME} failed in step GateFailed."')
+    assert training.startswith(f'"Training by {PREFIX} failed in step GateFailed."')
     assert f'"Why: {step["FailureReason"]}"' in training
     assert f'"Execution: {pipeline_executions()[-1]["PipelineExecutionArn"]}"' in training
     region = boto3.session.Session().region_name
     assert f"https://{region}.console.aws.amazon.com/sagemaker/home" in training
-    assert build.startswith(f'"Build {NAME}-build failed')
+    assert build.startswith(f'"Build {PREFIX}-build failed')
     assert "https://" in build
 
 

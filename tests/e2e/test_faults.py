@@ -17,7 +17,7 @@ from operations import delivery
 from operations.audit import left_of
 from operations.factory import deployed_factory, mlflow_client
 from operations.failures import failure_lines
-from tests.e2e.conftest import NAME, Workspace, invoke, pipeline_executions, running
+from tests.e2e.conftest import NAME, PREFIX, Workspace, invoke, pipeline_executions, running
 from tests.e2e.sample import FEATURES, MODEL, requests, sample_rows
 
 pytestmark = pytest.mark.e2e
@@ -59,14 +59,14 @@ def second(factory: Workspace) -> tuple[str, dict[str, Any]]:
     commit = factory.push("Another seed")
     execution = factory.next_execution()
     status, _ = factory.finish(execution)
-    assert status == "Succeeded", "\n".join(failure_lines(NAME, execution))
+    assert status == "Succeeded", "\n".join(failure_lines(PREFIX, execution))
     return commit, invoke()
 
 
 def test_deliveries_make_everything_once(second: tuple[str, dict[str, Any]]) -> None:
     commit, answer = second
     assert (answer["model_version"], answer["commit"]) == ("2", commit)
-    assert len(delivery.execution_ids(NAME)) == 2
+    assert len(delivery.execution_ids(PREFIX)) == 2
     assert [each["PipelineExecutionStatus"] for each in pipeline_executions()] == ["Succeeded"] * 2
     client = mlflow_client(deployed_factory())
     found = client.search_model_versions(f"name = '{MODEL}'")
@@ -84,7 +84,7 @@ def test_a_rollback_and_a_batch(factory: Workspace, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("\n".join([",".join(FEATURES), *requests(sample_rows()[:100])]))
     command = ("-m", "operations.batch", "--input", str(tmp_path / "rows.csv"), "--output-dir", str(tmp_path))
     assert "100 predictions" in factory.run(sys.executable, *command)
-    served = {f"{NAME}-staging", f"{NAME}-production"}
+    served = {f"{PREFIX}-staging", f"{PREFIX}-production"}
     assert set(names("list_endpoints", "Endpoints", "EndpointName")) == served
     for kind in ("EndpointConfig", "Model"):
         found = names(f"list_{'endpoint_config' if kind != 'Model' else 'model'}s", f"{kind}s", f"{kind}Name")

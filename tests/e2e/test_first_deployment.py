@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from tests.e2e.conftest import NAME, Workspace, aws, failed_step, pipeline_executions, running
+from tests.e2e.conftest import NAME, PREFIX, Workspace, aws, failed_step, pipeline_executions, running
 
 pytestmark = pytest.mark.e2e
 
@@ -125,6 +125,6 @@ def test_the_image_s_default_start_stops_staging(checkout: Workspace) -> None:
 
 def build_log(project: str) -> str:
     return aws(
-        *("logs", "filter-log-events", "--log-group-name", f"/aws/codebuild/{NAME}-{project}"),
+        *("logs", "filter-log-events", "--log-group-name", f"/aws/codebuild/{PREFIX}-{project}"),
         *("--query", "events[].message", "--output", "text"),
     )

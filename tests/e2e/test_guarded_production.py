@@ -21,13 +21,13 @@ from mlflow import MlflowClient
 from ml_code.tracking import model_registry
 from operations.factory import deploy_environment, deployed_factory, release_records
 from operations.factory import mlflow_client as connect
-from tests.e2e.conftest import NAME, Workspace, invoke, running
+from tests.e2e.conftest import NAME, PREFIX, Workspace, invoke, running
 from tests.e2e.load import Load
 from tests.e2e.sample import MODEL, requests, sample_rows
 
 pytestmark = pytest.mark.e2e
 
-ENDPOINT = f"{NAME}-production"
+ENDPOINT = f"{PREFIX}-production"
 RATE = 60.0
 
 
@@ -89,7 +89,7 @@ def command(
     workspace: Workspace, *arguments: str, stage: str = "production"
 ) -> subprocess.CompletedProcess[str]:
     """A module of the clone, with the environment of the deployment to the stage."""
-    environment = os.environ | deploy_environment(deployed_factory(), stage)
+    environment = os.environ | deploy_environment(deployed_factory().model(), stage)
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=workspace.directory,
@@ -125,13 +125,15 @@ def assert_nothing_was_lost(load: Load, before: str, after: str) -> None:
 
 
 def test_the_approval_links_the_report_of_staging(factory: Workspace) -> None:
-    actions = boto3.client("codepipeline").list_action_executions(pipelineName=NAME)["actionExecutionDetails"]
+    actions = boto3.client("codepipeline").list_action_executions(pipelineName=PREFIX)[
+        "actionExecutionDetails"
+    ]
     (approval,) = [action for action in actions if action["stageName"] == "Approval"]
     link = urlsplit(approval["input"]["resolvedConfiguration"]["ExternalEntityLink"])
     bucket, key = link.path.rpartition("/")[2], parse_qs(link.query)["prefix"][0]
     page = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()
     assert page.startswith("<!doctype html>")
-    assert f"{NAME}-staging" in page
+    assert f"{PREFIX}-staging" in page
 
 
 def test_serverless_staging_serves_the_old_version_again_when_a_new_one_fails(
@@ -142,9 +144,9 @@ def test_serverless_staging_serves_the_old_version_again_when_a_new_one_fails(
     assert released.returncode == 1, released.stdout
     reason = released.stdout.strip().splitlines()[-1]
     assert "below the gate" in reason
-    assert f"{NAME}-staging-v1-" in reason
+    assert f"{PREFIX}-staging-v1-" in reason
     assert invoke("staging")["model_version"] == "1"
-    assert leftovers(f"{NAME}-staging") == []
+    assert leftovers(f"{PREFIX}-staging") == []
     client.delete_model_version(MODEL, bad)
 
 
@@ -172,7 +174,7 @@ def test_a_rollback_under_load_loses_no_request_and_is_in_the_history(
     assert_nothing_was_lost(load, second, "1")
     assert production(client) == "1"
     assert leftovers() == []
-    releases = release_records(deployed_factory(), MODEL).read()
+    releases = release_records(deployed_factory(), deployed_factory().model()).read()
     assert (releases[0].version, releases[0].reason) == ("1", "delivery")
     assert [(release.version, release.reason) for release in releases[-2:]] == [
         (second, "by hand"),
@@ -223,11 +225,13 @@ def test_a_bad_version_is_rolled_back_while_the_good_one_serves(
     assert released.returncode == 1, released.stdout
     reason = released.stdout.strip().splitlines()[-1]
     assert reason.startswith("release: ")
-    assert f"{NAME}-{alarm}" in reason
+    assert f"{PREFIX}-{alarm}" in reason
     assert production(client) == "1"
     assert leftovers() == []
     assert_the_old_one_served(load, version)
-    assert version not in [release.version for release in release_records(deployed_factory(), MODEL).read()]
+    assert version not in [
+        release.version for release in release_records(deployed_factory(), deployed_factory().model()).read()
+    ]
 
 
 # Of a canary's tenth of the requests; were all shifted, hundreds would follow one another.
@@ -248,7 +252,7 @@ def wait_until_quiet() -> None:
     """Until no alarm is left that would stop the next update at once."""
     cloudwatch = boto3.client("cloudwatch")
     for _ in range(60):
-        alarms = cloudwatch.describe_alarms(AlarmNamePrefix=f"{NAME}-production")["MetricAlarms"]
+        alarms = cloudwatch.describe_alarms(AlarmNamePrefix=f"{PREFIX}-production")["MetricAlarms"]
         if all(alarm["StateValue"] == "OK" for alarm in alarms):
             return
         threading.Event().wait(0.5)

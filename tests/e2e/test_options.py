@@ -26,7 +26,7 @@ from ml_code.spec import sample_data
 from operations import delivery
 from operations.audit import left_of
 from operations.factory import deployed_factory, mlflow_client
-from tests.e2e.conftest import NAME, Workspace, invoke, running
+from tests.e2e.conftest import NAME, PREFIX, Workspace, invoke, running
 from tests.e2e.sample import FOLDER, MODEL, PROJECT, sample_rows
 
 pytestmark = pytest.mark.e2e
@@ -126,8 +126,8 @@ def pushed(factories: Factories, pending: delivery.StageResult) -> dict[str, Any
     factories.push("docs/operations.md")
     execution: dict[str, Any] = eventually("delivery", lambda: executions()[1:])[0]
     identifier = execution["pipelineExecutionId"]
-    status = delivery.follow(NAME, identifier, approve_as="test", timeout_seconds=600)
-    assert status == "Succeeded", delivery.stage_results(NAME, identifier)
+    status = delivery.follow(PREFIX, identifier, approve_as="test", timeout_seconds=600)
+    assert status == "Succeeded", delivery.stage_results(PREFIX, identifier)
     assert len(executions()) == 2, "the other pushes delivered, too"
     return execution
 
@@ -161,7 +161,7 @@ def test_a_push_of_the_branch_and_path_delivers_and_others_do_not(
     factories: Factories, pushed: dict[str, Any]
 ) -> None:
     assert pushed["trigger"]["triggerType"] == "WebhookV2"
-    stages = delivery.stage_results(NAME, pushed["pipelineExecutionId"])
+    stages = delivery.stage_results(PREFIX, pushed["pipelineExecutionId"])
     assert [stage.name for stage in stages] == ["Source", "Build", "Staging", "Approval", "Production"]
     answer = invoke()
     assert answer["model_version"] == "1"
@@ -307,7 +307,7 @@ def training_parameters() -> dict[str, str]:
     """Of the newest training execution."""
     sagemaker = boto3.client("sagemaker")
     newest = sagemaker.list_pipeline_executions(
-        PipelineName=NAME, SortBy="CreationTime", SortOrder="Descending"
+        PipelineName=PREFIX, SortBy="CreationTime", SortOrder="Descending"
     )["PipelineExecutionSummaries"][0]
     found = sagemaker.list_pipeline_parameters_for_execution(
         PipelineExecutionArn=newest["PipelineExecutionArn"]
@@ -316,7 +316,7 @@ def training_parameters() -> dict[str, str]:
 
 
 def finished(execution: str, stage: str) -> delivery.StageResult | None:
-    results = {result.name: result for result in delivery.stage_results(NAME, execution)}
+    results = {result.name: result for result in delivery.stage_results(PREFIX, execution)}
     result = results.get(stage)
     return result if result and result.status in ("Succeeded", "Failed") else None
 

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.e2e.conftest import NAME, Workspace, aws, failed_step, invoke, pipeline_executions
+from tests.e2e.conftest import NAME, PREFIX, Workspace, aws, failed_step, invoke, pipeline_executions
 
 pytestmark = pytest.mark.e2e
 
@@ -27,7 +27,7 @@ def test_a_push_that_breaks_the_app_stops_its_training(checkout: Workspace) -> N
     )
     assert invoke()["model_version"] == served
     log = aws(
-        *("logs", "filter-log-events", "--log-group-name", f"/aws/codebuild/{NAME}-build"),
+        *("logs", "filter-log-events", "--log-group-name", f"/aws/codebuild/{PREFIX}-build"),
         *("--query", "events[].message"),
     )
     assert "The tests of the CDK app failed: this commit goes no further. tests/stacks failed" in log

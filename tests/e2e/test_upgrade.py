@@ -10,7 +10,7 @@ import pytest
 from ml_code.contracts import Output
 from operations.factory import deployed_factory, mlflow_client, release_records
 from operations.failures import failure_lines
-from tests.e2e.conftest import CODECOMMIT, NAME, Workspace, invoke, running
+from tests.e2e.conftest import CODECOMMIT, NAME, PREFIX, Workspace, invoke, running
 from tests.e2e.load import Load
 from tests.e2e.sample import MODEL, PROJECT, requests, sample_rows
 
@@ -39,7 +39,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 def deliver(workspace: Workspace) -> None:
     execution = workspace.next_execution()
     status, _ = workspace.finish(execution)
-    assert status == "Succeeded", "\n".join(failure_lines(NAME, execution))
+    assert status == "Succeeded", "\n".join(failure_lines(PREFIX, execution))
 
 
 def test_an_upgrade_keeps_production_answering_and_goes_on(workspace: Workspace) -> None:
@@ -59,7 +59,7 @@ def test_an_upgrade_keeps_production_answering_and_goes_on(workspace: Workspace)
     workspace.run("git", "switch", "--quiet", "--detach", "start")
     workspace.skip_build_tests()
     workspace.train_little()
-    with Load(f"{NAME}-production", rows, 5) as load:
+    with Load(f"{PREFIX}-production", rows, 5) as load:
         workspace.deploy()
     assert load.faults == []
     assert set(load.versions()) == {"1"}
@@ -73,4 +73,4 @@ def test_an_upgrade_keeps_production_answering_and_goes_on(workspace: Workspace)
     assert invoke()["model_version"] == "2"
     registered = mlflow_client(factory).search_model_versions(f"name = '{MODEL}'")
     assert {version.version for version in registered} == {"1", "2"}
-    assert [release.version for release in release_records(factory, MODEL).read()] == ["2"]
+    assert [release.version for release in release_records(factory, factory.model()).read()] == ["2"]

@@ -60,7 +60,15 @@ class ImageContainer:
         return {**ENVIRONMENT, "PATH": f"{self.folder / 'bin'}:/usr/local/bin:/usr/bin:/bin"}
 
     def sandbox(
-        self, directory: Path, *, ml: Path, tmp: Path, ml_writable: bool, network: bool, port: int = 0
+        self,
+        directory: Path,
+        *,
+        ml: Path,
+        tmp: Path,
+        ml_writable: bool,
+        network: bool,
+        port: int = 0,
+        hosts_file: str = HOSTS,
     ) -> Sandbox:
         """Namespaces for a container; `directory` gets its root folder.
 
@@ -68,7 +76,7 @@ class ImageContainer:
         """
         root, hosts = directory / "root", directory / "hosts"
         root.mkdir(exist_ok=True)
-        hosts.write_text(HOSTS)
+        hosts.write_text(hosts_file)
         if os.getuid() == 0:  # its user is another one
             for folder in (ml, tmp):
                 _give_away(folder)

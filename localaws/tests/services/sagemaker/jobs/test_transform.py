@@ -60,6 +60,26 @@ def test_the_rows_of_a_large_file_are_answered_in_their_order(
     assert logged("MaxConcurrentTransforms=2, MaxPayloadInMB=6, BatchStrategy=MultiRecord")
 
 
+def test_several_instances_share_the_objects(local: Any) -> None:
+    model = create_model(local)
+    for number in range(3):
+        local.put(f"{model}/in/{number}.csv", f"{number},1\n")
+    described = transform(
+        local, model, TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 2}
+    )
+    assert described["TransformJobStatus"] == "Completed", described
+    assert [local.get(f"{model}/out/{number}.csv.out") for number in range(3)] == [b"1\n", b"2\n", b"3\n"]
+    streams = local.client("logs").describe_log_streams(
+        logGroupName="/aws/sagemaker/TransformJobs", logStreamNamePrefix=f"{described['TransformJobName']}/i-"
+    )["logStreams"]
+    instances = {stream["logStreamName"].split("/")[1] for stream in streams}
+    asked = [
+        sum("asked" in line for line in local.log_lines("/aws/sagemaker/TransformJobs", prefix))
+        for prefix in (f"{described['TransformJobName']}/{instance}" for instance in instances)
+    ]
+    assert sorted(asked) == [1, 2]
+
+
 def test_failures_name_the_log(local: Any) -> None:
     model = create_model(local)
     local.put(f"{model}/in/bad.csv", "1,2\nbad,2\n")

@@ -21,6 +21,7 @@ from localaws.runtime.image_container import ImageContainer
 from localaws.runtime.isolation import Sandbox
 from localaws.runtime.warm_parent import FORKED, FORKS
 from localaws.runtime.warm_python import ForkedPair, WarmPython
+from localaws.services.sagemaker.jobs.cluster import ALONE, Cluster
 from localaws.services.sagemaker.jobs.host import Host
 
 ROOT = "/opt/ml"
@@ -68,8 +69,13 @@ class Container:
         network: bool = True,
         ml_writable: bool = True,
         port: int = 0,
+        cluster: Cluster = ALONE,
+        number: int = 1,
     ) -> None:
         self._host = host
+        self.cluster = cluster
+        self.number = number
+        self.name = cluster.names[number - 1]
         self._network = network
         self._ml_writable = ml_writable
         self._port = port  # of this machine, for requests to the container
@@ -231,6 +237,7 @@ class Container:
             ml_writable=self._ml_writable,
             network=self._network,
             port=self._port,
+            hosts_file=self.cluster.hosts_file,
         )
         if layer is not None:
             sandbox["folders"].append(str(layer))

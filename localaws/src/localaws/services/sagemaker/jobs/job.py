@@ -14,20 +14,25 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localaws.core.account import Account
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Credentials
-from localaws.core.listing import now, sorted_page
+from localaws.core.listing import now
 from localaws.services.ec2.interfaces import require_interfaces
 from localaws.services.ecr.pulls import require_pull
 from localaws.services.iam.authorization import assume_role
 from localaws.services.kms.key_use import require_volume_key
 from localaws.services.logs.writer import LogWriter
+from localaws.services.sagemaker.jobs.cluster import new_cluster, share
 from localaws.services.sagemaker.jobs.container import CommandNotFound, Container, RunningProcess, wait
 from localaws.services.sagemaker.jobs.host import Host
-from localaws.services.sagemaker.jobs.request import image_uri, job_network, network_isolated, volume_key
+from localaws.services.sagemaker.jobs.request import (
+    image_uri,
+    instance_count,
+    job_network,
+    network_isolated,
+    volume_key,
+)
 from localaws.services.sagemaker.jobs.storage import NoObjects, download_prefix
-from localaws.services.sagemaker.shared import Shared
 
 LOG = logging.getLogger("localaws.sagemaker")
-ENDED = ("Completed", "Failed", "Stopped")
 STOP_GRACE_SECONDS = 120.0  # between SIGTERM and SIGKILL, as SageMaker gives it
 MESSAGE_LIMIT = 1024  # of FailureReason and ExitMessage
 
@@ -57,6 +62,8 @@ class Job(ABC):
     """One job; `description` is its Describe response and changes under `lock` only."""
 
     kind: ClassVar[JobKind]
+    hosts_talk: ClassVar[bool] = True
+    """Whether the hosts of a job look each other up by name."""
 
     def __init__(self, host: Host, request: Json) -> None:
         self._host = host
@@ -68,7 +75,8 @@ class Job(ABC):
         self.finished = threading.Event()
         self.lock = threading.Lock()
         self._stopping = threading.Event()
-        self._process: RunningProcess | None = None
+        self._processes: set[RunningProcess] = set()
+        self._broken = threading.Event()  # one host failed: the others end
         self._notes: list[str] = []  # of the local AWS, on how the job runs
         self.description: Json = {
             **{key: value for key, value in request.items() if key != "Tags"},
@@ -100,13 +108,17 @@ class Job(ABC):
         with self.lock:
             if self.status == "InProgress":
                 self.description[self._status_key] = "Stopping"
-            process = self._process
-        if process is not None:
+        self._terminate_all()
+
+    def _terminate_all(self) -> None:
+        with self.lock:
+            processes = list(self._processes)
+        for process in processes:
             threading.Thread(target=process.terminate, args=(STOP_GRACE_SECONDS,), daemon=True).start()
 
     @abstractmethod
-    def _work(self, container: Container, credentials: Credentials) -> None:
-        """Everything between start and end; raises JobFailed or JobStopped."""
+    def _work(self, containers: list[Container], credentials: Credentials) -> None:
+        """Everything between start and end, on a container a host; raises JobFailed or JobStopped."""
 
     def _change(self, **members: Any) -> None:
         with self.lock:
@@ -114,7 +126,7 @@ class Job(ABC):
 
     def _run(self, on_end: Callable[["Job"], None]) -> None:
         status, reason = "Completed", ""
-        container: Container | None = None
+        containers: list[Container] = []
         try:
             credentials = assume_role(
                 self._account, self.role_arn, principal="sagemaker.amazonaws.com", session_name="SageMaker"
@@ -131,8 +143,8 @@ class Job(ABC):
                     vpc["SecurityGroupIds"],
                     "sagemaker.amazonaws.com",
                 )
-            container = self._container(network_isolated=network_isolated(self.request))
-            self._work(container, credentials)
+            containers = self._containers(network_isolated=network_isolated(self.request))
+            self._work(containers, credentials)
         except JobStopped as stopped:
             status, reason = "Stopped", ""
             self._change(SecondaryStatus=str(stopped))
@@ -145,7 +157,7 @@ class Job(ABC):
             status, reason = "Failed", f"InternalServerError: {error!r}"
         finally:
             self._end(status, reason)
-            if container is not None:
+            for container in containers:
                 container.remove()
             on_end(self)
             self.finished.set()
@@ -157,17 +169,57 @@ class Job(ABC):
             if reason:
                 self.description["FailureReason"] = reason[:MESSAGE_LIMIT]
 
-    def _container(self, *, network_isolated: bool) -> Container:
-        image = self._host.image(self._notes.append)
-        if network_isolated and not (image and image.isolated):
+    def _containers(self, *, network_isolated: bool) -> list[Container]:
+        image, count = self._host.image(self._notes.append), instance_count(self.request)
+        is_isolated = image is not None and image.isolated
+        if network_isolated and not is_isolated:
             raise JobFailed(
                 f"InternalServerError: this machine cannot isolate a job from the network: {self._notes}"
             )
-        directory = self._account.state_dir / "jobs" / self.name
-        return Container(self._host, directory, image, network=not network_isolated)
+        if count > 1 and not is_isolated and self.hosts_talk:
+            raise JobFailed(
+                "InternalServerError: this machine cannot give the hosts of a job names, as it has no namespaces for "
+                f"containers: {self._notes}; run jobs of one instance here"
+            )
+        cluster = new_cluster(count)
+        folder = self._account.state_dir / "jobs" / self.name
+        return [
+            Container(
+                self._host,
+                folder if count == 1 else folder / name,
+                image,
+                network=not network_isolated,
+                cluster=cluster,
+                number=number,
+            )
+            for number, name in enumerate(cluster.names, start=1)
+        ]
 
-    def _log(self, credentials: Credentials) -> LogWriter:
-        stream = f"{self.name}/algo-1-{int(time.time())}"
+    def _on_each_host(self, containers: list[Container], run: Callable[[Container], None]) -> None:
+        """Run on all hosts side by side; the first failure stops the others, and is raised."""
+        failures: list[BaseException] = []
+
+        def work(container: Container) -> None:
+            try:
+                run(container)
+            except BaseException as error:
+                failures.append(error)
+                self._broken.set()
+                self._terminate_all()
+
+        threads = [
+            threading.Thread(target=work, args=(container,), name=f"{self.name}/{container.name}")
+            for container in containers
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
+
+    def _log(self, credentials: Credentials, container: Container) -> LogWriter:
+        stream = f"{self.name}/{container.name}-{int(time.time())}"
         log = LogWriter(self._account, self.kind.log_group, stream, credentials, lists_streams=True)
         for note in self._notes:
             log.write(note)
@@ -193,24 +245,29 @@ class Job(ABC):
                 f'ClientError: Cannot start the container: exec: "{error}": executable file not found in $PATH'
             ) from error
         with self.lock:
-            self._process = process
-        if self._stopping.is_set():  # asked while the process started
+            self._processes.add(process)
+        if self._stopping.is_set() or self._broken.is_set():  # asked while the process started
             process.terminate(STOP_GRACE_SECONDS)
         code = wait(process, max(0.0, deadline - time.monotonic()))
         if code is None:
             process.terminate(STOP_GRACE_SECONDS)
             raise JobStopped("MaxRuntimeExceeded")
         with self.lock:
-            self._process = None
+            self._processes.discard(process)
         if self._stopping.is_set():
             raise JobStopped("Stopped")
         return code
 
-    def _download(self, s3: Any, uri: str, directory: Path) -> None:
+    def _download(self, s3: Any, source: Json, directory: Path, container: Container) -> None:
+        """The host's share of a data source in S3."""
+        uri, distribution = source["S3Uri"], source.get("S3DataDistributionType")
+        count = len(container.cluster.names)
         if self._stopping.is_set():
             raise JobStopped("Stopped")
         try:
-            download_prefix(s3, uri, directory)
+            download_prefix(
+                s3, uri, directory, lambda keys: share(keys, distribution, container.number, count)
+            )
         except NoObjects as error:
             bucket = uri.split("/")[2]
             raise JobFailed(
@@ -221,47 +278,3 @@ class Job(ABC):
             ) from error
         except ClientError as error:
             raise JobFailed(f"ClientError: Data download failed:Failed to download {uri}: {error}") from error
-
-
-class JobTable:
-    """All jobs of one kind by name, in any case, as an ARN has it in lower case; a name is never used twice."""
-
-    def __init__(self, kind: JobKind) -> None:
-        self._kind = kind
-        self._jobs: dict[str, Any] = {}
-        self._lock = threading.Lock()
-
-    def add(self, job: Any) -> None:
-        with self._lock:
-            if job.name.lower() in self._jobs:
-                raise ServiceError(
-                    "ResourceInUse",
-                    f"Job name must be unique within an AWS account and region, and a "
-                    f"{self._kind.resource.replace('-', ' ')} with this name already exists ({job.arn})",
-                )
-            self._jobs[job.name.lower()] = job
-
-    def get(self, name: str) -> Any:
-        job = self._jobs.get(name.lower())
-        if job is None:
-            raise ServiceError("ValidationException", f"Could not find requested job with name: {name}")
-        return job
-
-    def all(self) -> list[Any]:
-        with self._lock:
-            return list(self._jobs.values())
-
-    def running(self) -> list[Any]:
-        return [job for job in self.all() if job.status not in ENDED]
-
-    def launch(self, shared: Shared, job: Job) -> None:
-        self.add(job)
-        shared.tags.set(job.arn, job.request.get("Tags", []))
-        job.start(shared.job_ended)
-
-    def page(self, request: Json, summaries: Sequence[Json]) -> Json:
-        """One page of a List response."""
-        kind = self._kind.api_name
-        return sorted_page(
-            request, summaries, member=f"{kind}Summaries", name=f"{kind}Name", status=f"{kind}Status"
-        )

@@ -3,14 +3,18 @@
 import json
 import time
 from contextlib import closing
+from typing import Any
 
 from localaws.core.errors import Json, ServiceError
 from localaws.core.identity import Credentials
 from localaws.core.listing import now, pick
 from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.sagemaker.images import check_image
+from localaws.services.sagemaker.jobs.cluster import DISTRIBUTIONS
 from localaws.services.sagemaker.jobs.container import Container
-from localaws.services.sagemaker.jobs.job import MESSAGE_LIMIT, Job, JobFailed, JobKind, JobTable
+from localaws.services.sagemaker.jobs.host import Host
+from localaws.services.sagemaker.jobs.job import MESSAGE_LIMIT, Job, JobFailed, JobKind
+from localaws.services.sagemaker.jobs.job_table import JobTable
 from localaws.services.sagemaker.jobs.request import output_encryption
 from localaws.services.sagemaker.jobs.storage import upload_directory
 from localaws.services.sagemaker.quotas import PROCESSING, Use, instances
@@ -38,25 +42,46 @@ DEFAULT_MAX_RUNTIME_SECONDS = 86_400
 class ProcessingJob(Job):
     kind = KIND
 
-    def _work(self, container: Container, credentials: Credentials) -> None:
+    def __init__(self, host: Host, request: Json) -> None:
+        super().__init__(host, request)
+        self._failed: list[Container] = []
+
+    def _work(self, containers: list[Container], credentials: Credentials) -> None:
         s3 = self._account.client("s3", credentials)
+        for container in containers:
+            self._lay_out(container, s3)
+        self._change(ProcessingStartTime=now())
+        try:
+            self._on_each_host(containers, lambda container: self._run_container(container, credentials))
+        except JobFailed:
+            self._upload(containers, s3)
+            raise
+        finally:
+            self._change(ProcessingEndTime=now(), **self._exit_message(containers))
+        self._upload(containers, s3)
+
+    def _lay_out(self, container: Container, s3: Any) -> None:
         self._write_configuration(container)
         for item in self.request.get("ProcessingInputs", []):
             source = item["S3Input"]
-            self._download(s3, source["S3Uri"], container.path(source["LocalPath"]))
-        outputs = self.request.get("ProcessingOutputConfig", {}).get("Outputs", [])
-        for item in outputs:
+            self._download(s3, source, container.path(source["LocalPath"]), container)
+        for item in self._outputs:
             container.path(item["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
-        code = self._run_container(container, credentials)
-        for item in outputs:
-            target = item["S3Output"]
-            upload_directory(
-                s3, container.path(target["LocalPath"]), target["S3Uri"], output_encryption(self.request)
-            )
-        if code:
-            raise JobFailed("AlgorithmError: See job logs for more information")
 
-    def _run_container(self, container: Container, credentials: Credentials) -> int:
+    @property
+    def _outputs(self) -> list[Json]:
+        outputs: list[Json] = self.request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+        return outputs
+
+    def _upload(self, containers: list[Container], s3: Any) -> None:
+        """Each host's files; of equal names, those of the last."""
+        for container in containers:
+            for item in self._outputs:
+                target = item["S3Output"]
+                directory = container.path(target["LocalPath"])
+                upload_directory(s3, directory, target["S3Uri"], output_encryption(self.request))
+
+    def _run_container(self, container: Container, credentials: Credentials) -> None:
         application = self.request["AppSpecification"]
         command = [*application["ContainerEntrypoint"], *application.get("ContainerArguments", [])]
         limit = self.request.get("StoppingCondition", {}).get(
@@ -66,19 +91,27 @@ class ProcessingJob(Job):
             aws={**self._account.environment(credentials), "PROCESSING_JOB_NAME": self.name},
             request=self.request.get("Environment", {}),
         )
-        self._change(ProcessingStartTime=now())
-        try:
-            with closing(self._log(credentials)) as log:
-                return self._execute(
-                    container,
-                    command,
-                    environment=environment,
-                    working_directory=None,
-                    on_line=log.write,
-                    deadline=time.monotonic() + limit,
-                )
-        finally:
-            self._change(ProcessingEndTime=now(), **_exit_message(container))
+        with closing(self._log(credentials, container)) as log:
+            code = self._execute(
+                container,
+                command,
+                environment=environment,
+                working_directory=None,
+                on_line=log.write,
+                deadline=time.monotonic() + limit,
+            )
+        if code:
+            with self.lock:
+                self._failed.append(container)
+            raise JobFailed("AlgorithmError: See job logs for more information")
+
+    def _exit_message(self, containers: list[Container]) -> Json:
+        """Of the host that failed first, else of the first that left one."""
+        for container in [*self._failed, *containers]:
+            path = container.path("/opt/ml/output/message")
+            if path.is_file():
+                return {"ExitMessage": path.read_text(errors="replace")[:MESSAGE_LIMIT]}
+        return {}
 
     def _write_configuration(self, container: Container) -> None:
         directory = container.path("/opt/ml/config")
@@ -89,8 +122,8 @@ class ProcessingJob(Job):
         (directory / "processingjobconfig.json").write_text(json.dumps(described))
         cluster = self.request["ProcessingResources"]["ClusterConfig"]
         resources = {
-            "current_host": "algo-1",
-            "hosts": ["algo-1"],
+            "current_host": container.name,
+            "hosts": container.cluster.names,
             "current_instance_type": cluster["InstanceType"],
         }
         (directory / "resourceconfig.json").write_text(json.dumps(resources))
@@ -143,7 +176,11 @@ def _check(request: Json) -> None:
         "NetworkConfig",
     )
     cluster = request["ProcessingResources"]["ClusterConfig"]
-    refuse_values({"InstanceCount": (cluster.get("InstanceCount"), (1,))})
+    if cluster["InstanceCount"] > 1 and network.get("EnableNetworkIsolation"):
+        raise ServiceError(
+            "ValidationException",
+            "The local AWS does not support EnableNetworkIsolation with several instances.",
+        )
     for item in request.get("ProcessingInputs", []):
         refuse_members(item, INPUT_MEMBERS, "ProcessingInputs")
         source = item["S3Input"]
@@ -151,7 +188,7 @@ def _check(request: Json) -> None:
             {
                 "S3DataType": (source["S3DataType"], ("S3Prefix",)),
                 "S3InputMode": (source.get("S3InputMode"), ("File",)),
-                "S3DataDistributionType": (source.get("S3DataDistributionType"), ("FullyReplicated",)),
+                "S3DataDistributionType": (source.get("S3DataDistributionType"), DISTRIBUTIONS),
                 "S3CompressionType": (source.get("S3CompressionType"), ("None",)),
                 "AppManaged": (item.get("AppManaged"), (False,)),
             }
@@ -168,8 +205,3 @@ def _check_local_path(path: str | None) -> None:
         raise ServiceError(
             "ValidationException", f"LocalPath must be below /opt/ml/processing/, got {path!r}."
         )
-
-
-def _exit_message(container: Container) -> Json:
-    path = container.path("/opt/ml/output/message")
-    return {"ExitMessage": path.read_text(errors="replace")[:MESSAGE_LIMIT]} if path.is_file() else {}

@@ -15,13 +15,23 @@ def image_uri(request: Json) -> str | None:
 
 def volume_key(request: Json) -> str | None:
     """The key of a processing, training or transform job's volumes."""
-    cluster = (
+    key: str | None = _resources(request).get("VolumeKmsKeyId")
+    return key
+
+
+def instance_count(request: Json) -> int:
+    """The number of hosts of a processing, training or transform job."""
+    count: int = _resources(request)["InstanceCount"]
+    return count
+
+
+def _resources(request: Json) -> Json:
+    resources: Json = (
         request.get("ProcessingResources", {}).get("ClusterConfig")
         or request.get("TransformResources")
         or request.get("ResourceConfig", {})
     )
-    key: str | None = cluster.get("VolumeKmsKeyId")
-    return key
+    return resources
 
 
 def output_encryption(request: Json) -> dict[str, Any]:

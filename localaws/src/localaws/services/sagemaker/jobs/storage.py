@@ -1,7 +1,7 @@
 """S3 as a job's data: prefixes to directories and back, with the credentials of the job's role."""
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,17 @@ def split_uri(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def download_prefix(s3: Any, uri: str, directory: Path) -> None:
-    """Every object whose key starts with the URI's key; raises NoObjects when there is none.
+def download_prefix(
+    s3: Any, uri: str, directory: Path, select: Callable[[list[str]], list[str]] = lambda keys: keys
+) -> None:
+    """Every selected object whose key starts with the URI's key; raises NoObjects when there is none to select from.
 
     Names in the directory are what follows the prefix's last "folder", as SageMaker lays them out.
     """
     bucket, prefix = split_uri(uri)
     directory.mkdir(parents=True, exist_ok=True)
-    found = False
-    for key in _keys(s3, bucket, prefix):
-        found = True
+    found = list(_keys(s3, bucket, prefix))
+    for key in select(found):
         name = _relative_name(key, prefix)
         if not name:  # the marker object of a "folder"
             continue
@@ -71,14 +72,18 @@ def upload_file(s3: Any, path: Path, uri: str, encryption: Json) -> None:
         s3.put_object(Bucket=bucket, Key=key, Body=body, **encryption)
 
 
-def pack(directory: Path, archive: Path) -> bool:
-    """Archive what the directory holds; false when it is missing or empty."""
-    names = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
-    if not names:
+def pack(directories: Sequence[Path], archive: Path) -> bool:
+    """Archive what the directories hold together, of equal names the last; false when they are missing or empty."""
+    files = {
+        path.relative_to(directory).as_posix(): path
+        for directory in directories
+        for path in sorted(directory.rglob("*"))
+    }
+    if not files:
         return False
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
-        for name in names:
-            tar.add(directory / name, arcname=name)
+        for name, path in sorted(files.items()):
+            tar.add(path, arcname=name, recursive=False)
     return True
 
 

@@ -52,14 +52,14 @@ def command_arguments(hyperparameters: Json) -> list[str]:
     return arguments
 
 
-def resource_config(instance_type: str) -> Json:
+def resource_config(instance_type: str, host: str = HOST, hosts: Sequence[str] = (HOST,)) -> Json:
     return {
-        "current_host": HOST,
+        "current_host": host,
         "current_instance_type": instance_type,
         "current_group_name": INSTANCE_GROUP,
-        "hosts": [HOST],
+        "hosts": list(hosts),
         "instance_groups": [
-            {"instance_group_name": INSTANCE_GROUP, "instance_type": instance_type, "hosts": [HOST]}
+            {"instance_group_name": INSTANCE_GROUP, "instance_type": instance_type, "hosts": list(hosts)}
         ],
         "network_interface_name": "eth0",
     }

@@ -6,7 +6,8 @@ from localaws.core.errors import Json, ServiceError
 from localaws.core.listing import pick
 from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.sagemaker.images import check_image
-from localaws.services.sagemaker.jobs.job import JobTable
+from localaws.services.sagemaker.jobs.cluster import DISTRIBUTIONS
+from localaws.services.sagemaker.jobs.job_table import JobTable
 from localaws.services.sagemaker.jobs.training_job import KIND, TrainingJob
 from localaws.services.sagemaker.quotas import SPOT_TRAINING, TRAINING, Use, instances
 from localaws.services.sagemaker.shared import Shared
@@ -93,12 +94,14 @@ def check(request: Json) -> None:
     resources = request["ResourceConfig"]
     if "InstanceType" not in resources:
         raise ServiceError("ValidationException", "ResourceConfig.InstanceType must be given.")
-    refuse_values(
-        {
-            "TrainingInputMode": (specification.get("TrainingInputMode"), ("File",)),
-            "InstanceCount": (resources.get("InstanceCount"), (1,)),
-        }
-    )
+    if "InstanceCount" not in resources:
+        raise ServiceError("ValidationException", "ResourceConfig.InstanceCount must be given.")
+    if resources["InstanceCount"] > 1 and request.get("EnableNetworkIsolation"):
+        raise ServiceError(
+            "ValidationException",
+            "The local AWS does not support EnableNetworkIsolation with several instances.",
+        )
+    refuse_values({"TrainingInputMode": (specification.get("TrainingInputMode"), ("File",))})
     _check_spot(request)
     for channel in request.get("InputDataConfig", []):
         _check_channel(channel)
@@ -139,7 +142,7 @@ def _check_channel(channel: Json) -> None:
     refuse_values(
         {
             "S3DataType": (source["S3DataType"], ("S3Prefix",)),
-            "S3DataDistributionType": (source.get("S3DataDistributionType"), ("FullyReplicated",)),
+            "S3DataDistributionType": (source.get("S3DataDistributionType"), DISTRIBUTIONS),
             "InputMode": (channel.get("InputMode"), ("File",)),
             "CompressionType": (channel.get("CompressionType"), ("None",)),
             "RecordWrapperType": (channel.get("RecordWrapperType"), ("None",)),

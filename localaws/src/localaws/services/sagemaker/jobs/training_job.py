@@ -50,35 +50,40 @@ class TrainingJob(Job):
         found = self._metrics.values.get(name)
         return None if found is None else found["Value"]
 
-    def _work(self, container: Container, credentials: Credentials) -> None:
+    def _work(self, containers: list[Container], credentials: Credentials) -> None:
         s3 = self._account.client("s3", credentials)
         self._enter("Downloading", "Downloading input data")
-        self._lay_out(container, s3)
+        for container in containers:
+            self._lay_out(container, s3)
         self._enter("Training", "Training image download completed. Training in progress.")
         limit = self.request["StoppingCondition"].get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_SECONDS)
         self._deadline = time.monotonic() + limit
         self._change(TrainingStartTime=now())
         try:
-            checkpoints = self.request.get("CheckpointConfig")
-            directory = container.path((checkpoints or {}).get("LocalPath", DEFAULT_PATH))
-            with closing(self._log(credentials)) as log, synchronised(s3, checkpoints, directory):
-                self._train(container, credentials, s3, log.write)
+            self._on_each_host(containers, lambda container: self._run_host(container, credentials, s3))
         except JobStopped:
-            self._upload(container, s3)  # SageMaker keeps what a stopped job wrote
+            self._upload(containers, s3)  # SageMaker keeps what a stopped job wrote
             raise
         except JobFailed:
-            self._upload_archive(s3, container, "/opt/ml/output/data", f"{self._output_uri}/output.tar.gz")
+            self._upload_archive(s3, containers, "/opt/ml/output/data", "output.tar.gz")
             raise
         finally:
             self._change(FinalMetricDataList=list(self._metrics.values.values()))
             self._finish_times()
         self._enter("Uploading", "Uploading generated training model")
-        self._upload(container, s3)
+        self._upload(containers, s3)
 
-    def _upload_archive(self, s3: Any, container: Container, path: str, uri: str) -> None:
-        archive = container.directory / uri.rpartition("/")[2]
-        if pack(container.path(path), archive):
-            upload_file(s3, archive, uri, output_encryption(self.request))
+    def _run_host(self, container: Container, credentials: Credentials, s3: Any) -> None:
+        checkpoints = self.request.get("CheckpointConfig")
+        directory = container.path((checkpoints or {}).get("LocalPath", DEFAULT_PATH))
+        with closing(self._log(credentials, container)) as log, synchronised(s3, checkpoints, directory):
+            self._train(container, credentials, s3, log.write)
+
+    def _upload_archive(self, s3: Any, containers: list[Container], path: str, name: str) -> None:
+        """The files of all hosts as one archive; of equal names, those of the last host."""
+        archive = containers[0].directory / name
+        if pack([container.path(path) for container in containers], archive):
+            upload_file(s3, archive, f"{self._output_uri}/{name}", output_encryption(self.request))
 
     def _end(self, status: str, reason: str) -> None:
         super()._end(status, reason)
@@ -94,10 +99,12 @@ class TrainingJob(Job):
             (container.root / path).mkdir(parents=True)
         for channel in self.request.get("InputDataConfig", []):
             directory = container.root / "input" / "data" / channel["ChannelName"]
-            self._download(s3, channel["DataSource"]["S3DataSource"]["S3Uri"], directory)
+            self._download(s3, channel["DataSource"]["S3DataSource"], directory, container)
         config = container.root / "input" / "config"
         hyperparameters = container.localise(self.request.get("HyperParameters", {}))
-        resources = toolkit.resource_config(self.request["ResourceConfig"]["InstanceType"])
+        resources = toolkit.resource_config(
+            self.request["ResourceConfig"]["InstanceType"], container.name, container.cluster.names
+        )
         for name, value in {
             "hyperparameters": hyperparameters,
             "resourceconfig": resources,
@@ -110,7 +117,9 @@ class TrainingJob(Job):
             channel["ChannelName"]: {
                 **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {}),
                 "TrainingInputMode": "File",
-                "S3DistributionType": "FullyReplicated",
+                "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
+                    "S3DataDistributionType", "FullyReplicated"
+                ),
                 "RecordWrapperType": "None",
             }
             for channel in self.request.get("InputDataConfig", [])
@@ -125,7 +134,7 @@ class TrainingJob(Job):
                 **self._account.environment(credentials),
                 "TRAINING_JOB_NAME": self.name,
                 "TRAINING_JOB_ARN": self.arn,
-                "CURRENT_HOST": toolkit.HOST,
+                "CURRENT_HOST": container.name,
                 "SAGEMAKER_REGION": self._account.region,
                 "SAGEMAKER_JOB_NAME": "",
             },
@@ -225,9 +234,9 @@ class TrainingJob(Job):
             text = written.read_text(errors="replace") if written.is_file() else ""
         raise JobFailed(f"AlgorithmError: {text}, exit code: {code}")
 
-    def _upload(self, container: Container, s3: Any) -> None:
-        self._upload_archive(s3, container, "/opt/ml/model", f"{self._output_uri}/model.tar.gz")
-        self._upload_archive(s3, container, "/opt/ml/output/data", f"{self._output_uri}/output.tar.gz")
+    def _upload(self, containers: list[Container], s3: Any) -> None:
+        self._upload_archive(s3, containers, "/opt/ml/model", "model.tar.gz")
+        self._upload_archive(s3, containers, "/opt/ml/output/data", "output.tar.gz")
 
     def _finish_times(self) -> None:
         end = now()

@@ -16,9 +16,11 @@ from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.logs.writer import LogWriter
 from localaws.services.sagemaker.endpoints.model_server import ModelServer, NotServing, PingFailed
 from localaws.services.sagemaker.endpoints.models import Models
+from localaws.services.sagemaker.jobs.cluster import SHARDED, share
 from localaws.services.sagemaker.jobs.container import Container
 from localaws.services.sagemaker.jobs.host import Host
-from localaws.services.sagemaker.jobs.job import Job, JobFailed, JobKind, JobStopped, JobTable
+from localaws.services.sagemaker.jobs.job import Job, JobFailed, JobKind, JobStopped
+from localaws.services.sagemaker.jobs.job_table import JobTable
 from localaws.services.sagemaker.jobs.request import output_encryption
 from localaws.services.sagemaker.jobs.storage import list_prefix, split_uri
 from localaws.services.sagemaker.jobs.transform_data import MEGABYTE, RecordTooLarge, assemble, batches
@@ -44,18 +46,28 @@ class ObjectFailed(Exception):
 
 class TransformJob(Job):
     kind = KIND
+    hosts_talk = False
 
     def __init__(self, host: Host, request: Json, model: Json) -> None:
         super().__init__(host, {**DEFAULTS, **request})
         self.role_arn: str = model["ExecutionRoleArn"]
         self._model = model
-        self._instance = f"i-{uuid.uuid4().hex[:17]}"
+        self._failures: list[str] = []
 
-    def _work(self, container: Container, credentials: Credentials) -> None:
-        request = self.request
-        server = ModelServer(self._host, self._model, container.directory / "server", self._stopping)
-        log = self._log_of(credentials, self._instance)
+    def _work(self, containers: list[Container], credentials: Credentials) -> None:
         self._change(TransformStartTime=now())
+        try:
+            self._on_each_host(containers, lambda container: self._run_instance(container, credentials))
+        finally:
+            self._change(TransformEndTime=now())
+        if self._failures:
+            raise JobFailed(f"{self._failures[0].partition(':')[0]}: {SEE_LOGS}")
+
+    def _run_instance(self, container: Container, credentials: Credentials) -> None:
+        request = self.request
+        instance = f"i-{uuid.uuid4().hex[:17]}"
+        server = ModelServer(self._host, self._model, container.directory / "server", self._stopping)
+        log = self._log_of(credentials, instance)
         try:
             server.start(
                 server.assume_role(),
@@ -69,9 +81,10 @@ class TransformJob(Job):
                 on_line=log.write,
                 startup_seconds=STARTUP_SECONDS,
             )
+            assert server.process is not None
             with self.lock:
-                self._process = server.process
-            self._transform_all(server, credentials)
+                self._processes.add(server.process)
+            self._transform_share(server, credentials, container, instance)
         except PingFailed as error:
             if self._stopping.is_set():
                 raise JobStopped("Stopped") from error
@@ -81,17 +94,20 @@ class TransformJob(Job):
         except NotServing as error:
             raise JobFailed(f"ClientError: {error}") from error
         finally:
-            with self.lock:
-                self._process = None
+            if server.process is not None:
+                with self.lock:
+                    self._processes.discard(server.process)
             server.close()
-            self._change(TransformEndTime=now())
 
     def _log_of(self, credentials: Credentials, name: str) -> LogWriter:
         return LogWriter(
             self._account, KIND.log_group, f"{self.name}/{name}", credentials, lists_streams=True
         )
 
-    def _transform_all(self, server: ModelServer, credentials: Credentials) -> None:
+    def _transform_share(
+        self, server: ModelServer, credentials: Credentials, container: Container, instance: str
+    ) -> None:
+        """Each object is one instance's, whole: of one object, the other instances have nothing to do."""
         s3 = self._account.client("s3", credentials)
         uri = self.request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
         bucket, _ = split_uri(uri)
@@ -101,22 +117,19 @@ class TransformJob(Job):
             raise JobFailed(f"ClientError: Failed to list {uri}: {error}") from error
         if not found:
             raise JobFailed(f"ClientError: No S3 objects found under S3 URL {uri}")
-        data_log = self._log_of(credentials, f"{self._instance}/data-log")
+        data_log = self._log_of(credentials, f"{instance}/data-log")
         settings = ", ".join(
             f"{name}={self.request[name]}"
             for name in ("MaxConcurrentTransforms", "MaxPayloadInMB", "BatchStrategy")
         )
         data_log.write(f"{_moment()}:[sagemaker logs]: {settings}")
-        failures = []
-        for key, name in found:
+        for key, name in share(found, SHARDED, container.number, len(container.cluster.names)):
             try:
                 self._transform(server, s3, bucket, key, name)
             except ObjectFailed as failed:
-                failures.append(str(failed))
+                self._failures.append(str(failed))
                 for line in str(failed).splitlines():
                     data_log.write(f"{_moment()}:[sagemaker logs]: {bucket}/{key}: {line}")
-        if failures:
-            raise JobFailed(f"{failures[0].partition(':')[0]}: {SEE_LOGS}")
 
     def _transform(self, server: ModelServer, s3: Any, bucket: str, key: str, name: str) -> None:
         try:
@@ -154,7 +167,7 @@ class TransformJob(Job):
         timeout = client.get("InvocationsTimeoutInSeconds", DEFAULT_TIMEOUT_SECONDS)
         problem = ""
         for _ in range(1 + client.get("InvocationsMaxRetries", DEFAULT_RETRIES)):
-            if self._stopping.is_set():
+            if self._stopping.is_set() or self._broken.is_set():
                 raise JobStopped("Stopped")
             try:
                 response = server.invoke(payload, headers, timeout)
@@ -220,7 +233,6 @@ def _check(request: Json) -> None:
             "CompressionType": (source.get("CompressionType"), ("None",)),
             "SplitType": (source.get("SplitType"), ("None", "Line")),
             "AssembleWith": (output.get("AssembleWith"), ("None", "Line")),
-            "InstanceCount": (request["TransformResources"]["InstanceCount"], (1,)),
         }
     )
     payload = request.get("MaxPayloadInMB", DEFAULTS["MaxPayloadInMB"])

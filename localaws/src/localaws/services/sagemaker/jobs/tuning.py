@@ -4,7 +4,7 @@ from localaws.core.errors import Json, ServiceError
 from localaws.core.listing import pick, sorted_page
 from localaws.core.request_validation import validate_request
 from localaws.core.validation import refuse_members, refuse_values
-from localaws.services.sagemaker.jobs.job import JobTable
+from localaws.services.sagemaker.jobs.job_table import JobTable
 from localaws.services.sagemaker.jobs.search_space import check_ranges, grid_combinations
 from localaws.services.sagemaker.jobs.training import Training, check, training_use
 from localaws.services.sagemaker.jobs.tuning_job import DEFINITION_MEMBERS, KIND, TuningJob, training_request

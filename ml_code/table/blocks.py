@@ -1,0 +1,203 @@
+"""Files of raw data, CSV and Parquet, block by block: a file of any size needs the memory of one block."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ml_code.raw_files import RawFileError, is_parquet, open_text
+from ml_code.table.cells import Values
+from ml_code.table.columns import Schema, SchemaError
+from ml_code.table.contract import Faults, allowed_cells, check_columns
+from ml_code.table.frames import encode
+from ml_code.table.rows import RowReader
+
+BLOCK_CHARACTERS = 1 << 23
+BLOCK_ROWS = 50_000
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive rows, encoded; `texts` has the columns of free text, by name."""
+
+    values: Values
+    texts: dict[str, list[Any]]
+
+
+def read_blocks(
+    path: Path, name: str, schema: Schema, ignored: frozenset[str] = frozenset()
+) -> Iterator[Block]:
+    """The rows of one file in their order; `ignored` columns of the file are left out.
+
+    At the end, SchemaError names the file, and of each column the rules that are broken, how often, and the first rows:
+    what came before may have rows that are not allowed.
+    """
+    try:
+        faults = Faults(schema)
+        read = _parquet_blocks if is_parquet(path) else _csv_blocks
+        yield from read(path, schema, ignored, faults)
+        if not faults.row_count:
+            raise SchemaError("there are no rows; send at least one")
+        faults.refuse()
+    except (SchemaError, RawFileError) as error:
+        raise SchemaError(f"{name!r}: {error}") from None
+
+
+def _csv_blocks(path: Path, schema: Schema, ignored: frozenset[str], faults: Faults) -> Iterator[Block]:
+    with open_text(path, schema.dialect.encoding) as text:
+        yield from _CsvBlocks(text, schema, faults).read(ignored)
+
+
+class _CsvBlocks:
+    """The rows of a CSV file. Blocks of plain good lines are read by Arrow, the others as Python's csv reads them."""
+
+    def __init__(self, text: TextIO, schema: Schema, faults: Faults) -> None:
+        self.text, self.schema, self.faults = text, schema, faults
+        self.reader = RowReader(schema)
+        self.text_names = [column.name for column in schema.columns if column.is_text]
+        self.line_count = 0
+        self.wrong_width_count = 0
+        self.first_wrong_width = (0, 0)  # its line, and its number of values
+
+    def read(self, ignored: frozenset[str]) -> Iterator[Block]:
+        header = self._header(ignored)
+        while lines := self._lines():
+            block = self._plain(header, lines)
+            if block is not None:
+                self.line_count += lines.count("\n") + (not lines.endswith("\n"))
+                self.faults.row_count += len(block.values)
+                yield block
+            else:
+                yield from self._with_care(header, lines)
+        if self.wrong_width_count:
+            number, (line, count) = self.wrong_width_count, self.first_wrong_width
+            raise RawFileError(
+                f"{'1 row has' if number == 1 else f'{number:,} rows have'} more or fewer values than the "
+                f"{len(header)} of the header; the first is line {line} with {count}"
+            )
+
+    def _lines(self) -> str:
+        lines = self.text.read(BLOCK_CHARACTERS)
+        return lines if len(lines) < BLOCK_CHARACTERS else lines + self.text.readline()
+
+    def _header(self, ignored: frozenset[str]) -> list[str]:
+        if not self.schema.dialect.header:
+            return self.schema.names
+        reader = self._csv(iter(self.text.readline, ""))
+        header = next((row for row in self._records(reader) if row), None)
+        if header is None:
+            raise RawFileError("it is empty")
+        self.line_count = reader.line_num
+        names = [cell.removeprefix("\ufeff").strip() for cell in header]
+        check_columns([name for name in names if name not in ignored], self.schema)
+        return names
+
+    def _plain(self, header: list[str], lines: str) -> Block | None:
+        """None of lines that are not plain, or have any fault."""
+        if '"' in lines or "\0" in lines or lines.count("\r") != lines.count("\r\n"):
+            return None
+        # Python's csv refuses longer cells.
+        if (self.text_names or len(header) > len(self.schema.names)) and (
+            max(map(len, lines.split("\n"))) > csv.field_size_limit()
+        ):
+            return None
+        table = self.reader.plain_table(lines, header, skipped_lines=0)
+        values = None if table is None else self.reader.table_values(table)
+        if table is None or values is None or not allowed_cells(values, self.schema).all():
+            return None
+        texts = {
+            name: _texts(table.column(name).to_pylist(), values[:, self.schema.names.index(name)])
+            for name in self.text_names
+        }
+        return Block(values, texts)
+
+    def _with_care(self, header: list[str], lines: str) -> Iterator[Block]:
+        source = io.StringIO(lines, newline="")
+        reader = self._csv(self._lines_of(source))
+
+        def records() -> Iterator[list[str]]:
+            for row in self._records(reader):
+                if len(row) == len(header):
+                    yield row
+                elif row:
+                    self.wrong_width_count += 1
+                    if self.wrong_width_count == 1:
+                        self.first_wrong_width = (self.line_count + reader.line_num, len(row))
+                if source.tell() == len(lines):
+                    return
+
+        rows = records()
+        while chunk := list(islice(rows, BLOCK_ROWS)):
+            yield self._block(header, chunk)
+        self.line_count += reader.line_num
+
+    def _lines_of(self, source: io.StringIO) -> Iterator[str]:
+        yield from iter(source.readline, "")
+        yield from iter(self.text.readline, "")  # a quoted cell goes on behind the block
+
+    def _csv(self, lines: Iterator[str]) -> Any:
+        return csv.reader(lines, delimiter=self.schema.dialect.delimiter)
+
+    def _records(self, reader: Any) -> Iterator[list[str]]:
+        try:
+            yield from reader
+        except csv.Error as error:
+            raise RawFileError(f"line {self.line_count + reader.line_num}: {error}") from None
+
+    def _block(self, header: list[str], rows: Sequence[Sequence[str]]) -> Block:
+        names = self.schema.names
+        if header != names:
+            places = [header.index(name) for name in names]
+            pick = itemgetter(*places)
+            rows = [pick(row) for row in rows] if len(places) > 1 else [(row[places[0]],) for row in rows]
+        values = self.reader.texts(rows)
+        texts = {
+            name: _texts([row[position] for row in rows], values[:, position])
+            for position, name in enumerate(names)
+            if name in self.text_names
+        }
+        self.faults.add(values, lambda row, position: rows[row][position])
+        return Block(values, texts)
+
+
+def _texts(cells: Iterable[Any], values: Values) -> list[Any]:
+    return [None if is_missing else cell for cell, is_missing in zip(cells, np.isnan(values), strict=True)]
+
+
+def _parquet_blocks(path: Path, schema: Schema, ignored: frozenset[str], faults: Faults) -> Iterator[Block]:
+    try:
+        with pq.ParquetFile(path) as file:
+            check_columns([name for name in file.schema_arrow.names if name not in ignored], schema)
+            for batch in file.iter_batches(BLOCK_ROWS, columns=schema.names):
+                yield _parquet_block(batch, schema, faults)
+    except (pa.ArrowException, OSError) as error:
+        raise RawFileError(f"it is damaged: {' '.join(str(error).split())}") from None
+
+
+def _parquet_block(batch: pa.RecordBatch, schema: Schema, faults: Faults) -> Block:
+    names = schema.names
+    frame = pd.DataFrame({name: _pandas(batch.column(name)) for name in names})
+    values = encode(frame, schema)
+    faults.add(values, lambda row, position: frame[names[position]].iloc[row])
+    texts = {
+        column.name: _texts(frame[column.name], values[:, position])
+        for position, column in enumerate(schema.columns)
+        if column.is_text
+    }
+    return Block(values, texts)
+
+
+def _pandas(column: pa.Array) -> "pd.Series[Any]":
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
+    series: pd.Series[Any] = column.to_pandas()
+    return series

@@ -1,0 +1,132 @@
+"""Facts about a table that are counted over all of its rows, block by block and file by file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ml_code.table.blocks import Block
+from ml_code.table.cells import Values
+from ml_code.table.columns import Column, Schema, SchemaError
+from ml_code.table.frames import decode
+
+
+@dataclass
+class Summary:
+    """Of each column whether cells are missing and present, and the range of those that are; of no rows, nothing."""
+
+    schema: Schema
+    row_count: int
+    missing: NDArray[np.bool_]
+    present: NDArray[np.bool_]
+    lowest: Values
+    highest: Values
+    first_row: Values
+
+    @classmethod
+    def empty(cls, schema: Schema) -> Self:
+        width = len(schema.columns)
+        no = np.zeros(width, dtype=bool)
+        return cls(schema, 0, no, no, np.full(width, np.inf), np.full(width, -np.inf), np.full(width, np.nan))
+
+    def add(self, values: Values) -> None:
+        """Add the next rows, encoded; a category that the model does not know is one that is missing."""
+        known = values
+        for position, column in enumerate(self.schema.columns):
+            if column.is_category and (values[:, position] >= len(column.enum)).any():
+                known = values.copy() if known is values else known
+                known[known[:, position] >= len(column.enum), position] = np.nan
+        is_missing = np.isnan(known)
+        self._join(
+            len(known),
+            np.any(is_missing, axis=0, keepdims=True)[0],
+            ~np.all(is_missing, axis=0, keepdims=True)[0],
+            np.fmin.reduce(known, axis=0, initial=np.inf),
+            np.fmax.reduce(known, axis=0, initial=-np.inf),
+            known[0],
+        )
+
+    def merge(self, later: "Summary") -> None:
+        self._join(
+            later.row_count, later.missing, later.present, later.lowest, later.highest, later.first_row
+        )
+
+    def _join(
+        self,
+        row_count: int,
+        missing: NDArray[np.bool_],
+        present: NDArray[np.bool_],
+        lowest: Values,
+        highest: Values,
+        first_row: Values,
+    ) -> None:
+        if not self.row_count:
+            self.first_row = first_row
+        self.row_count += row_count
+        self.missing, self.present = self.missing | missing, self.present | present
+        self.lowest, self.highest = np.fmin(self.lowest, lowest), np.fmax(self.highest, highest)
+
+    @property
+    def gaps(self) -> frozenset[str]:
+        """The columns with missing cells."""
+        return frozenset(
+            column.name
+            for column, is_missing in zip(self.schema.columns, self.missing, strict=True)
+            if is_missing
+        )
+
+    def constant(self, name: str) -> str | None:
+        """The value of all cells, as it is shown; None where there are several values, or not two rows."""
+        position = self.schema.names.index(name)
+        if self.row_count < 2:
+            return None
+        if not self.present[position]:
+            return "missing"
+        if self.missing[position] or self.lowest[position] != self.highest[position]:
+            return None
+        column: Column = self.schema.columns[position]
+        cell = decode(self.first_row[[position]].reshape(1, 1), Schema((column,)))[name]
+        return repr(cell.tolist()[0])
+
+
+def unique_columns(schema: Schema) -> list[tuple[int, Column]]:
+    return [(position, column) for position, column in enumerate(schema.columns) if column.unique]
+
+
+def keys_of(block: Block, schema: Schema) -> dict[str, NDArray[Any]]:
+    """Eight bytes a row of each unique column: numbers as they are, of text a hash. NaN, or 0 of text, is missing."""
+    keys: dict[str, NDArray[Any]] = {}
+    for position, column in unique_columns(schema):
+        if not column.is_text:
+            keys[column.name] = block.values[:, position].copy()
+            continue
+        cells = pd.Series(block.texts[column.name], dtype=object)
+        hashes = pd.util.hash_array(cells.to_numpy(), categorize=False)
+        keys[column.name] = np.where(cells.isna().to_numpy(), np.uint64(0), hashes)
+    return keys
+
+
+def check_unique(files: Sequence[tuple[str, Mapping[str, NDArray[Any]]]], schema: Schema) -> None:
+    """SchemaError names the first two rows with the same key; `files` have a name and the keys of their rows."""
+    for _, column in unique_columns(schema):
+        keys = np.concatenate([found[column.name] for _, found in files])
+        is_key = keys != 0 if column.is_text else ~np.isnan(keys)
+        cells = pd.Series(keys)[is_key]
+        doubled = cells[cells.duplicated(keep=False)]
+        if doubled.empty:
+            continue
+        ends = np.cumsum([len(found[column.name]) for _, found in files])
+        first, second, *_ = doubled.index[doubled == doubled.iloc[0]]
+        (file, row), (other_file, other_row) = (_place(int(each), ends, files) for each in (first, second))
+        raise SchemaError(
+            f"column {column.name!r} breaks the rule unique in {len(doubled):,} of {len(keys):,} rows: "
+            f"row {row} of {file!r} and row {other_row} of {other_file!r} have the same value; take one away"
+        )
+
+
+def _place(index: int, ends: NDArray[Any], files: Sequence[tuple[str, Any]]) -> tuple[str, int]:
+    number = int(np.searchsorted(ends, index, side="right"))
+    return files[number][0], index - (int(ends[number - 1]) if number else 0) + 1
