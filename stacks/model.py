@@ -43,6 +43,7 @@ class Model(Construct):
             self, "Training", context=context, image_uri=image_uri, storage=storage, tracking=tracking
         )
         alarms = self._make_production_alarms()
+        self.watched = self._watch(alarms)
         self._serving = Serving(
             self,
             "Serving",
@@ -68,10 +69,10 @@ class Model(Construct):
             serving=self._serving,
             transform_jobs=self._transform_jobs,
         )
-        if alarms:
-            self.delivery.pipeline.node.add_dependency(alarms)
+        # The first delivery starts as its pipeline is made, and its failure is to be reported.
+        before = [made for made in (alarms, self.watched and self.watched.executions) if made]
+        self.delivery.pipeline.node.add_dependency(*before)
         self._drift = self._make_drift(storage, tracking)
-        self.watched = self._watch(alarms)
         Tags.of(self).add(Tag.MODEL_NAME, context.model_name)
 
     def make_teardown(self, factory_teardown: FactoryTeardown) -> None:
@@ -115,5 +116,5 @@ class Model(Construct):
             names=self.context.names,
             executions=ExecutionAlarms(self, "Observability", context=self.context),
             production=alarms,
-            has_drift=self._drift is not None,
+            has_drift=self.context.config.drift is not None,
         )
