@@ -237,6 +237,8 @@ class TeardownProperty:
     ENDPOINT_NAMES = "EndpointNames"
     FACTORY_NAME = "FactoryName"
     PACKAGE_GROUPS = "PackageGroups"
+    PRODUCTION_ENDPOINTS = "ProductionEndpoints"  # by model: on update, those that are not there any more
+    RETIRED_MODELS = "RetiredModels"
     RULE_NAMES = "RuleNames"
     SAGEMAKER_PIPELINE_NAMES = "SageMakerPipelineNames"
     SCHEDULE_NAMES = "ScheduleNames"

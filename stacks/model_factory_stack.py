@@ -6,7 +6,7 @@ from aws_cdk import CfnOutput, CfnResource, Fn, Stack, Tags
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ml_code.contracts import Output, Stage, Tag, TemplateMetadata
+from ml_code.contracts import PRODUCTION, Output, Stage, Tag, TemplateMetadata
 from ml_code.pipeline.definition import scikit_learn_image_uri
 from ml_code.spec import ModelSpec
 from stacks.approval import deny_approval
@@ -67,7 +67,13 @@ class ModelFactoryStack(Stack):
         )
         self._delivery = Construct(self, "Delivery")
         self._source = self._make_source(project_files)
-        self._models = self._make_models([_model_context(self._context, spec) for spec in specs])
+        serving = [spec for spec in specs if not spec.retire]
+        if not serving:
+            raise ValueError(
+                "All models have retire: true; a factory has one model at least. cdk destroy ends it."
+            )
+        self._retired = [*(spec.name for spec in specs if spec.retire), *config.retired_models]
+        self._models = self._make_models([_model_context(self._context, spec) for spec in serving])
         self._deny_approval()
         self._make_teardown(self._make_push_pipeline())
         self._bound_permissions()
@@ -147,6 +153,10 @@ class ModelFactoryStack(Stack):
             context=self._context,
             storage=self._storage,
             push_pipeline=push_pipeline,
+            production_endpoints={
+                model.context.model_name: model.context.names.endpoint(PRODUCTION) for model in self._models
+            },
+            retired_models=self._retired,
             depends_on=[self._tracking, *made],
         )
         for model in self._models:

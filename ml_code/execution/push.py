@@ -81,9 +81,19 @@ def run(pipelines: Mapping[str, str], buckets: Buckets, commit: str, reason: str
 def _say_differences(pipelines: Mapping[str, str]) -> None:
     folders = {folder.name for folder in model_folders()}
     for model in sorted(folders - pipelines.keys()):
+        if _is_retired(model):
+            continue
         print(f"{model} is not deployed yet: cdk deploy makes what it needs, and delivers it", flush=True)
     for model in sorted(pipelines.keys() - folders):
         print(f"{model} is deployed, and this commit has no folder of it: it stays as it is", flush=True)
+
+
+def _is_retired(model: str) -> bool:
+    """False for a description that cannot be read, too: its own delivery will say why."""
+    try:
+        return load_spec(name=model).retire
+    except SpecError:
+        return False
 
 
 def _why(model: str, pipeline: str, buckets: Buckets, clients: Clients) -> str:

@@ -55,6 +55,7 @@ class ModelSpec(Frozen):
     objective: Objective
     gate: Gate
     factory: dict[str, Any] = Field(default={})
+    retire: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -27,7 +27,15 @@ from stacks.settings.infrastructure import (
     OwnNetwork,
     Retention,
 )
-from stacks.settings.types import Boundary, FactoryName, RoleNames, Tags, UnprefixedModel, by_type
+from stacks.settings.types import (
+    Boundary,
+    FactoryName,
+    RetiredModels,
+    RoleNames,
+    Tags,
+    UnprefixedModel,
+    by_type,
+)
 
 
 class FactoryConfig(Section):
@@ -100,6 +108,11 @@ class FactoryConfig(Section):
         ge=1,
         le=20,
         description="with several models: how many of them train at once; the builds of the others wait",
+    )
+    retired_models: RetiredModels = Field(
+        default=(),
+        description="models without a folder whose production endpoints a deployment may remove; of a folder, "
+        "`retire: true` in its model.yaml says so ([operations](operations.md#several-models))",
     )
     unprefixed_model: UnprefixedModel = Field(
         default="",

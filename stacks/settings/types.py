@@ -112,6 +112,12 @@ FactoryName = Annotated[
     ),
     AfterValidator(_name),
 ]
+RetiredModels = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")], ...],
+    BeforeValidator(_list),
+    AfterValidator(_different),
+    _in_words("a list of different names of models"),
+]
 UnprefixedModel = Annotated[
     str, _text(r"^$|^[A-Za-z][A-Za-z0-9_-]{0,62}$", "the name of a model, or empty for none")
 ]

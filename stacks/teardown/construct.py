@@ -21,6 +21,8 @@ from stacks.storage import Storage
 from stacks.training import Training
 from stacks.transform_jobs import TransformJobs
 
+# Why policies have patterns.
+_REMOVED = "A model that is not in the template any more"
 _TEAM_GROUPS = "A team's own steps name groups, SageMaker names packages"
 
 
@@ -82,7 +84,10 @@ class ModelTeardown(Construct):
 
 
 class FactoryTeardown(Construct):
-    """Removes on destroy what run-time code made of the whole factory, after that of each model."""
+    """Removes on destroy what run-time code made of the whole factory, after that of each model.
+
+    It fails an update that would remove a model in production which is not retired, before anything of it is removed.
+    """
 
     def __init__(
         self,
@@ -92,6 +97,8 @@ class FactoryTeardown(Construct):
         context: FactoryContext,
         storage: Storage,
         push_pipeline: PushPipeline | None,
+        production_endpoints: Mapping[str, str],
+        retired_models: Sequence[str],
         depends_on: Sequence[IDependable],
     ) -> None:
         super().__init__(scope, id)
@@ -105,6 +112,8 @@ class FactoryTeardown(Construct):
             _allow_stop_pipeline(role, push_pipeline.pipeline_arn)
             _allow_stop_builds(role, [push_pipeline.build])
         _allow_remove_packages(role, names.factory)
+        endpoints = [arn(self, "sagemaker", f"endpoint/{names.factory}-*")]
+        allow(role, "SeeEndpoints", ["sagemaker:DescribeEndpoint"], endpoints, reason=_REMOVED)
         self.resource = _resource(
             self,
             function,
@@ -118,6 +127,8 @@ class FactoryTeardown(Construct):
                 if push_pipeline
                 else [],
                 TeardownProperty.PACKAGE_GROUPS: names.factory,
+                TeardownProperty.PRODUCTION_ENDPOINTS: dict(production_endpoints),
+                TeardownProperty.RETIRED_MODELS: list(retired_models),
                 TeardownProperty.BUCKET_NAMES: [bucket.bucket_name for bucket in buckets],
             },
         )

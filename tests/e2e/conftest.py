@@ -156,6 +156,9 @@ class Workspace:
         buildspec = yaml.safe_load(path.read_text())
         buildspec["phases"].pop("pre_build", None)
         path.write_text(yaml.safe_dump(buildspec, sort_keys=False))
+        self.skip_stack_tests()
+
+    def skip_stack_tests(self) -> None:
         shutil.rmtree(self.directory / "tests/stacks", ignore_errors=True)
 
     def train_little(self) -> None:

@@ -1,4 +1,4 @@
-"""Runs first on `cdk destroy`: stops what runs and removes what run-time code made of one factory.
+"""Runs first on `cdk destroy`: stops what runs and removes what run-time code made of one factory, or of one model.
 
 Names come as properties of the custom resource. Nothing is touched that does not bear them; what is found by the
 beginning of its name must carry the factory's tag as well.
@@ -8,7 +8,11 @@ import json
 import urllib.request
 from typing import Any
 
+import boto3
+
+from ml_code.contracts import TeardownProperty
 from stacks.teardown.function.buckets import empty_buckets
+from stacks.teardown.function.calls import unless_missing
 from stacks.teardown.function.deadline import Deadline
 from stacks.teardown.function.deliveries import stop_builds, stop_deliveries, stop_triggers
 from stacks.teardown.function.jobs import Jobs
@@ -22,17 +26,33 @@ PHYSICAL_ID = "model-factory-teardown"
 def handler(event: dict[str, Any], context: Any) -> None:
     print(event["RequestType"], json.dumps(event.get("ResourceProperties", {})))
     status, reason = "SUCCESS", ""
-    if event["RequestType"] == "Delete":
+    work = {"Delete": tear_down, "Update": refuse_removal}.get(event["RequestType"])
+    if work:
         try:
-            tear_down(event["ResourceProperties"], Deadline(BUDGET_SECONDS))
+            work(event)
         except Exception as error:  # without an answer CloudFormation waits an hour
             status, reason = "FAILED", f"{type(error).__name__}: {error}"
             print(reason)
     respond(event, status, reason)
 
 
-def tear_down(names: dict[str, Any], deadline: Deadline) -> None:
+def refuse_removal(event: dict[str, Any]) -> None:
+    """Raise when a model in production is taken out of the factory and not retired: CloudFormation then rolls back."""
+    now, before = event["ResourceProperties"], event.get("OldResourceProperties", {})
+    key = TeardownProperty.PRODUCTION_ENDPOINTS
+    for model, endpoint in before.get(key, {}).items():
+        if model in now.get(key, {}) or model in now.get(TeardownProperty.RETIRED_MODELS, []):
+            continue
+        if unless_missing(boto3.client("sagemaker").describe_endpoint, EndpointName=endpoint):
+            raise ValueError(
+                f"Model {model} is not in this deployment, and {endpoint} serves it: set retire: true in its model.yaml "
+                f"and deploy, or, without its folder, cdk deploy -c factory.retired_models={model}"
+            )
+
+
+def tear_down(event: dict[str, Any]) -> None:
     """Tear down in this order: nothing starts anew, nothing writes any more, then the written data go."""
+    names, deadline = event["ResourceProperties"], Deadline(BUDGET_SECONDS)
     jobs, models = Jobs(names, deadline), Models(names, deadline)
     stop_triggers(names)
     stop_deliveries(names)

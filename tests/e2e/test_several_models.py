@@ -1,0 +1,167 @@
+"""A factory of three models: what a push retrains, what waits, what fails, and what the removal of a model leaves."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import boto3
+import pytest
+from ruamel.yaml import YAML
+
+from ml_code.contracts import Output, resource_prefix
+from operations import delivery
+from operations.audit import left_of
+from operations.factory import deployed_factory
+from operations.failures import failure_lines
+from tests.e2e.conftest import NAME, Workspace, aws, running
+from tests.e2e.sample import MODEL
+
+pytestmark = pytest.mark.e2e
+OTHERS = ("diabetes", "flights")
+MODELS = tuple(sorted((MODEL, *OTHERS)))
+PUSH_PIPELINE = f"{NAME}-push"
+
+
+@pytest.fixture(scope="module")
+def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """Three deployed models, each of which its first delivery brought to production."""
+    with running(tmp_path_factory.mktemp("models") / NAME) as workspace:
+        for name in OTHERS:
+            shutil.copytree(workspace.directory / "examples" / name, workspace.directory / "models" / name)
+        for name in MODELS:
+            change(workspace, name, {"tuning.max_jobs": 2, "tuning.max_parallel_jobs": 2})
+        workspace.skip_stack_tests()
+        workspace.run("git", "add", "--all")
+        workspace.run("git", "commit", "--quiet", "--message", "Three models")
+        workspace.cdk("synth", "--quiet")
+        workspace.run(sys.executable, "-m", "operations.bootstrap")
+        workspace.cdk("deploy", "--app", "cdk.out", "--require-approval", "never")
+        url = deployed_factory().output(Output.REPOSITORY_CLONE_URL)
+        workspace.run("git", "remote", "add", "local", url)
+        for name in MODELS:
+            execution = delivery.latest_execution_id(prefix(name))
+            status = delivery.follow(prefix(name), execution, approve_as="test", timeout_seconds=1200)
+            assert status == "Succeeded", "\n".join(failure_lines(prefix(name), execution))
+        yield workspace
+
+
+def test_three_models_are_in_production_side_by_side(factory: Workspace) -> None:
+    endpoints = {each["EndpointName"] for each in boto3.client("sagemaker").list_endpoints()["Endpoints"]}
+    assert endpoints == {f"{prefix(name)}-{stage}" for name in MODELS for stage in ("staging", "production")}
+    shown = factory.run(sys.executable, "-m", "operations.status")
+    assert all(name in shown for name in MODELS)
+    assert_says_which(factory, "operations.history")
+    assert MODEL in factory.run(sys.executable, "-m", "operations.history", "--model", MODEL)
+
+
+def test_a_push_to_one_model_retrains_that_one(factory: Workspace) -> None:
+    before = {name: delivery.execution_ids(prefix(name)) for name in MODELS}
+    change(factory, "diabetes", {"seed": 71})
+    log = push(factory, "Another seed of one model")
+    assert "diabetes: changed folder; started" in log
+    assert "flights: nothing of it has changed" in log
+    started = [name for name in MODELS if delivery.execution_ids(prefix(name)) - before[name]]
+    assert started == ["diabetes"]
+    assert finish("diabetes", before["diabetes"]) == "Succeeded"
+
+
+def test_a_push_to_shared_code_retrains_all_two_at_a_time_and_one_failure_stops_no_other(
+    factory: Workspace,
+) -> None:
+    before = {name: delivery.execution_ids(prefix(name)) for name in MODELS}
+    factory.append("ml_code/metrics.py", "\n# Another comment.\n")
+    change(factory, "flights", {"gate.threshold": 0.9999})
+    log = push(factory, "Shared code, and a gate out of reach")
+    assert all(f"{name}: changed" in log for name in MODELS)
+    # Nobody approves the digits: they wait, and the others do not.
+    waiting = delivery.latest_execution_id(prefix(MODEL), started_after=before[MODEL])
+    assert finish("flights", before["flights"]) == "Failed"
+    assert finish("diabetes", before["diabetes"]) == "Succeeded"
+    assert most_at_once([prefix(name) for name in MODELS]) <= 2
+    delivery.follow(prefix(MODEL), waiting, approve_as="test", timeout_seconds=900)
+    again = push(factory, "Nothing that a model is made of", touch="README.md")
+    assert again.count("nothing of it has changed") == len(MODELS), again
+
+
+@pytest.mark.last
+def test_a_model_that_serves_is_not_removed_unless_it_is_retired(factory: Workspace) -> None:
+    shutil.move(factory.directory / "models/flights", factory.directory / "flights.away")
+    refused = factory.deploy(check=False)
+    assert "flights" in refused
+    assert "retire" in refused
+    shutil.move(factory.directory / "flights.away", factory.directory / "models/flights")
+    change(factory, "flights", {"retire": True})
+    factory.deploy()
+    left = [line for line in left_of(NAME) if prefix("flights") in line]
+    assert left == []
+    others = {each["EndpointName"] for each in boto3.client("sagemaker").list_endpoints()["Endpoints"]}
+    assert others == {
+        f"{prefix(name)}-{stage}" for name in (MODEL, "diabetes") for stage in ("staging", "production")
+    }
+
+
+@pytest.mark.last
+def test_destroy_leaves_nothing(factory: Workspace) -> None:
+    factory.cdk("destroy", "--force")
+    assert left_of(NAME) == []
+
+
+def prefix(model: str) -> str:
+    return resource_prefix(NAME, model)
+
+
+def change(workspace: Workspace, model: str, changes: Mapping[str, Any]) -> None:
+    path, yaml = workspace.directory / "models" / model / "model.yaml", YAML()
+    document = yaml.load(path)
+    for name, value in changes.items():
+        *sections, field = name.split(".")
+        section = document
+        for each in sections:
+            section = section[each]
+        section[field] = value
+    yaml.dump(document, path)
+
+
+def push(workspace: Workspace, message: str, *, touch: str = "") -> str:
+    """Push what was changed; return the log of the build that starts deliveries."""
+    if touch:
+        workspace.append(touch, "\n")
+    seen = delivery.execution_ids(PUSH_PIPELINE)
+    workspace.push(message)
+    execution = delivery.latest_execution_id(PUSH_PIPELINE, started_after=seen)
+    status = delivery.follow(PUSH_PIPELINE, execution, timeout_seconds=600)
+    log = aws(
+        *("logs", "filter-log-events", "--log-group-name", f"/aws/codebuild/{PUSH_PIPELINE}"),
+        *("--query", "events[].message"),
+    )
+    lines: list[str] = json.loads(log)
+    begin = max(number for number, line in enumerate(lines) if "ml_code.execution.push" in line)
+    text = "\n".join(lines[begin:])
+    assert status == "Succeeded", text
+    return text
+
+
+def finish(model: str, before: set[str]) -> str:
+    execution = delivery.latest_execution_id(prefix(model), started_after=before)
+    return delivery.follow(prefix(model), execution, approve_as="test", timeout_seconds=1200)
+
+
+def most_at_once(pipelines: Sequence[str]) -> int:
+    """The largest number of SageMaker executions that ran at the same time, of the newest of each pipeline."""
+    sagemaker = boto3.client("sagemaker")
+    spans = []
+    for name in pipelines:
+        newest = sagemaker.list_pipeline_executions(
+            PipelineName=name, SortBy="CreationTime", SortOrder="Descending"
+        )["PipelineExecutionSummaries"][0]
+        arn = newest["PipelineExecutionArn"]
+        described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        spans.append((described["CreationTime"], described["LastModifiedTime"]))
+    return max(sum(begin <= moment < end for begin, end in spans) for moment, _ in spans)
+
+
+def assert_says_which(workspace: Workspace, module: str) -> None:
+    said = workspace.run(sys.executable, "-m", module, check=False)
+    assert f"MODEL=<one of {', '.join(MODELS)}>" in said
