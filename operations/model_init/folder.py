@@ -32,23 +32,18 @@ def model_name(given: str, data: Path) -> str:
 
 
 def check_folder(project: Path, name: str) -> None:
-    """Raise OperationError when the folder is not that of an unedited draft, or another model is there that stays."""
+    """Raise OperationError when the folder is not that of an unedited draft."""
     folder = project / MODELS / name
     if folder.exists() and not _is_unedited(folder):
         raise OperationError(
             f"{MODELS / name} was edited, or is no draft of make model-init: it is left as it is. Move it away, or give "
             f"another NAME"
         )
-    for other in _others(project, name):
-        if not is_replaceable(project, other):
-            raise OperationError(
-                f"{other.relative_to(project)} is there, and a factory has one model: move it away first, such as to "
-                f"examples/{other.name}"
-            )
 
 
-def _others(project: Path, name: str) -> list[Path]:
-    return [folder for folder in model_folders(project) if folder.name != name]
+def _samples(project: Path, name: str) -> list[Path]:
+    folders = [folder for folder in model_folders(project) if folder.name != name]
+    return [folder for folder in folders if is_replaceable(project, folder)]
 
 
 def is_replaceable(project: Path, folder: Path) -> bool:
@@ -76,10 +71,10 @@ def write_draft(project: Path, name: str, text: str, sample: Sample) -> list[Pat
     (folder / "data" / sample.file_name).write_bytes(sample.body)
     digest = f"# sha256:{_digest(text, [sample.body])} {_NOTE}\n"
     (folder / MODEL_YAML).write_bytes(f"{_FIRST_LINE}{digest}{text}".encode())
-    others = _others(project, name)
-    for other in others:
-        shutil.rmtree(other)
-    return others
+    samples = _samples(project, name)
+    for folder in samples:
+        shutil.rmtree(folder)
+    return samples
 
 
 def _is_unedited(folder: Path) -> bool:

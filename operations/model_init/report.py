@@ -81,7 +81,7 @@ def print_next(console: Console, draft: Draft, taken_away: Sequence[Path], proje
     sample = "the whole file" if draft.sample.is_whole_file else f"{len(draft.sample.places):,} of its rows"
     lines = [f"Written: {folder / MODEL_YAML}, with a reason for each choice, and {folder}/data: {sample}."]
     lines += [
-        f"Taken away: {path.relative_to(project)}, the sample, as a factory has one model; "
+        f"Taken away: {path.relative_to(project)}, the sample; "
         f"git restore {path.relative_to(project)} brings it back."
         for path in taken_away
     ]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_code.spec import ModelSpec, SpecError, find_model, load_spec, parse_spec, sample_data
+from ml_code.spec import ModelSpec, SpecError, find_model, load_spec, load_specs, parse_spec, sample_data
 
 
 def test_a_range_in_a_name_stands_for_many_columns(spec: ModelSpec) -> None:
@@ -12,8 +12,8 @@ def test_a_range_in_a_name_stands_for_many_columns(spec: ModelSpec) -> None:
     assert spec.training_schema().names == [*names, "digit"]
 
 
-def test_the_project_has_exactly_one_model(tmp_path: Path, model_yaml: str) -> None:
-    with pytest.raises(SpecError, match=r"models/\*/model.yaml: found 0 \(none\); allowed: exactly one"):
+def test_a_model_is_found_by_its_folder(tmp_path: Path, model_yaml: str) -> None:
+    with pytest.raises(SpecError, match=r"models/\*/model.yaml: found 0 \(none\); allowed: one"):
         find_model(tmp_path)
     for name in ("a", "b"):
         (tmp_path / "models" / name / "data").mkdir(parents=True)
@@ -22,8 +22,15 @@ def test_the_project_has_exactly_one_model(tmp_path: Path, model_yaml: str) -> N
     assert find_model(tmp_path) == tmp_path / "models/b"
     assert sample_data(tmp_path) == {"rows.csv": tmp_path / "models/b/data/rows.csv"}
     (tmp_path / "models/a/model.yaml").write_text(model_yaml)
-    with pytest.raises(SpecError, match=r"found 2 \(a, b\); allowed: exactly one"):
+    with pytest.raises(SpecError, match=r"found 2 \(a, b\); allowed: one, or the name of one, MODEL=<name>"):
         find_model(tmp_path)
+    assert find_model(tmp_path, "a") == tmp_path / "models/a"
+    with pytest.raises(SpecError, match=r"models/c/model.yaml does not exist; there are: a, b"):
+        find_model(tmp_path, "c")
+    with pytest.raises(
+        SpecError, match=r"models/a/model.yaml: name is 'digits'; allowed: that of its folder, 'a'"
+    ):
+        load_specs(tmp_path)
 
 
 @pytest.mark.parametrize(

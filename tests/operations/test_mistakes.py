@@ -1,5 +1,6 @@
 """What a person sees when a command cannot do what it should: a sentence, and no stack trace."""
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from ml_code.contracts import JobLogs, Output
 from ml_code.inference import transform_job
 from ml_code.inference.transform_job import Batch, BatchError, BatchSettings
-from ml_code.spec import SpecError, load_spec
+from ml_code.spec import SpecError, load_specs
 from operations import batch, verify
 from operations.errors import run
 from operations.factory import Factory
@@ -20,15 +21,15 @@ from operations.factory import Factory
 if TYPE_CHECKING:
     from localaws.core.account import Account
 
+MODEL = load_specs()[0].name
 SETTINGS = BatchSettings(role_arn="arn:r", bucket="mistakes", prefix="batch/", name_prefix="digits-batch-")
 
 
 @pytest.fixture
 def factory(tmp_path: Path) -> Factory:
     outputs = {
-        Output.BATCH_SETTINGS: '{"role_arn": "", "bucket": "", "prefix": "", "name_prefix": ""}',
         Output.MLFLOW_TRACKING_URI: f"sqlite:///{tmp_path / 'mlflow.db'}",
-        Output.PRODUCTION_ENDPOINT_NAME: "model-factory-production",
+        Output.MODEL_PREFIXES: json.dumps({MODEL: f"model-factory-{MODEL}"}),
     }
     return Factory("model-factory", outputs)
 
@@ -43,11 +44,12 @@ def test_verification_before_production_says_how_to_get_there(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verify, "deployed_factory", lambda: factory)
+    monkeypatch.setattr(sys, "argv", ["verify"])
     monkeypatch.setattr(
         verify, "release_records", lambda factory, model: SimpleNamespace(newest=lambda: None)
     )
     message = said(verify.main)
-    assert message.startswith(f"Nothing to verify: {load_spec().name} was never in production")
+    assert message.startswith(f"Nothing to verify: {MODEL} was never in production")
     assert "make approve lets it go on" in message
 
 
@@ -84,6 +86,7 @@ def failing_batch(factory: Factory, monkeypatch: pytest.MonkeyPatch) -> Batch:
         settings=SETTINGS,
     )
     monkeypatch.setattr(batch, "deployed_factory", lambda: factory)
+    monkeypatch.setattr(batch, "deploy_environment", lambda *_: {})
     monkeypatch.setattr(batch, "plan", lambda *_: planned)
     monkeypatch.setattr(sys, "argv", ["batch", "--input", "rows.csv"])
     return planned

@@ -6,16 +6,31 @@ from pathlib import Path
 import pytest
 
 from ml_code.spec import load_spec
+from stacks.context import ModelContext
+from stacks.names import FactoryNames
 from stacks.quota_needs import quota_needs
+from stacks.settings.factory import FactoryConfig
 from tests.stacks.configurations import CONFIGURATIONS
-from tests.stacks.synthesis import configured
+from tests.stacks.synthesis import EXAMPLE_MODEL, configured
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 def needs(configuration: str) -> dict[str, int]:
     config = configured(CONFIGURATIONS[configuration])
-    return quota_needs(config, parallel_training_jobs=load_spec().tuning.max_parallel_jobs)
+    return dict(quota_needs([model(config, "digits")], 2))
+
+
+def model(config: FactoryConfig, name: str) -> ModelContext:
+    names = FactoryNames(factory="factory", account="1", region="r").of_model(name)
+    return ModelContext(config=config, names=names, spec=load_spec(EXAMPLE_MODEL), key=None, network=None)
+
+
+def test_trainings_count_as_many_at_once_as_the_settings_say_and_endpoints_all() -> None:
+    config = configured({})
+    needed = quota_needs([model(config, name) for name in ("a", "b", "c")], 2)
+    assert needed["ml.m5.large for spot training job usage"] == 2 * 2
+    assert needed["Maximum total concurrency that can be allocated across all serverless endpoints"] == 3 * 10
 
 
 def test_the_default_fits_a_new_account() -> None:

@@ -123,7 +123,7 @@ def stack_in(region: str, settings: Mapping[str, Any]) -> ModelFactoryStack:
     return ModelFactoryStack(
         App(analytics_reporting=False),
         config=configured(settings),
-        spec=load_spec(EXAMPLE_MODEL),
+        specs=[load_spec(EXAMPLE_MODEL)],
         project_files={},
         account=None,
         region=region,

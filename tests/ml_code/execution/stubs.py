@@ -18,10 +18,11 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/model-factory"
 EXECUTION_ARN = f"{ARN}/execution/abc"
 JOB_ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 ARCHIVE = b"archive"
-CODE_URI = f"s3://artifacts/code/0123456789abcdef/{hashlib.sha256(ARCHIVE).hexdigest()[:16]}/"
+CODE_URI = f"s3://artifacts/code/digits/0123456789abcdef/{hashlib.sha256(ARCHIVE).hexdigest()[:16]}/"
 DEFINITION = '{"Version": "2020-12-01", "Steps": []}'
 PIPELINE = PipelineSettings(
     pipeline_name="model-factory",
+    model_name="digits",
     region="us-east-1",
     role_arn="arn:aws:iam::123456789012:role/job",
     artifact_bucket="artifacts",
@@ -30,8 +31,11 @@ PIPELINE = PipelineSettings(
 )
 SETTINGS = RunSettings(
     pipeline=PIPELINE,
+    pipeline_json=PIPELINE.model_dump_json(),
+    build_id="build:1",
+    model="digits",
     data_bucket="data",
-    data_prefix="raw/",
+    data_prefix="raw/digits/",
     artifact_bucket="artifacts",
     commit="0123456789abcdef",
     trigger_reason="push",
@@ -39,6 +43,7 @@ SETTINGS = RunSettings(
 )
 ENVIRONMENT = {
     "PIPELINE_SETTINGS": PIPELINE.model_dump_json(),
+    "MODEL_NAME": "digits",
     "DATA_BUCKET": "data",
     "ARTIFACT_BUCKET": "artifacts",
     "CODEBUILD_RESOLVED_SOURCE_VERSION": "0123456789abcdef",
@@ -74,7 +79,7 @@ class FailedAtOnce(Passed):
 class Stubs:
     def __init__(self) -> None:
         keys: Any = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}  # pragma: allowlist secret
-        names: tuple[Any, ...] = ("s3", "sagemaker", "logs")
+        names: tuple[Any, ...] = ("s3", "sagemaker", "logs", "codebuild")
         made = {name: boto3.client(name, region_name="us-east-1", **keys) for name in names}
         self.clients = Clients(**made)
         self.s3, self.sagemaker, self.logs = (Stubber(made[name]) for name in names[:3])
@@ -88,7 +93,7 @@ class Stubs:
             self.sagemaker.add_response("update_pipeline", {"PipelineArn": ARN}, update)
         values = {
             "CodeUri": CODE_URI,
-            "DataUri": "s3://data/raw/",
+            "DataUri": "s3://data/raw/digits/",
             "DataVersion": ANY,
             "CommitId": "0123456789abcdef",
             "TriggerReason": "push",

@@ -177,6 +177,7 @@ class World:
         self.environment = {
             "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
             "FACTORY_NAME": "factory",
+            "RESOURCE_PREFIX": "factory",
             "MODEL_NAME": spec.name,
             "STAGE": "production",
             "ENDPOINT_NAME": "factory-production",
