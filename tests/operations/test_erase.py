@@ -13,7 +13,7 @@ import pytest
 from ml_code.contracts import Output
 from ml_code.table.columns import Column, Schema
 from operations.erase import Erasure, Version, erase
-from operations.factory import Factory
+from operations.factory import Factory, Model
 from operations.personal_rows import Person
 
 if TYPE_CHECKING:
@@ -56,19 +56,19 @@ def factory(account: "Account", request: pytest.FixtureRequest) -> Factory:
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     objects: dict[str, dict[str, bytes]] = {
         data: {
-            "raw/a.csv": RAW.encode(),
-            "raw/b.csv.gz": gzip.compress(RAW.replace("4711", "4713").encode()),
-            "raw/only.csv": b"patient,age,height,ill\n4711,33,1.8,1\n",
-            "batch/rows.csv": b"34,1.7\n33,1.8\n",
-            "batch/job-1/rows.csv.out": b"{}\n{}\n",
-            "batch/job-1/predictions.csv": b"row,prediction\n1,0\n2,1\n",
-            "batch/job-2/other.csv": b"height,age\n1.7,34\n",
-            "batch/job-2/other.csv.out": b"{}\n",
-            "batch/job-2/bad_rows.csv": b"row,reason\n",
+            "raw/m/a.csv": RAW.encode(),
+            "raw/m/b.csv.gz": gzip.compress(RAW.replace("4711", "4713").encode()),
+            "raw/m/only.csv": b"patient,age,height,ill\n4711,33,1.8,1\n",
+            "batch/m/rows.csv": b"34,1.7\n33,1.8\n",
+            "batch/m/job-1/rows.csv.out": b"{}\n{}\n",
+            "batch/m/job-1/predictions.csv": b"row,prediction\n1,0\n2,1\n",
+            "batch/m/job-2/other.csv": b"height,age\n1.7,34\n",
+            "batch/m/job-2/other.csv.out": b"{}\n",
+            "batch/m/job-2/bad_rows.csv": b"row,reason\n",
         },
         artifacts: {
-            "runs/x/preprocess/train.parquet": parquet(COPY),
-            "runs/x/model.tar.gz": b"\x1f\x8b33,1.8",
+            "runs/m/x/preprocess/train.parquet": parquet(COPY),
+            "runs/m/x/model.tar.gz": b"\x1f\x8b33,1.8",
             f"{RUN}/test.csv": COPY.encode(),
             f"{RUN}/training_sample.parquet": parquet("age,height\n35,1.8\n34,1.7\n"),
             f"{RUN}/verification/production/verification.html": b"<td>33",
@@ -76,7 +76,7 @@ def factory(account: "Account", request: pytest.FixtureRequest) -> Factory:
             "mlflow/1/other/artifacts/verification/verification.html": b"<td>34",
             "mlflow/1/models/m/artifacts/input_example.json": b'{"columns":["age","height"],"data":[[33,1.8]]}',
             "mlflow/1/models/n/artifacts/input_example.json": b'{"columns":["age","height"],"data":[[34,1.7]]}',
-            "captured/f-production/AllTraffic/x.jsonl": b"".join(
+            "captured/f-m-production/AllTraffic/x.jsonl": b"".join(
                 captured(body, kind) for body, kind, _ in REQUESTS.values()
             ),
             "serving/production/m/1/ab/test.csv": COPY.encode(),
@@ -90,14 +90,14 @@ def factory(account: "Account", request: pytest.FixtureRequest) -> Factory:
         for key, content in contents.items():
             s3.put_object(Bucket=bucket, Key=key, Body=content)
     if request.param == "versioned":  # overwritten before: the old version has the rows, too
-        s3.put_object(Bucket=data, Key="raw/b.csv.gz", Body=RAW.encode())
-        s3.put_object(Bucket=data, Key="raw/b.csv.gz", Body=b"patient,age,height,ill\n4713,33,1.80,1\n")
+        s3.put_object(Bucket=data, Key="raw/m/b.csv.gz", Body=RAW.encode())
+        s3.put_object(Bucket=data, Key="raw/m/b.csv.gz", Body=b"patient,age,height,ill\n4713,33,1.80,1\n")
     return Factory("f", {Output.DATA_BUCKET_NAME: data, Output.ARTIFACT_BUCKET_NAME: artifacts})
 
 
 def run(factory: Factory, *, does_it: bool) -> tuple[Erasure, list[str]]:
     said: list[str] = []
-    return erase(factory, PERSON, does_it=does_it, say=said.append), said
+    return erase(factory, Model("m", "f-m"), PERSON, does_it=does_it, say=said.append), said
 
 
 def contents(factory: Factory) -> dict[str, list[bytes]]:
@@ -118,11 +118,11 @@ def test_without_yes_nothing_changes_and_every_place_is_named(factory: Factory) 
     done, said = run(factory, does_it=False)
     assert contents(factory) == before
     for part in (
-        "raw/a.csv',",
-        "runs/x/preprocess/train.parquet",
+        "raw/m/a.csv',",
+        "runs/m/x/preprocess/train.parquet",
         "test.csv",
         "x.jsonl",
-        "batch/rows.csv",
+        "batch/m/rows.csv",
         "serving/",
     ):
         assert [line for line in said if part in line], part
@@ -136,20 +136,20 @@ def test_their_rows_go_from_every_version_and_nobody_else_s(factory: Factory) ->
     after = contents(factory)
     expected: dict[str, list[bytes]] = {
         **before,
-        "raw/a.csv": [b"patient,age,height,ill\n4712,34,1.70,0\n"],
-        "batch/rows.csv": [b"34,1.7\n"],
-        "runs/x/preprocess/train.parquet": [parquet("age,height,ill\n34.0,1.7,0\n")],
+        "raw/m/a.csv": [b"patient,age,height,ill\n4712,34,1.70,0\n"],
+        "batch/m/rows.csv": [b"34,1.7\n"],
+        "runs/m/x/preprocess/train.parquet": [parquet("age,height,ill\n34.0,1.7,0\n")],
         f"{RUN}/test.csv": [b"age,height,ill\n34.0,1.7,0\n"],
         f"{RUN}/training_sample.parquet": [parquet("age,height\n34,1.7\n")],
-        "captured/f-production/AllTraffic/x.jsonl": [
+        "captured/f-m-production/AllTraffic/x.jsonl": [
             b"".join(captured(body, kind) for body, kind, theirs in REQUESTS.values() if not theirs)
         ],
     }
-    expected["raw/b.csv.gz"] = [each for each in before["raw/b.csv.gz"] if b"4711" not in each]
+    expected["raw/m/b.csv.gz"] = [each for each in before["raw/m/b.csv.gz"] if b"4711" not in each]
     for gone in (
-        "raw/only.csv",
-        "batch/job-1/rows.csv.out",
-        "batch/job-1/predictions.csv",
+        "raw/m/only.csv",
+        "batch/m/job-1/rows.csv.out",
+        "batch/m/job-1/predictions.csv",
         f"{RUN}/verification/production/verification.html",
         "mlflow/1/models/m/artifacts/input_example.json",
         "serving/production/m/1/ab/test.csv",
@@ -163,10 +163,10 @@ def test_their_rows_go_from_every_version_and_nobody_else_s(factory: Factory) ->
 
 def test_what_is_no_csv_is_named_as_not_searched(factory: Factory) -> None:
     data = factory.output(Output.DATA_BUCKET_NAME)
-    boto3.client("s3").put_object(Bucket=data, Key="raw/x.parquet", Body="ä".encode("utf-16"))
+    boto3.client("s3").put_object(Bucket=data, Key="raw/m/x.parquet", Body="ä".encode("utf-16"))
     done, _ = run(factory, does_it=False)
     (line,) = done.unread
-    assert line.startswith(f"'s3://{data}/raw/x.parquet': 'utf-8' codec can't decode")
+    assert line.startswith(f"'s3://{data}/raw/m/x.parquet': 'utf-8' codec can't decode")
 
 
 def test_a_key_is_one_line_of_a_log() -> None:

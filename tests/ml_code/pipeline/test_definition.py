@@ -12,6 +12,7 @@ from tests.pipeline_requests import all_steps, dangling_references, invalid_requ
 
 SETTINGS = PipelineSettings(
     pipeline_name="model-factory",
+    model_name="digits",
     region="eu-central-1",
     role_arn="${Token[ExecutionRole.Arn.1]}",
     artifact_bucket="${Token[TOKEN.2]}",
@@ -120,7 +121,7 @@ def test_spot_training_waits_and_keeps_checkpoints_for_each_execution(spec: Mode
     checkpoints = training["CheckpointConfig"]
     assert checkpoints["LocalPath"] == training["Environment"]["CHECKPOINT_DIR"] == "/opt/ml/checkpoints"
     parts = checkpoints["S3Uri"]["Std:Join"]["Values"]
-    assert parts[2:] == ["runs", {"Get": "Execution.PipelineExecutionId"}, "checkpoints"]
+    assert parts[2:] == ["runs/digits", {"Get": "Execution.PipelineExecutionId"}, "checkpoints"]
     assert invalid_requests({"Steps": list(steps.values())}) == []
 
 

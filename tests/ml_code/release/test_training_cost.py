@@ -14,6 +14,7 @@ from ml_code.spec import ModelSpec
 START = datetime(2026, 11, 1, tzinfo=UTC)
 SETTINGS = PipelineSettings(
     pipeline_name="digits",
+    model_name="digits",
     region="eu-central-1",
     role_arn="arn:aws:iam::123456789012:role/job",
     artifact_bucket="artifacts",
