@@ -28,7 +28,7 @@ from ml_code.contracts import (
 )
 from ml_code.estimators.libraries import LIBRARIES, library_of
 from ml_code.execution import job_wheels, source_archive, stack_assertions
-from ml_code.execution.job_wheels import WheelsError
+from ml_code.execution.job_wheels import Pin, WheelsError
 from ml_code.execution.objects import exists
 from ml_code.execution.pipeline_execution import (
     Snapshot,
@@ -117,10 +117,15 @@ def get_wheels(s3: "S3Client", bucket: str) -> dict[str, bytes]:
     return wheels
 
 
+def pins_of(estimator: str, lock: Path = job_wheels.LOCK) -> list[Pin]:
+    """The pins of the lock, without those of other estimators' libraries."""
+    others = {each.distribution for each in LIBRARIES.values() if each != library_of(estimator)}
+    return [pin for pin in job_wheels.read_lock(lock) if pin.name not in others]
+
+
 def upload_code(s3: "S3Client", settings: RunSettings, wheels: Mapping[str, bytes], *, estimator: str) -> str:
     """The prefix with source.tar.gz and the entry point of processing jobs."""
-    others = {each.distribution for each in LIBRARIES.values() if each != library_of(estimator)}
-    pins = [pin for pin in job_wheels.read_lock() if pin.name not in others]
+    pins = pins_of(estimator)
     wheels = job_wheels.wheels_of(pins, wheels)
     requirements = job_wheels.job_requirements(wheels, pins)
     name, wheel = build_wheel()

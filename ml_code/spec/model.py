@@ -1,11 +1,13 @@
 """The whole of model.yaml."""
 
+import re
 from collections import Counter
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import AfterValidator, Field, StrictFloat, StrictInt, StrictStr, model_validator
 
 from ml_code.contracts import Argument
+from ml_code.estimators.libraries import LIBRARIES
 from ml_code.search_space import FixedValue, Frozen, SearchRange
 from ml_code.spec.columns import ColumnSpec, Csv
 from ml_code.spec.gate import Gate, Measured, Objective
@@ -23,7 +25,23 @@ from ml_code.table.columns import NUMERIC, Schema
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 SklearnPath = Annotated[str, Field(pattern=r"^sklearn(\.[A-Za-z_]\w*)+$")]
-EstimatorPath = Annotated[str, Field(pattern=r"^(sklearn|xgboost|lightgbm)(\.[A-Za-z_]\w*)+$")]
+_PATH = re.compile(r"([A-Za-z_]\w*)(\.[A-Za-z_]\w*)+")
+
+
+def _of_a_library(path: str) -> str:
+    found = _PATH.fullmatch(path)
+    if found is None or found[1] not in LIBRARIES:
+        raise ValueError(
+            f"it is {path!r}; allowed: the import path of an estimator of {', '.join(LIBRARIES)}"
+        )
+    return path
+
+
+EstimatorPath = Annotated[
+    str,
+    AfterValidator(_of_a_library),
+    Field(json_schema_extra={"pattern": rf"^({'|'.join(LIBRARIES)})(\.[A-Za-z_]\w*)+$"}),
+]
 MAX_CLASSES = 1_000
 # Hyperparameters of a training job beside those that are searched.
 RESERVED = tuple(

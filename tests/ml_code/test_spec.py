@@ -37,7 +37,11 @@ def test_the_project_has_exactly_one_model(tmp_path: Path, model_yaml: str) -> N
         ("threshold:", "treshold:", "gate.threshold is missing; give it a value"),
         ("seed: 20261124", "seed: 1\nsead: 2", "sead = 2 is no field; allowed: name, description, task, csv"),
         ("train: 0.6", "train: 0.7", "split: the three parts add up to 1.1; allowed: exactly 1"),
-        ("sklearn.neural_network", "os.path", "estimator is 'os.path.MLPClassifier'; allowed: text like"),
+        (
+            "sklearn.neural_network",
+            "os.path",
+            "estimator: it is 'os.path.MLPClassifier'; allowed: the import path of an estimator of sklearn, xgboost, lightgbm",
+        ),
         ("strategy: Random", "strategy: Luck", "tuning.strategy is 'Luck'; allowed: 'Random'"),
         ("max_jobs: 6", "max_jobs: 1", "max_parallel_jobs is 2; allowed: at most max_jobs = 1"),
         ("maximize", "minimize", "direction is 'minimize'; allowed: 'maximize' for accuracy"),
