@@ -113,8 +113,11 @@ class _XGBoost(_Boosters):
     def fit_reporting(
         self, estimator: Any, rows: tuple[Any, Any], checked: tuple[Any, Any], report: Report, **options: Any
     ) -> None:
+        def loss(truth: Any, predicted: Any) -> float:
+            return report(truth, predicted)
+
         before = estimator.eval_metric
-        estimator.set_params(eval_metric=report)
+        estimator.set_params(eval_metric=loss)
         estimator.fit(*rows, eval_set=[checked], verbose=False, **options)
         estimator.set_params(eval_metric=before)
 
@@ -146,7 +149,7 @@ class _LightGBM(_Boosters):
         def metric(truth: Any, predicted: Any) -> tuple[str, float, bool]:
             return "loss", report(truth, predicted), False
 
-        estimator.fit(*rows, eval_set=[checked], eval_metric=metric, **options)
+        estimator.fit(*rows, eval_X=checked[0], eval_y=checked[1], eval_metric=metric, **options)
 
     def save(self, own_model: Any) -> bytes:
         text: str = own_model.model_to_string()

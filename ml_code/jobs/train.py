@@ -22,11 +22,12 @@ from mlflow.types.schema import AnyType
 from ml_code.contracts import Variable
 from ml_code.estimators import saving
 from ml_code.estimators.libraries import LIBRARY_FOLDER, library_of
-from ml_code.estimators.model import TableModel
+from ml_code.estimators.model import Checked, TableModel
 from ml_code.estimators.saving import write_model
 from ml_code.jobs import checkpoint
 from ml_code.jobs.estimator import build_model, parse_searched
 from ml_code.jobs.parts import read_part
+from ml_code.jobs.rounds import checked_rows
 from ml_code.metrics import best_threshold, measure
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.tracking import runs
@@ -37,10 +38,12 @@ SAMPLE_ROWS = 10_000
 JOB_WHEELS = "wheels"
 
 
-def train(spec: ModelSpec, searched: Mapping[str, Any], part: pd.DataFrame) -> TableModel:
-    """Preparation and estimator, fitted on the train part only."""
+def train(
+    spec: ModelSpec, searched: Mapping[str, Any], part: pd.DataFrame, checked: Checked | None = None
+) -> TableModel:
+    """Preparation and estimator, fitted on the train part only; it may report on the rows that are `checked`."""
     target = spec.target.name
-    return build_model(spec, searched).fit(part.drop(columns=target), part[target])
+    return build_model(spec, searched).fit(part.drop(columns=target), part[target], checked)
 
 
 def choose_threshold(spec: ModelSpec, model: TableModel, validation: pd.DataFrame) -> None:
@@ -232,7 +235,7 @@ def main() -> None:
 
     model = checkpoint.restore(job.checkpoint_dir, job.name)
     if model is None:
-        model = train(spec, searched, part)
+        model = train(spec, searched, part, checked_rows(spec, validation))
         choose_threshold(spec, model, validation)
         checkpoint.save(job.checkpoint_dir, job.name, model)
     metrics = measure(spec, model, features, truth)

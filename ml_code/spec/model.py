@@ -20,6 +20,7 @@ from ml_code.spec.metric_names import (
     names_for,
 )
 from ml_code.spec.sections import ByColumn, Image, Split, Tuning
+from ml_code.spec.tuning_rules import can_report, check_tuning, grid_size, most_rounds
 from ml_code.table.columns import NUMERIC, Schema
 
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"
@@ -79,6 +80,7 @@ class ModelSpec(Frozen):
         self._check_columns()
         self._check_task()
         self._check_hyperparameters()
+        check_tuning(self.tuning, self.estimator, self.hyperparameters, self.search)
         return self
 
     def _check_names(self) -> None:
@@ -186,6 +188,22 @@ class ModelSpec(Frozen):
         reserved = [name for name in self.search if name in RESERVED or name.startswith(RESERVED_PREFIXES)]
         if reserved:
             raise ValueError(f"search.{reserved[0]} has a name that training jobs use; allowed: another name")
+
+    @property
+    def can_report(self) -> bool:
+        """Whether the estimator reports after each of its rounds."""
+        return can_report(self.estimator)
+
+    @property
+    def most_rounds(self) -> int:
+        return most_rounds(self.estimator, self.hyperparameters, self.search)
+
+    @property
+    def job_count(self) -> int:
+        """The training jobs of the tuning job, at most."""
+        if self.tuning.max_jobs is not None and self.tuning.strategy != "Grid":
+            return self.tuning.max_jobs
+        return grid_size(self.search)
 
     @property
     def resolved_task(self) -> str:

@@ -43,6 +43,36 @@ def test_the_project_has_exactly_one_model(tmp_path: Path, model_yaml: str) -> N
             "estimator: it is 'os.path.MLPClassifier'; allowed: the import path of an estimator of sklearn, xgboost, lightgbm",
         ),
         ("strategy: Random", "strategy: Luck", "tuning.strategy is 'Luck'; allowed: 'Random'"),
+        (
+            "strategy: Random, max_jobs: 6",
+            "strategy: Random",
+            "tuning: max_jobs is missing; give it a number",
+        ),
+        (
+            "strategy: Random",
+            "strategy: Hyperband",
+            "strategy is Hyperband, and sklearn.neural_network.MLPClassifier does not report while it learns; allowed: with an estimator of xgboost, lightgbm",
+        ),
+        (
+            "strategy: Random",
+            "early_stopping: true, strategy: Random",
+            "early_stopping is true, and sklearn.neural_network.MLPClassifier does not report",
+        ),
+        (
+            "strategy: Random",
+            "early_stopping: true, strategy: Hyperband",
+            "allowed: with another strategy, as Hyperband stops jobs itself",
+        ),
+        (
+            "strategy: Random",
+            "min_rounds: 3, strategy: Random",
+            "min_rounds is 3; allowed: with strategy Hyperband",
+        ),
+        (
+            "strategy: Random",
+            "strategy: Grid",
+            "search.hidden_layer_sizes is a range, and tuning.strategy is Grid; allowed: type categorical",
+        ),
         ("max_jobs: 6", "max_jobs: 1", "max_parallel_jobs is 2; allowed: at most max_jobs = 1"),
         ("maximize", "minimize", "direction is 'minimize'; allowed: 'maximize' for accuracy"),
         (
