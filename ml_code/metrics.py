@@ -142,21 +142,55 @@ def best_threshold(metric: str, truth: Any, probabilities: Values, classes: Sequ
 
     Halfway between two rows, so that a last bit of either changes nothing.
     """
-    true, scores = class_codes(_labels(truth), classes), probabilities[:, 1]
-    score = (_OF_CLASSES | _OF_TWO_CLASSES)[metric]
-    levels = np.unique(scores)
-    middles = (levels[1:] + levels[:-1]) / 2
-    if len(middles) > _TRIED_THRESHOLDS:
-        middles = np.quantile(middles, np.linspace(0, 1, _TRIED_THRESHOLDS))
-    if not len(middles):
+    return best_code_threshold(metric, class_codes(_labels(truth), classes), probabilities[:, 1])
+
+
+def best_code_threshold(metric: str, true: Codes, scores: Values) -> float:
+    """The best of all thresholds, by one sort: each metric follows from how many rows of each class are above."""
+    order = np.argsort(scores, kind="stable")
+    ordered, positive = scores[order], true[order] == 1
+    # The first row of each level but the lowest: from there on the second class is predicted.
+    starts = np.flatnonzero(ordered[1:] > ordered[:-1]) + 1
+    if not len(starts):
         return 0.5
-    found = [float(score(true, scores >= middle)) for middle in middles]
-    best = np.flatnonzero(np.isclose(found, max(found)))
+    middles = (ordered[starts] + ordered[starts - 1]) / 2
+    below = np.cumsum(positive)[starts - 1]
+    found = _OF_COUNTS[metric](
+        positive.sum() - below, len(ordered) - starts - (positive.sum() - below), below, starts - below
+    )
+    best = np.flatnonzero(np.isclose(found, found.max()))
     # Of those that are equally good, the nearest to one half.
     return float(min(middles[best], key=lambda middle: abs(middle - 0.5)))
 
 
-_TRIED_THRESHOLDS = 500
+def _divided(counts: Values, by: Values) -> Values:
+    """0 where there is nothing to divide by, as for scikit-learn."""
+    return np.divide(counts, by, out=np.zeros(len(counts)), where=by > 0)
+
+
+def _balanced(
+    true_positives: Values, false_positives: Values, false_negatives: Values, true_negatives: Values
+) -> Values:
+    recalls = [
+        _divided(true_positives, true_positives + false_negatives),
+        _divided(true_negatives, true_negatives + false_positives),
+    ]
+    are_there = [true_positives[0] + false_negatives[0] > 0, true_negatives[0] + false_positives[0] > 0]
+    found = [recall for recall, is_there in zip(recalls, are_there, strict=True) if is_there]
+    return np.asarray(np.mean(found, axis=0))
+
+
+def _f1(true_positives: Values, false_positives: Values, false_negatives: Values) -> Values:
+    return _divided(2 * true_positives, 2 * true_positives + false_positives + false_negatives)
+
+
+# By the numbers of true and false positives, false and true negatives, of many thresholds at once.
+_OF_COUNTS: dict[str, Callable[[Values, Values, Values, Values], Values]] = {
+    "accuracy": lambda tp, fp, fn, tn: (tp + tn) / (tp + fp + fn + tn),
+    "balanced_accuracy": _balanced,
+    "f1": lambda tp, fp, fn, _: _f1(tp, fp, fn),
+    "f1_macro": lambda tp, fp, fn, tn: (_f1(tp, fp, fn) + _f1(tn, fn, fp)) / 2,
+}
 _OF_NUMBERS: dict[str, Any] = {
     "rmse": metrics.root_mean_squared_error,
     "mae": metrics.mean_absolute_error,

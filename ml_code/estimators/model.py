@@ -1,6 +1,7 @@
 """The fitted model of a table: labels in and out, of any estimator."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -11,10 +12,20 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 
+from ml_code.estimators.libraries import Report, library_of
 from ml_code.estimators.preparation import category_places
 from ml_code.table.cells import Values
 from ml_code.table.columns import Schema
 from ml_code.table.frames import encode
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Rows on which an estimator reports while it learns."""
+
+    frame: pd.DataFrame
+    target: "pd.Series[Any]"
+    report: Report
 
 
 class TableModel(BaseEstimator):  # type: ignore[misc]
@@ -45,25 +56,30 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
     def classes_(self) -> NDArray[Any]:
         return labels_array(self.classes)
 
-    def fit(self, frame: pd.DataFrame, target: "pd.Series[Any]") -> Self:
-        """`target` has labels, or numbers."""
-        values = encode(frame, self.schema)
-        options: dict[str, Any] = {}
-        if type(self.pipeline.steps[-1][1]).__module__.startswith("lightgbm"):
-            # Of the prepared columns; it takes no other way to say it.
-            places = [place for place, _ in category_places(self.schema)]
-            options["estimator__categorical_feature"] = places or "auto"
-        if not self.classes:
-            self.pipeline.fit(values, target.to_numpy(dtype=np.float64), **options)
-            return self
-        codes = class_codes(target, self.classes)
+    def fit(self, frame: pd.DataFrame, target: "pd.Series[Any]", checked: Checked | None = None) -> Self:
+        """`target` has labels, or numbers. With `checked`, the estimator reports on those rows after each round."""
+        values, truth = encode(frame, self.schema), self._numbers_of(target)
+        *steps, (_, estimator) = self.pipeline.steps
+        for _, step in steps:
+            values = step.fit_transform(values, truth)
+        library = library_of(type(estimator).__module__)
+        # Of the prepared columns.
+        options = library.fit_arguments([place for place, _ in category_places(self.schema)])
         if self.class_weight is not None:
             by_code = self.class_weight
             if isinstance(by_code, Mapping):
                 by_code = {code: by_code.get(label, 1.0) for code, label in enumerate(self.classes)}
-            options["estimator__sample_weight"] = compute_sample_weight(by_code, codes)
-        self.pipeline.fit(values, codes, **options)
+            options["sample_weight"] = compute_sample_weight(by_code, truth)
+        if checked is None:
+            estimator.fit(values, truth, **options)
+            return self
+        others = self._prepare(encode(checked.frame, self.schema)), self._numbers_of(checked.target)
+        library.fit_reporting(estimator, (values, truth), others, checked.report, **options)
         return self
+
+    def _numbers_of(self, target: "pd.Series[Any]") -> NDArray[Any]:
+        """The target as estimators take it: classes as their places."""
+        return class_codes(target, self.classes) if self.classes else target.to_numpy(dtype=np.float64)
 
     def predict(self, frame: pd.DataFrame) -> NDArray[Any]:
         values = encode(frame, self.schema)
@@ -83,13 +99,16 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
         return self._predict(values, "predict_proba")
 
     def _predict(self, values: Values, method: str) -> Values:
-        # One by one: Pipeline's routing of metadata, which nothing here uses, costs as much as the steps do. The
-        # contract has seen to what scikit-learn would check again.
-        *steps, (_, estimator) = self.pipeline.steps
+        # The contract has seen to what scikit-learn would check again.
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-            for _, step in steps:
-                values = step.transform(values)
-            return np.asarray(getattr(estimator, method)(values), dtype=np.float64)
+            found = getattr(self.pipeline.steps[-1][1], method)(self._prepare(values))
+            return np.asarray(found, dtype=np.float64)
+
+    def _prepare(self, values: Values) -> Values:
+        # One by one: Pipeline's routing of metadata, which nothing here uses, costs as much as the steps do.
+        for _, step in self.pipeline.steps[:-1]:
+            values = step.transform(values)
+        return values
 
     def decide(self, probabilities: Values) -> NDArray[np.intp]:
         """Each row's class, as its place in `classes`."""

@@ -41,10 +41,10 @@ def read_lock(path: Path = LOCK) -> list[Pin]:
     return pins
 
 
-def job_pins(estimator: str) -> list[Pin]:
+def job_pins(estimator: str, lock: Path = LOCK) -> list[Pin]:
     """The pins that travel with the jobs of a model: all but those of other libraries than its estimator's."""
     others = {each.distribution for each in LIBRARIES.values() if each != library_of(estimator)}
-    return [pin for pin in read_lock() if pin.name not in others]
+    return [pin for pin in read_lock(lock) if pin.name not in others]
 
 
 def cache_name(lock: Path = LOCK) -> str:

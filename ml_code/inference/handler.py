@@ -22,7 +22,7 @@ from sklearn.pipeline import Pipeline
 from werkzeug.wrappers import Response
 
 from ml_code.estimators.model import TableModel
-from ml_code.estimators.saving import load_model
+from ml_code.estimators.saving import load_model, read_files
 from ml_code.inference.json_numbers import numbers_text, row_texts
 from ml_code.inference.requests import (
     CSV,
@@ -83,7 +83,7 @@ def model_fn(model_dir: str) -> ServedModel:
     folder = Path(model_dir)
     metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
     schema = Schema.from_dict(metadata["schema"])
-    model = load_model((folder / "model.pkl").read_bytes())
+    model = load_model(read_files(folder))
     if not isinstance(model, TableModel):
         model = _former_model(model, schema)
     served = ServedModel(

@@ -7,7 +7,7 @@ import pickle
 from pathlib import Path
 
 from ml_code.estimators.model import TableModel
-from ml_code.estimators.saving import load_model
+from ml_code.estimators.saving import MODEL_FILE, load_model
 
 
 def restore(directory: Path | None, job_name: str) -> TableModel | None:
@@ -17,7 +17,7 @@ def restore(directory: Path | None, job_name: str) -> TableModel | None:
         return None
     print(f"restored the model from {path}")
     # Written by this very job, into the factory's own bucket.
-    model: TableModel = load_model(path.read_bytes())
+    model: TableModel = load_model({MODEL_FILE: path.read_bytes()})
     return model
 
 

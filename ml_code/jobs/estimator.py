@@ -10,12 +10,8 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ml_code.estimators.libraries import library_of
 from ml_code.estimators.model import TableModel
-from ml_code.estimators.openmp import provide_openmp
 from ml_code.estimators.preparation import category_places, preparation, prepared_width
 from ml_code.spec import ModelSpec, SpecError
-
-# Of scikit-learn, those that take gaps and categories as they are.
-_NATIVE_IN_SKLEARN = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 
 
 def build_model(spec: ModelSpec, searched: Mapping[str, Any]) -> TableModel:
@@ -23,19 +19,13 @@ def build_model(spec: ModelSpec, searched: Mapping[str, Any]) -> TableModel:
 
     SpecError names the parameter that the library refuses.
     """
-    schema = spec.request_schema()
+    schema, library = spec.request_schema(), library_of(spec.estimator)
+    library.provide_system_libraries()
     categories = [place for place, _ in category_places(schema)]
-    library = library_of(spec.estimator).package
-    if library == "lightgbm":
-        provide_openmp()
-    is_native = library != "sklearn" or spec.estimator.rpartition(".")[2] in _NATIVE_IN_SKLEARN
-    arguments = {**spec.hyperparameters, **searched}
-    if library == "sklearn" and is_native and categories:
-        arguments.setdefault("categorical_features", categories)
+    is_native = library.takes_gaps_and_categories(spec.estimator)
+    of_columns = library.category_arguments(categories, prepared_width(schema)) if is_native else {}
+    arguments = {**of_columns, **spec.hyperparameters, **searched}
     estimator = _instance("estimator", spec.estimator, arguments, spec.seed)
-    if library == "xgboost" and categories:
-        kinds = ["c" if place in categories else "q" for place in range(prepared_width(schema))]
-        estimator.set_params(enable_categorical=True, feature_types=kinds)
     _check_task(spec, estimator)
     if spec.class_weight is not None and not has_fit_parameter(estimator, "sample_weight"):
         raise SpecError(
@@ -85,28 +75,13 @@ def _instance(field: str, path: str, arguments: Mapping[str, Any], seed: int) ->
         made = kind(**arguments)
     except TypeError as error:
         raise SpecError(f"hyperparameters do not fit {path}: {error}") from error
-    known = made.get_params()
-    if library_of(path).package != "sklearn":
-        # They take any name, and warn of it in the log only.
-        names = {*kind().get_params(), *_other_names(path)}
-        odd = [name for name in arguments if name not in names]
-        if odd:
-            raise SpecError(f"hyperparameters do not fit {path}: {odd[0]!r} is none of its parameters")
-    elif hasattr(made, "_validate_params"):
+    if odd := library_of(path).unknown_arguments(kind, arguments):
+        raise SpecError(f"hyperparameters do not fit {path}: {odd[0]!r} is none of its parameters")
+    if hasattr(made, "_parameter_constraints"):
         try:
-            made._validate_params()  # noqa: SLF001 - what fit() does first
+            made._validate_params()  # noqa: SLF001 - what scikit-learn's fit() does first
         except ValueError as error:
             raise SpecError(f"hyperparameters do not fit {path}: {error}") from None
-    if "random_state" in known and "random_state" not in arguments:
+    if "random_state" in made.get_params() and "random_state" not in arguments:
         made.set_params(random_state=seed)
     return made
-
-
-def _other_names(path: str) -> set[str]:
-    """Names of LightGBM's parameters, besides those of its estimators' constructors."""
-    if library_of(path).package != "lightgbm":
-        return set()
-    # LightGBM has no public list of them.
-    basic = importlib.import_module("lightgbm.basic")
-    aliases: dict[str, list[str]] = basic._ConfigAliases._get_all_param_aliases()  # noqa: SLF001
-    return {*aliases, *(name for names in aliases.values() for name in names)}

@@ -87,15 +87,12 @@ def picture_name(spec: ModelSpec) -> str:
 def read_model(folder: Path) -> tuple[TableModel, dict[str, Any]]:
     """The model of a training job's model.tar.gz, and what train.py wrote about its run."""
     with tarfile.open(folder / "model.tar.gz") as archive:
-        model = load_model(_member(archive, "model.pkl"))
-        return model, json.loads(_member(archive, "run.json"))
-
-
-def _member(archive: tarfile.TarFile, name: str) -> bytes:
-    by_name = {member.name.removeprefix("./"): member for member in archive.getmembers()}
-    stream = archive.extractfile(by_name[name])
-    assert stream is not None
-    return stream.read()
+        files = {
+            member.name.removeprefix("./"): stream.read()
+            for member in archive.getmembers()
+            if (stream := archive.extractfile(member)) is not None
+        }
+    return load_model(files), json.loads(files["run.json"])
 
 
 def log_evaluation(

@@ -9,7 +9,7 @@ import mlflow
 import pandas as pd
 
 from ml_code.contracts import PRODUCTION
-from ml_code.estimators.saving import load_model
+from ml_code.estimators.saving import load_model, read_files
 from ml_code.metrics import measure_answers
 from ml_code.spec import ModelSpec
 from ml_code.tracking import model_registry
@@ -57,8 +57,7 @@ def measure_production(spec: ModelSpec, test: pd.DataFrame) -> ProductionBaselin
 def _load(client: mlflow.MlflowClient, baseline: RegisteredVersion) -> Any:
     with tempfile.TemporaryDirectory() as directory:
         try:
-            file = model_registry.download(client, baseline, Path(directory)) / "model.pkl"
-            model = load_model(file.read_bytes())
+            model = load_model(read_files(model_registry.download(client, baseline, Path(directory))))
         except (RegistryError, ImportError, AttributeError) as error:
             raise BaselineError(
                 f"version {baseline.version} of {baseline.name}, which is in production, cannot be loaded: {error}; "

@@ -1,9 +1,7 @@
 """One training job: fit on the train part, measure on the validation part, log to MLflow."""
 
 import json
-import logging
 import os
-import pickle
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import mlflow.sklearn
+import mlflow.pyfunc
 import pandas as pd
 from mlflow.entities import LoggedModelOutput
 from mlflow.models import Model, ModelSignature
@@ -22,11 +20,14 @@ from mlflow.types import Schema as MlflowSchema
 from mlflow.types.schema import AnyType
 
 from ml_code.contracts import Variable
+from ml_code.estimators import saving
 from ml_code.estimators.libraries import LIBRARY_FOLDER, library_of
-from ml_code.estimators.model import TableModel
+from ml_code.estimators.model import Checked, TableModel
+from ml_code.estimators.saving import write_model
 from ml_code.jobs import checkpoint
 from ml_code.jobs.estimator import build_model, parse_searched
 from ml_code.jobs.parts import read_part
+from ml_code.jobs.rounds import checked_rows
 from ml_code.metrics import best_threshold, measure
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.tracking import runs
@@ -37,10 +38,12 @@ SAMPLE_ROWS = 10_000
 JOB_WHEELS = "wheels"
 
 
-def train(spec: ModelSpec, searched: Mapping[str, Any], part: pd.DataFrame) -> TableModel:
-    """Preparation and estimator, fitted on the train part only."""
+def train(
+    spec: ModelSpec, searched: Mapping[str, Any], part: pd.DataFrame, checked: Checked | None = None
+) -> TableModel:
+    """Preparation and estimator, fitted on the train part only; it may report on the rows that are `checked`."""
     target = spec.target.name
-    return build_model(spec, searched).fit(part.drop(columns=target), part[target])
+    return build_model(spec, searched).fit(part.drop(columns=target), part[target], checked)
 
 
 def choose_threshold(spec: ModelSpec, model: TableModel, validation: pd.DataFrame) -> None:
@@ -74,7 +77,7 @@ def log_run(
 ) -> dict[str, str]:
     """A child run with parameters, metrics and the model; its ids.
 
-    Request by request: the fluent mlflow.sklearn.log_model makes four times as many.
+    Request by request: the fluent mlflow.pyfunc.log_model makes four times as many.
     """
     client = mlflow.MlflowClient()
     experiment = runs.experiment_id(client, spec.name)
@@ -135,14 +138,10 @@ def pyfunc_signature(spec: ModelSpec) -> ModelSignature:
 
     MLflow refuses int64 where a signature says double, so that the very data that a model was trained on would be
     refused once a column of them has whole numbers only. So a number may be of any type there; and so may a column with
-    gaps, as pandas has whole numbers with gaps as floats.
+    gaps, as pandas has whole numbers with gaps as floats, and one of text, which may be pandas' category.
     """
     any_type = AnyType()  # type: ignore[no-untyped-call]
-    kinds = {
-        "integer": DataType.long,
-        "boolean": DataType.boolean,
-        "string": DataType.string,
-    }
+    kinds = {"integer": DataType.long, "boolean": DataType.boolean}
     columns: list[ColSpec | TensorSpec] = [
         ColSpec(kinds.get(column.type, any_type) if column.required else any_type, name=column.name)
         for column in spec.request_schema().columns
@@ -169,19 +168,17 @@ def save_model(
     mlflow_model: Model,
     libraries: Sequence[str] = SERVING_PACKAGES,
 ) -> None:
-    """MLflow's files of a model, model.pkl among them."""
-    # Its warning about pickle is about models of strangers.
-    logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
-    mlflow.sklearn.save_model(
-        model,
+    """The files of a model, and MLflow's, with which it loads them by `saving`."""
+    mlflow.pyfunc.save_model(
         str(folder),
         mlflow_model=mlflow_model,
-        serialization_format="pickle",
+        loader_module=saving.__name__,
         signature=signature,
         input_example=example,
         # Given, because MLflow would run the model in a process of its own to find them out.
         pip_requirements=[f"{package}=={version(package)}" for package in libraries],
     )
+    write_model(model, folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +235,7 @@ def main() -> None:
 
     model = checkpoint.restore(job.checkpoint_dir, job.name)
     if model is None:
-        model = train(spec, searched, part)
+        model = train(spec, searched, part, checked_rows(spec, validation))
         choose_threshold(spec, model, validation)
         checkpoint.save(job.checkpoint_dir, job.name, model)
     metrics = measure(spec, model, features, truth)
@@ -255,7 +252,7 @@ def main() -> None:
         sample=training_sample(spec, part),
     )
     job.model_dir.mkdir(parents=True, exist_ok=True)
-    (job.model_dir / "model.pkl").write_bytes(pickle.dumps(model))
+    write_model(model, job.model_dir)
     facts = {**ids, "hyperparameters": searched, "validation_metrics": metrics}
     (job.model_dir / "run.json").write_text(json.dumps(facts, indent=2))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ml_code.estimators.libraries import IMAGE_FRAMEWORK, IMAGE_VERSION
 from ml_code.pipeline.settings import MonitorSettings, PipelineSettings
 from ml_code.spec import ModelSpec
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from sagemaker.mlops.workflow.pipeline import Pipeline
 else:
     Pipeline = Any
-
-SCIKIT_LEARN_IMAGE_VERSION = "1.9-0"
 
 
 def build_pipeline(spec: ModelSpec, settings: PipelineSettings) -> Pipeline:
@@ -49,12 +48,12 @@ def scikit_learn_image_uri(region: str) -> str:
         try:
             # An x86 type: for Graviton the SDK answers with scikit-learn 1.0 without a word.
             uri = image_uris.retrieve(
-                "sklearn", region, version=SCIKIT_LEARN_IMAGE_VERSION, instance_type="ml.m5.large"
+                IMAGE_FRAMEWORK, region, version=IMAGE_VERSION, instance_type="ml.m5.large"
             )
         except (KeyError, ValueError) as error:
             raise ValueError(
                 f"The region is {region!r}, allowed is one with SageMaker's scikit-learn "
-                f"{SCIKIT_LEARN_IMAGE_VERSION} image, such as us-east-1 or eu-central-1."
+                f"{IMAGE_VERSION} image, such as us-east-1 or eu-central-1."
             ) from error
     return str(uri)
 

@@ -3,7 +3,15 @@
 from typing import Any
 
 from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
-from sagemaker.core.shapes import Channel, CheckpointConfig, DataSource, OutputDataConfig, S3DataSource
+from sagemaker.core.shapes import (
+    Channel,
+    CheckpointConfig,
+    DataSource,
+    HyperbandStrategyConfig,
+    HyperParameterTuningJobStrategyConfig,
+    OutputDataConfig,
+    S3DataSource,
+)
 from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo, ConditionLessThanOrEqualTo
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join, JsonGet
@@ -33,6 +41,9 @@ CHECKPOINTS = "/opt/ml/checkpoints"
 
 # The trainer's constructor asks IAM about a role without the form of an ARN, as a CDK token is.
 _SOME_ROLE_ARN = "arn:aws:iam::000000000000:role/replaced"
+
+# Of Hyperband, where model.yaml has none.
+DEFAULT_MIN_ROUNDS = 5
 
 EVALUATION = PropertyFile(name="Evaluation", output_name="evaluation", path="evaluation.json")
 
@@ -153,7 +164,10 @@ class _Builder(Jobs):
             hyperparameter_ranges={name: _tuning_range(found) for name, found in spec.search.items()},
             strategy=spec.tuning.strategy,
             objective_type=spec.objective.direction.capitalize(),
-            max_jobs=spec.tuning.max_jobs,
+            strategy_config=self.strategy_config(),
+            early_stopping_type="Auto" if spec.tuning.early_stopping else "Off",
+            # Of a grid, AWS counts them.
+            max_jobs=None if spec.tuning.strategy == "Grid" else spec.job_count,
             max_parallel_jobs=spec.tuning.max_parallel_jobs,
             random_seed=spec.seed,
             tags=self.tags(),
@@ -162,6 +176,16 @@ class _Builder(Jobs):
             _channel(name, _output_uri(preprocess, name)) for name in ("train", "validation", "dataset")
         ]
         return TuningStep(name=Step.TUNE, step_args=tuner.tune(inputs=channels))
+
+    def strategy_config(self) -> HyperParameterTuningJobStrategyConfig | None:
+        if self.spec.tuning.strategy != "Hyperband":
+            return None
+        # A job that reaches the most is stopped, model or not: the line of the finished model is one more report.
+        rounds = HyperbandStrategyConfig(
+            min_resource=self.spec.tuning.min_rounds or DEFAULT_MIN_ROUNDS,
+            max_resource=self.spec.most_rounds + 2,
+        )
+        return HyperParameterTuningJobStrategyConfig(hyperband_strategy_config=rounds)
 
     def model_trainer(self) -> ModelTrainer:
         settings, environment = self.settings, self.environment("ml_code.jobs.train")

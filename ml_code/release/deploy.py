@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ml_code.contracts import Tag
 from ml_code.estimators.libraries import LIBRARY_FOLDER
+from ml_code.estimators.saving import read_files
 from ml_code.inference.integrity import MANIFEST, manifest
 from ml_code.package_wheel import build_wheel, package_files
 from ml_code.release.endpoint import Deployment, resource_name
@@ -29,7 +30,7 @@ def serving_files(model_folder: Path, version: RegisteredVersion) -> dict[str, b
         "schema": model_registry.request_schema(model_folder),
     }
     files = {
-        "model.pkl": (model_folder / "model.pkl").read_bytes(),
+        **read_files(model_folder),
         "metadata.json": json.dumps(metadata, indent=1, sort_keys=True).encode(),
         "code/wsgi.py": package["ml_code/inference/wsgi.py"],
         **_library_files(model_folder),

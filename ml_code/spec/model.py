@@ -1,11 +1,13 @@
 """The whole of model.yaml."""
 
+import re
 from collections import Counter
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import AfterValidator, Field, StrictFloat, StrictInt, StrictStr, model_validator
 
 from ml_code.contracts import Argument
+from ml_code.estimators.libraries import LIBRARIES
 from ml_code.search_space import FixedValue, Frozen, SearchRange
 from ml_code.spec.columns import ColumnSpec, Csv
 from ml_code.spec.gate import Gate, Measured, Objective
@@ -18,12 +20,29 @@ from ml_code.spec.metric_names import (
     names_for,
 )
 from ml_code.spec.sections import ByColumn, Image, Split, Tuning
+from ml_code.spec.tuning_rules import can_report, check_tuning, grid_size, most_rounds
 from ml_code.table.columns import NUMERIC, Schema
 
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 SklearnPath = Annotated[str, Field(pattern=r"^sklearn(\.[A-Za-z_]\w*)+$")]
-EstimatorPath = Annotated[str, Field(pattern=r"^(sklearn|xgboost|lightgbm)(\.[A-Za-z_]\w*)+$")]
+_PATH = re.compile(r"([A-Za-z_]\w*)(\.[A-Za-z_]\w*)+")
+
+
+def _of_a_library(path: str) -> str:
+    found = _PATH.fullmatch(path)
+    if found is None or found[1] not in LIBRARIES:
+        raise ValueError(
+            f"it is {path!r}; allowed: the import path of an estimator of {', '.join(LIBRARIES)}"
+        )
+    return path
+
+
+EstimatorPath = Annotated[
+    str,
+    AfterValidator(_of_a_library),
+    Field(json_schema_extra={"pattern": rf"^({'|'.join(LIBRARIES)})(\.[A-Za-z_]\w*)+$"}),
+]
 MAX_CLASSES = 1_000
 # Hyperparameters of a training job beside those that are searched.
 RESERVED = tuple(
@@ -63,6 +82,7 @@ class ModelSpec(Frozen):
         self._check_columns()
         self._check_task()
         self._check_hyperparameters()
+        check_tuning(self.tuning, self.estimator, self.hyperparameters, self.search)
         return self
 
     def _check_names(self) -> None:
@@ -170,6 +190,22 @@ class ModelSpec(Frozen):
         reserved = [name for name in self.search if name in RESERVED or name.startswith(RESERVED_PREFIXES)]
         if reserved:
             raise ValueError(f"search.{reserved[0]} has a name that training jobs use; allowed: another name")
+
+    @property
+    def can_report(self) -> bool:
+        """Whether the estimator reports after each of its rounds."""
+        return can_report(self.estimator)
+
+    @property
+    def most_rounds(self) -> int:
+        return most_rounds(self.estimator, self.hyperparameters, self.search)
+
+    @property
+    def job_count(self) -> int:
+        """The training jobs of the tuning job, at most."""
+        if self.tuning.max_jobs is not None and self.tuning.strategy != "Grid":
+            return self.tuning.max_jobs
+        return grid_size(self.search)
 
     @property
     def resolved_task(self) -> str:

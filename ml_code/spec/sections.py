@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from ml_code.search_space import Frozen
 
+MOST_JOBS = 750  # of a tuning job
+MOST_ROUNDS = 20_000  # that Hyperband takes
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -41,13 +43,36 @@ class Split(Frozen):
 
 
 class Tuning(Frozen):
-    strategy: Literal["Random", "Bayesian"]
-    max_jobs: int = Field(ge=1, le=750)
+    """The search: with Grid, `max_jobs` need not be given; `min_rounds` are of Hyperband."""
+
+    strategy: Literal["Random", "Bayesian", "Grid", "Hyperband"]
+    max_jobs: int | None = Field(default=None, ge=1, le=MOST_JOBS)
     max_parallel_jobs: int = Field(ge=1, le=100)
+    early_stopping: bool = False
+    min_rounds: int | None = Field(default=None, ge=1, le=MOST_ROUNDS)
+
+    @property
+    def stops_jobs(self) -> bool:
+        """Whether jobs are stopped by what they report while they learn."""
+        return self.early_stopping or self.strategy == "Hyperband"
+
+    @model_validator(mode="after")
+    def _fits_the_strategy(self) -> Self:
+        if self.strategy == "Hyperband" and self.early_stopping:
+            raise ValueError(
+                "early_stopping is true; allowed: with another strategy, as Hyperband stops jobs itself"
+            )
+        if self.strategy != "Hyperband" and self.min_rounds is not None:
+            raise ValueError(f"min_rounds is {self.min_rounds}; allowed: with strategy Hyperband")
+        if self.strategy != "Grid" and self.max_jobs is None:
+            raise ValueError(
+                f"max_jobs is missing; give it a number, such as 6, with strategy {self.strategy}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _enough_jobs(self) -> Self:
-        if self.max_parallel_jobs > self.max_jobs:
+        if self.max_jobs is not None and self.max_parallel_jobs > self.max_jobs:
             raise ValueError(
                 f"max_parallel_jobs is {self.max_parallel_jobs}; allowed: at most max_jobs = {self.max_jobs}"
             )

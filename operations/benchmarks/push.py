@@ -165,7 +165,7 @@ def train_all(spec: ModelSpec, work: Path, environment: Mapping[str, str], execu
     """Train as many times as the tuning job, as many at a time; points spread over the search space."""
 
     def train(job: int) -> None:
-        share = (job + 0.5) / spec.tuning.max_jobs
+        share = (job + 0.5) / spec.job_count
         names = (name.removeprefix("--").replace("-", "_") for name in execution[::2])
         hyperparameters = {
             **{name: point(found, share) for name, found in spec.search.items()},
@@ -182,7 +182,7 @@ def train_all(spec: ModelSpec, work: Path, environment: Mapping[str, str], execu
         python("-m", "ml_code.jobs.train", environment={**environment, **variables})
 
     with ThreadPoolExecutor(spec.tuning.max_parallel_jobs) as pool:
-        list(pool.map(train, range(spec.tuning.max_jobs)))
+        list(pool.map(train, range(spec.job_count)))
     model = work / "model"
     model.mkdir()
     command(

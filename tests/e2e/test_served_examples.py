@@ -4,7 +4,6 @@ A row gets the same number alone, in a batch, and from the model in this process
 """
 
 import json
-import pickle
 import re
 import sys
 import urllib.request
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from ml_code.estimators.libraries import LIBRARY_FOLDER, library_of
+from ml_code.estimators.saving import write_model
 from ml_code.execution import job_wheels
 from ml_code.inference.container import container
 from ml_code.jobs.parts import split
@@ -62,7 +62,7 @@ def test_an_example_is_served(name: str, tmp_path: Path) -> None:
     (tmp_path / LIBRARY_FOLDER).mkdir()
     for wheel, content in library_wheel(spec, tmp_path).items():
         (tmp_path / LIBRARY_FOLDER / wheel).write_bytes(content)
-    (tmp_path / "model.pkl").write_bytes(pickle.dumps(model))
+    write_model(model, tmp_path)
     (tmp_path / "schema.json").write_text(json.dumps(spec.request_schema().to_dict()))
     archive = tmp_path / "model.tar.gz"
     archive.write_bytes(build_archive(serving_files(tmp_path, VERSION)))

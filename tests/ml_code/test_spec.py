@@ -44,8 +44,42 @@ def test_a_model_is_found_by_its_folder(tmp_path: Path, model_yaml: str) -> None
         ("threshold:", "treshold:", "gate.threshold is missing; give it a value"),
         ("seed: 20261124", "seed: 1\nsead: 2", "sead = 2 is no field; allowed: name, description, task, csv"),
         ("train: 0.6", "train: 0.7", "split: the three parts add up to 1.1; allowed: exactly 1"),
-        ("sklearn.neural_network", "os.path", "estimator is 'os.path.MLPClassifier'; allowed: text like"),
+        (
+            "sklearn.neural_network",
+            "os.path",
+            "estimator: it is 'os.path.MLPClassifier'; allowed: the import path of an estimator of sklearn, xgboost, lightgbm",
+        ),
         ("strategy: Random", "strategy: Luck", "tuning.strategy is 'Luck'; allowed: 'Random'"),
+        (
+            "strategy: Random, max_jobs: 6",
+            "strategy: Random",
+            "tuning: max_jobs is missing; give it a number",
+        ),
+        (
+            "strategy: Random",
+            "strategy: Hyperband",
+            "strategy is Hyperband, and sklearn.neural_network.MLPClassifier does not report while it learns; allowed: with an estimator of xgboost, lightgbm",
+        ),
+        (
+            "strategy: Random",
+            "early_stopping: true, strategy: Random",
+            "early_stopping is true, and sklearn.neural_network.MLPClassifier does not report",
+        ),
+        (
+            "strategy: Random",
+            "early_stopping: true, strategy: Hyperband",
+            "allowed: with another strategy, as Hyperband stops jobs itself",
+        ),
+        (
+            "strategy: Random",
+            "min_rounds: 3, strategy: Random",
+            "min_rounds is 3; allowed: with strategy Hyperband",
+        ),
+        (
+            "strategy: Random",
+            "strategy: Grid",
+            "search.hidden_layer_sizes is a range, and tuning.strategy is Grid; allowed: type categorical",
+        ),
         ("max_jobs: 6", "max_jobs: 1", "max_parallel_jobs is 2; allowed: at most max_jobs = 1"),
         ("maximize", "minimize", "direction is 'minimize'; allowed: 'maximize' for accuracy"),
         (

@@ -6,7 +6,6 @@ A build waits for these tests, so they take seconds. They hold for any model.
 import json
 import math
 import os
-import pickle
 from typing import Any
 
 import pandas as pd
@@ -14,6 +13,7 @@ import pytest
 
 from ml_code.contracts import Variable
 from ml_code.estimators.model import TableModel
+from ml_code.estimators.saving import write_model
 from ml_code.inference import handler
 from ml_code.jobs.estimator import build_model, check_search
 from ml_code.jobs.parts import split
@@ -79,7 +79,7 @@ def answer(
 ) -> dict[str, Any]:
     """Of the model archive to two test rows."""
     folder = tmp_path_factory.mktemp("model")
-    (folder / "model.pkl").write_bytes(pickle.dumps(model))
+    write_model(model, folder)
     (folder / "schema.json").write_text(json.dumps(spec.request_schema().to_dict()))
     for name, content in serving_files(folder, VERSION).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -154,7 +154,6 @@ def test_a_draft_trains_to_its_gate(
 
 
 def test_rows_with_rare_categories_are_requests_too(tmp_path: Path, messy: bytes) -> None:
-    """An endpoint is verified with the rows of the test part, where a rare category is one that is not known."""
     draft = draft_table(write(tmp_path, messy), "outcome", "flights")
     spec = spec_of(draft)
     (tmp_path / "data").mkdir()

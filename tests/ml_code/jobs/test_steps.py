@@ -1,5 +1,4 @@
 import json
-import pickle
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
+from ml_code.estimators.saving import write_model
 from ml_code.jobs import checkpoint
 from ml_code.jobs.estimator import build_model, check_search, parse_searched
 from ml_code.jobs.evaluate import draw_evaluation, evaluate, read_model
@@ -190,7 +190,7 @@ def test_the_model_is_read_from_the_training_jobs_archive(
 ) -> None:
     model, folder = train(spec, SEARCHED, parts["train"]), tmp_path / "model"
     folder.mkdir()
-    (folder / "model.pkl").write_bytes(pickle.dumps(model))
+    write_model(model, folder)
     (folder / "run.json").write_text(json.dumps({"run_id": "r"}))
     with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
         archive.add(folder, arcname=".")

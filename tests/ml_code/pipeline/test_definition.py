@@ -82,6 +82,48 @@ def test_the_tuning_job_is_what_model_yaml_says(spec: ModelSpec, steps: dict[str
     assert environment["JOB_MODULE"] == "ml_code.jobs.train"
 
 
+GRID = {
+    "alpha": {"type": "categorical", "values": [0.1, 1.0]},
+    "solver": {"type": "categorical", "values": ["adam", "sgd"]},
+}
+ROUNDS = {"n_estimators": {"type": "integer", "minimum": 20, "maximum": 60}}
+
+
+@pytest.mark.parametrize(
+    ("tuning", "search", "expected"),
+    [
+        ({"strategy": "Grid"}, GRID, {"Strategy": "Grid", "TrainingJobEarlyStoppingType": "Off"}),
+        (
+            {"strategy": "Hyperband", "max_jobs": 9, "min_rounds": 3},
+            ROUNDS,
+            {
+                "Strategy": "Hyperband",
+                "StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 3, "MaxResource": 62}},
+                "TrainingJobEarlyStoppingType": "Off",
+            },
+        ),
+        (
+            {"strategy": "Bayesian", "max_jobs": 9, "early_stopping": True},
+            ROUNDS,
+            {"Strategy": "Bayesian", "TrainingJobEarlyStoppingType": "Auto"},
+        ),
+    ],
+)
+def test_each_strategy_has_the_fields_of_the_service(
+    spec: ModelSpec, tuning: dict[str, Any], search: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    estimator = spec.estimator if search is GRID else "xgboost.XGBClassifier"
+    document = {**spec.model_dump(), "estimator": estimator, "hyperparameters": {}, "search": search}
+    searching = ModelSpec.model_validate({**document, "tuning": {**tuning, "max_parallel_jobs": 2}})
+    definition = json.loads(pipeline_definition(searching, SETTINGS))
+    assert invalid_requests(definition) == []
+    config = all_steps(definition)["Tune"]["Arguments"]["HyperParameterTuningJobConfig"]
+    assert {name: config.get(name) for name in expected} == expected
+    assert ("StrategyConfig" in config) == ("StrategyConfig" in expected)
+    jobs = {"MaxNumberOfTrainingJobs": 9} if "max_jobs" in tuning else {}
+    assert config["ResourceLimits"] == {"MaxParallelTrainingJobs": 2, **jobs}
+
+
 def _steps(spec: ModelSpec, **compute: Any) -> dict[str, dict[str, Any]]:
     settings = SETTINGS.model_copy(update={"compute": Compute.model_validate(compute)})
     definition = json.loads(pipeline_definition(spec, settings))

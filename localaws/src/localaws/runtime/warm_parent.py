@@ -46,7 +46,6 @@ LIBRARIES = (
     "s3transfer",
     "pydantic",
     "mlflow",
-    "mlflow.sklearn",
     "mlflow.pyfunc",
     "mlflow.tracking",
     "sagemaker_mlflow",

@@ -1,4 +1,4 @@
-"""Tuning jobs: real training jobs, side by side, by random and grid search."""
+"""Tuning jobs: real training jobs, side by side, by each strategy."""
 
 import uuid
 from typing import Any
@@ -139,11 +139,53 @@ def test_a_bayesian_search_tries_as_many_as_asked(local: Any) -> None:
     assert described["BestTrainingJob"]
 
 
+ROUNDS = """
+import os, time
+bad = os.environ["SM_HP_KIND"] != "good"
+for count in range(9):
+    print("score=%s;" % (0.1 if bad else 0.5 + count / 100), flush=True)
+    time.sleep(0.2)
+print("done")
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"TrainingJobEarlyStoppingType": "Auto", "Strategy": "Grid"},
+        {
+            "Strategy": "Hyperband",
+            "StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 10}},
+        },
+    ],
+    ids=["early stopping", "Hyperband"],
+)
+def test_a_bad_job_is_stopped_while_it_learns(local: Any, change: dict[str, Any]) -> None:
+    values = ["good", "bad"] if change["Strategy"] == "Grid" else ["bad", "worse", "good"]
+    ranges = {"CategoricalParameterRanges": [{"Name": "kind", "Values": values}]}
+    jobs = 2 if change["Strategy"] == "Grid" else 9
+    request = tuning_request(local, ranges, jobs=jobs, parallel=1, program=ROUNDS)
+    request["HyperParameterTuningJobConfig"] |= change
+    described = tune(local, request)
+    assert described["HyperParameterTuningJobStatus"] == "Completed", described
+    listed = local.client().list_training_jobs_for_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=request["HyperParameterTuningJobName"]
+    )["TrainingJobSummaries"]
+    stopped = [item for item in listed if item["TrainingJobStatus"] == "Stopped"]
+    assert stopped
+    assert all("FinalHyperParameterTuningJobObjectiveMetric" not in item for item in stopped)
+    assert described["TrainingJobStatusCounters"]["Stopped"] == len(stopped)
+    assert described["BestTrainingJob"]["TunedHyperParameters"]["kind"] == "good"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"Strategy": "Hyperband"}, "Strategy Random, Bayesian, Grid; got 'Hyperband'"),
-        ({"TrainingJobEarlyStoppingType": "Auto"}, "TrainingJobEarlyStoppingType Off; got 'Auto'"),
+        ({"Strategy": "Hyperband"}, "Hyperband needs StrategyConfig.HyperbandStrategyConfig.MaxResource"),
+        ({"Strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"}, "must be Off to use Strategy Hyperband"),
+        ({"StrategyConfig": {"HyperbandStrategyConfig": {"MaxResource": 9}}}, "supported for Strategy Hyperband only"),
+        ({"Strategy": "Hyperband", "StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 9, "MaxResource": 3}}},
+         "MinResource must not exceed MaxResource"),
         ({"HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "auc"}}, "'auc' is not among"),
         ({"ParameterRanges": {"IntegerParameterRanges": [{"Name": "n", "MinValue": "5", "MaxValue": "1"}]}},
          "must not exceed MaxValue: 5 > 1"),
@@ -168,9 +210,15 @@ def tune(local: Any, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def tuning_request(
-    local: Any, ranges: dict[str, Any], *, jobs: int, parallel: int = 2, strategy: str = "Random"
+    local: Any,
+    ranges: dict[str, Any],
+    *,
+    jobs: int,
+    parallel: int = 2,
+    strategy: str = "Random",
+    program: str = TRAIN,
 ) -> dict[str, Any]:
-    training = local.training_request(TRAIN)
+    training = local.training_request(program)
     return {
         "HyperParameterTuningJobName": f"tune-{uuid.uuid4().hex[:8]}",
         "HyperParameterTuningJobConfig": {

@@ -8,7 +8,7 @@ from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.sagemaker.images import check_image
 from localaws.services.sagemaker.jobs.cluster import DISTRIBUTIONS
 from localaws.services.sagemaker.jobs.job_table import JobTable
-from localaws.services.sagemaker.jobs.training_job import KIND, TrainingJob
+from localaws.services.sagemaker.jobs.training_job import KIND, OnMetric, TrainingJob
 from localaws.services.sagemaker.quotas import SPOT_TRAINING, TRAINING, Use, instances
 from localaws.services.sagemaker.shared import Shared
 
@@ -60,12 +60,14 @@ class Training:
         job = self.launch(request)
         return {"TrainingJobArn": job.arn}
 
-    def launch(self, request: Json, *, tuning_job_arn: str = "") -> TrainingJob:
+    def launch(
+        self, request: Json, *, tuning_job_arn: str = "", on_metric: OnMetric | None = None
+    ) -> TrainingJob:
         """Start a job; tuning jobs start theirs here as well."""
         check(request)
         if not tuning_job_arn:
             self._shared.quotas.require(training_use(request))
-        job = TrainingJob(self._shared.host, request, tuning_job_arn=tuning_job_arn)
+        job = TrainingJob(self._shared.host, request, tuning_job_arn=tuning_job_arn, on_metric=on_metric)
         self.table.launch(self._shared, job)
         return job
 

@@ -24,16 +24,19 @@ KIND = JobKind("training-job", "TrainingJob", "/aws/sagemaker/TrainingJobs")
 
 
 DEFAULT_MAX_RUNTIME_SECONDS = 86_400
+OnMetric = Callable[[str, float], None]
 
 
 class TrainingJob(Job):
     kind = KIND
 
-    def __init__(self, host: Host, request: Json, *, tuning_job_arn: str = "") -> None:
+    def __init__(
+        self, host: Host, request: Json, *, tuning_job_arn: str = "", on_metric: OnMetric | None = None
+    ) -> None:
         super().__init__(host, request)
         output = request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
         self._output_uri = f"{output}/{self.name}/output"
-        self._metrics = MetricWatch(request["AlgorithmSpecification"].get("MetricDefinitions", []))
+        self._metrics = MetricWatch(request["AlgorithmSpecification"].get("MetricDefinitions", []), on_metric)
         self._deadline = float("inf")
         self.description |= {
             "ModelArtifacts": {"S3ModelArtifacts": f"{self._output_uri}/model.tar.gz"},
@@ -260,9 +263,10 @@ def _keeps_alive(request: Json) -> bool:
 
 
 class MetricWatch:
-    """Reads metrics from log lines; keeps the last value of each."""
+    """Reads metrics from log lines; keeps the last value of each, and hands each value on."""
 
-    def __init__(self, definitions: list[Json]) -> None:
+    def __init__(self, definitions: list[Json], on_metric: OnMetric | None = None) -> None:
+        self._on_metric = on_metric
         self._patterns = [(item["Name"], re.compile(item["Regex"])) for item in definitions]
         self._lock = threading.Lock()
         self.values: dict[str, Json] = {}
@@ -276,3 +280,5 @@ class MetricWatch:
                     continue
                 with self._lock:
                     self.values[name] = {"MetricName": name, "Value": value, "Timestamp": now()}
+                if self._on_metric:
+                    self._on_metric(name, value)

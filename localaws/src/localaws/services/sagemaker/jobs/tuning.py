@@ -6,12 +6,14 @@ from localaws.core.request_validation import validate_request
 from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.sagemaker.jobs.job_table import JobTable
 from localaws.services.sagemaker.jobs.search_space import check_ranges, grid_combinations
+from localaws.services.sagemaker.jobs.study import hyperband_rounds
 from localaws.services.sagemaker.jobs.training import Training, check, training_use
 from localaws.services.sagemaker.jobs.tuning_job import DEFINITION_MEMBERS, KIND, TuningJob, training_request
 from localaws.services.sagemaker.quotas import Use
 from localaws.services.sagemaker.shared import Shared
 
 MEMBERS = {"HyperParameterTuningJobName", "HyperParameterTuningJobConfig", "TrainingJobDefinition", "Tags"}
+MOST_ROUNDS = 20_000
 CONFIG_MEMBERS = {
     "Strategy",
     "HyperParameterTuningJobObjective",
@@ -19,6 +21,7 @@ CONFIG_MEMBERS = {
     "ParameterRanges",
     "TrainingJobEarlyStoppingType",
     "RandomSeed",
+    "StrategyConfig",
 }
 
 
@@ -124,8 +127,8 @@ def _check(request: Json) -> None:
     refuse_members(config, CONFIG_MEMBERS, "HyperParameterTuningJobConfig")
     refuse_values(
         {
-            "Strategy": (config["Strategy"], ("Random", "Bayesian", "Grid")),
-            "TrainingJobEarlyStoppingType": (config.get("TrainingJobEarlyStoppingType"), ("Off",)),
+            "Strategy": (config["Strategy"], ("Random", "Bayesian", "Grid", "Hyperband")),
+            "TrainingJobEarlyStoppingType": (config.get("TrainingJobEarlyStoppingType"), ("Off", "Auto")),
         }
     )
     definition = request.get("TrainingJobDefinition")
@@ -137,6 +140,7 @@ def _check(request: Json) -> None:
         )
     refuse_members(definition, DEFINITION_MEMBERS, "TrainingJobDefinition")
     _check_ranges(config, definition)
+    _check_hyperband(config, definition)
     metric = config["HyperParameterTuningJobObjective"]["MetricName"]
     example = training_request(request["HyperParameterTuningJobName"], definition, 1, {}, metric=metric)
     validate_request("sagemaker", "CreateTrainingJob", example)
@@ -146,6 +150,22 @@ def _check(request: Json) -> None:
         raise ServiceError(
             "ValidationException",
             f"Objective metric {metric!r} is not among the MetricDefinitions of the algorithm: {defined}.",
+        )
+
+
+def _check_hyperband(config: Json, definition: Json) -> None:
+    is_hyperband = config["Strategy"] == "Hyperband"
+    if "StrategyConfig" in config and not is_hyperband:
+        raise ServiceError("ValidationException", "StrategyConfig is supported for Strategy Hyperband only.")
+    if is_hyperband and config.get("TrainingJobEarlyStoppingType", "Off") != "Off":
+        raise ServiceError(
+            "ValidationException", "TrainingJobEarlyStoppingType must be Off to use Strategy Hyperband."
+        )
+    rounds = hyperband_rounds(config, definition)
+    if rounds and not 1 <= rounds[0] <= rounds[1] <= MOST_ROUNDS:
+        raise ServiceError(
+            "ValidationException",
+            f"MinResource must not exceed MaxResource, and MaxResource not {MOST_ROUNDS}: got {rounds[0]} and {rounds[1]}.",
         )
 
 

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 
 from localaws.core.errors import Json
 from localaws.core.listing import now, pick
-from localaws.services.sagemaker.jobs.bayesian_search import BayesianSearch
+from localaws.services.sagemaker.jobs.early_stopping import MedianRule
 from localaws.services.sagemaker.jobs.job import JobKind
 from localaws.services.sagemaker.jobs.search_space import grid_combinations, random_combinations
+from localaws.services.sagemaker.jobs.study import Study, hyperband_rounds
 from localaws.services.sagemaker.jobs.toolkit import TUNING_METRIC
 from localaws.services.sagemaker.jobs.training import Training
 from localaws.services.sagemaker.jobs.training_job import TrainingJob
+from localaws.services.sagemaker.jobs.tuning_summaries import best_summary, counters
 from localaws.services.sagemaker.shared import Shared
 
 LOG = logging.getLogger("localaws.sagemaker")
@@ -22,6 +24,7 @@ KIND = JobKind("hyper-parameter-tuning-job", "HyperParameterTuningJob", "")
 
 
 FAILURES_BEFORE_END = 5  # with no success at all
+_STOP_POLL_SECONDS = 0.1
 
 
 DEFINITION_MEMBERS = {
@@ -60,7 +63,10 @@ class TuningJob:
         self._stopping = threading.Event()
         self._config: Json = request["HyperParameterTuningJobConfig"]
         self._definition: Json = request["TrainingJobDefinition"]
-        self._bayesian: BayesianSearch | None = None
+        self._study: Study | None = None
+        self._early_stopping: MedianRule | None = None
+        if self._config.get("TrainingJobEarlyStoppingType") == "Auto":
+            self._early_stopping = MedianRule(maximize=self._maximizes)
         self._children: list[tuple[TrainingJob, dict[str, str]]] = []
         self._ended = 0
         self._succeeded = 0
@@ -81,7 +87,7 @@ class TuningJob:
         summaries = self.summaries()
         with self.lock:
             description = dict(self.description)
-        description |= _counters(summaries)
+        description |= counters(summaries)
         if best := self._best(summaries):
             description["BestTrainingJob"] = best
         return description
@@ -159,9 +165,15 @@ class TuningJob:
         ranges = self._config.get("ParameterRanges", {})
         if self._config["Strategy"] == "Grid":
             return grid_combinations(ranges)
-        if self._config["Strategy"] == "Bayesian":
-            self._bayesian = BayesianSearch(ranges, self._config.get("RandomSeed"), maximize=self._maximizes)
-            return self._bayesian.combinations()
+        if self._config["Strategy"] in ("Bayesian", "Hyperband"):
+            self._study = Study(
+                ranges,
+                self._config.get("RandomSeed"),
+                maximize=self._maximizes,
+                parallel=self._config["ResourceLimits"]["MaxParallelTrainingJobs"],
+                rounds=hyperband_rounds(self._config, self._definition),
+            )
+            return self._study.combinations()
         return random_combinations(ranges, self._config.get("RandomSeed"))
 
     def _hopeless(self) -> bool:
@@ -169,15 +181,29 @@ class TuningJob:
 
     def _try(self, number: int, tuned: dict[str, str]) -> None:
         request = self._training_request(number, tuned)
-        job = self._training.launch(request, tuning_job_arn=self.arn)
+        values: list[float] = []
+        is_bad = threading.Event()
+
+        def on_metric(name: str, value: float) -> None:
+            if name != self._metric_name or is_bad.is_set():
+                return
+            values.append(value)
+            if any(each.stops(number, values) for each in (self._study, self._early_stopping) if each):
+                is_bad.set()
+
+        job = self._training.launch(request, tuning_job_arn=self.arn, on_metric=on_metric)
         with self.lock:
             self._children.append((job, tuned))
         if self._stopping.is_set():
             job.stop()
-        job.finished.wait()
+        while not job.finished.wait(_STOP_POLL_SECONDS):
+            if is_bad.is_set() and job.status == "InProgress":
+                job.stop()
         value = job.metric(self._metric_name) if job.status == "Completed" else None
-        if self._bayesian:
-            self._bayesian.learn(number, value)
+        if self._study:
+            self._study.learn(number, value)
+        if self._early_stopping and value is not None:
+            self._early_stopping.learn(number, values)
         with self.lock:
             self._ended += 1
             self._succeeded += value is not None
@@ -205,7 +231,8 @@ class TuningJob:
         summary |= {"TunedHyperParameters": tuned, "ObjectiveStatus": "Pending"}
         if "DefinitionName" in self._definition:
             summary["TrainingJobDefinitionName"] = self._definition["DefinitionName"]
-        value = job.metric(self._metric_name)
+        # One that was stopped may have no model, so it is none to choose.
+        value = job.metric(self._metric_name) if summary["TrainingJobStatus"] != "Stopped" else None
         if value is not None:
             summary["FinalHyperParameterTuningJobObjectiveMetric"] = {
                 "Type": self._config["HyperParameterTuningJobObjective"]["Type"],
@@ -242,36 +269,5 @@ def training_request(
             TUNING_METRIC: metric,
             **definition.get("StaticHyperParameters", {}),
             **tuned,
-        },
-    }
-
-
-def best_summary(summaries: list[Json], *, maximize: bool) -> Json | None:
-    measured = [item for item in summaries if item["ObjectiveStatus"] == "Succeeded"]
-    if not measured:
-        return None
-
-    def value(item: Json) -> float:
-        number: float = item["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
-        return number
-
-    return max(measured, key=value) if maximize else min(measured, key=value)
-
-
-def _counters(summaries: list[Json]) -> Json:
-    statuses = [item["TrainingJobStatus"] for item in summaries]
-    objectives = [item["ObjectiveStatus"] for item in summaries]
-    return {
-        "TrainingJobStatusCounters": {
-            "Completed": statuses.count("Completed"),
-            "InProgress": statuses.count("InProgress") + statuses.count("Stopping"),
-            "RetryableError": 0,
-            "NonRetryableError": statuses.count("Failed"),
-            "Stopped": statuses.count("Stopped"),
-        },
-        "ObjectiveStatusCounters": {
-            "Succeeded": objectives.count("Succeeded"),
-            "Pending": objectives.count("Pending"),
-            "Failed": objectives.count("Failed"),
         },
     }
