@@ -137,6 +137,7 @@ class Argument:
     CODE_URI = "code-uri"
     DATA_URI = "data-uri"
     DATA_VERSION = "data-version"
+    TRAIN_SHARDS = "train-shards"
     EXIT_MESSAGE_FILE = "exit-message-file"
     # Of the comparison of live inputs
     CAPTURED_URI = "captured-uri"

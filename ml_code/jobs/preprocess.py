@@ -3,104 +3,251 @@
 import argparse
 import hashlib
 import json
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from ml_code.contracts import Argument
-from ml_code.jobs.parts import PARTS, part_file, split
-from ml_code.raw_files import ALLOWED, RawFileError, files_below
+from ml_code.jobs.hosts import HostError, read_hosts
+from ml_code.jobs.parts import PARTS, finish_places, refuse_small_parts
+from ml_code.jobs.shard import CheckedFile, Shard, WrittenParts, sha256_of
+from ml_code.raw_files import ALLOWED, RawFileError, files_below, some
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.table.columns import Schema, SchemaError
 from ml_code.table.files import read_files
+from ml_code.table.frames import encode
+from ml_code.table.summary import Summary, check_unique
+
+PROGRESS_SECONDS = 60.0
+
+
+class Hosts(Protocol):
+    """Those that check and write: this process alone, or a cluster."""
+
+    def files(self) -> tuple[list[str], list[str]]:
+        """Names of all data, sorted, and of what is left out."""
+
+    def check(self, names: Sequence[str]) -> Iterable[CheckedFile]:
+        """The files one by one, as they are done."""
+
+    def write(self, gaps: frozenset[str], places: dict[str, Any]) -> dict[str, WrittenParts]:
+        """The parts of all files; by host."""
+
+    def publish(self) -> None: ...
+
+
+class ThisHost:
+    """Does all work in this process."""
+
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+        self._names: list[str] = []
+
+    def files(self) -> tuple[list[str], list[str]]:
+        self._names, left_out = self._shard.files()
+        return self._names, left_out
+
+    def check(self, names: Sequence[str]) -> Iterator[CheckedFile]:
+        for name in names:
+            checked = self._shard.check(name)
+            yield checked
+            if checked.fault:
+                return
+
+    def write(self, gaps: frozenset[str], places: dict[str, Any]) -> dict[str, WrittenParts]:
+        return {"algo-1": self._shard.write(self._names, gaps, places)}
+
+    def publish(self) -> None:
+        self._shard.publish()
 
 
 def read_raw(folder: Path, spec: ModelSpec) -> pd.DataFrame:
     """All data files below the folder, in the order of their names, with the columns of `file_schema`."""
-    frame = read_folder(folder, spec.file_schema(), spec.ignored_names)
-    _refuse_constants(frame, spec)
+    schema = spec.file_schema()
+    frame = read_folder(folder, schema, spec.ignored_names)
+    summary = Summary.empty(schema)
+    summary.add(encode(frame, schema))
+    refuse_constants(summary, spec)
     return frame
 
 
 def read_folder(folder: Path, schema: Schema, ignored: Sequence[str] = ()) -> pd.DataFrame:
-    return read_files(folder, _data_files(folder), schema, ignored)
+    return read_files(folder, _some_files(files_below(folder).data, folder), schema, ignored)
 
 
-def _refuse_constants(frame: pd.DataFrame, spec: ModelSpec) -> None:
+def refuse_constants(summary: Summary, spec: ModelSpec) -> None:
     """Columns of a pattern may be: of pixels, those at the edge often are."""
-    columns = [spec.target, *(each for each in spec.features if not each.is_pattern)]
-    for column in columns if len(frame) > 1 else ():
-        cells = frame[column.name]
-        if cells.nunique(dropna=False) == 1:
-            value = "missing" if cells.isna().all() else repr(cells.iloc[:1].tolist()[0])
+    for column in [spec.target, *(each for each in spec.features if not each.is_pattern)]:
+        value = summary.constant(column.name)
+        if value is not None:
             remedy = (
                 "give rows of other values"
                 if column is spec.target
                 else "it tells a model nothing: name it below ignored, not below features"
             )
-            raise SchemaError(f"column {column.name!r} is {value} in all {len(frame):,} rows; {remedy}")
+            raise SchemaError(
+                f"column {column.name!r} is {value} in all {summary.row_count:,} rows; {remedy}"
+            )
 
 
 def hash_raw(folder: Path) -> str:
-    """The SHA-256 of what `read_raw` reads."""
-    digest = hashlib.sha256()
-    for name in _data_files(folder):
-        digest.update((folder / name).read_bytes())
-    return digest.hexdigest()
+    """Names the contents of what `read_raw` reads."""
+    return hash_of(sha256_of(folder / name) for name in files_below(folder).data)
 
 
-def describe(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> dict[str, Any]:
+def hash_of(digests: Iterable[str]) -> str:
+    """The SHA-256 of the files' own, in the order of their names: each host has read but some of them."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+@dataclass
+class _Progress:
+    """A line a minute."""
+
+    stage: str
+    total: int
+    started: float
+    said: float = 0.0
+
+    def tell(self, done: int, rows: int) -> None:
+        now = time.monotonic()
+        if now - max(self.said, self.started) >= PROGRESS_SECONDS:
+            self.said = now
+            print(
+                f"{self.stage}: {done:,} of {self.total:,} files, {rows:,} rows in {now - self.started:.0f} s",
+                flush=True,
+            )
+
+
+def preprocess(hosts: Hosts, spec: ModelSpec, folder: Path) -> dict[str, Any]:
+    """What is in dataset.json, once the parts are published; SchemaError or RawFileError of data that may not be used."""
+    names, left_out = hosts.files()
+    _some_files(names, folder)
+    start = time.monotonic()
+    files = _check(hosts, names)
+    checked_seconds = time.monotonic() - start
+    schema = spec.file_schema()
+    check_unique([(each.name, each.keys) for each in files], schema)
+    summary = Summary.empty(schema)
+    for each in files:
+        summary.merge(each.summary)
+    refuse_constants(summary, spec)
+    written = hosts.write(summary.gaps, _all_places(files, spec))
+    rows = {part: sum(each.rows[part] for each in written.values()) for part in PARTS}
+    labels = {
+        part: {label: sum(each.labels[part][label] for each in written.values()) for label in spec.classes}
+        for part in PARTS
+    }
+    refuse_small_parts(rows, labels, spec)
+    hosts.publish()
+    seconds = time.monotonic() - start
     return {
+        "data_sha256": hash_of(each.sha256 for each in files),
+        "left_out": left_out,
         "target": spec.target.name,
         "task": spec.resolved_task,
         "classes": list(spec.classes),
-        "rows": {name: len(part) for name, part in parts.items()},
+        "rows": rows,
         "schema": spec.request_schema().to_dict(),
+        "files": [each.facts for each in files],
+        "preprocess": {
+            "hosts": len(written),
+            "bytes": sum(each.byte_count for each in files),
+            "check_seconds": round(checked_seconds, 3),
+            "write_seconds": round(seconds - checked_seconds, 3),
+            "rows_per_second": round(summary.row_count / seconds, 1),
+            "peak_memory_bytes": {host: each.peak_memory_bytes for host, each in sorted(written.items())},
+        },
     }
 
 
-def _data_files(folder: Path) -> list[str]:
-    names = files_below(folder).data
+def _check(hosts: Hosts, names: Sequence[str]) -> list[CheckedFile]:
+    progress = _Progress("checked", len(names), time.monotonic())
+    by_name: dict[str, CheckedFile] = {}
+    for each in hosts.check(names):
+        by_name[each.name] = each
+        progress.tell(len(by_name), sum(found.summary.row_count for found in by_name.values()))
+    files = [by_name[name] for name in names if name in by_name]
+    fault = next((each.fault for each in files if each.fault), "")
+    if fault:
+        raise SchemaError(fault)
+    return files
+
+
+def _all_places(files: Sequence[CheckedFile], spec: ModelSpec) -> dict[str, Any]:
+    """The places of the rows of each file, where they depend on all rows."""
+    given = [each.places for each in files if each.places is not None]
+    if not given:
+        return {}
+    targets = [each.targets for each in files if each.targets is not None]
+    places = finish_places(np.concatenate(given), np.concatenate(targets) if targets else None, spec)
+    ends = np.cumsum([each.summary.row_count for each in files])
+    return {each.name: part for each, part in zip(files, np.split(places, ends[:-1]), strict=True)}
+
+
+def _some_files(names: list[str], folder: Path) -> list[str]:
     if not names:
         raise RawFileError(f"no raw data in {folder}: put files of {ALLOWED} under the prefix of DataUri")
     return names
 
 
 def main() -> None:
+    arguments = _parse_arguments()
+    spec, me = load_spec(), read_hosts()
+    outputs = {name: getattr(arguments, f"{name}_out") for name in PARTS}
+    shard = Shard(
+        spec,
+        arguments.data_dir,
+        arguments.train_out.parent / ".work",  # on the job's volume, and no output itself
+        outputs,
+        arguments.train_shards,
+        number=None if me.is_alone else me.number,
+    )
+
+    def lead(hosts: Hosts) -> None:
+        facts = preprocess(hosts, spec, arguments.data_dir)
+        if facts["left_out"]:
+            print(f"left out, as names that begin with . or _ are no data: {some(facts['left_out'])}")
+        given = {"data_uri": arguments.data_uri, "data_version": arguments.data_version}
+        arguments.dataset_out.mkdir(parents=True, exist_ok=True)
+        (arguments.dataset_out / "dataset.json").write_text(json.dumps({**given, **facts}, indent=2))
+        count = sum(facts["rows"].values())
+        print(f"{count} rows of {arguments.data_uri!r} fit the schema: {facts['rows']}")
+
+    try:
+        if me.is_alone:
+            lead(ThisHost(shard))
+        else:
+            from ml_code.jobs import cluster  # its libraries travel with jobs of several hosts only
+
+            cluster.run(me, shard, lead)
+    finally:
+        shard.discard()
+
+
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument(f"--{Argument.DATA_URI}", required=True)
     parser.add_argument(
         f"--{Argument.DATA_VERSION}", required=True, help="the hash of the listing of the data"
     )
+    parser.add_argument(
+        f"--{Argument.TRAIN_SHARDS}", type=int, default=1, help="files of the train part: one a training host"
+    )
     for name in (*PARTS, "dataset"):
         parser.add_argument(f"--{name}-out", type=Path, required=True)
-    arguments = parser.parse_args()
-    spec = load_spec()
-
-    files = files_below(arguments.data_dir)
-    if files.left_out:
-        print(files.remark)
-    frame = read_raw(arguments.data_dir, spec)
-    parts = split(frame, spec)
-    facts = {
-        "data_uri": arguments.data_uri,
-        "data_version": arguments.data_version,
-        "data_sha256": hash_raw(arguments.data_dir),
-        "left_out": files.left_out,
-        **describe(spec, parts),
-    }
-
-    for name, part in parts.items():
-        folder = getattr(arguments, f"{name}_out")
-        folder.mkdir(parents=True, exist_ok=True)
-        part.to_parquet(folder / part_file(name), index=False)
-    arguments.dataset_out.mkdir(parents=True, exist_ok=True)
-    (arguments.dataset_out / "dataset.json").write_text(json.dumps(facts, indent=2))
-    print(f"{len(frame)} rows of {arguments.data_uri!r} fit the schema: {facts['rows']}")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except HostError as error:
+        sys.exit(f"preprocess: {error}")

@@ -1,0 +1,222 @@
+"""A host's share of the raw data: its files checked, and their rows written into the parts. One code for one host and many.
+
+Between the two stages the encoded rows wait on disk: a file of any size needs the memory of a block.
+"""
+
+import hashlib
+import resource
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from ml_code.jobs.parts import (
+    BATCH_ROWS,
+    PARTS,
+    cut,
+    first_places,
+    needs_all_rows,
+    part_file,
+    split_schema,
+    target_values,
+)
+from ml_code.raw_files import RawFileError, files_below
+from ml_code.spec import ModelSpec
+from ml_code.table.blocks import Block, read_blocks
+from ml_code.table.columns import SchemaError
+from ml_code.table.frames import decode
+from ml_code.table.summary import Summary, keys_of
+
+_HASHED_BYTES = 1 << 20
+
+
+@dataclass
+class CheckedFile:
+    """What is counted of one raw file, for all hosts to know together."""
+
+    name: str
+    byte_count: int
+    sha256: str
+    summary: Summary
+    fault: str = ""
+    keys: dict[str, NDArray[Any]] = field(default_factory=dict)
+    places: NDArray[np.float64] | None = None
+    """Of each row, where the parts depend on all rows."""
+    targets: NDArray[np.float64] | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "bytes": self.byte_count,
+            "rows": self.summary.row_count,
+            "sha256": self.sha256,
+        }
+
+
+@dataclass
+class WrittenParts:
+    """Rows of one host in each part, and of a classification how many of each label."""
+
+    rows: dict[str, int]
+    labels: dict[str, Counter[Any]]
+    peak_memory_bytes: int
+
+
+@dataclass
+class Shard:
+    """The folders of one host. `number` is None where it is the only one; `shard_count` is how many files a part gets."""
+
+    spec: ModelSpec
+    data: Path
+    work: Path
+    outputs: Mapping[str, Path]
+    shard_count: int
+    number: int | None = None
+
+    def files(self) -> tuple[list[str], list[str]]:
+        """Names of the data, and of what is left out."""
+        found = files_below(self.data)
+        return found.data, found.left_out
+
+    def check(self, name: str) -> CheckedFile:
+        """One file checked, its rows kept below `work`; a fault of it is in the answer, so that the first can be told."""
+        spec, path = self.spec, self.data / name
+        schema = spec.file_schema()
+        checked = CheckedFile(name, path.stat().st_size, sha256_of(path), Summary.empty(schema))
+        keys: list[dict[str, NDArray[Any]]] = []
+        places: list[NDArray[np.float64]] = []
+        targets: list[NDArray[np.float64]] = []
+        width = len(spec.training_schema().names)  # the first columns of file_schema
+        self.work.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._kept(name, "rows").open("wb") as rows, self._kept(name, "places").open("wb") as kept:
+                for block in read_blocks(path, name, schema, frozenset(spec.ignored_names)):
+                    checked.summary.add(block.values)
+                    keys.append(keys_of(block, schema))
+                    block.values[:, :width].tofile(rows)
+                    found, target = self._places(block)
+                    if needs_all_rows(spec):
+                        places.append(found)
+                        targets += [target] if target is not None else []
+                    else:
+                        found.tofile(kept)
+        except (SchemaError, RawFileError) as error:
+            checked.fault = str(error)
+            return checked
+        checked.keys = {key: np.concatenate([each[key] for each in keys]) for key in keys[0]}
+        checked.places = np.concatenate(places) if places else None
+        checked.targets = np.concatenate(targets) if targets else None
+        return checked
+
+    def _places(self, block: Block) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        spec, schema = self.spec, split_schema(self.spec)
+        names = spec.file_schema().names
+        positions = [names.index(name) for name in schema.names]
+        values = block.values[:, positions] if positions != list(range(len(names))) else block.values
+        return first_places(values, block.texts, schema, spec), target_values(values, schema, spec)
+
+    def _kept(self, name: str, kind: str) -> Path:
+        return self.work / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.{kind}"
+
+    def write(
+        self, names: list[str], gaps: frozenset[str], places: Mapping[str, NDArray[np.float64]]
+    ) -> WrittenParts:
+        """The rows of these checked files, in their order, into the parts. `places` are given where they depend on all rows."""
+        for name, found in places.items():
+            found.tofile(self._kept(name, "places"))
+        writers = {name: _PartWriter(self, name) for name in PARTS}
+        counted = WrittenParts(dict.fromkeys(PARTS, 0), {name: Counter() for name in PARTS}, 0)
+        schema, target = self.spec.training_schema(), self.spec.target.name
+        try:
+            for name in names:
+                for values, row_places in self._rows(name):
+                    for part, is_in in cut(row_places, self.spec.split).items():
+                        if not is_in.any():
+                            continue
+                        frame = decode(values[is_in], schema, gaps=gaps)
+                        counted.rows[part] += len(frame)
+                        if self.spec.is_classification:
+                            labels = frame[target].value_counts()
+                            counted.labels[part].update(dict(zip(labels.index.tolist(), labels, strict=True)))
+                        writers[part].write(pa.Table.from_pandas(frame, preserve_index=False))
+        finally:
+            for writer in writers.values():
+                writer.close()
+        counted.peak_memory_bytes = peak_memory_bytes()
+        return counted
+
+    def _rows(self, name: str) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        width = len(self.spec.training_schema().names)
+        with self._kept(name, "rows").open("rb") as rows, self._kept(name, "places").open("rb") as places:
+            while len(found := np.fromfile(places, count=BATCH_ROWS)):
+                yield np.fromfile(rows, count=len(found) * width).reshape(-1, width), found
+        for kind in ("rows", "places"):
+            self._kept(name, kind).unlink()
+
+    def publish(self) -> None:
+        """The parts, whole, where the job's outputs are taken from."""
+        for name in PARTS:
+            self.outputs[name].mkdir(parents=True, exist_ok=True)
+            for path in sorted((self.work / name).glob("*.parquet")):
+                shutil.move(path, self.outputs[name] / path.name)
+        self.discard()
+
+    def discard(self) -> None:
+        shutil.rmtree(self.work, ignore_errors=True)
+
+
+class _PartWriter:
+    """The files of one part of one host: each row in the next file, in turn."""
+
+    def __init__(self, shard: Shard, part: str) -> None:
+        self._folder = shard.work / part
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._count = shard.shard_count if part == "train" else 1
+        self._host = shard.number
+        self._part = part
+        self._files: dict[int, pq.ParquetWriter] = {}
+        self._next = 0
+
+    def write(self, table: pa.Table) -> None:
+        for place in range(self._count):
+            number = (self._next + place) % self._count
+            rows = table if self._count == 1 else table.take(list(range(place, len(table), self._count)))
+            if len(rows):
+                self._file(number, table.schema).write_table(rows)
+        self._next = (self._next + len(table)) % self._count
+
+    def _file(self, number: int, schema: pa.Schema) -> pq.ParquetWriter:
+        if number not in self._files:
+            if self._host is None and self._count == 1:
+                name = part_file(self._part)
+            else:
+                name = part_file(self._part, self._host or 0, number)
+            self._files[number] = pq.ParquetWriter(self._folder / name, schema)
+        return self._files[number]
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
+
+def sha256_of(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while content := file.read(_HASHED_BYTES):
+            digest.update(content)
+    return digest.hexdigest()
+
+
+def peak_memory_bytes() -> int:
+    """Of this process, since it started."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
