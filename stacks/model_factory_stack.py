@@ -73,7 +73,7 @@ class ModelFactoryStack(Stack):
                 "All models have retire: true; a factory has one model at least. cdk destroy ends it."
             )
         self._retired = [*(spec.name for spec in specs if spec.retire), *config.retired_models]
-        self._models = self._make_models([_model_context(self._context, spec) for spec in serving])
+        self.models = self._make_models([_model_context(self._context, spec) for spec in serving])
         self._deny_approval()
         self._make_teardown(self._make_push_pipeline())
         self._bound_permissions()
@@ -81,7 +81,7 @@ class ModelFactoryStack(Stack):
         self._add_outputs(self._make_observability())
         self._check(region)
         # What operations compare the account's quotas with.
-        needs = quota_needs([model.context for model in self._models], config.max_parallel_trainings)
+        needs = quota_needs([model.context for model in self.models], config.max_parallel_trainings)
         self.template_options.metadata = {TemplateMetadata.QUOTA_NEEDS: dict(needs)}
 
     @property
@@ -128,21 +128,21 @@ class ModelFactoryStack(Stack):
 
     def _make_push_pipeline(self) -> PushPipeline | None:
         """Return none with one model: there a push starts the delivery itself."""
-        if len(self._models) == 1:
+        if len(self.models) == 1:
             return None
         return PushPipeline(
             self._delivery,
             "Push",
             context=self._context,
-            models={model.context.model_name: model.context.names for model in self._models},
+            models={model.context.model_name: model.context.names for model in self.models},
             source=self._source,
             storage=self._storage,
-            made_before=[self._source, *(model.delivery for model in self._models)],
+            made_before=[self._source, *(model.delivery for model in self.models)],
         )
 
     def _deny_approval(self) -> None:
         if role_names := self._context.config.pushing_roles:
-            pipelines = [model.delivery.pipeline.arn for model in self._models]
+            pipelines = [model.delivery.pipeline.arn for model in self.models]
             deny_approval(self._delivery, role_names, pipelines)
 
     def _make_teardown(self, push_pipeline: PushPipeline | None) -> None:
@@ -154,12 +154,12 @@ class ModelFactoryStack(Stack):
             storage=self._storage,
             push_pipeline=push_pipeline,
             production_endpoints={
-                model.context.model_name: model.context.names.endpoint(PRODUCTION) for model in self._models
+                model.context.model_name: model.context.names.endpoint(PRODUCTION) for model in self.models
             },
             retired_models=self._retired,
             depends_on=[self._tracking, *made],
         )
-        for model in self._models:
+        for model in self.models:
             model.make_teardown(teardown)
 
     def _make_observability(self) -> Observability | None:
@@ -171,10 +171,10 @@ class ModelFactoryStack(Stack):
             "Observability",
             context=self._context,
             monitoring=monitoring,
-            models=[model.watched for model in self._models if model.watched],
+            models=[model.watched for model in self.models if model.watched],
         )
         # The first delivery starts as its pipeline is made, and its failure is to be reported.
-        for model in self._models:
+        for model in self.models:
             model.delivery.pipeline.node.add_dependency(observability)
         return observability
 
@@ -188,7 +188,7 @@ class ModelFactoryStack(Stack):
             Tags.of(self).add(key, value)
 
     def _add_outputs(self, observability: Observability | None) -> None:
-        prefixes = {model.context.model_name: model.context.names.prefix for model in self._models}
+        prefixes = {model.context.model_name: model.context.names.prefix for model in self.models}
         outputs = {
             Output.REPOSITORY_CLONE_URL: self._source.clone_url,
             Output.MLFLOW_TRACKING_URI: self._tracking.tracking_uri,
@@ -205,9 +205,9 @@ class ModelFactoryStack(Stack):
         resources = [found for found in self.node.find_all() if isinstance(found, CfnResource)]
         check_region(region, {found.cfn_resource_type for found in resources})
         of_models = sum(
-            isinstance(found, CfnResource) for model in self._models for found in model.node.find_all()
+            isinstance(found, CfnResource) for model in self.models for found in model.node.find_all()
         )
-        check_template(len(resources), of_models, model_count=len(self._models))
+        check_template(len(resources), of_models, model_count=len(self.models))
 
 
 def _model_context(factory: FactoryContext, spec: ModelSpec) -> ModelContext:

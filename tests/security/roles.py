@@ -86,7 +86,7 @@ class Roles:
         return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{path}"
 
     def log_stream(self, stage: str) -> str:
-        group = f"/aws/sagemaker/Endpoints/{self.factory.name}-{stage}"
+        group = f"/aws/sagemaker/Endpoints/{self.factory.prefix}-{stage}"
         return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:log-stream:AllTraffic/i-1"
 
 

@@ -8,7 +8,7 @@ from ml_code.contracts import WRITE_ONCE_PREFIXES
 from tests.security.roles import BUILD, DEPLOY_PRODUCTION, DEPLOY_STAGING, EVERY_ROLE, MakeRoles, Roles
 
 WRITERS = {
-    "code/c/x/source.tar.gz": BUILD,
+    "code/digits/c/source.tar.gz": BUILD,
     "wheels/x/wheels.tar": BUILD,
     "serving/staging/digits/1/a/model.tar.gz": DEPLOY_STAGING,
     "serving/production/digits/1/a/model.tar.gz": DEPLOY_PRODUCTION,

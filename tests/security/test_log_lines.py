@@ -55,12 +55,12 @@ class Bucket:
 def test_a_prefix_that_a_delivery_was_started_with(capsys: pytest.CaptureFixture[str]) -> None:
     prefix = f"raw/{FORGED}/"
     bucket: Any = Bucket(f"{prefix}a.csv")
-    provide_data(bucket, "data", prefix)
+    provide_data(bucket, "data", prefix, "digits")
     one_line(capsys.readouterr().out)
     for keys in ((), (f"{prefix}a.orc",)):
         bucket = Bucket(*keys)
         with pytest.raises(RunError) as refused:
-            provide_data(bucket, "data", prefix)
+            provide_data(bucket, "data", prefix, "digits")
         one_line(str(refused.value))
 
 

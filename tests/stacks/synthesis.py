@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -69,14 +69,17 @@ class Synthesised:
 Synthesise = Callable[..., Synthesised]
 
 
-def cdk_app(settings: Mapping[str, Any], outdir: str) -> tuple[App, ModelFactoryStack]:
-    """The app as cdk.json has it, with other settings."""
+def cdk_app(
+    settings: Mapping[str, Any], outdir: str, models: Sequence[str] = (EXAMPLE_NAME,)
+) -> tuple[App, ModelFactoryStack]:
+    """The app as cdk.json has it, with other settings, and models that are all like the example."""
+    example = load_spec(EXAMPLE_MODEL)
     context = json.loads((PROJECT / "cdk.json").read_text())["context"]
     app = App(analytics_reporting=False, context=context, outdir=outdir)
     stack = ModelFactoryStack(
         app,
         config=configured(settings),
-        specs=[load_spec(EXAMPLE_MODEL)],
+        specs=[example.model_copy(update={"name": name}) for name in models],
         project_files=project_files(),
         account=None,
         region=REGION,
@@ -106,7 +109,9 @@ def read_assembly(outdir: str, stack: ModelFactoryStack) -> Synthesised:
     """Logical ids come without that of the only model's construct."""
     directory = Path(outdir)
     text = (directory / f"{stack.stack_name}.template.json").read_text()
-    template = json.loads(text.replace(f"Model{EXAMPLE_NAME}", ""))
+    if len(stack.models) == 1:
+        text = text.replace(f"Model{EXAMPLE_NAME}", "")
+    template = json.loads(text)
     return Synthesised(
         name=stack.stack_name,
         prefix=resource_prefix(stack.stack_name, EXAMPLE_NAME),
