@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 
 from ml_code.contracts import Argument
 from ml_code.search_space import FixedValue, Frozen, SearchRange
@@ -24,6 +24,7 @@ NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 SklearnPath = Annotated[str, Field(pattern=r"^sklearn(\.[A-Za-z_]\w*)+$")]
 EstimatorPath = Annotated[str, Field(pattern=r"^(sklearn|xgboost|lightgbm)(\.[A-Za-z_]\w*)+$")]
+ClassLabel = StrictBool | StrictInt | StrictStr
 MAX_CLASSES = 1_000
 # Hyperparameters of a training job beside those that are searched.
 RESERVED = tuple(
@@ -47,7 +48,7 @@ class ModelSpec(Frozen):
     seed: int = Field(ge=0, lt=2**31)
     estimator: EstimatorPath
     scaler: SklearnPath | None = None
-    class_weight: Literal["balanced"] | dict[StrictInt | StrictStr, StrictFloat | StrictInt] | None = None
+    class_weight: Literal["balanced"] | dict[ClassLabel, StrictFloat | StrictInt] | None = None
     decision_threshold: float | str | None = None
     hyperparameters: dict[str, FixedValue] = Field(default={})
     search: dict[str, SearchRange] = Field(min_length=1, max_length=30)
