@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StrictFloat, StrictInt, StrictStr, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 
 from ml_code.contracts import Argument
 from ml_code.estimators.libraries import LIBRARIES
@@ -43,6 +43,7 @@ EstimatorPath = Annotated[
     AfterValidator(_of_a_library),
     Field(json_schema_extra={"pattern": rf"^({'|'.join(LIBRARIES)})(\.[A-Za-z_]\w*)+$"}),
 ]
+ClassLabel = StrictBool | StrictInt | StrictStr
 MAX_CLASSES = 1_000
 # Hyperparameters of a training job beside those that are searched.
 RESERVED = tuple(
@@ -66,7 +67,7 @@ class ModelSpec(Frozen):
     seed: int = Field(ge=0, lt=2**31)
     estimator: EstimatorPath
     scaler: SklearnPath | None = None
-    class_weight: Literal["balanced"] | dict[StrictInt | StrictStr, StrictFloat | StrictInt] | None = None
+    class_weight: Literal["balanced"] | dict[ClassLabel, StrictFloat | StrictInt] | None = None
     decision_threshold: float | str | None = None
     hyperparameters: dict[str, FixedValue] = Field(default={})
     search: dict[str, SearchRange] = Field(min_length=1, max_length=30)

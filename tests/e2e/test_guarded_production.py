@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 from mlflow import MlflowClient
+from sklearn.dummy import DummyRegressor
 
 from ml_code.tracking import model_registry
 from operations.factory import deploy_environment, deployed_factory, release_records
@@ -70,14 +71,16 @@ def rows(factory: Workspace) -> list[str]:
 
 
 def register(client: MlflowClient, folder: Path, *, is_good: bool = True) -> str:
-    """A copy of version 1; one that is not good takes each class for another."""
+    """A copy of version 1; one that is not good takes each class for another, or each number for 0."""
     first = model_registry.resolve(client, f"models:/{MODEL}/1")
     files = model_registry.download(client, first, folder)
     if not is_good:
-        pipeline = pickle.loads((files / "model.pkl").read_bytes())  # noqa: S301 - our own
-        estimator = pipeline.steps[-1][1]
-        estimator.classes_ = estimator.classes_[::-1].copy()
-        (files / "model.pkl").write_bytes(pickle.dumps(pipeline))
+        model = pickle.loads((files / "model.pkl").read_bytes())  # noqa: S301 - our own
+        if model.classes:
+            model.classes = model.classes[::-1]
+        else:
+            model.pipeline.steps[-1] = ("estimator", DummyRegressor().fit([[0.0]], [0.0]))
+        (files / "model.pkl").write_bytes(pickle.dumps(model))
     path = f"copies/{folder.name}"
     client.log_artifacts(first.run_id, str(files), path)
     source = f"{client.get_run(first.run_id).info.artifact_uri}/{path}"

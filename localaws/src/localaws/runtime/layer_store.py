@@ -1,5 +1,6 @@
 """The layers of a user's cache: folders with what pip installed from the wheels of jobs (see layers.py)."""
 
+import fcntl
 import logging
 import os
 import shutil
@@ -7,7 +8,9 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TextIO
 
 from localaws.runtime import layers
 
@@ -23,15 +26,39 @@ class LayerStore:
         self._folder = folder
         self._python = python
         self._lock = threading.Lock()
+        self._held = ExitStack()
 
     def newest(self) -> Path | None:
         found = self._made()
         return found[0] if found else None
 
-    def use(self, layer: Path) -> None:
+    def use(self, layer: Path) -> bool:
+        """Hold the layer until `close`; False when another local AWS removed it. Remove old ones that none holds."""
+        lock = self._locked(layer, fcntl.LOCK_SH)
+        if lock is None:
+            return False
+        self._held.enter_context(lock)
+        if not layer.exists():
+            return False
         os.utime(layer)
         for old in self._made()[KEPT:]:
-            shutil.rmtree(old, ignore_errors=True)
+            if (unused := self._locked(old, fcntl.LOCK_EX)) is not None:
+                with unused:
+                    shutil.rmtree(old, ignore_errors=True)
+        return True
+
+    def close(self) -> None:
+        self._held.close()
+
+    def _locked(self, layer: Path, kind: int) -> TextIO | None:
+        """The file that locks a layer among all local AWSs of the user, until it is closed; None when one has it."""
+        file = (self._folder / f".{layer.name}.lock").open("w")
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return None
+        return file
 
     def take(self, tmp: Path, on_layer: Callable[[Path], None]) -> None:
         """Move the wheels that were left in a container's /tmp; make a layer of them in the background."""

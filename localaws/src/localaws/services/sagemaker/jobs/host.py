@@ -61,6 +61,8 @@ class Host:
             parents = [*self._parents, *filter(None, [self._server])]
         for parent in parents:
             parent.close()
+        if self._layers is not None:
+            self._layers.close()
 
     def _prepare(self) -> None:
         image = self.account.image.wait() if self.account.image else None
@@ -84,7 +86,8 @@ class Host:
     def _add_image_parent(self, image: ImageContainer, layer: Path | None) -> None:
         if layer is not None and self._layers is not None:
             layer = layer.resolve()
-            self._layers.use(layer)
+            if not self._layers.use(layer):
+                layer = None
         self._add(
             lambda: WarmPython(
                 self.account.processes,
