@@ -3,6 +3,7 @@
 Parquet, so that text is read once and each column keeps its type.
 """
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ml_code.spec import ModelSpec, Split
+from ml_code.spec.columns import encoded_limit
 from ml_code.spec.sections import ByColumn
 from ml_code.table.columns import Schema, SchemaError
 from ml_code.table.frames import encode
@@ -29,9 +31,9 @@ def read_part(folder: Path, name: str) -> pd.DataFrame:
 def split(frame: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFrame]:
     """Each part with the columns of the training schema.
 
-    A row's part depends on what is in the row, or on its group or time, and on nothing else. So a row that tests one
+    A row's part depends on what is in the row, or on its group, and on nothing else. So a row that tests one
     version trains no later one, however the data grow: versions can be compared on the same test part. And equal rows
-    are never in two parts.
+    are never in two parts. By time this holds with `test_from`; by target, rows at the edge of a part may change it.
     """
     by = spec.split.by
     columns = spec.training_schema()
@@ -40,7 +42,7 @@ def split(frame: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFrame]:
     elif isinstance(by, ByColumn) and by.group:
         place = _places(frame, spec.file_schema().select([by.group]))
     elif isinstance(by, ByColumn) and by.time:
-        place = _places_in_time(frame, spec.file_schema().select([by.time]))
+        place = _places_in_time(frame, spec.file_schema().select([by.time]), spec.split, by.test_from)
     else:
         place = _places(frame, columns)
     parts = _cut(frame[columns.names], place, spec.split)
@@ -80,16 +82,24 @@ def _places_within_target(frame: pd.DataFrame, spec: ModelSpec) -> NDArray[np.fl
     return places
 
 
-def _places_in_time(frame: pd.DataFrame, schema: Schema) -> NDArray[np.float64]:
-    """The place of each row by the share of earlier rows: rows of one moment are in one part, and the parts follow in time."""
+def _places_in_time(
+    frame: pd.DataFrame, schema: Schema, fractions: Split, test_from: float | date | None
+) -> NDArray[np.float64]:
+    """The place of each row by the share of earlier rows: rows of one moment are in one part, and the parts follow in time.
+
+    From `test_from` on, all rows are in the test part; those before share the other two.
+    """
     (column,) = schema.columns
     moments = encode(frame[schema.names], schema)[:, 0]
     if np.isnan(moments).any():
         raise SchemaError(
             f"split.by.time names {column.name!r}, which is missing in {int(np.isnan(moments).sum()):,} rows"
         )
-    ordered = np.sort(moments)
-    return np.searchsorted(ordered, moments, side="left") / len(moments)
+    limit = encoded_limit(test_from)
+    in_test = np.zeros(len(moments), dtype=bool) if limit is None else moments >= limit
+    earlier = np.sort(moments[~in_test])
+    places = np.searchsorted(earlier, moments, side="left") / max(len(earlier), 1)
+    return places if limit is None else np.where(in_test, 1.0, places * (1 - fractions.test))
 
 
 def _refuse_empty(parts: dict[str, pd.DataFrame]) -> None:
