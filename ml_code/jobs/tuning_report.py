@@ -52,15 +52,13 @@ def read_trials(client: MlflowClient, spec: ModelSpec, experiment: str, parent: 
     ]
 
 
-def compare_with_defaults(
-    spec: ModelSpec, winner: Any, parts: dict[str, pd.DataFrame]
-) -> dict[str, float | str | None]:
+def compare_with_defaults(spec: ModelSpec, winner: Any, parts: dict[str, pd.DataFrame]) -> dict[str, Any]:
     """The gate's metric of the winner and of the estimator without the searched values, with the improvement's interval.
 
     `winner` has the truth of the test part, its predictions and probabilities.
     """
     metric = spec.gate.metric
-    result: dict[str, float | str | None] = {"metric": metric, "tuned": winner.metrics[metric]}
+    result: dict[str, Any] = {"metric": metric, "tuned": winner.metrics[metric]}
     try:
         model = train(spec, {}, parts["train"])
     except (SpecError, ValueError) as error:
@@ -138,12 +136,14 @@ def _positions(spec: ModelSpec, name: str, trials: Sequence[Trial]) -> _Position
     numbers, limits = np.array([float(text) for text in texts]), np.array([found.minimum, found.maximum])
     if found.scale == "logarithmic":
         middle = float(np.sqrt(limits[0] * limits[1]))
-        numbers, low, high = np.log(numbers), *np.log(limits)
+        numbers, ends = np.log(numbers), np.log(limits)
     else:
         middle = float(limits.mean())
-        low, high = limits
+        ends = limits
     labels = [f"{each:.3g}" for each in (limits[0], middle, limits[1])]
-    return _Positions((numbers - low) / (high - low), list(zip((0.0, 0.5, 1.0), labels, strict=True)))
+    return _Positions(
+        (numbers - ends[0]) / (ends[1] - ends[0]), list(zip((0.0, 0.5, 1.0), labels, strict=True))
+    )
 
 
 def _draw_parallel(

@@ -42,10 +42,7 @@ def test_the_winner_is_compared_with_the_defaults(
     parts, evaluation = tuned
     found = compare_with_defaults(spec, evaluation, parts)
     assert found["tuned"] == evaluation.metrics["accuracy"]
-    low, improvement, high = (found[name] for name in ("low", "improvement", "high"))
-    assert isinstance(low, float)
-    assert isinstance(high, float)
-    assert low <= improvement <= high
+    assert found["low"] <= found["improvement"] <= found["high"]
     assert "with the defaults: improvement" in describe(found, len(parts["test"]))
 
 
