@@ -19,9 +19,10 @@ from ml_code.contracts import Argument
 from ml_code.estimators.model import TableModel
 from ml_code.estimators.saving import load_model
 from ml_code.figures import draw_predictions
+from ml_code.jobs import tuning_report
 from ml_code.jobs.bootstrap import improvement_interval
 from ml_code.jobs.gate import evaluate_gate, gate_message, gate_status
-from ml_code.jobs.parts import read_part
+from ml_code.jobs.parts import PARTS, read_part
 from ml_code.jobs.production_baseline import BaselineError, ProductionBaseline, measure_production
 from ml_code.metrics import confusion, measure_answers, measure_each_class, measure_gate
 from ml_code.spec import ModelSpec, load_spec
@@ -131,6 +132,11 @@ def log_evaluation(
     # The run of the model says how good it is as well: it is what a model version refers to.
     runs.log(client, best["run_id"], metrics=test_metrics, model_id=best["model_id"])
     client.log_figure(parent, draw_evaluation(spec, evaluation), picture_name(spec))
+    trials = tuning_report.read_trials(client, spec, experiment, parent)
+    if trials:
+        title = tuning_report.describe(report["tuning"], len(test))
+        figure = tuning_report.draw_tuning(spec, trials, best["run_id"], title)
+        client.log_figure(parent, figure, tuning_report.PICTURE)
     client.log_dict(parent, report, "evaluation.json")
     with tempfile.TemporaryDirectory() as directory:
         # Rows with known truth, to verify an endpoint of this model.
@@ -145,7 +151,8 @@ def main() -> None:
     spec = load_spec()
     model, best = read_model(arguments.model_dir)
     dataset = json.loads((arguments.dataset_dir / "dataset.json").read_text())
-    test = read_part(arguments.test_dir, "test")
+    parts = {name: read_part(getattr(arguments, f"{name}_dir"), name) for name in PARTS}
+    test = parts["test"]
 
     evaluation = evaluate(spec, model, test)
     baseline = None if spec.gate.mode == "disabled" else measure_production(spec, test)
@@ -158,6 +165,7 @@ def main() -> None:
         "decision_threshold": model.threshold,
         "rows": len(test),
         "model": best,
+        "tuning": tuning_report.compare_with_defaults(spec, evaluation, parts),
     }
     arguments.evaluation_out.mkdir(parents=True, exist_ok=True)
     (arguments.evaluation_out / "evaluation.json").write_text(json.dumps(report, indent=2))
@@ -179,7 +187,8 @@ def main() -> None:
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("model-dir", "test-dir", "dataset-dir", "evaluation-out", Argument.EXIT_MESSAGE_FILE):
+    parts = [f"{name}-dir" for name in PARTS]
+    for name in ("model-dir", *parts, "dataset-dir", "evaluation-out", Argument.EXIT_MESSAGE_FILE):
         parser.add_argument(f"--{name}", type=Path, required=True)
     runs.add_execution_arguments(parser)
     return parser.parse_args()

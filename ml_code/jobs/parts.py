@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ml_code.spec import ModelSpec, Split
+from ml_code.spec.columns import encoded_limit
 from ml_code.spec.sections import ByColumn
 from ml_code.table.cells import Values
 from ml_code.table.columns import Schema, SchemaError
@@ -48,9 +49,9 @@ def read_part_in_batches(folder: Path, name: str) -> Iterator[pd.DataFrame]:
 def split(frame: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFrame]:
     """Each part with the columns of the training schema.
 
-    A row's part depends on what is in the row, or on its group or time, and on nothing else. So a row that tests one
+    A row's part depends on what is in the row, or on its group, and on nothing else. So a row that tests one
     version trains no later one, however the data grow: versions can be compared on the same test part. And equal rows
-    are never in two parts.
+    are never in two parts. By time this holds with `test_from`; by target, rows at the edge of a part may change it.
     """
     schema = split_schema(spec)
     texts = {column.name: frame[column.name].tolist() for column in schema.columns if column.is_text}
@@ -122,7 +123,7 @@ def finish_places(
     if targets is not None:
         return _places_within_target(places, targets, spec)
     if isinstance(by, ByColumn) and by.time:
-        return _places_in_time(places, by.time)
+        return _places_in_time(places, by, spec.split)
     return places
 
 
@@ -144,14 +145,20 @@ def _places_within_target(
     return found
 
 
-def _places_in_time(moments: NDArray[np.float64], column: str) -> NDArray[np.float64]:
-    """The place of each row by the share of earlier rows: rows of one moment are in one part, and the parts follow in time."""
+def _places_in_time(moments: NDArray[np.float64], by: ByColumn, fractions: Split) -> NDArray[np.float64]:
+    """The place of each row by the share of earlier rows: rows of one moment are in one part, and the parts follow in time.
+
+    From `test_from` on, all rows are in the test part; those before share the other two.
+    """
     if np.isnan(moments).any():
         raise SchemaError(
-            f"split.by.time names {column!r}, which is missing in {int(np.isnan(moments).sum()):,} rows"
+            f"split.by.time names {by.time!r}, which is missing in {int(np.isnan(moments).sum()):,} rows"
         )
-    ordered = np.sort(moments)
-    return np.searchsorted(ordered, moments, side="left") / len(moments)
+    limit = encoded_limit(by.test_from)
+    in_test = np.zeros(len(moments), dtype=bool) if limit is None else moments >= limit
+    earlier = np.sort(moments[~in_test])
+    places = np.searchsorted(earlier, moments, side="left") / max(len(earlier), 1)
+    return places if limit is None else np.where(in_test, 1.0, places * (1 - fractions.test))
 
 
 def refuse_small_parts(

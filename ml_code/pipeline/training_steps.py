@@ -112,7 +112,7 @@ class _Builder(Jobs):
             module="ml_code.jobs.evaluate",
             inputs={
                 "model": best_model,
-                "test": _output_uri(preprocess, "test"),
+                **{name: _output_uri(preprocess, name) for name in ("train", "validation", "test")},
                 "dataset": _output_uri(preprocess, "dataset"),
             },
             outputs=("evaluation",),

@@ -139,7 +139,7 @@ class ColumnSpec(Frozen):
             if limit is not None and isinstance(limit, date) != (self.type in DATES):
                 kind = "a date such as 2026-01-31" if self.type in DATES else "a number"
                 raise ValueError(f"{where}: {name} is {limit}; allowed: {kind}")
-        low, high = _encoded(given.minimum), _encoded(given.maximum)
+        low, high = encoded_limit(given.minimum), encoded_limit(given.maximum)
         if low is not None and high is not None and low > high:
             raise ValueError(
                 f"{where}: minimum is {given.minimum}; allowed: at most maximum = {given.maximum}"
@@ -156,8 +156,8 @@ class ColumnSpec(Frozen):
                 name=name,
                 type=self.type,
                 required=given.required,
-                minimum=_encoded(given.minimum),
-                maximum=_encoded(given.maximum),
+                minimum=encoded_limit(given.minimum),
+                maximum=encoded_limit(given.maximum),
                 enum=given.enum,
                 format=self.format,
                 true_values=self.trueValues,
@@ -214,7 +214,8 @@ def is_pattern(name: str) -> bool:
     return _RANGE.search(name) is not None
 
 
-def _encoded(limit: float | date | None) -> float | None:
+def encoded_limit(limit: float | date | None) -> float | None:
+    """The limit as values of its column are encoded."""
     if isinstance(limit, datetime):
         return encoded_date(limit)
     if isinstance(limit, date):

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
@@ -21,7 +22,7 @@ from ml_code.spec.metric_names import (
 )
 from ml_code.spec.sections import ByColumn, Image, Split, Tuning
 from ml_code.spec.tuning_rules import can_report, check_tuning, grid_size, most_rounds
-from ml_code.table.columns import NUMERIC, Schema
+from ml_code.table.columns import DATES, NUMERIC, Schema
 
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -107,6 +108,9 @@ class ModelSpec(Frozen):
                 raise ValueError(
                     f"split.by.time is {by.time!r}, of type {kinds[by.time]}; allowed: a date or number"
                 )
+            if by.test_from is not None and isinstance(by.test_from, date) != (kinds[by.time] in DATES):
+                kind = "a date such as 2026-01-31" if kinds[by.time] in DATES else "a number"
+                raise ValueError(f"split.by.test_from is {by.test_from}; allowed: {kind}, as {by.time!r} has")
         if not self.csv.header and self.ignored:
             raise ValueError(
                 "csv.header is false and there are ignored columns; allowed: files with exactly the features and the target"

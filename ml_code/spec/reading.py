@@ -40,7 +40,7 @@ _UNIONS = {
     "enum": "whole numbers, or text",
     "class_weight": "balanced, or a mapping of classes to numbers",
     "decision_threshold": "a number, or a metric",
-    "by": "content, target, {group: column} or {time: column}",
+    "by": "content, target, {group: column}, {time: column} or {time: column, test_from: date or number}",
     "ignored": "names of columns, or columns with a type",
 }
 

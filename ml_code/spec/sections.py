@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ml_code.search_space import Frozen
+from ml_code.spec.columns import Limit
 
 MOST_JOBS = 750  # of a tuning job
 MOST_ROUNDS = 20_000  # that Hyperband takes
@@ -12,15 +13,18 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class ByColumn(Frozen):
-    """All rows of a group are in one part; or the parts follow each other in time."""
+    """All rows of a group are in one part; or the parts follow each other in time, the test part from `test_from` on."""
 
     group: str | None = None
     time: str | None = None
+    test_from: Limit | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.group is None) == (self.time is None):
             raise ValueError("allowed: content, target, {group: column} or {time: column}")
+        if self.test_from is not None and self.time is None:
+            raise ValueError(f"test_from is {self.test_from}; allowed: beside time")
         return self
 
     @property

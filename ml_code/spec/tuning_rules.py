@@ -1,4 +1,4 @@
-"""Which strategies of a search fit the estimator and the ranges."""
+"""Rules of a search: the strategies that fit the estimator and the ranges."""
 
 import math
 from collections.abc import Mapping

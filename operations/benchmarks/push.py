@@ -198,7 +198,8 @@ def point(found: IntegerRange | ContinuousRange | Choice, share: float) -> Any:
 
 
 def evaluate_arguments(work: Path) -> list[str]:
-    inputs = [part for name in ("model", "test", "dataset") for part in (f"--{name}-dir", str(work / name))]
+    names = ("model", "train", "validation", "test", "dataset")
+    inputs = [part for name in names for part in (f"--{name}-dir", str(work / name))]
     return [
         *inputs,
         "--evaluation-out",

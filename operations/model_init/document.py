@@ -2,8 +2,10 @@
 
 import io
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
@@ -84,9 +86,12 @@ def _split(draft: Draft) -> Iterator[str]:
     by = draft.split_by
     fields: dict[str, Any] = SPLIT if by.value == "content" else {**SPLIT, "by": by.value}
     yield _entry("split", _flow(fields), by.why)
-    dates = [column.name for column, _ in draft.features if column.column.type in ("date", "datetime")]
+    dates = [column for column, _ in draft.features if column.column.type in ("date", "datetime")]
     if dates:
-        yield f"# by: {_flow({'time': dates[0]})} tests on later rows than it trains on: right where a model predicts the future."
+        # The day after which a fifth of the rows are.
+        limit = datetime.fromtimestamp(float(np.nanquantile(dates[0].cells, 1 - SPLIT["test"])), UTC)
+        by_time = _flow({"time": dates[0].name, "test_from": limit.date()})
+        yield f"# by: {by_time} tests on later rows than it trains on: right where a model predicts the future."
     groups = [name for name, why in draft.ignored.items() if "see split" in why]
     if groups:
         yield f"# by: {_flow({'group': groups[0]})} keeps the rows of one in one part; give the column its type below ignored."

@@ -1,12 +1,14 @@
 """Which rows are in which part, by each setting."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from ml_code.jobs.parts import PARTS, split
 from ml_code.jobs.preprocess import read_raw
-from ml_code.spec import ModelSpec, parse_spec
+from ml_code.spec import ModelSpec, SpecError, parse_spec
 from tests.ml_code.table.test_bad_data import MODEL_YAML, rows, text
 
 
@@ -37,3 +39,42 @@ def test_time_never_runs_backwards(tmp_path: Path) -> None:
     _, parts = parts_by(tmp_path, "{time: left}")
     assert parts["train"]["left"].max() < parts["validation"]["left"].min()
     assert parts["validation"]["left"].max() < parts["test"]["left"].min()
+
+
+@pytest.mark.parametrize("by", ["content", "{group: temp}", "{time: left, test_from: 2013-10-01}"])
+def test_no_test_row_trains_later_however_the_data_grow(tmp_path: Path, by: str) -> None:
+    (tmp_path / "few").mkdir()
+    (tmp_path / "many").mkdir()
+    _, few = parts_by(tmp_path / "few", by, 200)
+    _, many = parts_by(tmp_path / "many", by, 400)
+    assert set(few["test"].index) == set(many["test"].index) & set(range(200))
+    for name in ("train", "validation"):
+        assert not set(few["test"].index) & set(many[name].index)
+
+
+def test_from_a_date_on_all_rows_test(tmp_path: Path) -> None:
+    _, parts = parts_by(tmp_path, "{time: left, test_from: 2013-10-01}")
+    assert parts["test"]["left"].min() >= pd.Timestamp("2013-10-01") > parts["validation"]["left"].max()
+    assert parts["validation"]["left"].min() > parts["train"]["left"].max()
+    before = len(parts["train"]) + len(parts["validation"])
+    assert len(parts["train"]) / before == pytest.approx(0.75, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("by", "message"),
+    [
+        ("{group: temp, test_from: 3}", "test_from is 3; allowed: beside time"),
+        (
+            "{time: left, test_from: 3}",
+            "split.by.test_from is 3; allowed: a date such as 2026-01-31, as 'left' has",
+        ),
+        ("{time: temp, test_from: 2013-10-01}", "split.by.test_from is 2013-10-01; allowed: a number"),
+        (
+            "{time: left, test_from: soon}",
+            "'test_from': 'soon'}; allowed: content, target, {group: column}, {time: column} or {time: column, test_from: date or number}",
+        ),
+    ],
+)
+def test_a_wrong_boundary_is_named(by: str, message: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(message)):
+        parse_spec(MODEL_YAML.replace("test: 0.2}", f"test: 0.2, by: {by}}}"))

@@ -1,4 +1,4 @@
-"""What a tuning job says of its training jobs."""
+"""Summaries of a tuning job's training jobs: the best one, and how many ended how."""
 
 from localaws.core.errors import Json
 
