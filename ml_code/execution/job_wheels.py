@@ -11,6 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOCK = Path(__file__).parents[2] / "requirements-job.lock"
+# What only a preprocess job of several instances needs (requirements-cluster.txt).
+CLUSTER_PACKAGES = (
+    *(
+        "dask",
+        "distributed",
+        "fsspec",
+        "locket",
+        "msgpack",
+        "partd",
+        "sortedcontainers",
+        "tblib",
+        "toolz",
+        "tornado",
+    ),
+    "zict",
+)
 # Python of SageMaker's scikit-learn 1.9 image, and the C library that it has at least.
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 TARGET = ("--python-version=3.12", "--implementation=cp", *(f"--platform={name}" for name in PLATFORMS))

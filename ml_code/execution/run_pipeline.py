@@ -120,6 +120,8 @@ def get_wheels(s3: "S3Client", bucket: str) -> dict[str, bytes]:
 def upload_code(s3: "S3Client", settings: RunSettings, wheels: Mapping[str, bytes], *, estimator: str) -> str:
     """The prefix with source.tar.gz and the entry point of processing jobs."""
     others = {each.distribution for each in LIBRARIES.values() if each != library_of(estimator)}
+    if settings.pipeline.compute.preprocess.instance_count == 1:
+        others |= set(job_wheels.CLUSTER_PACKAGES)
     pins = [pin for pin in job_wheels.read_lock() if pin.name not in others]
     wheels = job_wheels.wheels_of(pins, wheels)
     requirements = job_wheels.job_requirements(wheels, pins)
