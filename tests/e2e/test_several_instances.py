@@ -3,12 +3,13 @@
 import json
 import shutil
 import sys
+from typing import Any
 
 import boto3
 import pytest
 from ruamel.yaml import YAML
 
-from ml_code.contracts import Prefix
+from ml_code.contracts import Output, Prefix
 from ml_code.spec import find_model
 from operations.factory import deployed_factory
 from operations.failures import failure_lines
@@ -17,7 +18,6 @@ from tests.e2e.sample import PROJECT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.local_aws]
 FILES = 3
-QUOTAS = {"processing job": "ml.t3.large for processing job usage", "training job": "ml.m5.large for spot"}
 SEARCH = """
 learning_rate: {type: continuous, minimum: 0.05, maximum: 0.2, scale: logarithmic}
 n_estimators: {type: integer, minimum: 50, maximum: 150}
@@ -73,9 +73,9 @@ def test_two_instances_prepare_and_train_what_reaches_production(workspace: Work
     workspace.run(sys.executable, "-m", "operations.verify")
 
 
-def outputs() -> tuple[dict[str, object], list[str]]:
+def outputs() -> tuple[dict[str, Any], list[str]]:
     """dataset.json and the names of what the execution's steps wrote."""
-    s3, bucket = boto3.client("s3"), deployed_factory().output("ArtifactBucketName")
+    s3, bucket = boto3.client("s3"), deployed_factory().output(Output.ARTIFACT_BUCKET_NAME)
     run = pipeline_executions()[-1]["PipelineExecutionArn"].rpartition("/")[2]
     prefix = f"{Prefix.RUNS}{run}/"
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}preprocess/")["Contents"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from aws_cdk import App
 
-from ml_code.spec import load_spec
+from ml_code.spec import ModelSpec, load_spec
 from stacks.model_factory_stack import ModelFactoryStack
 from stacks.settings.context import read_config
 from stacks.settings.factory import FactoryConfig
@@ -70,12 +70,20 @@ def cdk_app(settings: Mapping[str, Any], outdir: str) -> tuple[App, ModelFactory
     stack = ModelFactoryStack(
         app,
         config=configured(settings),
-        spec=load_spec(EXAMPLE_MODEL),
+        spec=_spec(settings),
         project_files=project_files(),
         account=None,
         region=REGION,
     )
     return app, stack
+
+
+def _spec(settings: Mapping[str, Any]) -> ModelSpec:
+    """The example; of several training instances one that these can train together."""
+    spec = load_spec(EXAMPLE_MODEL)
+    if settings.get("compute.training.instance_count", 1) == 1:
+        return spec
+    return spec.model_copy(update={"estimator": "xgboost.XGBClassifier", "scaler": None})
 
 
 def configured(settings: Mapping[str, Any]) -> FactoryConfig:
