@@ -137,7 +137,11 @@ def write_data(folder: Path, rows: int) -> None:
         left = rows // FILES
         while left > 0:
             table = made(min(left, CHUNK_ROWS), chance)
-            writer = writer or arrow_csv.CSVWriter(folder / f"rows-{number}.csv", table.schema)
+            # Quotes only where a cell needs them, as most programs write CSV: none here does.
+            options = arrow_csv.WriteOptions(quoting_style="none", quoting_header="none")
+            writer = writer or arrow_csv.CSVWriter(
+                folder / f"rows-{number}.csv", table.schema, write_options=options
+            )
             writer.write_table(table)
             left -= len(table)
         if writer is not None:
@@ -159,7 +163,6 @@ def made(rows: int, chance: np.random.Generator) -> pa.Table:
     columns["note"] = _dictionary(chance.integers(0, 50, rows), [f"note {place}" for place in range(50)])
     score = numbers["number_1"] + 0.5 * numbers["number_2"] * numbers["number_3"] + chance.normal(size=rows)
     columns["y"] = score > 1
-    # Quotes only where a cell needs them, as most programs write CSV.
     return pa.table(columns)
 
 

@@ -32,6 +32,12 @@ CELLS = {
 ROWS = st.lists(st.fixed_dictionaries(CELLS), max_size=12)
 
 
+def with_care(path: Path) -> Any:
+    """As Python's csv alone reads it, in one block."""
+    with mock.patch.object(blocks._CsvBlocks, "_plain", return_value=None):  # noqa: SLF001
+        return outcome(path, 1 << 20)
+
+
 def outcome(path: Path, size: int) -> Any:
     try:
         with mock.patch.object(blocks, "BLOCK_CHARACTERS", size), mock.patch.object(blocks, "BLOCK_ROWS", 3):
@@ -55,7 +61,7 @@ def test_borders_of_blocks_change_nothing(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.csv"
         path.write_bytes((end.join(lines) + (end if ends else "")).encode())
-        whole, parts = outcome(path, 1 << 20), outcome(path, size)
+        whole, parts = with_care(path), outcome(path, size)
     if isinstance(whole, str):
         assert parts == whole
     else:
