@@ -16,7 +16,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth model-init train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint lint-templates unit unit-options unit-others unit-localaws coverage e2e e2e-more bench bench-serving bench-synth snapshot reference lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth model-init train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint lint-templates unit unit-options unit-others unit-localaws coverage e2e e2e-more bench bench-serving bench-scale bench-synth snapshot reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -171,6 +171,9 @@ bench: need-localaws install ## seconds from a push to a verified production end
 
 bench-serving: install ## requests per second of the endpoint's code, against mlflow models serve
 	@$(BIN)/python -m operations.benchmarks.serving
+
+bench-scale: install ## preprocess and training by rows and hosts: seconds, memory; make bench-scale ROWS="100000 1000000"
+	@$(BIN)/python -m operations.benchmarks.scale $(if $(ROWS),--rows $(ROWS))
 
 bench-synth: install ## seconds of a synthesis, against a bare CDK app and an import of the SageMaker SDK
 	@$(BIN)/python -m operations.benchmarks.synth

@@ -39,6 +39,9 @@ class Network(Construct):
             self._log_flows(names, config.retention.log_days, key)
         self.subnets = self.vpc.private_subnets
         self.jobs = self._security_group("Jobs", "Jobs of the factory: no way in, HTTPS out")
+        compute = config.compute
+        if max(compute.preprocess.instance_count, compute.training.instance_count) > 1:
+            self.jobs.connections.allow_internally(ec2.Port.all_tcp(), "Instances of one job")
         # Apart from jobs, whose group MLflow on Fargate lets in: they score strangers' rows.
         self.transforms = self._security_group(
             "Transforms", "Transform jobs of the factory: no way in, HTTPS out"

@@ -13,6 +13,22 @@ from pathlib import Path
 from ml_code.estimators.libraries import LIBRARIES, library_of
 
 LOCK = Path(__file__).parents[2] / "requirements-job.lock"
+# What only a preprocess job of several instances needs (requirements-cluster.txt).
+CLUSTER_PACKAGES = (
+    *(
+        "dask",
+        "distributed",
+        "fsspec",
+        "locket",
+        "msgpack",
+        "partd",
+        "sortedcontainers",
+        "tblib",
+        "toolz",
+        "tornado",
+    ),
+    "zict",
+)
 # Python of SageMaker's scikit-learn 1.9 image, and the C library that it has at least.
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 TARGET = ("--python-version=3.12", "--implementation=cp", *(f"--platform={name}" for name in PLATFORMS))
@@ -41,9 +57,11 @@ def read_lock(path: Path = LOCK) -> list[Pin]:
     return pins
 
 
-def job_pins(estimator: str, lock: Path = LOCK) -> list[Pin]:
-    """The pins that travel with the jobs of a model: all but those of other libraries than its estimator's."""
+def job_pins(estimator: str, *, is_cluster: bool, lock: Path = LOCK) -> list[Pin]:
+    """The pins that travel with the jobs of a model: without other estimators' libraries, and Dask for a cluster only."""
     others = {each.distribution for each in LIBRARIES.values() if each != library_of(estimator)}
+    if not is_cluster:
+        others |= set(CLUSTER_PACKAGES)
     return [pin for pin in read_lock(lock) if pin.name not in others]
 
 

@@ -28,6 +28,7 @@ from ml_code.execution.raw_data import list_objects, version_of
 from ml_code.execution.run_settings import RunError
 from ml_code.execution.stack_assertions import AssertionsFailedError
 from ml_code.execution.trigger import DEPLOYMENT, read_trigger
+from ml_code.pipeline.settings import PipelineSettings
 from ml_code.spec import SpecError, load_spec, model_folders
 
 if TYPE_CHECKING:
@@ -101,11 +102,13 @@ def _why(model: str, pipeline: str, buckets: Buckets, clients: Clients) -> str:
     last = inputs.read_training(clients.s3, buckets.artifacts, model)
     if last is None:
         return "never trained"
+    settings = _settings(clients.codebuild, pipeline)
+    compute = PipelineSettings.model_validate_json(settings).compute
     now = inputs.model_inputs(
         Path(),
         model,
-        pins=job_pins(load_spec(name=model).estimator),
-        settings_json=_settings(clients.codebuild, pipeline),
+        pins=job_pins(load_spec(name=model).estimator, is_cluster=compute.preprocess.instance_count > 1),
+        settings_json=settings,
         data_version=version_of(list_objects(clients.s3, buckets.data, of_model(Prefix.RAW_DATA, model))),
     )
     if changed := inputs.differing(last.inputs, now):

@@ -26,7 +26,7 @@ from ml_code.contracts import (
 )
 from ml_code.execution import job_wheels, source_archive, stack_assertions
 from ml_code.execution.inputs import Training, model_inputs, write_training
-from ml_code.execution.job_wheels import WheelsError
+from ml_code.execution.job_wheels import Pin, WheelsError
 from ml_code.execution.objects import exists
 from ml_code.execution.pipeline_execution import (
     Snapshot,
@@ -85,7 +85,7 @@ def train(settings: RunSettings, clients: Clients, assertions: StackAssertions) 
         inputs=model_inputs(
             Path(),
             settings.model,
-            pins=job_wheels.job_pins(spec.estimator),
+            pins=_pins(settings, spec.estimator),
             settings_json=settings.pipeline_json,
             data_version=data_version,
         ),
@@ -133,9 +133,14 @@ def get_wheels(s3: "S3Client", bucket: str) -> dict[str, bytes]:
     return wheels
 
 
+def _pins(settings: RunSettings, estimator: str) -> list[Pin]:
+    compute = settings.pipeline.compute
+    return job_wheels.job_pins(estimator, is_cluster=compute.preprocess.instance_count > 1)
+
+
 def upload_code(s3: "S3Client", settings: RunSettings, wheels: Mapping[str, bytes], *, estimator: str) -> str:
     """The prefix with source.tar.gz and the entry point of processing jobs."""
-    pins = job_wheels.job_pins(estimator)
+    pins = _pins(settings, estimator)
     wheels = job_wheels.wheels_of(pins, wheels)
     requirements = job_wheels.job_requirements(wheels, pins)
     name, wheel = build_wheel()

@@ -25,6 +25,7 @@ RESOURCES_FILE = Path("/opt/ml/config/resourceconfig.json")
 # These two names are in ml_code/contracts.py, too, which is not installed yet.
 MODULE_VARIABLE = "JOB_MODULE"
 MESSAGE_VARIABLE = "EXIT_MESSAGE_FILE"
+SHARING_MODULES = ("ml_code.jobs.preprocess",)  # training jobs have no such file: all of them share
 
 
 def run(work: Path) -> None:
@@ -78,9 +79,9 @@ def installed_version(name: str) -> str | None:
         return None
 
 
-def is_first_host() -> bool:
-    """Whether this is the first host: with several instances each runs this file, and the steps do not share their work."""
-    if not RESOURCES_FILE.is_file():
+def has_work() -> bool:
+    """Of several instances, each runs this file: all of them where the step shares its work, else the first."""
+    if not RESOURCES_FILE.is_file() or os.environ.get(MODULE_VARIABLE) in SHARING_MODULES:
         return True
     resources = json.loads(RESOURCES_FILE.read_text())
     return bool(resources["current_host"] == min(resources["hosts"]))
@@ -96,7 +97,7 @@ def write_exit_message(text: str) -> None:
 
 
 def main() -> None:
-    if not is_first_host():
+    if not has_work():
         print("another instance runs the step: it does not share the work")
         return
     with tempfile.TemporaryDirectory(prefix="job-") as work:

@@ -119,7 +119,7 @@ def log_evaluation(
     runs.log(
         client,
         parent,
-        metrics={**test_metrics, **class_metrics},
+        metrics={**test_metrics, **class_metrics, **_preprocess_metrics(dataset)},
         params={
             "data_sha256": dataset["data_sha256"],
             "data_uri": dataset["data_uri"],
@@ -138,12 +138,20 @@ def log_evaluation(
         figure = tuning_report.draw_tuning(spec, trials, best["run_id"], title)
         client.log_figure(parent, figure, tuning_report.PICTURE)
     client.log_dict(parent, report, "evaluation.json")
+    client.log_dict(parent, dataset, "dataset.json")
     with tempfile.TemporaryDirectory() as directory:
         # Rows with known truth, to verify an endpoint of this model.
         file = Path(directory) / runs.TEST_DATA
         file.write_bytes(write_csv(test, spec.training_schema()))
         client.log_artifact(best["run_id"], str(file))
     client.set_terminated(parent)
+
+
+def _preprocess_metrics(dataset: dict[str, Any]) -> dict[str, float]:
+    measured = dict(dataset.get("preprocess", {}))
+    peaks = measured.pop("peak_memory_bytes", {})
+    found = {f"preprocess_{name}": float(value) for name, value in measured.items()}
+    return found | {f"preprocess_peak_memory_bytes_{host}": float(peak) for host, peak in peaks.items()}
 
 
 def main() -> None:

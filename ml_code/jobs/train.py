@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ from ml_code.estimators.model import Checked, TableModel
 from ml_code.estimators.saving import write_model
 from ml_code.jobs import checkpoint
 from ml_code.jobs.estimator import build_model, parse_searched
-from ml_code.jobs.parts import read_part
+from ml_code.jobs.hosts import Host, HostError, read_hosts
+from ml_code.jobs.parts import part_files, read_part
 from ml_code.jobs.rounds import checked_rows
 from ml_code.metrics import best_threshold, measure
 from ml_code.spec import ModelSpec, load_spec
@@ -217,25 +219,40 @@ def read_job(environment: Mapping[str, str]) -> Job:
     )
 
 
-def is_first_host(environment: Mapping[str, str]) -> bool:
-    """Whether this is the first host: with several instances each runs this script."""
-    hosts = json.loads(environment.get("SM_HOSTS", "[]"))
-    return not hosts or environment.get("SM_CURRENT_HOST") == min(hosts)
+def fit(
+    spec: ModelSpec,
+    searched: Mapping[str, Any],
+    part: pd.DataFrame | None,
+    validation: pd.DataFrame | None,
+    me: Host,
+) -> TableModel | None:
+    """The fitted model; None on a host that leaves it to another to save it."""
+    if me.is_alone and part is not None and validation is not None:
+        return train(spec, searched, part, checked_rows(spec, validation))
+    from ml_code.jobs import collective  # needs XGBoost
+
+    return collective.train(me, build_model(spec, searched), part, spec.target.name)
 
 
 def main() -> None:
-    if not is_first_host(os.environ):
-        print("another instance trains the model: this sample does not share the work")
-        return
-    spec, job = load_spec(), read_job(os.environ)
+    spec, job, me = load_spec(), read_job(os.environ), read_hosts()
     searched = parse_searched(spec, job.hyperparameters)
-    part = read_part(job.train_dir, "train")
-    validation = read_part(job.validation_dir, "validation")
-    features, truth = validation.drop(columns=spec.target.name), validation[spec.target.name]
+    # Of several hosts, one may have no rows.
+    part = validation = None
+    if me.is_alone or part_files(job.train_dir, "train"):
+        part, validation = read_part(job.train_dir, "train"), read_part(job.validation_dir, "validation")
 
     model = checkpoint.restore(job.checkpoint_dir, job.name)
+    if model is not None and (part is None or not me.leads):
+        print("the model of an interrupted job is there: another host goes on with it")
+        return
+    is_restored = model is not None
     if model is None:
-        model = train(spec, searched, part, checked_rows(spec, validation))
+        model = fit(spec, searched, part, validation, me)
+    if model is None or part is None or validation is None:
+        return
+    features, truth = validation.drop(columns=spec.target.name), validation[spec.target.name]
+    if not is_restored:
         choose_threshold(spec, model, validation)
         checkpoint.save(job.checkpoint_dir, job.name, model)
     metrics = measure(spec, model, features, truth)
@@ -258,4 +275,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except HostError as error:
+        sys.exit(f"train: {error}")

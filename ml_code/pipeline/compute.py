@@ -48,8 +48,8 @@ class Processing(Section):
     instance_type: InstanceType = Field(default="ml.t3.large", description="instance type of the job")
     instance_count: InstanceCount = Field(
         default=1,
-        description="instances of the job. The sample's steps do all their work on the first: "
-        "more is for steps of yours that share it",
+        description="instances of the job. Preprocess shares its work among them: each gets some of the raw files, "
+        "so there should be as many. Other steps do all their work on the first",
     )
     max_runtime_seconds: RuntimeSeconds = Field(default=3600, description="time limit of the job")
 
@@ -70,8 +70,8 @@ class TrainingCompute(Section):
     )
     instance_count: InstanceCount = Field(
         default=1,
-        description="instances of each training job. The sample uses the first only: more is for code of yours that "
-        "shares the work",
+        description="instances of each training job. An estimator of xgboost trains on all of them, each with its share "
+        "of the rows; with any other, more than 1 is refused",
     )
     max_runtime_seconds: RuntimeSeconds = Field(default=3600, description="time limit of each training job")
     spot: Annotated[Spot | Off, Switch] = Field(

@@ -25,6 +25,7 @@ CODE_URI = ParameterString(Parameter.CODE_URI)
 
 INPUT = "/opt/ml/processing/input"
 OUTPUT = "/opt/ml/processing/output"
+SHARDED = "ShardedByS3Key"
 # SageMaker shows the first kilobyte of this file as the job's ExitMessage.
 EXIT_MESSAGE_FILE = "/opt/ml/output/message"
 
@@ -87,8 +88,12 @@ class Jobs:
         compute: Processing,
         property_files: Sequence[PropertyFile] = (),
         cache_config: CacheConfig | None = None,
+        sharded: Sequence[str] = (),
     ) -> ProcessingStep:
-        """A step that runs `module`; each input and output folder is an argument of it, too."""
+        """A step that runs `module`; each input and output folder is an argument of it, too.
+
+        Of the inputs `sharded` each instance gets its share of the files, of the others all.
+        """
         processor = Processor(
             role=self.settings.role_arn,
             image_uri=self.settings.image_uri,
@@ -110,7 +115,10 @@ class Jobs:
         folders = [(f"--{key}-dir", f"{INPUT}/{key}") for key in inputs]
         folders += [(f"--{key}-out", f"{OUTPUT}/{key}") for key in outputs]
         step_args = processor.run(
-            inputs=[_input(key, uri) for key, uri in {"code": CODE_URI, **inputs}.items()],
+            inputs=[
+                _input(key, uri, is_sharded=key in sharded)
+                for key, uri in {"code": CODE_URI, **inputs}.items()
+            ],
             outputs=[_output(key, self.run_uri(name.lower(), key)) for key in outputs],
             arguments=[*(part for pair in folders for part in pair), *arguments],
         )
@@ -149,9 +157,13 @@ class Jobs:
         return Join(on="/", values=self.run_uri_parts(*folders))
 
 
-def _input(name: str, uri: Any) -> ProcessingInput:
+def _input(name: str, uri: Any, *, is_sharded: bool) -> ProcessingInput:
     source = ProcessingS3Input(
-        s3_uri=uri, local_path=f"{INPUT}/{name}", s3_data_type="S3Prefix", s3_input_mode="File"
+        s3_uri=uri,
+        local_path=f"{INPUT}/{name}",
+        s3_data_type="S3Prefix",
+        s3_input_mode="File",
+        **({"s3_data_distribution_type": SHARDED} if is_sharded else {}),
     )
     return ProcessingInput(input_name=name, s3_input=source)
 

@@ -26,10 +26,10 @@ from sagemaker.train.model_trainer import ModelTrainer
 from sagemaker.train.tuner import HyperparameterTuner
 
 from ml_code.contracts import Argument, Parameter, Step, Variable
-from ml_code.pipeline.sdk_jobs import CODE_URI, EXIT_MESSAGE_FILE, Jobs, without_warning
+from ml_code.pipeline.sdk_jobs import CODE_URI, EXIT_MESSAGE_FILE, SHARDED, Jobs, without_warning
 from ml_code.pipeline.settings import PipelineSettings
 from ml_code.search_space import Choice, ContinuousRange, IntegerRange
-from ml_code.spec import ModelSpec
+from ml_code.spec import ModelSpec, SpecError
 
 DATA_URI = ParameterString(Parameter.DATA_URI)
 # What lies under DataUri, as a hash: new data is a new argument, which no cached result fits.
@@ -61,8 +61,26 @@ class _Tuner(HyperparameterTuner):  # type: ignore[misc]
 
 
 def assemble(spec: ModelSpec, settings: PipelineSettings) -> Pipeline:
+    """SpecError of a model that several instances cannot train together."""
+    _refuse_several_instances(spec, settings)
     with without_warning():
         return _Builder(spec, settings).pipeline()
+
+
+def _refuse_several_instances(spec: ModelSpec, settings: PipelineSettings) -> None:
+    count = settings.compute.training.instance_count
+    if count == 1:
+        return
+    if not spec.estimator.startswith("xgboost."):
+        raise SpecError(
+            f"compute.training.instance_count is {count}, and {spec.estimator} trains on one instance; allowed: 1, on a "
+            "larger instance_type, or an estimator of xgboost"
+        )
+    if spec.scaler is not None:
+        raise SpecError(
+            f"compute.training.instance_count is {count}, and scaler is {spec.scaler}, which would see the rows of one "
+            "instance only; allowed: no scaler, which trees do not need"
+        )
 
 
 class _Builder(Jobs):
@@ -87,13 +105,19 @@ class _Builder(Jobs):
         )
 
     def preprocess(self) -> ProcessingStep:
+        compute = self.settings.compute
+        training_hosts = compute.training.instance_count
         return self.processing_step(
             Step.PREPROCESS,
             module="ml_code.jobs.preprocess",
             inputs={"data": DATA_URI},
             outputs=("train", "validation", "test", "dataset"),
-            arguments=[f"--{Argument.DATA_URI}", DATA_URI, f"--{Argument.DATA_VERSION}", DATA_VERSION],
-            compute=self.settings.compute.preprocess,
+            arguments=[
+                *(f"--{Argument.DATA_URI}", DATA_URI, f"--{Argument.DATA_VERSION}", DATA_VERSION),
+                *([f"--{Argument.TRAIN_SHARDS}", str(training_hosts)] if training_hosts > 1 else []),
+            ],
+            compute=compute.preprocess,
+            sharded=("data",) if compute.preprocess.instance_count > 1 else (),
             # The steps behind it name the execution in their arguments: nothing of theirs is found again.
             cache_config=self.cache_config(),
         )
@@ -172,8 +196,10 @@ class _Builder(Jobs):
             random_seed=spec.seed,
             tags=self.tags(),
         )
+        several = self.settings.compute.training.instance_count > 1
         channels = [
-            _channel(name, _output_uri(preprocess, name)) for name in ("train", "validation", "dataset")
+            _channel(name, _output_uri(preprocess, name), is_sharded=name == "train" and several)
+            for name in ("train", "validation", "dataset")
         ]
         return TuningStep(name=Step.TUNE, step_args=tuner.tune(inputs=channels))
 
@@ -253,8 +279,12 @@ def _output_uri(step: ProcessingStep, name: str) -> Any:
     return step.properties.ProcessingOutputConfig.Outputs[name].S3Output.S3Uri
 
 
-def _channel(name: str, uri: Any) -> Channel:
-    source = S3DataSource(s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="FullyReplicated")
+def _channel(name: str, uri: Any, *, is_sharded: bool) -> Channel:
+    source = S3DataSource(
+        s3_data_type="S3Prefix",
+        s3_uri=uri,
+        s3_data_distribution_type=SHARDED if is_sharded else "FullyReplicated",
+    )
     return Channel(
         channel_name=name, content_type="application/x-parquet", data_source=DataSource(s3_data_source=source)
     )

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -64,6 +65,9 @@ class _CsvBlocks:
         self.text, self.schema, self.faults = text, schema, faults
         self.reader = RowReader(schema)
         self.text_names = [column.name for column in schema.columns if column.is_text]
+        # One that all readers understand in the same way: without quotes and ends of lines in it.
+        ends = f"{re.escape(schema.dialect.delimiter)}\\r\\n"
+        self.quoted_cell = re.compile(rf'(?:^|(?<=[{ends}]))"[^"\r\n]*"(?=[{ends}]|\Z)')
         self.line_count = 0
         self.wrong_width_count = 0
         self.first_wrong_width = (0, 0)  # its line, and its number of values
@@ -103,14 +107,17 @@ class _CsvBlocks:
 
     def _plain(self, header: list[str], lines: str) -> Block | None:
         """None of lines that are not plain, or have any fault."""
-        if '"' in lines or "\0" in lines or lines.count("\r") != lines.count("\r\n"):
+        quotes = lines.count('"')
+        if "\0" in lines or lines.count("\r") != lines.count("\r\n"):
+            return None
+        if quotes and 2 * sum(1 for _ in self.quoted_cell.finditer(lines)) != quotes:
             return None
         # Python's csv refuses longer cells.
         if (self.text_names or len(header) > len(self.schema.names)) and (
             max(map(len, lines.split("\n"))) > csv.field_size_limit()
         ):
             return None
-        table = self.reader.plain_table(lines, header, skipped_lines=0)
+        table = self.reader.plain_table(lines, header, skipped_lines=0, has_quotes=quotes > 0)
         values = None if table is None else self.reader.table_values(table)
         if table is None or values is None or not allowed_cells(values, self.schema).all():
             return None

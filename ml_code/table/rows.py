@@ -49,7 +49,9 @@ class RowReader:
         table = self.plain_table(text, self.schema.names, skipped_lines=skipped_lines)
         return None if table is None else self.table_values(table)
 
-    def plain_table(self, text: str, names: Sequence[str], *, skipped_lines: int) -> pa.Table | None:
+    def plain_table(
+        self, text: str, names: Sequence[str], *, skipped_lines: int, has_quotes: bool = False
+    ) -> pa.Table | None:
         """The schema's columns of lines with the columns `names`, numbers as such and the others as text."""
         schema = self.schema
         readers_of_numbers = [reader for _, _, reader in self.groups if isinstance(reader, NumberReader)]
@@ -67,7 +69,9 @@ class RowReader:
                     skip_rows=skipped_lines,
                     block_size=max(1 << 24, 4 * len(text)),
                 ),
-                arrow_csv.ParseOptions(delimiter=schema.dialect.delimiter, quote_char=False),
+                arrow_csv.ParseOptions(
+                    delimiter=schema.dialect.delimiter, quote_char='"' if has_quotes else False
+                ),
                 arrow_csv.ConvertOptions(
                     column_types=kinds,
                     null_values=list(schema.missing_values),

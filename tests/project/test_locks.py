@@ -15,18 +15,31 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from ml_code.execution.job_wheels import CLUSTER_PACKAGES
+
 PROJECT = Path(__file__).resolve().parents[2]
 HEAD = "# Written by `make lock`: {} and what they need, with the versions and hashes of requirements.lock.\n"
 BUILD, DEPLOY, JOB = "requirements-build.lock", "requirements-deploy.lock", "requirements-job.lock"
 AUDIT = "requirements-audit.lock"
+CLUSTER = "ml_code/requirements-cluster.txt"
 LOCKS = {
     BUILD: ("requirements.txt", "requirements-test.txt"),
     DEPLOY: ("ml_code/requirements.txt", "ml_code/requirements-without-image.txt", "flit_core"),
-    JOB: ("ml_code/requirements.txt", "ml_code/requirements-estimators.txt"),
+    JOB: ("ml_code/requirements.txt", "ml_code/requirements-estimators.txt", CLUSTER),
 }
 PYTHONS = {BUILD: ("3.11", "3.12", "3.13"), DEPLOY: ("3.11", "3.12", "3.13"), JOB: ("3.12",)}
 # What jobs add to the image leaves these to it, with what they need: all that is compiled, and botocore, which is large.
-FROM_IMAGE = ("boto3", "charset-normalizer", "cryptography", "numpy", "pillow", "pyyaml", "scipy")
+FROM_IMAGE = (
+    "boto3",
+    "charset-normalizer",
+    "cryptography",
+    "jinja2",
+    "numpy",
+    "pillow",
+    "psutil",
+    "pyyaml",
+    "scipy",
+)
 
 
 def pins() -> dict[str, list[str]]:
@@ -60,13 +73,13 @@ def asked(source: str) -> Iterator[Requirement]:
             yield Requirement(text)
 
 
-def closure(lock: str) -> set[str]:
-    """Names of the packages that an installation of the lock has."""
+def closure(lock: str, sources: Sequence[str] = ()) -> set[str]:
+    """Names of the packages that an installation of the lock has, or of some of its sources."""
     left_out = FROM_IMAGE if lock == JOB else ()
     found: set[tuple[str, str]] = set()
     waiting = [
         requirement
-        for source in LOCKS[lock]
+        for source in sources or LOCKS[lock]
         for requirement in asked(source)
         if _applies(requirement, "", PYTHONS[lock])
     ]
@@ -104,6 +117,11 @@ def test_a_lock_has_all_that_it_needs(lock: str) -> None:
     if os.environ.get("UPDATE_LOCKS"):
         (PROJECT / lock).write_text(text)
     assert read(lock) == text, "run `make lock`, and commit what it writes"
+
+
+def test_what_only_a_cluster_needs_is_told_apart() -> None:
+    others = [source for source in LOCKS[JOB] if source != CLUSTER]
+    assert set(CLUSTER_PACKAGES) == closure(JOB) - closure(JOB, others)
 
 
 def test_the_scanners_lock_has_the_scanners() -> None:

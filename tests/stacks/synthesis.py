@@ -13,7 +13,7 @@ from typing import Any
 from aws_cdk import App
 
 from ml_code.contracts import resource_prefix
-from ml_code.spec import load_spec
+from ml_code.spec import ModelSpec, load_spec
 from stacks.model_factory_stack import ModelFactoryStack
 from stacks.settings.context import read_config
 from stacks.settings.factory import FactoryConfig
@@ -73,18 +73,25 @@ def cdk_app(
     settings: Mapping[str, Any], outdir: str, models: Sequence[str] = (EXAMPLE_NAME,)
 ) -> tuple[App, ModelFactoryStack]:
     """The app as cdk.json has it, with other settings, and models that are all like the example."""
-    example = load_spec(EXAMPLE_MODEL)
     context = json.loads((PROJECT / "cdk.json").read_text())["context"]
     app = App(analytics_reporting=False, context=context, outdir=outdir)
     stack = ModelFactoryStack(
         app,
         config=configured(settings),
-        specs=[example.model_copy(update={"name": name}) for name in models],
+        specs=[_spec(settings).model_copy(update={"name": name}) for name in models],
         project_files=project_files(),
         account=None,
         region=REGION,
     )
     return app, stack
+
+
+def _spec(settings: Mapping[str, Any]) -> ModelSpec:
+    """The example; of several training instances one that these can train together."""
+    spec = load_spec(EXAMPLE_MODEL)
+    if settings.get("compute.training.instance_count", 1) == 1:
+        return spec
+    return spec.model_copy(update={"estimator": "xgboost.XGBClassifier", "scaler": None})
 
 
 def configured(settings: Mapping[str, Any]) -> FactoryConfig:

@@ -119,5 +119,11 @@ def test_its_wheel_travels_with_its_models_only(fourth: ModelSpec, tmp_path: Pat
     lock.write_text(
         "nearest-mean==1.0 --hash=sha256:00\nxgboost-cpu==3.2.0 --hash=sha256:00\npydantic==2 --hash=sha256:00\n"
     )
-    assert [pin.name for pin in job_pins(fourth.estimator, lock)] == ["nearest-mean", "pydantic"]
-    assert [pin.name for pin in job_pins("xgboost.XGBClassifier", lock)] == ["xgboost-cpu", "pydantic"]
+    assert [pin.name for pin in job_pins(fourth.estimator, is_cluster=False, lock=lock)] == [
+        "nearest-mean",
+        "pydantic",
+    ]
+    assert [pin.name for pin in job_pins("xgboost.XGBClassifier", is_cluster=False, lock=lock)] == [
+        "xgboost-cpu",
+        "pydantic",
+    ]

@@ -132,6 +132,8 @@ def test_one_instance_of_several_runs_the_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, first: bool
 ) -> None:
     monkeypatch.setattr(entry_point, "RESOURCES_FILE", tmp_path / "resourceconfig.json")
-    assert entry_point.is_first_host()
+    assert entry_point.has_work()
     entry_point.RESOURCES_FILE.write_text(f'{{"current_host": "{host}", "hosts": ["algo-1", "algo-2"]}}')
-    assert entry_point.is_first_host() is first
+    assert entry_point.has_work() is first
+    monkeypatch.setenv(entry_point.MODULE_VARIABLE, "ml_code.jobs.preprocess")
+    assert entry_point.has_work()

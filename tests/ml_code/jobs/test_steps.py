@@ -16,7 +16,7 @@ from ml_code.jobs.evaluate import draw_evaluation, evaluate, read_model
 from ml_code.jobs.parts import split
 from ml_code.jobs.preprocess import hash_raw, read_raw
 from ml_code.jobs.register import version_tags
-from ml_code.jobs.train import is_first_host, pyfunc_signature, read_job, save_model, train
+from ml_code.jobs.train import pyfunc_signature, read_job, save_model, train
 from ml_code.metrics import measure
 from ml_code.search_space import Choice, ContinuousRange
 from ml_code.spec import ModelSpec, SpecError
@@ -237,12 +237,6 @@ def test_a_restarted_job_finds_its_own_model_again(tmp_path: Path, spec: ModelSp
     assert restored is not None
     assert restored.schema == model.schema
     assert checkpoint.restore(tmp_path / "checkpoints", "job-2") is None
-
-
-@pytest.mark.parametrize(("host", "first"), [("algo-1", True), ("algo-2", False)])
-def test_one_instance_of_several_trains(host: str, first: bool) -> None:
-    assert is_first_host({"SM_HOSTS": '["algo-2", "algo-1"]', "SM_CURRENT_HOST": host}) is first
-    assert is_first_host({})
 
 
 def test_pyfunc_takes_the_data_as_their_file_has_them(

@@ -7,7 +7,7 @@ import pytest
 from ml_code.pipeline.compute import Compute
 from ml_code.pipeline.definition import pipeline_definition, scikit_learn_image_uri
 from ml_code.pipeline.settings import PipelineSettings
-from ml_code.spec import ModelSpec
+from ml_code.spec import ModelSpec, SpecError
 from tests.pipeline_requests import all_steps, dangling_references, invalid_requests, references
 
 SETTINGS = PipelineSettings(
@@ -137,7 +137,7 @@ def test_each_step_has_its_own_compute(spec: ModelSpec) -> None:
         training={
             "instance_type": "ml.c5.xlarge",
             "spot": False,
-            "instance_count": 3,
+            "instance_count": 1,
             "max_runtime_seconds": 700,
         },
         evaluate={"instance_type": "ml.m5.2xlarge", "max_runtime_seconds": 800},
@@ -151,7 +151,7 @@ def test_each_step_has_its_own_compute(spec: ModelSpec) -> None:
     training = steps["Tune"]["Arguments"]["TrainingJobDefinition"]
     resources = training["ResourceConfig"]
     assert found == {"Preprocess": ("ml.m5.xlarge", 2, 600), "Evaluate": ("ml.m5.2xlarge", 1, 800)}
-    assert (resources["InstanceType"], resources["InstanceCount"]) == ("ml.c5.xlarge", 3)
+    assert (resources["InstanceType"], resources["InstanceCount"]) == ("ml.c5.xlarge", 1)
     assert training["StoppingCondition"] == {"MaxRuntimeInSeconds": 700}
 
 
@@ -213,6 +213,45 @@ def test_tokens_of_the_stack_stay_whole(definition: dict[str, Any], steps: dict[
     assert steps["Tune"]["Arguments"]["TrainingJobDefinition"]["RoleArn"] == SETTINGS.role_arn
     assert steps["Preprocess"]["Arguments"]["RoleArn"] == SETTINGS.role_arn
     assert "role/replaced" not in json.dumps(definition)
+
+
+def test_several_instances_share_the_data(spec: ModelSpec) -> None:
+    boosted = spec.model_copy(update={"estimator": "xgboost.XGBClassifier", "scaler": None})
+    steps = _steps(boosted, preprocess={"instance_count": 3}, training={"instance_count": 2})
+    preprocess, tune = (steps[name]["Arguments"] for name in ("Preprocess", "Tune"))
+    distributions = {
+        item["InputName"]: item["S3Input"].get("S3DataDistributionType")
+        for item in preprocess["ProcessingInputs"]
+    }
+    assert distributions == {"code": "FullyReplicated", "data": "ShardedByS3Key"}
+    words = preprocess["AppSpecification"]["ContainerArguments"]
+    assert words[words.index("--train-shards") + 1] == "2"
+    channels = {
+        channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3DataDistributionType"]
+        for channel in tune["TrainingJobDefinition"]["InputDataConfig"]
+    }
+    assert channels == {
+        "train": "ShardedByS3Key",
+        "validation": "FullyReplicated",
+        "dataset": "FullyReplicated",
+    }
+    assert tune["TrainingJobDefinition"]["ResourceConfig"]["InstanceCount"] == 2
+    assert invalid_requests({"Steps": list(steps.values())}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "compute.training.instance_count is 2, and sklearn.neural_network.MLPClassifier trains on one instance"),
+        ({"estimator": "lightgbm.LGBMClassifier"}, "lightgbm.LGBMClassifier trains on one instance; allowed: 1"),
+        ({"estimator": "xgboost.XGBClassifier"}, "scaler is sklearn.preprocessing.StandardScaler, which would see"),
+    ],
+)  # fmt: skip
+def test_what_several_instances_cannot_train_is_refused(
+    spec: ModelSpec, changes: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(SpecError, match=sentence):
+        _steps(spec.model_copy(update=changes), training={"instance_count": 2})
 
 
 def test_a_region_without_the_image_is_refused() -> None:

@@ -1,6 +1,7 @@
 """The hosts of a job with several instances: their names, their addresses, their shares of the input."""
 
 import itertools
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -9,9 +10,9 @@ Item = TypeVar("Item")
 SHARDED = "ShardedByS3Key"
 DISTRIBUTIONS = ("FullyReplicated", SHARDED)
 # Jobs at the same time use the same ports, so each has addresses of its own: 127.<block>.<host>. All of 127.0.0.0/8 is
-# loopback on Linux.
-_BLOCKS = itertools.count()
+# loopback on Linux. The first is any: a port that was just closed cannot be listened on for a minute.
 _BLOCK_SIZE = 250
+_BLOCKS = itertools.count(secrets.randbelow(_BLOCK_SIZE**2))
 
 
 @dataclass(frozen=True)

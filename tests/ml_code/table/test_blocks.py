@@ -1,0 +1,87 @@
+"""A file read block by block is the file read at once: the same rows, the same faults, at any border of blocks."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml_code.table import blocks
+from ml_code.table.blocks import read_blocks
+from ml_code.table.columns import Column, Schema, SchemaError
+from ml_code.table.files import read_files
+
+SCHEMA = Schema(
+    (
+        Column(name="a", minimum=0, maximum=100),
+        Column(name="kind", type="string", enum=("red", "blue, light")),
+        Column(name="key", type="string"),
+    )
+)
+CELLS = {
+    "a": st.sampled_from(["1", "2.5", "", " 3 ", "101", "x", "1_0"]),
+    "kind": st.sampled_from(["red", '"blue, light"', "", "green", ' "red"']),
+    "key": st.sampled_from(["k1", '"two\nlines"', "", '"say ""so"""', "k\r2"]),
+    "other": st.sampled_from(["", "note", '"a, b"', "one,too,many"]),
+}
+ROWS = st.lists(st.fixed_dictionaries(CELLS), max_size=12)
+
+
+def with_care(path: Path) -> Any:
+    """As Python's csv alone reads it, in one block."""
+    with mock.patch.object(blocks._CsvBlocks, "_plain", return_value=None):  # noqa: SLF001
+        return outcome(path, 1 << 20)
+
+
+def outcome(path: Path, size: int) -> Any:
+    try:
+        with mock.patch.object(blocks, "BLOCK_CHARACTERS", size), mock.patch.object(blocks, "BLOCK_ROWS", 3):
+            found = list(read_blocks(path, "x.csv", SCHEMA, frozenset({"other"})))
+    except SchemaError as error:
+        return str(error)
+    return np.concatenate([block.values for block in found]), [
+        text for block in found for text in block.texts["key"]
+    ]
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows=ROWS, end=st.sampled_from(["\n", "\r\n", "\r"]), size=st.integers(1, 60), ends=st.booleans())
+def test_borders_of_blocks_change_nothing(
+    rows: list[dict[str, str]], end: str, size: int, ends: bool
+) -> None:
+    lines = [
+        "a,other,kind,key",
+        *(",".join((row["a"], row["other"], row["kind"], row["key"])) for row in rows),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.csv"
+        path.write_bytes((end.join(lines) + (end if ends else "")).encode())
+        whole, parts = with_care(path), outcome(path, size)
+    if isinstance(whole, str):
+        assert parts == whole
+    else:
+        assert np.array_equal(parts[0], whole[0], equal_nan=True)
+        assert parts[1] == whole[1]
+
+
+@pytest.mark.parametrize("row", [3, 149_999])
+def test_a_bad_row_far_down_is_named(tmp_path: Path, row: int) -> None:
+    lines = ["1,red,k"] * 150_000
+    lines[row] = "hot,red,k"
+    (tmp_path / "x.csv").write_text("a,kind,key\n" + "\n".join(lines))
+    with pytest.raises(SchemaError) as error:
+        read_files(tmp_path, ["x.csv"], SCHEMA)
+    assert f"in 1 of 150,000 rows: row {row + 1} has 'hot'" in str(error.value)
+
+
+def test_blocks_of_parquet_are_checked_as_one_file(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [1.0] * 120_000, "kind": ["red"] * 120_000, "key": ["k"] * 120_000})
+    frame.loc[[60_000, 110_000], "a"] = 900.0
+    frame.to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(SchemaError, match=r"in 2 of 120,000 rows: row 60001 has 900\.0, row 110001 has"):
+        read_files(tmp_path, ["x.parquet"], SCHEMA)
