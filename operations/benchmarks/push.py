@@ -185,9 +185,7 @@ def train_all(spec: ModelSpec, work: Path, environment: Mapping[str, str], execu
         list(pool.map(train, range(spec.job_count)))
     model = work / "model"
     model.mkdir()
-    command(
-        "tar", "-czf", str(model / "model.tar.gz"), "-C", str(work / "models" / "0"), "model.pkl", "run.json"
-    )
+    command("tar", "-czf", str(model / "model.tar.gz"), "-C", str(work / "models" / "0"), ".")
 
 
 def point(found: IntegerRange | ContinuousRange | Choice, share: float) -> Any:

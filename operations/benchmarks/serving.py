@@ -1,11 +1,14 @@
 """Requests per second of the endpoint's code, against `mlflow models serve` and MLflow's scoring in process.
 
-The same model, payloads, client and machine; all in turns, so that a busy machine slows down all alike. The endpoint's code
-runs as on an endpoint: the archive, behind AWS's toolkit and gunicorn, in the image's packages (`localaws serve`).
+Of the project's model, and of the mixed types of examples/flights. The same model, payloads, client and machine; all in turns,
+so that a busy machine slows down all alike. The endpoint's code runs as on an endpoint: the archive, behind AWS's toolkit and
+gunicorn, in the image's packages (`localaws serve`).
 """
 
+import io
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -19,15 +22,20 @@ from rich.console import Console
 from rich.table import Table
 
 from ml_code.contracts import Variable
+from ml_code.estimators.libraries import LIBRARY_FOLDER, library_of
+from ml_code.execution import job_wheels
 from ml_code.inference import handler
 from ml_code.inference.container import container
-from ml_code.spec import find_model, load_spec
+from ml_code.spec import MODEL_YAML, ModelSpec, find_model, load_spec
+from ml_code.table.text import write_csv
 from operations.benchmarks.http_load import Case, Speed, Started, load, middle, server, speed
 from operations.errors import run
+from operations.factory import PROJECT
 
 SECONDS = 3.0  # a measurement
 TURNS = 3
 JSON, CSV = "application/json", "text/csv"
+MIXED = PROJECT / "examples" / "flights"
 OURS, MLFLOW = "gunicorn", "mlflow models serve"
 
 
@@ -41,11 +49,18 @@ CASES = [
 
 def main() -> None:
     console = Console()
+    for model in (find_model(), MIXED):
+        measure(console, model)
+
+
+def measure(console: Console, model: Path) -> None:
+    """Measure the model of the folder."""
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         os.environ[Variable.MLFLOW_TRACKING_URI] = f"sqlite:///{folder / 'mlflow.db'}"
-        features = save_models(folder)
-        payloads = {(case.rows, case.content_type): payload(features, case) for case in CASES}
+        spec, features = save_models(folder, model)
+        console.print(f"{spec.name}, {spec.estimator}", style="bold")
+        payloads = {(case.rows, case.content_type): payload(spec, features, case) for case in CASES}
         with server(OURS, *our_command(folder)) as ours, server(MLFLOW, *mlflow_command(folder)) as mlflow:
             print_http(console, measure_http({OURS: ours, MLFLOW: mlflow}, payloads))
             for started in (ours, mlflow):
@@ -56,8 +71,8 @@ def main() -> None:
         print_in_process(console, measure_in_process(folder, payloads))
 
 
-def save_models(folder: Path) -> pd.DataFrame:
-    """The sample model as MLflow keeps it and as an endpoint gets it; returns the features."""
+def save_models(folder: Path, source: Path) -> tuple[ModelSpec, pd.DataFrame]:
+    """The model as MLflow keeps it and as an endpoint gets it; returns the features."""
     from mlflow.models import Model, infer_signature
 
     from ml_code.jobs.preprocess import read_raw
@@ -66,14 +81,16 @@ def save_models(folder: Path) -> pd.DataFrame:
     from ml_code.release.model_archive import build_archive
     from ml_code.tracking.model_registry import RegisteredVersion
 
-    spec = load_spec()
-    data = read_raw(find_model() / "data", spec)[spec.training_schema().names]
+    spec = load_spec(source / MODEL_YAML)
+    data = read_raw(source / "data", spec)[spec.training_schema().names]
     features = data.drop(columns=spec.target.name)
-    searched = {"hidden_layer_sizes": 100, "alpha": 0.1, "learning_rate_init": 0.005}
+    # As MLflow's server reads a request: it takes no column of any type in CSV.
+    plain = pd.read_csv(io.BytesIO(write_csv(features, spec.request_schema())))
+    searched = {name: found.samples()[-1] for name, found in spec.search.items()}
     model = train(spec, searched, data)
-    example = features.head(1)
-    signature = infer_signature(example, model.predict(example))
-    save_model(model, folder / "mlflow", signature=signature, example=example, mlflow_model=Model())
+    signature = infer_signature(plain, model.predict(features.head(1)))
+    save_model(model, folder / "mlflow", signature=signature, example=plain.head(1), mlflow_model=Model())
+    place_library(spec, folder / "mlflow" / LIBRARY_FOLDER)
     (folder / "mlflow" / "schema.json").write_text(json.dumps(spec.request_schema().to_dict()))
     version = RegisteredVersion(
         name=spec.name, version="1", run_id="r", commit="c", data_sha256="d", execution_arn="e", code_uri=""
@@ -84,15 +101,31 @@ def save_models(folder: Path) -> pd.DataFrame:
         path = folder / "served" / "model" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    return features
+    return spec, features
 
 
-def payload(features: pd.DataFrame, case: Case) -> bytes:
+def place_library(spec: ModelSpec, folder: Path) -> None:
+    """The wheel of the job lock that the image lacks, as a job places it beside its model."""
+    library = library_of(spec.estimator)
+    if library.in_image:
+        return
+    folder.mkdir()
+    entry = re.search(
+        rf"^{library.distribution}==.*(?:\n    --hash=.*)*", job_wheels.LOCK.read_text(), re.MULTILINE
+    )
+    assert entry is not None, f"{job_wheels.LOCK} has no {library.distribution}"
+    lock = folder / "one.lock"
+    lock.write_text(f"{entry[0]}\n")
+    for name, content in job_wheels.download(lock).items():
+        (folder / name).write_bytes(content)
+
+
+def payload(spec: ModelSpec, features: pd.DataFrame, case: Case) -> bytes:
     """A request that both servers take: CSV with a header line, JSON as dataframe_split."""
     rows = features.sample(case.rows, replace=True, random_state=1)
     if case.content_type == CSV:
-        return str(rows.to_csv(index=False)).encode()
-    table = rows.to_dict(orient="split", index=False)
+        return write_csv(rows, spec.request_schema())
+    table = json.loads(rows.to_json(orient="split", index=False, date_format="iso", date_unit="s"))
     return json.dumps({"dataframe_split": table}).encode()
 
 
