@@ -107,8 +107,8 @@ def rows_of(spec: ModelSpec) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "age": np.where(random.random(len(age)) < 0.05, np.nan, age),
-            "shop": random.choice(["north", "south", "<west>", None], len(age)),
-            "since": random.choice(["2026-01-31", "2025-06-01", None], len(age)),
+            "shop": random.choice(np.array(["north", "south", "<west>", None], dtype=object), len(age)),
+            "since": random.choice(np.array(["2026-01-31", "2025-06-01", None], dtype=object), len(age)),
         }
     )
     score = age / 10 + noise

@@ -7,6 +7,9 @@ from botocore.stub import Stubber
 
 from operations import run
 from operations.errors import OperationError
+from operations.factory import Model
+
+MODEL = Model("churn", "factory-churn")
 
 
 @pytest.fixture
@@ -24,11 +27,11 @@ def codepipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
     [
         ({}, {"variables": [{"name": "TriggerReason", "value": "new labels"}], "sourceRevisions": []}),
         (
-            {"data_prefix": "raw/2026/", "commit": "abc"},
+            {"data_prefix": "raw/churn/2026/", "commit": "abc"},
             {
                 "variables": [
                     {"name": "TriggerReason", "value": "new labels"},
-                    {"name": "DataPrefix", "value": "raw/2026/"},
+                    {"name": "DataPrefix", "value": "raw/churn/2026/"},
                 ],
                 "sourceRevisions": [
                     {"actionName": "Source", "revisionType": "COMMIT_ID", "revisionValue": "abc"}
@@ -41,9 +44,9 @@ def test_a_person_sets_what_is_given(
     codepipeline: Stubber, given: dict[str, str], request_: dict[str, Any]
 ) -> None:
     started = {"pipelineExecutionId": "an-execution"}
-    codepipeline.add_response("start_pipeline_execution", started, {"name": "factory", **request_})
+    codepipeline.add_response("start_pipeline_execution", started, {"name": MODEL.prefix, **request_})
     arguments = {"data_prefix": "", "commit": "", **given}
-    assert run.start("factory", reason="new labels", **arguments) == "an-execution"
+    assert run.start(MODEL, reason="new labels", **arguments) == "an-execution"
 
 
 @pytest.mark.parametrize(
@@ -51,9 +54,10 @@ def test_a_person_sets_what_is_given(
     [
         ('"quoted"', "", "TriggerReason is"),
         ("a" * 201, "", "TriggerReason is"),
-        ("why", "mlflow/", "DataPrefix is 'mlflow/', allowed is a prefix below raw/"),
+        ("why", "raw/digits/", "DataPrefix is 'raw/digits/', allowed is a prefix below raw/churn/"),
+        ("why", "mlflow/", "DataPrefix is 'mlflow/', allowed is a prefix below raw/churn/"),
     ],
 )
 def test_what_would_not_arrive_is_refused(reason: str, data_prefix: str, message: str) -> None:
     with pytest.raises(OperationError, match=message):
-        run.start("factory", reason=reason, data_prefix=data_prefix, commit="")
+        run.start(MODEL, reason=reason, data_prefix=data_prefix, commit="")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ml_code.execution.run_pipeline import provide_data
+from ml_code.execution.raw_data import provide_data
 from ml_code.execution.run_settings import RunError
 from ml_code.jobs.preprocess import read_folder
 from ml_code.raw_files import RawFileError, select

@@ -33,4 +33,6 @@ def test_the_entry_point_and_the_description_of_the_model_travel(
     (tmp_path / "models/a/data").mkdir(parents=True)
     (tmp_path / "models/a/model.yaml").write_text("name: a")
     (tmp_path / "models/a/data/rows.csv").write_text("large")
-    assert set(source_archive.job_files(tmp_path)) == {"entry_point.py", "models/a/model.yaml"}
+    (tmp_path / "models/b").mkdir()
+    (tmp_path / "models/b/model.yaml").write_text("name: b")
+    assert set(source_archive.job_files("a", tmp_path)) == {"entry_point.py", "models/a/model.yaml"}

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from ml_code.execution import stack_assertions
+from ml_code.execution.content import content_hash
 from ml_code.execution.stack_assertions import AssertionsFailedError
 
 
@@ -79,6 +80,6 @@ def test_every_input_is_there() -> None:
 
 
 def test_a_changed_name_is_another_content(project: Path) -> None:
-    before = stack_assertions.content_hash(project)
+    before = content_hash(project, stack_assertions.INPUTS)
     (project / "stacks/stack.py").rename(project / "stacks/other.py")
-    assert stack_assertions.content_hash(project) != before
+    assert content_hash(project, stack_assertions.INPUTS) != before
