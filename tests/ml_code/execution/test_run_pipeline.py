@@ -34,6 +34,7 @@ from tests.ml_code.execution.stubs import (
 def _project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model_yaml: str) -> None:
     """The working directory is a project with one model and its sample data."""
     (tmp_path / "models/digits/data").mkdir(parents=True)
+    (tmp_path / "ml_code").mkdir()
     (tmp_path / "models/digits/model.yaml").write_text(model_yaml)
     (tmp_path / "models/digits/data/digits.csv").write_text("digit\n1\n")
     monkeypatch.chdir(tmp_path)
@@ -165,10 +166,10 @@ def test_a_missing_pipeline_is_one_sentence() -> None:
 
 
 def test_settings_come_from_the_environment() -> None:
-    settings = read_settings(ENVIRONMENT, None, Trigger(reason="push", data_prefix="raw/2026/"))
+    settings = read_settings(ENVIRONMENT, None, Trigger(reason="push", data_prefix="raw/digits/2026/"))
     assert settings.pipeline == PIPELINE
     assert (settings.commit, settings.trigger_reason) == ("0123456789abcdef", "push")
-    assert settings.data_uri == "s3://data/raw/2026/"
+    assert settings.data_uri == "s3://data/raw/digits/2026/"
     assert read_settings(ENVIRONMENT, "fedc", Trigger()).commit == "fedc"
 
 
@@ -180,8 +181,8 @@ def test_a_reason_of_any_length_fits_an_argument_of_a_job() -> None:
 @pytest.mark.parametrize(
     ("prefix", "sentence"),
     [
-        ("raw/" + "x" * 250, "has 264 characters, SageMaker takes 256: choose a shorter DataPrefix"),
-        ("captured/", "DataPrefix is 'captured/', allowed is a prefix below raw/"),
+        ("raw/digits/" + "x" * 243, "has 264 characters, SageMaker takes 256: choose a shorter DataPrefix"),
+        ("captured/", "DataPrefix is 'captured/', allowed is a prefix below raw/digits/"),
     ],
 )
 def test_a_wrong_data_prefix_is_one_sentence(prefix: str, sentence: str) -> None:
@@ -300,5 +301,5 @@ def test_data_of_a_factory_of_one_model_is_not_replaced_by_the_sample() -> None:
 def test_an_empty_prefix_below_raw_is_refused() -> None:
     stubs = Stubs()
     stubs.s3.add_response("list_objects_v2", {})
-    with pytest.raises(RunError, match="no data under 's3://data/raw/2026/"):
+    with pytest.raises(RunError, match="no data under 's3://data/raw/digits/2026/"):
         raw_data.provide_data(stubs.clients.s3, "data", "raw/digits/2026/", "digits")

@@ -27,7 +27,7 @@ def recorded(trigger: str, **variables: str) -> Trigger:
 
 def test_a_deployment_starts_the_first_delivery() -> None:
     found = recorded("CreatePipeline", TriggerReason="manual", DataPrefix="raw/")
-    assert found == Trigger(reason="deployment", data_prefix="raw/")
+    assert found == Trigger(reason="deployment")
 
 
 def test_quotes_in_a_reason_stay_in_it() -> None:
@@ -37,4 +37,4 @@ def test_quotes_in_a_reason_stay_in_it() -> None:
 
 
 def test_outside_of_a_delivery_it_is_by_hand() -> None:
-    assert read_trigger({}, NO_CLIENT) == Trigger(reason="manual", data_prefix="raw/")
+    assert read_trigger({}, NO_CLIENT) == Trigger(reason="manual")
