@@ -182,7 +182,7 @@ class Cluster:
         )
 
     def _ended(self, futures: dict[str, Future]) -> Iterator[tuple[str, Future]]:
-        """Each as it ends; HostError as soon as a host is lost, on which the others would wait for ever."""
+        """Each as it ends; HostError as soon as a host is lost, for which the others would wait without end."""
         waiting = dict(futures)
         while waiting:
             self._require_all()

@@ -74,7 +74,7 @@ def _flags(me: Host, has_rows: bool) -> Sequence[bool]:
 
 
 def _together(me: Host, port: int, start_seconds: float, work: Callable[[], Answer]) -> Answer:
-    """What `work` gives on this host, in a communicator of all hosts of `me`."""
+    """The answer of `work` on this host, in a communicator of all hosts of `me`."""
     if me.is_alone:
         return work()
     address = address_of(me.leader, start_seconds)
@@ -165,7 +165,7 @@ def _fit(model: TableModel, values: NDArray[np.float64], labels: "pd.Series[Any]
 
 
 def _weights(model: TableModel, codes: NDArray[np.intp]) -> NDArray[np.float64] | None:
-    """Of each row; "balanced" counts the classes of all hosts."""
+    """The weight of each row; "balanced" counts the classes of all hosts."""
     if model.class_weight is None:
         return None
     if isinstance(model.class_weight, Mapping):

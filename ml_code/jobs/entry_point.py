@@ -80,7 +80,7 @@ def installed_version(name: str) -> str | None:
 
 
 def has_work() -> bool:
-    """Of several instances, each runs this file: all of them where the step shares its work, else the first."""
+    """Whether this instance has a part in the step: each runs this file, and where the work is not shared the first alone."""
     if not RESOURCES_FILE.is_file() or os.environ.get(MODULE_VARIABLE) in SHARING_MODULES:
         return True
     resources = json.loads(RESOURCES_FILE.read_text())

@@ -53,7 +53,7 @@ def read_hosts() -> Host:
 
 
 def _order(name: str) -> tuple[int, str]:
-    """As their numbers are: algo-2 before algo-10."""
+    """The order of the numbers: algo-2 before algo-10."""
     return len(name), name
 
 

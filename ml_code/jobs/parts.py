@@ -86,7 +86,7 @@ def needs_all_rows(spec: ModelSpec) -> bool:
 def first_places(
     values: Values, texts: Mapping[str, list[Any]], schema: Schema, spec: ModelSpec
 ) -> NDArray[np.float64]:
-    """What can be said of each row by itself: its place in [0, 1), uniform, by its content; or its time.
+    """The facts of each row by itself: its place in [0, 1), uniform, by its content; or its time.
 
     Numbers count as floats, because 3 and 3.0 are the same, and categories by their text.
     """
@@ -111,7 +111,7 @@ def first_places(
 
 
 def target_values(values: Values, schema: Schema, spec: ModelSpec) -> NDArray[np.float64] | None:
-    """Of a split within the target, that of each row."""
+    """The target of each row, for a split within it."""
     return values[:, schema.names.index(spec.target.name)].copy() if spec.split.by == "target" else None
 
 
@@ -128,7 +128,7 @@ def finish_places(
 
 
 def cut(places: NDArray[np.float64], fractions: Split) -> dict[str, NDArray[np.bool_]]:
-    """Which rows are in each part."""
+    """The rows that are in each part."""
     in_train = places < fractions.train
     in_test = places >= fractions.train + fractions.validation
     return {"train": in_train, "validation": ~in_train & ~in_test, "test": in_test}

@@ -28,7 +28,7 @@ PROGRESS_SECONDS = 60.0
 
 
 class Hosts(Protocol):
-    """Those that check and write: this process alone, or a cluster."""
+    """The workers that check and write: this process alone, or a cluster."""
 
     def files(self) -> tuple[list[str], list[str]]:
         """Names of all data, sorted, and of what is left out."""
@@ -126,7 +126,7 @@ class _Progress:
 
 
 def preprocess(hosts: Hosts, spec: ModelSpec, folder: Path) -> dict[str, Any]:
-    """What is in dataset.json, once the parts are published; SchemaError or RawFileError of data that may not be used."""
+    """The content of dataset.json, once the parts are published; SchemaError or RawFileError of data that may not be used."""
     names, left_out = hosts.files()
     _some_files(names, folder)
     start = time.monotonic()

@@ -40,7 +40,7 @@ _HASHED_BYTES = 1 << 20
 
 @dataclass
 class CheckedFile:
-    """What is counted of one raw file, for all hosts to know together."""
+    """The counts of one raw file, for the merge over all hosts."""
 
     name: str
     byte_count: int
@@ -88,7 +88,7 @@ class Shard:
         return found.data, found.left_out
 
     def check(self, name: str) -> CheckedFile:
-        """One file checked, its rows kept below `work`; a fault of it is in the answer, so that the first can be told."""
+        """One file checked, its rows kept below `work`; a fault of it is in the answer: of several files, the first one counts."""
         spec, path = self.spec, self.data / name
         schema = spec.file_schema()
         checked = CheckedFile(name, path.stat().st_size, sha256_of(path), Summary.empty(schema))
@@ -217,6 +217,6 @@ def sha256_of(path: Path) -> str:
 
 
 def peak_memory_bytes() -> int:
-    """Of this process, since it started."""
+    """The most that this process had since it started."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -16,7 +16,7 @@ from ml_code.table.frames import decode
 
 @dataclass
 class Summary:
-    """Of each column whether cells are missing and present, and the range of those that are; of no rows, nothing."""
+    """Facts of each column: whether cells are missing and present, and the range of those that are."""
 
     schema: Schema
     row_count: int

@@ -59,7 +59,7 @@ gate: {{metric: roc_auc, threshold: 0.5}}
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Of all processes together."""
+    """The use of all processes together."""
 
     seconds: float
     cpu_seconds: float
@@ -120,7 +120,7 @@ def _command(job: str, folder: Path, name: str, names: Sequence[str]) -> list[st
 
 
 def _spread_train_shards(folder: Path, names: Sequence[str]) -> None:
-    """As ShardedByS3Key gives each host its files of the train part."""
+    """Give each host its files of the train part, as ShardedByS3Key does."""
     shards = sorted(path for name in names for path in part_files(folder / name / "train", "train"))
     shards.sort(key=lambda path: path.name)
     for number, path in enumerate(shards):

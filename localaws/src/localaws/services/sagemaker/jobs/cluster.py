@@ -21,7 +21,7 @@ class Cluster:
 
     @property
     def names(self) -> list[str]:
-        """As SageMaker gives them, from algo-1 on."""
+        """The names that SageMaker gives, from algo-1 on."""
         return [f"algo-{number}" for number in range(1, len(self.addresses) + 1)]
 
     @property
@@ -42,7 +42,7 @@ def new_cluster(count: int) -> Cluster:
 
 
 def share(items: Sequence[Item], distribution: str | None, number: int, count: int) -> list[Item]:
-    """What host `number` of `count` gets of the objects under a prefix, which are sorted by key.
+    """The share of host `number` of `count` of the objects under a prefix, which are sorted by key.
 
     SageMaker documents "approximately 1/n of the objects" of ShardedByS3Key and not which.
     """

@@ -106,7 +106,7 @@ class ProcessingJob(Job):
             raise JobFailed("AlgorithmError: See job logs for more information")
 
     def _exit_message(self, containers: list[Container]) -> Json:
-        """Of the host that failed first, else of the first that left one."""
+        """The message of the host that failed first, else of the first that left one."""
         for container in [*self._failed, *containers]:
             path = container.path("/opt/ml/output/message")
             if path.is_file():
