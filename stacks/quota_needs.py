@@ -10,7 +10,7 @@ SERVERLESS_CONCURRENCY = "Maximum total concurrency that can be allocated across
 
 
 def quota_needs(models: Sequence[ModelContext], max_parallel_trainings: int) -> Counter[str]:
-    """Endpoints of all models are there at once; so many trainings, and the comparisons of live inputs, run at once."""
+    """Count the endpoints of all models, so many trainings at once, and a comparison of live inputs for each model."""
     trainings = [_training_needs(model) for model in models]
     names = {name for each in trainings for name in each}
     needs = Counter(

@@ -32,7 +32,7 @@ class Training:
 def model_inputs(
     project: Path, model: str, *, pins: list[Pin], settings_json: str, data_version: str
 ) -> dict[str, str]:
-    """Hashes: of the model's folder, the code, the libraries that travel with its jobs, its settings, its data."""
+    """Hash each input: the model's folder, the code, the libraries that travel with its jobs, its settings, its data."""
     code = [
         path.relative_to(project).as_posix()
         for path in sorted((project / "ml_code").iterdir())

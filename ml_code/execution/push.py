@@ -90,7 +90,7 @@ def _say_differences(pipelines: Mapping[str, str]) -> None:
 
 
 def _is_retired(model: str) -> bool:
-    """False for a description that cannot be read, too: its own delivery will say why."""
+    """Whether the model is retired; one whose description cannot be read is not: its own delivery says why."""
     try:
         return load_spec(name=model).retire
     except SpecError:

@@ -38,7 +38,7 @@ _SETTINGS = {
 def run(
     me: Host, shard: Shard, lead: Callable[["Cluster"], None], start_seconds: float = START_SECONDS
 ) -> None:
-    """On the leader call `lead`; on the others work until it is done. HostError names a host that is lost."""
+    """Call `lead` on the leader; on the others work until it is done. HostError names a host that is lost."""
     dask.config.set(_SETTINGS)
     signal.signal(signal.SIGTERM, _stopped)
     if me.leads:

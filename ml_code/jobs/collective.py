@@ -115,7 +115,7 @@ def _together(me: Host, port: int, start_seconds: float, work: Callable[[], Answ
 
 @contextmanager
 def _tracker(me: Host, address: str, port: int, start_seconds: float) -> Iterator[None]:
-    """On the leader, where the hosts meet."""
+    """Run the tracker on the leader, where the hosts meet, for the time of the block."""
     if not me.leads:
         yield
         return

@@ -49,7 +49,7 @@ class CheckedFile:
     fault: str = ""
     keys: dict[str, NDArray[Any]] = field(default_factory=dict)
     places: NDArray[np.float64] | None = None
-    """Of each row, where the parts depend on all rows."""
+    """The place of each row, where the parts depend on all rows."""
     targets: NDArray[np.float64] | None = None
 
     @property

@@ -66,7 +66,7 @@ class Measured:
     peak_bytes: int
     """The sum at one time."""
     largest_bytes: int
-    """Of the largest process."""
+    """The peak of the largest process."""
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ def roles(tmp_path_factory: pytest.TempPathFactory) -> Roles:
 
 
 def accesses(roles: Roles, model: str) -> list[tuple[str, str]]:
-    """What an attacker wants of a model: an action, and the resource that it is about."""
+    """Accesses to a model that an attacker would try: an action, and its resource."""
     prefix = resource_prefix(roles.factory.name, model)
     objects = [
         roles.data(f"raw/{model}/rows.csv"),

@@ -10,7 +10,10 @@ import pytest
 from ml_code.contracts import Step
 from ml_code.execution import inputs, model_tests, push, stack_assertions
 from ml_code.execution.inputs import Training
+from ml_code.execution.job_wheels import job_pins
 from ml_code.execution.push import Buckets, Clients
+from ml_code.execution.raw_data import version_of
+from ml_code.spec import load_spec
 
 PIPELINES = {"a": "factory-a", "b": "factory-b", "gone": "factory-gone"}
 SETTINGS = json.dumps(
@@ -74,8 +77,8 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model_yaml: str) -> Aws
 
 
 def _training(model: str) -> Training:
-    pins = push.job_pins(push.load_spec(name=model).estimator, is_cluster=False)
-    data = push.version_of([("raw/a/rows.csv", "etag")])
+    pins = job_pins(load_spec(name=model).estimator, is_cluster=False)
+    data = version_of([("raw/a/rows.csv", "etag")])
     found = inputs.model_inputs(Path(), model, pins=pins, settings_json=SETTINGS, data_version=data)
     return Training(inputs=found, commit="before", build_id="build:1", execution_arn="arn:execution")
 

@@ -8,7 +8,7 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import ANY
 
-from ml_code.execution import job_wheels, raw_data, run_pipeline, source_archive, stack_assertions
+from ml_code.execution import job_wheels, run_pipeline, source_archive, stack_assertions
 from ml_code.execution.pipeline_execution import Snapshot
 from ml_code.execution.run_settings import RunError, read_settings
 from ml_code.execution.trigger import Trigger
@@ -222,84 +222,3 @@ def test_a_version_that_is_no_number_goes_no_further(version: object) -> None:
     ended = Snapshot(status="Succeeded", failure_reason="", steps=(register,))
     with pytest.raises(RunError, match=r"version\.json of Register has version"):
         run_pipeline.registered_version(made.clients, ended)
-
-
-def test_the_data_s_version_changes_with_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    listing = [{"Key": "raw/digits/a.csv", "ETag": '"1"'}]
-    versions = []
-    for contents in (
-        listing,
-        listing,
-        [*listing, {"Key": "raw/digits/b.csv", "ETag": '"2"'}],
-        [{**listing[0], "ETag": '"3"'}],
-    ):
-        stubs = Stubs()
-        stubs.s3.add_response("list_objects_v2", {"Contents": contents})
-        versions.append(raw_data.provide_data(stubs.clients.s3, "data", "raw/digits/", "digits"))
-    assert versions[0] == versions[1]
-    assert len(set(versions)) == 3
-
-
-def test_an_empty_bucket_gets_the_sample_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    stubs, request = Stubs(), {"Bucket": "data", "Prefix": "raw/digits/"}
-    stubs.s3.add_response("list_objects_v2", {}, request)
-    stubs.s3.add_response("list_objects_v2", {}, {"Bucket": "data", "Prefix": "raw/", "Delimiter": "/"})
-    stubs.s3.add_response(
-        "list_objects_v2", {"Contents": [{"Key": "raw/digits/digits.csv", "ETag": '"1"'}]}, request
-    )
-    uploaded: list[str] = []
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    monkeypatch.setattr(stubs.clients.s3, "upload_file", lambda path, bucket, key: uploaded.append(key))
-    raw_data.provide_data(stubs.clients.s3, "data", "raw/digits/", "digits")
-    assert uploaded == ["raw/digits/digits.csv"]
-    stubs.finish()
-
-
-def test_what_is_no_data_brings_neither_the_sample_nor_another_version(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    data = [{"Key": "raw/digits/a.csv", "ETag": '"1"'}]
-    versions = []
-    for more in ([], [{"Key": "raw/digits/", "ETag": '"2"'}, {"Key": "raw/digits/_SUCCESS", "ETag": '"3"'}]):
-        stubs = Stubs()
-        stubs.s3.add_response("list_objects_v2", {"Contents": [*more, *data]})
-        versions.append(raw_data.provide_data(stubs.clients.s3, "data", "raw/digits/", "digits"))
-    assert versions[0] == versions[1]
-    assert "no data: '_SUCCESS'" in capsys.readouterr().out
-
-
-def test_a_folder_object_does_not_keep_the_sample_data_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    stubs = Stubs()
-    stubs.s3.add_response("list_objects_v2", {"Contents": [{"Key": "raw/digits/", "ETag": '"1"'}]})
-    stubs.s3.add_response("list_objects_v2", {"CommonPrefixes": [{"Prefix": "raw/digits/"}]})
-    stubs.s3.add_response("list_objects_v2", {"Contents": [{"Key": "raw/digits/digits.csv", "ETag": '"1"'}]})
-    uploaded: list[str] = []
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    monkeypatch.setattr(stubs.clients.s3, "upload_file", lambda path, bucket, key: uploaded.append(key))
-    raw_data.provide_data(stubs.clients.s3, "data", "raw/digits/", "digits")
-    assert uploaded == ["raw/digits/digits.csv"]
-
-
-def test_what_the_job_would_refuse_is_refused_before_it_starts() -> None:
-    stubs = Stubs()
-    contents = [{"Key": f"raw/digits/{name}", "ETag": '"1"'} for name in ("a.csv", "b.orc")]
-    stubs.s3.add_response("list_objects_v2", {"Contents": contents})
-    with pytest.raises(
-        RunError, match=r"'s3://data/raw/digits/': 'b\.orc' cannot be read as raw data; allowed: \.csv,"
-    ):
-        raw_data.provide_data(stubs.clients.s3, "data", "raw/digits/", "digits")
-
-
-def test_data_of_a_factory_of_one_model_is_not_replaced_by_the_sample() -> None:
-    stubs = Stubs()
-    stubs.s3.add_response("list_objects_v2", {})
-    stubs.s3.add_response("list_objects_v2", {"Contents": [{"Key": "raw/a.csv", "ETag": '"1"'}]})
-    with pytest.raises(RunError, match=r"has data of no model, such as 'raw/a.csv': aws s3 mv"):
-        raw_data.provide_data(stubs.clients.s3, "data", "raw/digits/", "digits")
-
-
-def test_an_empty_prefix_below_raw_is_refused() -> None:
-    stubs = Stubs()
-    stubs.s3.add_response("list_objects_v2", {})
-    with pytest.raises(RunError, match="no data under 's3://data/raw/digits/2026/"):
-        raw_data.provide_data(stubs.clients.s3, "data", "raw/digits/2026/", "digits")
