@@ -170,7 +170,8 @@ class ModelDelivery(Construct):
         # Verification adds its report to the run of the version.
         tracking.grant_read_write(build.role)
         serving.grant_deploy(build.role, stage)
-        build.project.node.add_dependency(serving.role(stage))  # which it gives to the endpoint
+        # Which it gives to the endpoint, and what a file is scored with.
+        build.project.node.add_dependency(serving.role(stage), transform_jobs.role)
         # What the delivery was started with and what its earlier actions exported; who approved it.
         allow(build.role, "ReadDelivery", ["codepipeline:ListActionExecutions"], [self._pipeline_arn])
         training.grant_read_record(build.role)

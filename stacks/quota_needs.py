@@ -12,7 +12,7 @@ SERVERLESS_CONCURRENCY = "Maximum total concurrency that can be allocated across
 def quota_needs(models: Sequence[ModelContext], max_parallel_trainings: int) -> Counter[str]:
     """Count the endpoints of all models, so many trainings at once, and a comparison of live inputs for each model."""
     trainings = [_training_needs(model) for model in models]
-    names = {name for each in trainings for name in each}
+    names = sorted({name for each in trainings for name in each})
     needs = Counter(
         {
             name: sum(sorted((each[name] for each in trainings), reverse=True)[:max_parallel_trainings])

@@ -14,14 +14,13 @@ from cfnlint.api import ManualArgs, lint
 
 from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
-from ml_code.spec import load_spec
 from tests.stacks.synthesis import (
-    EXAMPLE_MODEL,
     REGION,
     Synthesised,
     cdk_app,
     environment,
     read_assembly,
+    spec_for,
     without_account,
 )
 
@@ -89,7 +88,5 @@ def prove(settings: Mapping[str, Any], outdir: str, *, linted: bool) -> Proof:
         acknowledged=acknowledged,
         covering=covering,
         lint=[f"{match.rule.id} {match.message} {match.path}" for match in matches],
-        pushed_definition=pipeline_definition(
-            load_spec(EXAMPLE_MODEL), PipelineSettings(**pipeline_settings)
-        ),
+        pushed_definition=pipeline_definition(spec_for(settings), PipelineSettings(**pipeline_settings)),
     )

@@ -98,7 +98,7 @@ def test_each_property_reference_of_the_definition_is_in_the_service_s_answer(pr
 
 
 def definition(proof: Proof) -> dict[str, Any]:
-    return definitions(proof)[proof.factory.name]
+    return definitions(proof)[proof.factory.prefix]
 
 
 def definitions(proof: Proof) -> dict[str, dict[str, Any]]:

@@ -105,14 +105,14 @@ def test_the_function_may_look_and_start_and_nothing_else(drift: Synthesised) ->
         "ReadReports": f"{BUCKET}/monitoring/model-factory-digits-production/*",
         "StartComparison": MONITOR,
         "ReadWindow": f"{MONITOR}/execution/*",
-        "Retrain": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:model-factory",
+        "Retrain": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:model-factory-digits",
     }
 
 
 def test_the_job_writes_reports_and_no_result_of_a_training(drift: Synthesised) -> None:
     found = allowed(drift, "DriftPipelineJobRole")
     assert found["ReadCodeAndCaptures"] == [
-        f"{BUCKET}/code/*",
+        f"{BUCKET}/code/digits/*",
         f"{BUCKET}/captured/model-factory-digits-production/AllTraffic/*",
     ]
     assert found["WriteReports"] == f"{BUCKET}/monitoring/model-factory-digits-production/*"
@@ -126,10 +126,14 @@ def test_the_job_writes_reports_and_no_result_of_a_training(drift: Synthesised) 
 
 
 def test_a_destroy_stops_it_first(drift: Synthesised) -> None:
-    teardown = drift.only("AWS::CloudFormation::CustomResource")["Properties"]
-    assert teardown["SageMakerPipelineNames"] == ["model-factory", "model-factory-digits-monitor"]
+    (teardown,) = (
+        each["Properties"]
+        for each in drift.every("AWS::CloudFormation::CustomResource").values()
+        if "SageMakerPipelineNames" in each["Properties"]
+    )
+    assert teardown["SageMakerPipelineNames"] == ["model-factory-digits", "model-factory-digits-monitor"]
     assert len(teardown["RuleNames"]) == 3
-    found = allowed(drift, "TeardownRole")
+    found = allowed(drift, "ModelTeardownRole")
     assert found["StopComparisons"] == f"{MONITOR}/execution/*"
     assert len(found["DisableTriggers"]) == 3
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ml_code.contracts import ENDPOINT_STAGES
+from ml_code.contracts import ENDPOINT_STAGES, resource_prefix
 from tests.stacks.configurations import CONFIGURATIONS
-from tests.stacks.synthesis import ACCOUNT, REGION, Synthesise, Synthesised
+from tests.stacks.synthesis import ACCOUNT, EXAMPLE_NAME, REGION, Synthesise, Synthesised
 from tests.stacks.wildcards import ON_EVERYTHING, items
 
 PAIR = ("digits", "digits-eu")
@@ -26,34 +26,39 @@ def physical_names(factory: Synthesised) -> Iterator[tuple[str, str]]:
 
 def arns(factory: str) -> list[str]:
     """What one factory has, in the ways in which roles of the other could reach it."""
-    regional = f"{REGION}:{ACCOUNT}"
+    regional, prefix = f"{REGION}:{ACCOUNT}", resource_prefix(factory, EXAMPLE_NAME)
     found = [
         f"arn:aws:s3:::{factory}-{bucket}-{ACCOUNT}-{REGION}{key}"
         for bucket in ("data", "artifacts", "delivery")
-        for key in ("", "/raw/x.csv", f"/{factory}/Source/x", "/serving/x")
+        for key in (
+            "",
+            f"/raw/{EXAMPLE_NAME}/x.csv",
+            f"/{prefix}/Source/x",
+            f"/serving/staging/{EXAMPLE_NAME}/x",
+        )
     ]
     for stage in ENDPOINT_STAGES:
         found += [
             f"arn:aws:sagemaker:{regional}:{kind}"
             for kind in (
-                f"endpoint/{factory}-{stage}",
-                f"endpoint-config/{factory}-{stage}-v1-abc",
-                f"model/{factory}-{stage}-v1-abc",
+                f"endpoint/{prefix}-{stage}",
+                f"endpoint-config/{prefix}-{stage}-v1-abc",
+                f"model/{prefix}-{stage}-v1-abc",
             )
         ]
-        found.append(f"arn:aws:codebuild:{regional}:project/{factory}-deploy-{stage}")
+        found.append(f"arn:aws:codebuild:{regional}:project/{prefix}-deploy-{stage}")
         found.append(
-            f"arn:aws:logs:{regional}:log-group:/aws/sagemaker/Endpoints/{factory}-{stage}:log-stream:x"
+            f"arn:aws:logs:{regional}:log-group:/aws/sagemaker/Endpoints/{prefix}-{stage}:log-stream:x"
         )
     return [
         *found,
-        f"arn:aws:sagemaker:{regional}:pipeline/{factory}",
-        f"arn:aws:sagemaker:{regional}:pipeline/{factory}/execution/abc",
-        f"arn:aws:codepipeline:{regional}:{factory}",
-        f"arn:aws:codebuild:{regional}:project/{factory}-build",
+        f"arn:aws:sagemaker:{regional}:pipeline/{prefix}",
+        f"arn:aws:sagemaker:{regional}:pipeline/{prefix}/execution/abc",
+        f"arn:aws:codepipeline:{regional}:{prefix}",
+        f"arn:aws:codebuild:{regional}:project/{prefix}-build",
         f"arn:aws:codecommit:{regional}:{factory}",
         f"arn:aws:lambda:{regional}:function:{factory}-teardown",
-        f"arn:aws:logs:{regional}:log-group:/aws/codebuild/{factory}-build:log-stream:x",
+        f"arn:aws:logs:{regional}:log-group:/aws/codebuild/{prefix}-build:log-stream:x",
         f"arn:aws:sns:{regional}:{factory}-notifications",
     ]
 
@@ -87,11 +92,11 @@ def test_no_role_reaches_what_the_other_factory_has(synthesise: Synthesise, owne
 
 
 def test_what_a_destroy_removes_by_a_pattern_has_the_factory_s_tag(synthesise: Synthesise) -> None:
-    """`digits` looks for `digits-batch-*`, which a neighbour of that name has, too."""
+    """`digits` looks for `digits-digits-batch-*`, which a factory `digits-digits-batch` would have, too."""
     regional = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
     neighbours = [
-        f"{regional}:model/digits-batch-production-v1-abc",
-        f"{regional}:transform-job/digits-batch-batch-v1-abc",
+        f"{regional}:model/digits-digits-batch-production-v1-abc",
+        f"{regional}:transform-job/digits-digits-batch-batch-v1-abc",
         f"{regional}:processing-job/pipelines-abc",
         f"{regional}:hyper-parameter-tuning-job/abc",
         f"{regional}:model-package-group/digits-batch",

@@ -30,14 +30,15 @@ def test_each_kind_of_failure_and_a_waiting_approval_are_told(factory: Synthesis
 
 def test_only_this_factorys_events_are_told(factory: Synthesised) -> None:
     details = {key: rule["EventPattern"]["detail"] for key, rule in rules(factory).items()}
-    assert details["BuildFailed"]["project-name"] == [
-        "model-factory-digits-build",
-        "model-factory-digits-deploy-staging",
-        "model-factory-digits-deploy-production",
-    ]
-    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/model-factory"
+    beginnings = [{"prefix": "model-factory-digits-"}, {"prefix": "model-factory-push"}]
+    assert details["BuildFailed"]["project-name"] == beginnings
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/model-factory-digits"
     assert details["TrainingFailed"]["pipelineArn"] == [arn]
-    assert details["ActionFailed"]["pipeline"] == details["ApprovalNeeded"]["pipeline"] == ["model-factory"]
+    assert (
+        details["ActionFailed"]["pipeline"]
+        == details["ApprovalNeeded"]["pipeline"]
+        == ["model-factory-digits", "model-factory-push"]
+    )
     alarms = {
         found["Properties"]["AlarmName"] for found in factory.of_type("AWS::CloudWatch::Alarm").values()
     }
@@ -59,8 +60,8 @@ def test_alarms_watch_delivery_training_and_production(factory: Synthesised) -> 
         for alarm in factory.of_type("AWS::CloudWatch::Alarm").values()
     }
     assert {name: alarm["MetricName"] for name, alarm in found.items()} == {
-        "model-factory-delivery-failed": "FailedPipelineExecutions",
-        "model-factory-training-failed": "ExecutionFailed",
+        "model-factory-digits-delivery-failed": "FailedPipelineExecutions",
+        "model-factory-digits-training-failed": "ExecutionFailed",
         "model-factory-digits-production-errors": "Invocation5XXErrors",
         "model-factory-digits-production-latency": "ModelLatency",
     }

@@ -27,11 +27,12 @@ PROPERTIES = {
     "FactoryName": NAME,
     "RuleNames": ["push"],
     "ScheduleNames": ["factory-new-data"],
-    "DeliveryPipelineName": "not-there-any-more",
+    "DeliveryPipelineNames": ["not-there-any-more"],
+    "PackageGroups": NAME,
     "BuildProjectNames": [],
     "SageMakerPipelineNames": ["not-there-any-more"],
     "EndpointNames": ["digits-staging", "digits-production"],
-    "BatchPrefix": "digits-batch-",
+    "BatchPrefixes": ["digits-batch-"],
     "BucketNames": [BUCKET, "gone-already"],
 }
 

@@ -61,7 +61,7 @@ def test_a_running_delivery_is_abandoned_even_if_it_ends_by_itself(
             "reason": "The factory is being destroyed",
         }
         stub.add_response("stop_pipeline_execution", {"pipelineExecutionId": "2" * 36}, request)
-    stop_deliveries({"DeliveryPipelineName": "digits"})
+    stop_deliveries({"DeliveryPipelineNames": ["digits"]})
 
 
 def test_a_running_build_is_stopped_and_waited_for(stubs: dict[str, Stubber]) -> None:

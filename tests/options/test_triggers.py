@@ -8,7 +8,7 @@ import pytest
 from tests.stacks.configurations import CONFIGURATIONS, CONNECTION
 from tests.stacks.synthesis import ACCOUNT, REGION, Synthesise, Synthesised
 
-PIPELINE_ARN = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:model-factory"
+PIPELINE_ARN = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:model-factory-digits"
 
 
 def pipeline(factory: Synthesised) -> Any:
@@ -49,7 +49,7 @@ def defaults(factory: Synthesised) -> dict[str, str]:
 
 
 def test_a_delivery_has_a_reason_and_data_of_its_own(factory: Synthesised) -> None:
-    assert defaults(factory) == {"TriggerReason": "manual", "DataPrefix": "raw/"}
+    assert defaults(factory) == {"TriggerReason": "manual", "DataPrefix": "raw/digits/"}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_new_data_moves_one_schedule(synthesise: Synthesise) -> None:
     bucket = f"model-factory-data-{ACCOUNT}-{REGION}"
     assert rule["EventPattern"]["detail"] == {
         "bucket": {"name": [bucket]},
-        "object": {"key": [{"prefix": "raw/"}]},
+        "object": {"key": [{"prefix": "raw/digits/"}]},
     }
     notifying = [
         each["Properties"]["BucketName"]

@@ -27,6 +27,8 @@ DRIFT: Mapping[str, Any] = {
 CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
     "prod": {"stage": "prod"},
+    "models": {"max_parallel_trainings": 4, "retired_models": ("old", "older")},
+    "unprefixed": {"unprefixed_model": "digits"},
     "digits": {"name": "digits"},
     "named-mlflow": {"name": "mlflow"},
     "digits-eu": {

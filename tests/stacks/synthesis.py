@@ -12,7 +12,6 @@ from typing import Any
 
 from aws_cdk import App
 
-from ml_code.contracts import resource_prefix
 from ml_code.spec import ModelSpec, load_spec
 from stacks.model_factory_stack import ModelFactoryStack
 from stacks.settings.context import read_config
@@ -78,7 +77,7 @@ def cdk_app(
     stack = ModelFactoryStack(
         app,
         config=configured(settings),
-        specs=[_spec(settings).model_copy(update={"name": name}) for name in models],
+        specs=[spec_for(settings).model_copy(update={"name": name}) for name in models],
         project_files=project_files(),
         account=None,
         region=REGION,
@@ -86,7 +85,7 @@ def cdk_app(
     return app, stack
 
 
-def _spec(settings: Mapping[str, Any]) -> ModelSpec:
+def spec_for(settings: Mapping[str, Any]) -> ModelSpec:
     """The example; of several training instances one that these can train together."""
     spec = load_spec(EXAMPLE_MODEL)
     if settings.get("compute.training.instance_count", 1) == 1:
@@ -121,7 +120,7 @@ def read_assembly(outdir: str, stack: ModelFactoryStack) -> Synthesised:
     template = json.loads(text)
     return Synthesised(
         name=stack.stack_name,
-        prefix=resource_prefix(stack.stack_name, EXAMPLE_NAME),
+        prefix=stack.models[0].context.names.prefix,
         resources=render(template["Resources"], template["Resources"]),
         outputs=render(template["Outputs"], template["Resources"]),
         directory=directory,

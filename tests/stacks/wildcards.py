@@ -17,6 +17,7 @@ ON_EVERYTHING = {
     "DescribeNetwork": "IAM knows no resource for descriptions",
     "PutQuality": "IAM knows no resource for metrics; the namespace is a condition",
     "FindBatches": "IAM knows no resource for lists of an account",
+    "FindEndpoints": "IAM knows no resource for lists of an account",
     "FindPackages": "IAM knows no resource for lists of an account",
     "FindDeployments": "IAM knows no resource for lists of an account",
 }
@@ -54,7 +55,6 @@ PATTERNS = {
     "sagemaker:transform-job/{model}-batch-*": "one a batch",
     "sagemaker:endpoint-config/{model}-staging-*": "one a deployment",
     "sagemaker:endpoint-config/{model}-production-*": "one a deployment",
-    "sagemaker:endpoint/{factory}-*": "whether a model serves that is not in the template any more",
     "sagemaker:model-package-group/{factory}-*": "groups that a team's own steps made, for teardown",
     "sagemaker:model-package/{factory}/*": "one a version in such a group",
     "sagemaker:model-package/{factory}-*/*": "one a version in such a group",

@@ -12,7 +12,7 @@ import boto3
 
 from ml_code.contracts import TeardownProperty
 from stacks.teardown.function.buckets import empty_buckets
-from stacks.teardown.function.calls import unless_missing
+from stacks.teardown.function.calls import pages
 from stacks.teardown.function.deadline import Deadline
 from stacks.teardown.function.deliveries import stop_builds, stop_deliveries, stop_triggers
 from stacks.teardown.function.jobs import Jobs
@@ -43,7 +43,8 @@ def refuse_removal(event: dict[str, Any]) -> None:
     for model, endpoint in before.get(key, {}).items():
         if model in now.get(key, {}) or model in now.get(TeardownProperty.RETIRED_MODELS, []):
             continue
-        if unless_missing(boto3.client("sagemaker").describe_endpoint, EndpointName=endpoint):
+        found = pages(boto3.client("sagemaker"), "list_endpoints", "Endpoints", NameContains=endpoint)
+        if any(each["EndpointName"] == endpoint for each in found):
             raise ValueError(
                 f"Model {model} is not in this deployment, and {endpoint} serves it: set retire: true in its model.yaml "
                 f"and deploy, or, without its folder, cdk deploy -c factory.retired_models={model}"
