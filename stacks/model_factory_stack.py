@@ -157,7 +157,7 @@ class ModelFactoryStack(Stack):
                 model.context.model_name: model.context.names.endpoint(PRODUCTION) for model in self.models
             },
             retired_models=self._retired,
-            depends_on=[self._tracking, *made],
+            depends_on=[self._tracking, self._delivery, *made],
         )
         for model in self.models:
             model.make_teardown(teardown)

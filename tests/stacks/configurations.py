@@ -175,5 +175,5 @@ LINTED = (
         "bitbucket",
         "connection",
     ),
-    *("network-tracking-server", "key-drift", "boundary", "boundary-arn"),
+    *("network-tracking-server", "key-drift", "boundary", "boundary-arn", "models"),
 )

@@ -107,5 +107,10 @@ def _short(resource: str, factory: Synthesised) -> str:
         resource = resource.replace(f"arn:aws:{service}:{REGION}:{ACCOUNT}:", f"{service}:")
     # Of keys, endpoints' names alone have the factory's in them; a factory may be called like a prefix.
     ending = "-production/" if resource.startswith("s3:") else ""
-    resource = resource.replace(f"{factory.prefix}{ending}", f"{{model}}{ending}")
-    return resource.replace(f"{factory.name}{ending}", f"{{factory}}{ending}")
+    of_model = resource.replace(f"{factory.prefix}{ending}", f"{{model}}{ending}")
+    of_factory = resource.replace(f"{factory.name}{ending}", f"{{factory}}{ending}")
+    if (
+        factory.prefix == factory.name and of_model not in PATTERNS
+    ):  # of a model named after the factory alone
+        return of_factory
+    return of_model.replace(f"{factory.name}{ending}", f"{{factory}}{ending}")

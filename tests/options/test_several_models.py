@@ -1,0 +1,137 @@
+"""A factory of several models: what starts what, settings of one model, and how many fit."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ml_code.spec import load_spec
+from stacks.model_factory_stack import ModelFactoryStack
+from stacks.settings.model import model_config
+from stacks.template_limits import check_template
+from tests.stacks.synthesis import (
+    ACCOUNT,
+    EXAMPLE_MODEL,
+    REGION,
+    Synthesised,
+    cdk_app,
+    configured,
+    read_assembly,
+    without_account,
+)
+
+MODELS = ("churn", "digits", "flights")
+
+
+@pytest.fixture(scope="module")
+def factory(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    with pytest.MonkeyPatch.context() as patch:
+        environment: dict[str, str] = {}
+        without_account(environment)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+            patch.delenv(name, raising=False)
+        outdir = str(tmp_path_factory.mktemp("models"))
+        app, stack = cdk_app({}, outdir, models=MODELS)
+        app.synth()
+    return read_assembly(outdir, stack)
+
+
+def test_a_push_starts_what_looks_for_changes_and_no_delivery(factory: Synthesised) -> None:
+    pushes = [
+        found["Properties"]["Targets"]
+        for found in factory.every("AWS::Events::Rule").values()
+        if found["Properties"].get("EventPattern", {}).get("source") == ["aws.codecommit"]
+    ]
+    ((target,),) = pushes
+    assert target["Arn"] == f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{factory.name}-push"
+    pipelines = [found["Properties"] for found in factory.every("AWS::CodePipeline::Pipeline").values()]
+    stages = {each["Name"]: [stage["Name"] for stage in each["Stages"]] for each in pipelines}
+    of_model = ["Source", "Build", "Staging", "Approval", "Production"]
+    assert stages.pop(f"{factory.name}-push") == ["Source", "Build"]
+    assert stages == {f"{factory.name}-{model}": of_model for model in MODELS}
+
+
+def test_each_model_has_what_a_model_needs(factory: Synthesised) -> None:
+    counts = {
+        "AWS::SageMaker::Pipeline": 1,
+        "AWS::CodeBuild::Project": 3,
+        "AWS::CloudFormation::CustomResource": 1,
+    }
+    for type_, count in counts.items():
+        found = [key for key in factory.every(type_) if key.startswith("Model")]
+        assert len(found) == count * len(MODELS), type_
+    tagged = {
+        tag["Value"]
+        for role in factory.every("AWS::IAM::Role").values()
+        for tag in role["Properties"].get("Tags", [])
+        if tag["Key"] == "model-name"
+    }
+    assert tagged == set(MODELS)
+
+
+def test_builds_know_of_each_other_to_wait_for_their_turn(factory: Synthesised) -> None:
+    builds = {
+        found["Properties"]["Name"]: {
+            item["Name"]: item["Value"] for item in found["Properties"]["Environment"]["EnvironmentVariables"]
+        }
+        for found in factory.every("AWS::CodeBuild::Project").values()
+    }
+    projects = [f"{factory.name}-{model}-build" for model in MODELS]
+    for project in projects:
+        assert json.loads(builds[project]["BUILD_PROJECTS"]) == projects
+        assert builds[project]["MAX_PARALLEL_TRAININGS"] == "2"
+
+
+def own(settings: dict[str, Any]) -> Any:
+    return model_config(configured({"compute.evaluate.instance_type": "ml.m5.xlarge"}), "churn", settings)
+
+
+def test_a_model_s_settings_stand_above_those_of_the_factory() -> None:
+    found = own(
+        {
+            "production": {"type": "realtime", "instance_type": "ml.c5.large"},
+            "compute": {"training": {"spot": False}},
+            "triggers": {"schedule": "rate(1 day)"},
+        }
+    )
+    assert (found.production.type, found.production.instance_type) == ("realtime", "ml.c5.large")
+    assert found.compute.training.spot is False
+    assert found.compute.evaluate.instance_type == "ml.m5.xlarge"
+    assert found.triggers.schedule == "rate(1 day)"
+    assert own({}) == configured({"compute.evaluate.instance_type": "ml.m5.xlarge"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"mlflow": {"type": "app"}}, "models/churn/model.yaml: factory.mlflow is no setting of a model"),
+        ({"triggers": {"push": False}}, "factory.triggers.push is no setting of a model; allowed: new_data"),
+        ({"compute": {"training": {"instance_type": "x"}}}, "models/churn/model.yaml: .*instance_type"),
+        ({"compute": {"colour": 1}}, "models/churn/model.yaml: .*colour"),
+    ],
+)
+def test_what_is_no_setting_of_a_model_is_refused(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        own(settings)
+
+
+def test_a_retired_model_has_nothing_and_one_is_left_at_least(tmp_path: Any) -> None:
+    spec = load_spec(EXAMPLE_MODEL).model_copy(update={"retire": True})
+    app, _ = cdk_app({}, str(tmp_path))
+    with pytest.raises(ValueError, match="All models have retire: true"):
+        ModelFactoryStack(
+            app,
+            config=configured({"name": "other"}),
+            specs=[spec],
+            project_files={},
+            account=None,
+            region=REGION,
+        )
+
+
+def test_more_models_than_a_template_takes_are_refused_with_the_number_that_fits() -> None:
+    check_template(500, 400, model_count=10)
+    with pytest.raises(
+        ValueError, match=r"50 models and its template 2030 resources, .* takes 500: .* 11 models fit"
+    ):
+        check_template(2030, 2000, model_count=50)
