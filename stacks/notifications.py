@@ -79,7 +79,7 @@ class Notifications(Construct):
             detail_type="SageMaker Model Building Pipeline Execution Step Status Change",
             detail={"pipelineArn": pipeline_arns, "currentStepStatus": ["Failed"]},
             lines=[
-                f"Training by {_field('$.detail.pipelineArn')} failed in step {_field('$.detail.stepName')}.",
+                f"A training failed in step {_field('$.detail.stepName')}.",
                 f"Why: {_field('$.detail.failureReason')}",
                 f"Execution: {_field('$.detail.pipelineExecutionArn')}",
                 f"Jobs: {self._console}/sagemaker/home?region={self._names.region}#/processing-jobs",

@@ -161,7 +161,7 @@ def test_a_gate_out_of_reach_registers_nothing(checkout: Workspace) -> None:
     )
     assert versions() == before
     assert invoke()["model_version"] == production_version()
-    assert training.startswith(f'"Training by {PREFIX} failed in step GateFailed."')
+    assert training.startswith('"A training failed in step GateFailed."')
     assert f'"Why: {step["FailureReason"]}"' in training
     assert f'"Execution: {pipeline_executions()[-1]["PipelineExecutionArn"]}"' in training
     region = boto3.session.Session().region_name
