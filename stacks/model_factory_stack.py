@@ -12,7 +12,7 @@ from ml_code.spec import ModelSpec
 from stacks.approval import deny_approval
 from stacks.context import FactoryContext, ModelContext
 from stacks.model import Model
-from stacks.names import FactoryNames, ModelNames
+from stacks.names import FactoryNames, ModelNames, check_names
 from stacks.network import ZONES, Network
 from stacks.observability import Observability
 from stacks.push_pipeline import PushPipeline
@@ -108,6 +108,7 @@ class ModelFactoryStack(Stack):
         )
 
     def _make_models(self, contexts: Sequence[ModelContext]) -> list[Model]:
+        check_names([context.names for context in contexts])
         release_code = ReleaseCode(self._delivery, Stage.RELEASE_CODE)
         build_projects = [context.names.build_project for context in contexts]
         return [

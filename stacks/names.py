@@ -1,11 +1,26 @@
 """The physical names of all that the stack makes. Two factories in one account differ in `factory`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations, permutations
 
-from ml_code.contracts import build_project_name, deploy_project_name, endpoint_name, resource_prefix
+from ml_code.contracts import (
+    ENDPOINT_STAGES,
+    build_project_name,
+    deploy_project_name,
+    endpoint_name,
+    resource_prefix,
+)
 
 # What drift monitoring has: no factory may be called so.
 MONITOR = "monitor"
+# A model of a deployment is called after its endpoint, its version and eight digits, in SageMaker's 63 characters.
+MAX_PREFIX_CHARACTERS = 36
+# The first words of what is appended to the prefix of a model's names, and of what is appended to the factory's name.
+_OF_MODEL = frozenset(
+    ("batch", "build", "delivery", "deploy", "drift", "model", MONITOR, "new", "training", *ENDPOINT_STAGES)
+)
+_OF_FACTORY = frozenset(("mlflow", "notifications", "push", "teardown"))
 _LOGGING_SERVICES = ("codebuild", "ecs", "lambda", "sagemaker/Endpoints", "vpc")
 
 
@@ -132,3 +147,29 @@ class ModelNames:
 
     def endpoint(self, stage: str) -> str:
         return endpoint_name(self.prefix, stage)
+
+
+def check_names(models: Sequence[ModelNames]) -> None:
+    """ValueError names a model whose resources cannot be named, or would be named as those of another."""
+    for each in models:
+        if len(each.prefix) > MAX_PREFIX_CHARACTERS:
+            longest = MAX_PREFIX_CHARACTERS - len(each.prefix) + len(each.model)
+            raise ValueError(
+                f"The model {each.model!r} has {len(each.model)} characters; allowed in the factory {each.factory!r}: {longest}"
+            )
+        if each.prefix != each.factory and each.model.replace("_", "-").split("-")[0].lower() in _OF_FACTORY:
+            raise ValueError(
+                f"The model's name is {each.model!r}; allowed: one that does not begin with {', '.join(sorted(_OF_FACTORY))}"
+            )
+    for one, other in combinations(models, 2):
+        if one.prefix == other.prefix:
+            raise ValueError(
+                f"The models {one.model!r} and {other.model!r} would both have the names {one.prefix}-…: rename one"
+            )
+    for one, other in permutations(models, 2):
+        rest = other.prefix.removeprefix(f"{one.prefix}-")
+        if rest != other.prefix and rest.split("-")[0] in _OF_MODEL:
+            raise ValueError(
+                f"The model {other.model!r} would have names that are patterns of {one.prefix}'s: rename it, so that no "
+                f"{rest.split('-')[0]!r} follows the other's name"
+            )

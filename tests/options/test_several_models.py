@@ -7,6 +7,7 @@ import pytest
 
 from ml_code.spec import load_spec
 from stacks.model_factory_stack import ModelFactoryStack
+from stacks.names import FactoryNames, check_names
 from stacks.settings.model import model_config
 from stacks.template_limits import check_template
 from tests.stacks.synthesis import (
@@ -127,6 +128,29 @@ def test_a_retired_model_has_nothing_and_one_is_left_at_least(tmp_path: Any) -> 
             account=None,
             region=REGION,
         )
+
+
+@pytest.mark.parametrize(
+    ("models", "unprefixed", "sentence"),
+    [
+        (("m" * 23,), "", "has 23 characters; allowed in the factory 'model-factory': 22"),
+        (("churn_a", "churn-a"), "", "would both have the names model-factory-churn-a-"),
+        (("churn", "churn-staging"), "", "rename it, so that no 'staging' follows the other's name"),
+        (("digits", "batch"), "digits", "rename it, so that no 'batch' follows the other's name"),
+        (("push",), "", "one that does not begin with mlflow, notifications, push, teardown"),
+    ],
+)
+def test_names_that_would_be_those_of_others_are_refused(
+    models: tuple[str, ...], unprefixed: str, sentence: str
+) -> None:
+    names = FactoryNames(factory="model-factory", account="1", region="r", unprefixed_model=unprefixed)
+    with pytest.raises(ValueError, match=sentence):
+        check_names([names.of_model(model) for model in models])
+
+
+def test_names_that_only_begin_alike_are_taken() -> None:
+    names = FactoryNames(factory="model-factory", account="1", region="r")
+    check_names([names.of_model(model) for model in ("churn", "churn-eu", "churner", "digits")])
 
 
 def test_more_models_than_a_template_takes_are_refused_with_the_number_that_fits() -> None:
