@@ -136,7 +136,7 @@ def pushed(factories: Factories, pending: delivery.StageResult) -> dict[str, Any
 def new_data(pushed: dict[str, Any]) -> str:
     """The delivery that a hundred files started, its Build ended."""
     before = len(executions())
-    put_rows("raw/2026/", files=100)
+    put_rows(f"raw/{MODEL}/2026/", files=100)
     identifier: str = eventually("run", lambda: executions()[before:])[0]["pipelineExecutionId"]
     build = eventually("end of Build", lambda: finished(identifier, "Build"), seconds=300)
     assert build.status == "Succeeded", build
@@ -190,11 +190,13 @@ def test_the_neighbour_starts_by_its_schedule() -> None:
     scheduled = eventually(
         "execution by schedule",
         lambda: [
-            each for each in executions(NEIGHBOUR) if each["trigger"]["triggerType"] == "CloudWatchEvent"
+            each
+            for each in executions(f"{NEIGHBOUR}-{MODEL}")
+            if each["trigger"]["triggerType"] == "CloudWatchEvent"
         ],
     )
     assert (
-        variables(scheduled[0]["pipelineExecutionId"], NEIGHBOUR)["TriggerReason"]
+        variables(scheduled[0]["pipelineExecutionId"], f"{NEIGHBOUR}-{MODEL}")["TriggerReason"]
         == "schedule rate(1 minute)"
     )
 
@@ -217,8 +219,8 @@ def test_a_protected_factory_is_not_destroyed(factories: Factories) -> None:
 @pytest.mark.usefixtures("new_data")
 def test_a_run_by_hand_has_its_reason_and_its_data(factories: Factories) -> None:
     identifier = run_by_hand(factories)
-    assert variables(identifier) == {"TriggerReason": "new labels", "DataPrefix": "raw/2026/"}
-    assert training_parameters()["DataUri"].endswith("/raw/2026/")
+    assert variables(identifier) == {"TriggerReason": "new labels", "DataPrefix": f"raw/{MODEL}/2026/"}
+    assert training_parameters()["DataUri"].endswith(f"/raw/{MODEL}/2026/")
 
 
 @pytest.mark.last
@@ -227,7 +229,9 @@ def test_destroying_the_neighbour_leaves_the_first_intact(neighbour: Workspace) 
     assert left_of(NEIGHBOUR)
     eventually(
         "build",
-        lambda: [each for each in builds(f"{NEIGHBOUR}-build") if each["buildStatus"] == "IN_PROGRESS"],
+        lambda: [
+            each for each in builds(f"{NEIGHBOUR}-{MODEL}-build") if each["buildStatus"] == "IN_PROGRESS"
+        ],
     )
     # The first one's delivery goes on and replaces what is behind staging.
     mine = {line for line in left_of(NAME) if not line.startswith(("endpoint config ", "model "))}
@@ -265,7 +269,7 @@ def test_destroyed_amid_a_run_production_keeps_its_data_and_nothing_else(factori
 def run_by_hand(factories: Factories) -> str:
     """Start a delivery by hand; return its id once it trains."""
     before = len(executions())
-    arguments = ("--reason", "new labels", "--data", "raw/2026/")
+    arguments = ("--reason", "new labels", "--data", f"raw/{MODEL}/2026/")
     factories.guarded.run(sys.executable, "-m", "operations.run", *arguments)
     identifier: str = eventually("run", lambda: executions()[before:])[0]["pipelineExecutionId"]
     eventually(
@@ -284,13 +288,13 @@ def version(number: str) -> ModelVersion:
     return mlflow_client(deployed_factory()).get_model_version(MODEL, number)
 
 
-def executions(name: str = NAME) -> list[dict[str, Any]]:
+def executions(name: str = PREFIX) -> list[dict[str, Any]]:
     """Deliveries, oldest first."""
     answer = boto3.client("codepipeline").list_pipeline_executions(pipelineName=name)
     return [dict(each) for each in reversed(answer["pipelineExecutionSummaries"])]
 
 
-def variables(execution: str, name: str = NAME) -> dict[str, str]:
+def variables(execution: str, name: str = PREFIX) -> dict[str, str]:
     found = boto3.client("codepipeline").get_pipeline_execution(
         pipelineName=name, pipelineExecutionId=execution
     )["pipelineExecution"]

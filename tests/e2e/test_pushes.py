@@ -8,6 +8,7 @@ import boto3
 import pytest
 
 from tests.e2e.conftest import NAME, PREFIX, Workspace, aws, failed_step, invoke, pipeline_executions
+from tests.e2e.sample import MODEL
 
 pytestmark = pytest.mark.e2e
 
@@ -56,7 +57,7 @@ def jobs_role() -> Iterator[str]:
         role["RoleName"]
         for page in iam.get_paginator("list_roles").paginate()
         for role in page["Roles"]
-        if role["RoleName"].startswith(f"{NAME}-TrainingJobRole")
+        if role["RoleName"].startswith(f"{NAME}-Model{MODEL}TrainingJobRole")
     )
     (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
     document: Any = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from ruamel.yaml import YAML
 
-from ml_code.contracts import Output, Prefix
+from ml_code.contracts import Output, Prefix, of_model, resource_prefix
 from ml_code.spec import find_model
 from operations.factory import deployed_factory
 from operations.failures import failure_lines
@@ -26,8 +26,8 @@ n_estimators: {type: integer, minimum: 50, maximum: 150}
 
 def use_flights(workspace: Workspace) -> None:
     """The sample of flights, trained by XGBoost, in the place of the clone's model."""
-    folder = find_model(workspace.directory)
-    shutil.rmtree(folder)
+    shutil.rmtree(find_model(workspace.directory))
+    folder = workspace.directory / "models/flights"
     shutil.copytree(PROJECT / "examples/flights", folder)
     yaml = YAML()
     document = yaml.load(folder / "model.yaml")
@@ -42,7 +42,10 @@ def use_flights(workspace: Workspace) -> None:
         (folder / f"data/flights-{number}.csv").write_text("".join([header, *rows[number::FILES]]))
 
 
-def test_two_instances_prepare_and_train_what_reaches_production(workspace: Workspace) -> None:
+def test_two_instances_prepare_and_train_what_reaches_production(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.e2e.conftest.PREFIX", resource_prefix(NAME, "flights"))
     use_flights(workspace)
     workspace.configure(
         {
@@ -59,7 +62,7 @@ def test_two_instances_prepare_and_train_what_reaches_production(workspace: Work
     workspace.cdk("deploy", "--app", "cdk.out", "--require-approval", "never")
     execution = workspace.next_execution()
     status, _ = workspace.finish(execution)
-    assert status == "Succeeded", "\n".join(failure_lines(NAME, execution))
+    assert status == "Succeeded", "\n".join(failure_lines(resource_prefix(NAME, "flights"), execution))
     dataset, names = outputs()
     assert dataset["preprocess"]["hosts"] == 2
     assert [each["name"] for each in dataset["files"]] == [f"flights-{number}.csv" for number in range(FILES)]
@@ -77,7 +80,7 @@ def outputs() -> tuple[dict[str, Any], list[str]]:
     """dataset.json and the names of what the execution's steps wrote."""
     s3, bucket = boto3.client("s3"), deployed_factory().output(Output.ARTIFACT_BUCKET_NAME)
     run = pipeline_executions()[-1]["PipelineExecutionArn"].rpartition("/")[2]
-    prefix = f"{Prefix.RUNS}{run}/"
+    prefix = f"{of_model(Prefix.RUNS, 'flights')}{run}/"
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}preprocess/")["Contents"]
     body = s3.get_object(Bucket=bucket, Key=f"{prefix}preprocess/dataset/dataset.json")["Body"].read()
     return json.loads(body), [found["Key"].removeprefix(prefix) for found in listed]
