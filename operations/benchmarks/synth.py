@@ -1,4 +1,4 @@
-"""Seconds of a synthesis of the default factory, against what it cannot do without.
+"""Seconds of a synthesis of the default factory, and of one with several models, against what it cannot do without.
 
 That is a CDK app in Python with one bucket, and one import of the SageMaker SDK. All run in turns, as `cdk synth`
 would run them, so that a busy machine slows down all alike.
@@ -27,8 +27,16 @@ app = App(analytics_reporting=False)
 Bucket(Stack(app, "bucket"), "Bucket")
 app.synth()
 """
+MODELS = 6
+SEVERAL = f"""
+import app
+model = app.load_specs()[0]
+app.load_specs = lambda: [model.model_copy(update={{"name": f"{{model.name}}{{n}}"}}) for n in range({MODELS})]
+app.main()
+"""
 PARTS = {
     "the default factory": ["app.py"],
+    f"a factory of {MODELS} models": ["-c", SEVERAL],
     "a CDK app with one bucket": ["-c", BUCKET],
     "an import of the SageMaker SDK": ["-c", "import sagemaker.mlops"],
 }
@@ -44,10 +52,11 @@ def main() -> None:
     table.add_column("from-to", justify="right")
     for part, found in seconds.items():
         table.add_row(part, f"{statistics.median(found):.1f}", f"{min(found):.1f}-{max(found):.1f}")
-    factory, bucket, sdk = (statistics.median(found) for found in seconds.values())
+    factory, several, bucket, sdk = (statistics.median(found) for found in seconds.values())
     console = Console()
     console.print(table)
     console.print(f"factory / (bucket + import): {factory / (bucket + sdk):.2f}")
+    console.print(f"one model more: {(several - factory) / (MODELS - 1):.1f} s")
 
 
 def measure(runs: int) -> dict[str, list[float]]:

@@ -1,6 +1,7 @@
 """A factory of several models: what starts what, settings of one model, and how many fit."""
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -26,14 +27,13 @@ MODELS = ("churn", "digits", "flights")
 
 @pytest.fixture(scope="module")
 def factory(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
-    with pytest.MonkeyPatch.context() as patch:
-        environment: dict[str, str] = {}
-        without_account(environment)
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
-            patch.delenv(name, raising=False)
-        outdir = str(tmp_path_factory.mktemp("models"))
-        app, stack = cdk_app({}, outdir, models=MODELS)
-        app.synth()
+    before = dict(os.environ)
+    without_account(os.environ)
+    outdir = str(tmp_path_factory.mktemp("models"))
+    app, stack = cdk_app({}, outdir, models=MODELS)
+    app.synth()
+    os.environ.clear()
+    os.environ.update(before)
     return read_assembly(outdir, stack)
 
 
