@@ -28,6 +28,7 @@ from tests.ml_code.release.fake_sagemaker import SageMaker
 
 ENVIRONMENT = {
     "FACTORY_NAME": "model-factory",
+    "RESOURCE_PREFIX": "model-factory",
     "MODEL_NAME": "digits",
     "STAGE": "staging",
     "ENDPOINT_NAME": "model-factory-staging",
