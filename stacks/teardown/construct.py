@@ -9,7 +9,7 @@ from constructs import Construct, IDependable
 
 from ml_code.contracts import ENDPOINT_STAGES, Stage, TeardownProperty
 from stacks.build import Build
-from stacks.context import FactoryContext, ModelContext
+from stacks.context import Context, FactoryContext, ModelContext
 from stacks.delivery import ModelDelivery
 from stacks.drift.construct import Drift
 from stacks.drift.pipeline import DriftPipeline
@@ -134,9 +134,7 @@ class FactoryTeardown(Construct):
         self.resource.node.add_dependency(storage, function, *depends_on)
 
 
-def _function(
-    scope: Construct, context: FactoryContext | ModelContext, name: str, whose: str
-) -> tuple[lambda_.Function, iam.Role]:
+def _function(scope: Construct, context: Context, name: str, whose: str) -> tuple[lambda_.Function, iam.Role]:
     return own_function(
         scope,
         context,

@@ -36,9 +36,9 @@ def requests(rows: list[dict[str, str]]) -> list[str]:
     return [",".join(row[name] for name in FEATURES) for row in rows]
 
 
-def change_model(project: Path, changes: Mapping[str, Any]) -> None:
-    """Set fields of the project's model.yaml by their paths, such as `gate.threshold`."""
-    path = find_model(project) / MODEL_YAML
+def change_model(project: Path, changes: Mapping[str, Any], model: str = "") -> None:
+    """Set fields of the model.yaml of the named or only model by their paths, such as `gate.threshold`."""
+    path = find_model(project, model) / MODEL_YAML
     yaml = YAML()
     document = yaml.load(path)
     for name, value in changes.items():

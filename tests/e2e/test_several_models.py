@@ -3,12 +3,10 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import boto3
 import pytest
-from ruamel.yaml import YAML
 
 from ml_code.contracts import Output, resource_prefix
 from operations import delivery
@@ -16,7 +14,7 @@ from operations.audit import left_of
 from operations.factory import deployed_factory
 from operations.failures import failure_lines
 from tests.e2e.conftest import NAME, Workspace, aws, running
-from tests.e2e.sample import MODEL
+from tests.e2e.sample import MODEL, change_model
 
 pytestmark = pytest.mark.e2e
 OTHERS = ("diabetes", "flights")
@@ -31,7 +29,7 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         for name in OTHERS:
             shutil.copytree(workspace.directory / "examples" / name, workspace.directory / "models" / name)
         for name in MODELS:
-            change(workspace, name, {"tuning.max_jobs": 2, "tuning.max_parallel_jobs": 2})
+            change_model(workspace.directory, {"tuning.max_jobs": 2, "tuning.max_parallel_jobs": 2}, name)
         workspace.skip_stack_tests()
         workspace.run("git", "add", "--all")
         workspace.run("git", "commit", "--quiet", "--message", "Three models")
@@ -58,7 +56,7 @@ def test_three_models_are_in_production_side_by_side(factory: Workspace) -> None
 
 def test_a_push_to_one_model_retrains_that_one(factory: Workspace) -> None:
     before = {name: delivery.execution_ids(prefix(name)) for name in MODELS}
-    change(factory, "diabetes", {"seed": 71})
+    change_model(factory.directory, {"seed": 71}, "diabetes")
     log = push(factory, "Another seed of one model")
     assert "diabetes: changed folder; started" in log
     assert "flights: nothing of it has changed" in log
@@ -72,7 +70,7 @@ def test_a_push_to_shared_code_retrains_all_two_at_a_time_and_one_failure_stops_
 ) -> None:
     before = {name: delivery.execution_ids(prefix(name)) for name in MODELS}
     factory.append("ml_code/metrics.py", "\n# Another comment.\n")
-    change(factory, "flights", {"gate.threshold": 0.9999})
+    change_model(factory.directory, {"gate.threshold": 0.9999}, "flights")
     log = push(factory, "Shared code, and a gate out of reach")
     assert all(f"{name}: changed" in log for name in MODELS)
     # Nobody approves the digits: they wait, and the others do not.
@@ -92,7 +90,7 @@ def test_a_model_that_serves_is_not_removed_unless_it_is_retired(factory: Worksp
     assert "flights" in refused
     assert "retire" in refused
     shutil.move(factory.directory / "flights.away", factory.directory / "models/flights")
-    change(factory, "flights", {"retire": True})
+    change_model(factory.directory, {"retire": True}, "flights")
     factory.deploy()
     left = [line for line in left_of(NAME) if prefix("flights") in line]
     assert left == []
@@ -110,18 +108,6 @@ def test_destroy_leaves_nothing(factory: Workspace) -> None:
 
 def prefix(model: str) -> str:
     return resource_prefix(NAME, model)
-
-
-def change(workspace: Workspace, model: str, changes: Mapping[str, Any]) -> None:
-    path, yaml = workspace.directory / "models" / model / "model.yaml", YAML()
-    document = yaml.load(path)
-    for name, value in changes.items():
-        *sections, field = name.split(".")
-        section = document
-        for each in sections:
-            section = section[each]
-        section[field] = value
-    yaml.dump(document, path)
 
 
 def push(workspace: Workspace, message: str, *, touch: str = "") -> str:
