@@ -16,13 +16,13 @@ import pandas as pd
 import pytest
 
 from ml_code.jobs.parts import PARTS, part_files, read_part
+from tests.ml_code.jobs.hosts_of_a_job import started
 from tests.ml_code.table.test_bad_data import MODEL_YAML, rows, text
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="all of 127.0.0.0/8 is loopback on Linux only"
 )
 PROGRAM = Path(__file__).with_name("host_process.py")
-PROJECT = PROGRAM.parents[3]
 # Not the same ones again at once: a port that was just closed cannot be listened on for a minute.
 BLOCKS = itertools.cycle(random.sample(range(1, 250), 249))
 
@@ -36,24 +36,8 @@ def hosts(folder: Path, count: int, kind: str = "good") -> Iterator[list["subpro
         for place, path in enumerate(sorted((folder / "raw").iterdir())):
             if place % count == number:
                 (folder / name / "data" / path.name).write_bytes(path.read_bytes())
-    started = names[: 1 if kind == "missing" else count]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(PROGRAM), str(folder), name, *names, kind],
-            cwd=PROJECT,
-            env={"PYTHONPATH": str(PROJECT), "PATH": ""},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for name in started
-    ]
-    try:
+    with started(PROGRAM, folder, names, kind) as processes:
         yield processes
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
 
 
 def run(folder: Path, count: int, kind: str = "good") -> list[tuple[int, str]]:

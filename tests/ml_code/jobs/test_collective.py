@@ -3,7 +3,6 @@
 import itertools
 import pickle
 import random
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from tests.ml_code.jobs.hosts_of_a_job import started
+
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="all of 127.0.0.0/8 is loopback on Linux only"
 )
 PROGRAM = Path(__file__).with_name("training_process.py")
-PROJECT = PROGRAM.parents[3]
 # Not the same ones again at once: a port that was just closed cannot be listened on for a minute.
 BLOCKS = itertools.cycle(random.sample(range(1, 250), 249))
 MODEL_YAML = """
@@ -81,23 +81,8 @@ def run(folder: Path, shards: list[pd.DataFrame | None], kind: str = "good") -> 
         (folder / name).mkdir()
         if shard is not None:
             shard.to_parquet(folder / name / "train-00000-00000.parquet", index=False)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(PROGRAM), str(folder), name, *names, kind],
-            cwd=PROJECT,
-            env={"PYTHONPATH": str(PROJECT), "PATH": ""},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for name in names[: 1 if kind == "missing" else len(names)]
-    ]
-    try:
+    with started(PROGRAM, folder, names, kind) as processes:
         outputs = [process.communicate(timeout=120)[0] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
     return [(process.returncode, output) for process, output in zip(processes, outputs, strict=True)]
 
 
