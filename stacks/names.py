@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 
 from ml_code.contracts import (
+    BATCH,
     ENDPOINT_STAGES,
     build_project_name,
     deploy_project_name,
@@ -18,7 +19,7 @@ MONITOR = "monitor"
 MAX_PREFIX_CHARACTERS = 36
 # The first words of what is appended to the prefix of a model's names, and of what is appended to the factory's name.
 _OF_MODEL = frozenset(
-    ("batch", "build", "delivery", "deploy", "drift", "model", MONITOR, "new", "training", *ENDPOINT_STAGES)
+    (BATCH, "build", "delivery", "deploy", "drift", "model", MONITOR, "new", "training", *ENDPOINT_STAGES)
 )
 _OF_FACTORY = frozenset(("mlflow", "notifications", "push", "teardown"))
 _LOGGING_SERVICES = ("codebuild", "ecs", "lambda", "sagemaker/Endpoints", "vpc")
