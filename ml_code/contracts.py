@@ -19,6 +19,7 @@ class Variable:
     PIPELINE_SETTINGS = "PIPELINE_SETTINGS"
     PIPELINES = "PIPELINES"  # JSON: names of models to those of their delivery pipelines
     # Deployments
+    APPROVAL = "APPROVAL"
     BATCH_SETTINGS = "BATCH_SETTINGS"
     DELIVERY_EXECUTION = "DELIVERY_EXECUTION"
     ENDPOINT_NAME = "ENDPOINT_NAME"
@@ -27,6 +28,7 @@ class Variable:
     FACTORY_NAME = "FACTORY_NAME"
     IMAGE_URI = "IMAGE_URI"
     MODEL_NAME = "MODEL_NAME"
+    OWNERS = "OWNERS"  # JSON: their e-mail addresses
     RESOURCE_PREFIX = "RESOURCE_PREFIX"
     STAGE = "STAGE"
     TAGS = "TAGS"
@@ -105,6 +107,13 @@ PRODUCTION = "production"
 ENDPOINT_STAGES = (STAGING, PRODUCTION)
 # Of archives that only transform jobs read: versions that were never released.
 BATCH = "batch"
+
+
+class Approval:
+    """Whether a delivery waits for a person before production."""
+
+    MANUAL = "manual"
+    AUTOMATIC = "automatic"
 
 
 class DeliveryVariable:

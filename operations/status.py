@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ml_code.contracts import ENDPOINT_STAGES, DeliveryVariable, Parameter, Tag
 from ml_code.spec import load_spec
+from ml_code.tracking.model_registry import owners_of
 from operations import delivery
 from operations.errors import OperationError, run
 from operations.factory import (
@@ -74,6 +75,8 @@ def main() -> None:
     print_table(console, "Model versions", ("version", "aliases", "commit", "metric"), rows)
     endpoints = [row for model in models for row in _endpoints(model)]
     print_table(console, "Endpoints", ("endpoint", "status", "serves", "commit", "why"), endpoints)
+    for line in _owner_lines(factory, models):
+        console.print(line, markup=False, highlight=False)
     faults = [fault for model in models if (fault := _registry_fault(factory, model))]
     if faults:
         raise OperationError("\n".join(f"Fault: {fault}." for fault in faults))
@@ -111,6 +114,13 @@ def _registry_fault(factory: Factory, model: Model) -> str:
     if newest is None and not client.search_registered_models(f"name = '{model.name}'"):
         return ""
     return alias_fault(client, model.name, newest)
+
+
+def _owner_lines(factory: Factory, models: list[Model]) -> Iterator[str]:
+    names = {model.name for model in models}
+    for registered in mlflow_client(factory).search_registered_models():
+        if registered.name in names and (owners := owners_of(registered)):
+            yield f"Owners of {registered.name}: {owners}"
 
 
 def _print_delivery(console: Console, state: ModelState) -> None:

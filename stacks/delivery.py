@@ -10,6 +10,7 @@ from ml_code.contracts import (
     ENDPOINT_STAGES,
     PRODUCTION,
     STAGING,
+    Approval,
     Prefix,
     Variable,
     of_model,
@@ -77,6 +78,7 @@ class ModelDelivery(Construct):
             artifact_bucket=storage.delivery_bucket,
             build=build,
             deployments=deployments,
+            has_approval=context.config.approval == Approval.MANUAL,
         )
         # CodePipeline starts the first run as it is made: all that a build calls must exist by then.
         made = [context.network] if context.network else []

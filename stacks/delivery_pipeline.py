@@ -25,7 +25,7 @@ _APPROVAL_SUMMARY = f"#{{{Stage.STAGING}.{Variable.APPROVAL_SUMMARY}}}"
 
 
 class DeliveryPipeline(Construct):
-    """The pipeline of one model: Source, Build, Staging, Approval, Production."""
+    """The pipeline of one model: Source, Build, Staging, Approval (unless it is automatic), Production."""
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class DeliveryPipeline(Construct):
         artifact_bucket: s3.IBucket,
         build: Build,
         deployments: Mapping[str, Build],
+        has_approval: bool,
     ) -> None:
         super().__init__(scope, id)
         builds = [build, *deployments.values()]
@@ -59,7 +60,7 @@ class DeliveryPipeline(Construct):
                 Stage.SOURCE: [source_action(source), _release_code_action(release_code)],
                 Stage.BUILD: [build_action(Stage.BUILD, build, artifact=Stage.SOURCE, namespace=Stage.BUILD)],
                 Stage.STAGING: [staging],
-                Stage.APPROVAL: [_approval_action()],
+                **({Stage.APPROVAL: [_approval_action()]} if has_approval else {}),
                 Stage.PRODUCTION: [production],
             },
             variables={

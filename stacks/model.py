@@ -3,11 +3,12 @@ from collections.abc import Sequence
 from aws_cdk import Tags
 from constructs import Construct
 
-from ml_code.contracts import Tag
+from ml_code.contracts import ENDPOINT_STAGES, Tag
 from stacks.context import ModelContext
 from stacks.delivery import ModelDelivery
 from stacks.drift.construct import Drift
 from stacks.execution_alarms import ExecutionAlarms
+from stacks.notifications import Notifications, WatchedNames
 from stacks.observability import Watched
 from stacks.production_alarms import ProductionAlarms
 from stacks.release_code import ReleaseCode
@@ -70,10 +71,34 @@ class Model(Construct):
             transform_jobs=self._transform_jobs,
         )
         # The first delivery starts as its pipeline is made, and its failure is to be reported.
-        before = [made for made in (alarms, self.watched and self.watched.executions) if made]
+        executions = self.watched and self.watched.executions
+        before = [made for made in (alarms, executions, self._notify_owners(self.watched)) if made]
         self.delivery.pipeline.node.add_dependency(*before)
         self._drift = self._make_drift(storage, tracking)
         Tags.of(self).add(Tag.MODEL_NAME, context.model_name)
+
+    def _notify_owners(self, watched: Watched | None) -> Notifications | None:
+        """Make a topic of the model's own: what EventBridge publishes has no attribute to filter a common one by."""
+        owners, names = self.context.config.owners, self.context.names
+        if not (watched and owners):
+            return None
+        return Notifications(
+            self,
+            "Owners",
+            topic_name=names.owners_topic,
+            sender=f"Model {names.model} of {names.factory}",
+            emails=owners,
+            key=self.context.key,
+            watched=WatchedNames(
+                region=names.region,
+                dashboard=names.dashboard,
+                # Not by their beginning, which may be that of another model's.
+                build_projects=[names.build_project, *map(names.deploy_project, ENDPOINT_STAGES)],
+                training_pipelines=[names.pipeline],
+                delivery_pipelines=[names.pipeline],
+                alarms=watched.notified_alarms,
+            ),
+        )
 
     def make_teardown(self, factory_teardown: FactoryTeardown) -> None:
         ModelTeardown(

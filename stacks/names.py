@@ -15,11 +15,24 @@ from ml_code.contracts import (
 
 # What drift monitoring has: no factory may be called so.
 MONITOR = "monitor"
+OWNERS = "owners"
 # A model of a deployment is called after its endpoint, its version and eight digits, in SageMaker's 63 characters.
 MAX_PREFIX_CHARACTERS = 36
 # The first words of what is appended to the prefix of a model's names, and of what is appended to the factory's name.
 _OF_MODEL = frozenset(
-    (BATCH, "build", "delivery", "deploy", "drift", "model", MONITOR, "new", "training", *ENDPOINT_STAGES)
+    (
+        BATCH,
+        "build",
+        "delivery",
+        "deploy",
+        "drift",
+        "model",
+        MONITOR,
+        "new",
+        OWNERS,
+        "training",
+        *ENDPOINT_STAGES,
+    )
 )
 _OF_FACTORY = frozenset(("mlflow", "notifications", "push", "teardown"))
 _LOGGING_SERVICES = ("codebuild", "ecs", "lambda", "sagemaker/Endpoints", "vpc")
@@ -89,8 +102,7 @@ class FactoryNames:
 
     @property
     def dashboard(self) -> str:
-        """The name has the region, because dashboards belong to none."""
-        return f"{self.factory}-{self.region}"
+        return _dashboard(self.factory, self.region)
 
     @property
     def budget(self) -> str:
@@ -135,6 +147,15 @@ class ModelNames:
     def teardown_function(self) -> str:
         return f"{self.prefix}-model-teardown"
 
+    @property
+    def owners_topic(self) -> str:
+        return f"{self.prefix}-{OWNERS}"
+
+    @property
+    def dashboard(self) -> str:
+        """The name of the factory's, which shows all models."""
+        return _dashboard(self.factory, self.region)
+
     def alarm(self, what: str) -> str:
         return f"{self.prefix}-{what}"
 
@@ -148,6 +169,11 @@ class ModelNames:
 
     def endpoint(self, stage: str) -> str:
         return endpoint_name(self.prefix, stage)
+
+
+def _dashboard(factory: str, region: str) -> str:
+    """The name has the region, because dashboards belong to none."""
+    return f"{factory}-{region}"
 
 
 def check_names(models: Sequence[ModelNames]) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import aws_events as events
@@ -9,10 +10,21 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from ml_code.contracts import console_url
-from stacks.names import FactoryNames, ModelNames
 from stacks.permissions import arn
 
 _field = events.EventField.from_path
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchedNames:
+    """Names of what a topic has messages of; of projects an event pattern's exact names or prefixes."""
+
+    region: str
+    dashboard: str
+    build_projects: Sequence[str | Mapping[str, str]]
+    training_pipelines: Sequence[str]
+    delivery_pipelines: Sequence[str]
+    alarms: Sequence[str]
 
 
 class Notifications(Construct):
@@ -27,41 +39,37 @@ class Notifications(Construct):
         scope: Construct,
         id: str,
         *,
-        names: FactoryNames,
-        models: Sequence[ModelNames],
-        email: str,
+        topic_name: str,
+        sender: str,
+        emails: Sequence[str],
         key: kms.Key | None,
-        alarm_names: Sequence[str],
+        watched: WatchedNames,
     ) -> None:
         super().__init__(scope, id)
-        self._names = names
-        self._pipelines = [model.pipeline for model in models]
-        self._console = console_url(names.region)
+        self._region = watched.region
+        self._console = console_url(watched.region)
         self.topic = sns.Topic(
             self,
             "Topic",
-            topic_name=names.topic,
-            display_name=f"Model factory {names.factory}"[:100],
+            topic_name=topic_name,
+            display_name=sender[:100],
             enforce_ssl=True,
             master_key=key,
         )
-        if email:
+        for email in emails:
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
-        self._add_build_rule()
-        self._add_training_rule()
-        self._add_delivery_rules()
-        self._add_alarm_rule(alarm_names)
+        self._add_build_rule(watched.build_projects)
+        self._add_training_rule(watched.training_pipelines)
+        self._add_delivery_rules(watched.delivery_pipelines)
+        self._add_alarm_rule(watched.alarms, watched.dashboard)
 
-    def _add_build_rule(self) -> None:
-        # By their beginnings: with all names of several models the pattern would be longer than EventBridge takes.
-        beginnings = {f"{self._names.push}", *(f"{pipeline}-" for pipeline in self._pipelines)}
-        projects = [{"prefix": beginning} for beginning in sorted(beginnings)]
+    def _add_build_rule(self, projects: Sequence[str | Mapping[str, str]]) -> None:
         self._rule(
             "BuildFailed",
             source="aws.codebuild",
             detail_type="CodeBuild Build Phase Change",
             detail={
-                "project-name": projects,
+                "project-name": list(projects),
                 "completed-phase-status": ["FAILED", "FAULT", "TIMED_OUT", "CLIENT_ERROR"],
             },
             lines=[
@@ -71,8 +79,8 @@ class Notifications(Construct):
             ],
         )
 
-    def _add_training_rule(self) -> None:
-        pipeline_arns = [arn(self, "sagemaker", f"pipeline/{name}") for name in self._pipelines]
+    def _add_training_rule(self, pipelines: Sequence[str]) -> None:
+        pipeline_arns = [arn(self, "sagemaker", f"pipeline/{name}") for name in pipelines]
         self._rule(
             "TrainingFailed",
             source="aws.sagemaker",
@@ -82,20 +90,19 @@ class Notifications(Construct):
                 f"A training failed in step {_field('$.detail.stepName')}.",
                 f"Why: {_field('$.detail.failureReason')}",
                 f"Execution: {_field('$.detail.pipelineExecutionArn')}",
-                f"Jobs: {self._console}/sagemaker/home?region={self._names.region}#/processing-jobs",
+                f"Jobs: {self._console}/sagemaker/home?region={self._region}#/processing-jobs",
             ],
         )
 
-    def _add_delivery_rules(self) -> None:
-        pipelines = [*self._pipelines, self._names.push]
+    def _add_delivery_rules(self, pipelines: Sequence[str]) -> None:
         name = _field("$.detail.pipeline")
-        link = f"{self._console}/codesuite/codepipeline/pipelines/{name}/view?region={self._names.region}"
+        link = f"{self._console}/codesuite/codepipeline/pipelines/{name}/view?region={self._region}"
         self._rule(
             "ActionFailed",
             source="aws.codepipeline",
             detail_type="CodePipeline Action Execution State Change",
             detail={
-                "pipeline": pipelines,
+                "pipeline": list(pipelines),
                 "state": ["FAILED"],
                 "type": {"category": [{"anything-but": ["Build"]}]},
             },
@@ -112,7 +119,7 @@ class Notifications(Construct):
             "ApprovalNeeded",
             source="aws.codepipeline",
             detail_type="CodePipeline Action Execution State Change",
-            detail={"pipeline": pipelines, "state": ["STARTED"], "type": {"category": ["Approval"]}},
+            detail={"pipeline": list(pipelines), "state": ["STARTED"], "type": {"category": ["Approval"]}},
             lines=[
                 f"Delivery {name} waits for approval: staging serves the new model, verified.",
                 f"Execution: {_field('$.detail.execution-id')}",
@@ -120,7 +127,7 @@ class Notifications(Construct):
             ],
         )
 
-    def _add_alarm_rule(self, alarm_names: Sequence[str]) -> None:
+    def _add_alarm_rule(self, alarm_names: Sequence[str], dashboard: str) -> None:
         self._rule(
             "Alarm",
             source="aws.cloudwatch",
@@ -130,8 +137,8 @@ class Notifications(Construct):
                 f"Alarm {_field('$.detail.alarmName')}: {_field('$.detail.configuration.description')}.",
                 f"Why: {_field('$.detail.state.reason')}",
                 (
-                    f"Dashboard: {self._console}/cloudwatch/home?region={self._names.region}"
-                    f"#dashboards/dashboard/{self._names.dashboard}"
+                    f"Dashboard: {self._console}/cloudwatch/home?region={self._region}"
+                    f"#dashboards/dashboard/{dashboard}"
                 ),
             ],
         )

@@ -14,8 +14,8 @@ from ml_code.contracts import ENDPOINT_STAGES, METRIC_NAMESPACE, PRODUCTION, Ala
 from stacks.alarms import endpoint_metric, metric
 from stacks.context import FactoryContext
 from stacks.execution_alarms import ExecutionAlarms, delivery_metric, training_metric
-from stacks.names import ModelNames
-from stacks.notifications import Notifications
+from stacks.names import FactoryNames, ModelNames
+from stacks.notifications import Notifications, WatchedNames
 from stacks.permissions import arn
 from stacks.production_alarms import ProductionAlarms
 from stacks.settings.infrastructure import Monitoring
@@ -64,11 +64,11 @@ class Observability(Construct):
         self.notifications = Notifications(
             self,
             "Notifications",
-            names=names,
-            models=[model.names for model in models],
-            email=monitoring.notification_email,
+            topic_name=names.topic,
+            sender=f"Model factory {names.factory}",
+            emails=[monitoring.notification_email] if monitoring.notification_email else [],
             key=key,
-            alarm_names=[name for model in models for name in model.notified_alarms],
+            watched=_watched_names(names, models),
         )
         if monitoring.monthly_budget_usd:
             self._budget(monitoring.monthly_budget_usd, self.notifications.topic, key)
@@ -135,6 +135,20 @@ class Observability(Construct):
                 for kind, percent in (("ACTUAL", 80), ("FORECASTED", 100))
             ],
         )
+
+
+def _watched_names(names: FactoryNames, models: Sequence[Watched]) -> WatchedNames:
+    pipelines = [model.names.pipeline for model in models]
+    # By their beginnings: with all names of several models the pattern would be longer than EventBridge takes.
+    beginnings = {names.push, *(f"{pipeline}-" for pipeline in pipelines)}
+    return WatchedNames(
+        region=names.region,
+        dashboard=names.dashboard,
+        build_projects=[{"prefix": beginning} for beginning in sorted(beginnings)],
+        training_pipelines=pipelines,
+        delivery_pipelines=[*pipelines, names.push],
+        alarms=[name for model in models for name in model.notified_alarms],
+    )
 
 
 def _rows(model: Watched, *, title: str) -> Iterator[list[cloudwatch.GraphWidget]]:

@@ -103,6 +103,8 @@ class Serving(Construct):
             Variable.IMAGE_URI: self._image_uri,
             Variable.ENDPOINT_SETTINGS: Stack.of(self).to_json_string(self._endpoint_settings(stage)),
             Variable.TAGS: json.dumps(dict(self._config.tags)),
+            Variable.APPROVAL: self._config.approval,
+            Variable.OWNERS: json.dumps(list(self._config.owners)),
         }
 
     def _realtime_of(self, stage: str) -> Realtime | None:

@@ -49,6 +49,7 @@ class Candidate:
     changes: list[str]  # of the code that trained
     author: str
     cost: str  # of the training, estimated
+    owners: str
 
     @property
     def gate_change(self) -> str:
@@ -81,6 +82,7 @@ class Candidate:
             "commit": self.version.commit,
             "message": delivery.message,
             "author, as the commit says": self.author or "see the commit at its host",
+            "owners": self.owners or "none",
             "version": f"{self.version.name} {self.version.version}",
             f"{gate.metric} at the staging endpoint": f"{self.value:.4f}",
             f"{gate.metric} of production on the same rows": self.production_value,
@@ -118,6 +120,7 @@ def request_approval(
         production_gate=before.spec(settings.model_name).gate if before else None,
         changes=code.changes_since(before) if before else [],
         author=_author(delivery),
+        owners=settings.owners_text,
         cost=estimate_cost(boto3.client("sagemaker"), version.execution_arn),
     )
     fault = alias_fault(client, version.name, production)

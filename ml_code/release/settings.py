@@ -1,7 +1,9 @@
 """The settings of a release, from the environment."""
 
+import json
 from dataclasses import dataclass
 
+from ml_code.contracts import Approval
 from ml_code.verification.settings import VerifySettings
 
 
@@ -16,3 +18,9 @@ class ReleaseSettings(VerifySettings):
     endpoint_settings: str  # JSON: what the endpoint runs on
     tags: str  # a JSON object: those of the settings, besides the lineage
     delivery_execution: str = ""  # of CodePipeline, when one releases
+    approval: str = Approval.MANUAL
+    owners: str = "[]"  # JSON: e-mail addresses
+
+    @property
+    def owners_text(self) -> str:
+        return ", ".join(json.loads(self.owners))

@@ -10,8 +10,10 @@ from ml_code.contracts import PRODUCTION
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import RegisteredModel
 
 _MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))")
+_OWNERS = "owners"
 
 
 class RegistryError(Exception):
@@ -69,6 +71,16 @@ def in_production(client: "MlflowClient", name: str) -> str | None:
     """The version with the alias `production`."""
     holder = client.get_registered_model(name).aliases.get(PRODUCTION)
     return None if holder is None else str(holder)
+
+
+def set_owners(client: "MlflowClient", name: str, owners: str) -> None:
+    """Set the tag of the registered model if it differs; a tag once set becomes empty, and is not deleted."""
+    if owners != owners_of(client.get_registered_model(name)):
+        client.set_registered_model_tag(name, _OWNERS, owners)
+
+
+def owners_of(model: "RegisteredModel") -> str:
+    return str(model.tags.get(_OWNERS, ""))
 
 
 def _what_there_is(client: "MlflowClient", name: str) -> str:

@@ -30,6 +30,7 @@ from stacks.settings.infrastructure import (
 from stacks.settings.types import (
     Boundary,
     FactoryName,
+    Owners,
     RetiredModels,
     RoleNames,
     Tags,
@@ -68,6 +69,16 @@ class FactoryConfig(Section):
         Annotated[ServerlessProduction, Tag("serverless")] | Annotated[RealtimeProduction, Tag("realtime")],
         by_type("serverless"),
     ] = Field(default=ServerlessProduction(), description="the endpoint that serves")
+    approval: Literal["manual", "automatic"] = Field(
+        default="manual",
+        description="`manual`: each delivery waits for a person between staging and production; `automatic`: what passes "
+        "the gate and the verification in staging goes on ([operations](operations.md#approve))",
+    )
+    owners: Owners = Field(
+        default=(),
+        description="who gets the messages of a model, by e-mail, from a topic of its own; "
+        "of cdk.json: of each model that names none itself ([operations](operations.md#messages))",
+    )
     network: Annotated[
         Annotated[NoNetwork, Tag("none")]
         | Annotated[OwnNetwork, Tag("own")]
@@ -130,6 +141,7 @@ class FactoryConfig(Section):
         self._check_mlflow()
         self._check_cache()
         self._check_local_disks()
+        self._check_owners()
         return self
 
     @property
@@ -164,6 +176,12 @@ class FactoryConfig(Section):
         if 0 < days <= cached:
             raise misfit(
                 "retention.runs_days", days, f"more than compute.cache_days, {cached}, or 0 for no limit"
+            )
+
+    def _check_owners(self) -> None:
+        if self.owners and not self.monitoring:
+            raise misfit(
+                "owners", self.owners, "none while monitoring is false, which leaves out all messages"
             )
 
     def _check_local_disks(self) -> None:

@@ -16,6 +16,8 @@ LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 
 _OWN_TAGS = tuple(value for name, value in vars(Tag).items() if name.isupper())
 _MAX_TAGS = 40
 _MAX_PUSHING_ROLES = 20
+_MAX_OWNERS = 10
+_EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
 
 
 def _text(pattern: str, allowed: str) -> Any:
@@ -202,7 +204,14 @@ Image = Annotated[
     ),
     AfterValidator(_pinned),
 ]
-Email = Annotated[str, _text(r"^$|^[^@\s]+@[^@\s]+\.[^@\s]+$", "an e-mail address, or empty for none")]
+Email = Annotated[str, _text(rf"^$|^{_EMAIL}$", "an e-mail address, or empty for none")]
+Owners = Annotated[
+    tuple[Annotated[str, Field(pattern=rf"^{_EMAIL}$")], ...],
+    BeforeValidator(_list),
+    AfterValidator(_different),
+    Field(max_length=_MAX_OWNERS),
+    _in_words(f"a list of at most {_MAX_OWNERS} different e-mail addresses"),
+]
 
 
 def by_type(default: str) -> Discriminator:

@@ -18,11 +18,15 @@ from tests.stacks.synthesis import (
     Synthesised,
     cdk_app,
     configured,
+    environment,
     read_assembly,
     without_account,
 )
 
 MODELS = ("churn", "digits", "flights")
+OWNERS = ("ann@example.com", "bob@example.com")
+OWN = {"churn": {"owners": list(OWNERS), "approval": "automatic"}}
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:model-factory-churn-owners"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,7 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
     before = dict(os.environ)
     without_account(os.environ)
     outdir = str(tmp_path_factory.mktemp("models"))
-    app, stack = cdk_app({}, outdir, models=MODELS)
+    app, stack = cdk_app({}, outdir, models=MODELS, own=OWN)
     app.synth()
     os.environ.clear()
     os.environ.update(before)
@@ -49,7 +53,54 @@ def test_a_push_starts_what_looks_for_changes_and_no_delivery(factory: Synthesis
     stages = {each["Name"]: [stage["Name"] for stage in each["Stages"]] for each in pipelines}
     of_model = ["Source", "Build", "Staging", "Approval", "Production"]
     assert stages.pop(f"{factory.name}-push") == ["Source", "Build"]
-    assert stages == {f"{factory.name}-{model}": of_model for model in MODELS}
+    assert stages.pop(f"{factory.name}-churn") == [stage for stage in of_model if stage != "Approval"]
+    assert stages == {f"{factory.name}-{model}": of_model for model in MODELS if model != "churn"}
+
+
+def test_production_knows_whether_a_person_approves(factory: Synthesised) -> None:
+    told = {
+        model: environment(factory, f"{factory.name}-{model}-deploy-production").get("APPROVAL")
+        for model in MODELS
+    }
+    assert told == {"churn": "automatic", "digits": "manual", "flights": "manual"}
+
+
+def test_owners_get_the_messages_of_their_model_and_of_no_other(factory: Synthesised) -> None:
+    subscriptions = [found["Properties"] for found in factory.every("AWS::SNS::Subscription").values()]
+    assert {each["TopicArn"] for each in subscriptions} == {TOPIC}
+    assert sorted(each["Endpoint"] for each in subscriptions) == sorted(OWNERS)
+    details = [
+        json.dumps(rule["Properties"]["EventPattern"]["detail"])
+        for rule in factory.every("AWS::Events::Rule").values()
+        if TOPIC in [target["Arn"] for target in rule["Properties"]["Targets"]]
+    ]
+    assert len(details) == 5
+    for detail in details:
+        assert "model-factory-churn" in detail
+        assert "prefix" not in detail, "it would match the builds of a model whose name begins alike"
+        assert not [other for other in ("digits", "flights", "push") if other in detail]
+
+
+def test_the_owners_topic_exists_before_the_first_delivery(factory: Synthesised) -> None:
+    (topic,) = [
+        key
+        for key, found in factory.every("AWS::SNS::Topic").items()
+        if found["Properties"]["TopicName"] == "model-factory-churn-owners"
+    ]
+    (pipeline,) = [
+        found
+        for found in factory.every("AWS::CodePipeline::Pipeline").values()
+        if found["Properties"]["Name"] == "model-factory-churn"
+    ]
+    assert topic in pipeline["DependsOn"]
+
+
+def test_the_release_of_a_model_knows_its_owners(factory: Synthesised) -> None:
+    told = {
+        model: json.loads(environment(factory, f"{factory.name}-{model}-deploy-staging")["OWNERS"])
+        for model in MODELS
+    }
+    assert told == {"churn": list(OWNERS), "digits": [], "flights": []}
 
 
 def test_each_model_has_what_a_model_needs(factory: Synthesised) -> None:
@@ -109,11 +160,18 @@ def test_a_model_s_settings_stand_above_those_of_the_factory() -> None:
         ({"triggers": {"push": False}}, "factory.triggers.push is no setting of a model; allowed: new_data"),
         ({"compute": {"training": {"instance_type": "x"}}}, "models/churn/model.yaml: .*instance_type"),
         ({"compute": {"colour": 1}}, "models/churn/model.yaml: .*colour"),
+        ({"owners": ["nobody"]}, "factory.owners is .*, allowed is a list of at most 10 different e-mail"),
+        ({"approval": "never"}, "factory.approval is 'never', allowed is one of manual, automatic"),
     ],
 )
 def test_what_is_no_setting_of_a_model_is_refused(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         own(settings)
+
+
+def test_owners_without_monitoring_would_hear_nothing() -> None:
+    with pytest.raises(ValueError, match=r"factory.owners is .*, allowed is none while monitoring is false"):
+        model_config(configured({"monitoring": False}), "churn", {"owners": ["ann@example.com"]})
 
 
 def test_a_retired_model_has_nothing_and_one_is_left_at_least(tmp_path: Any) -> None:
@@ -136,6 +194,7 @@ def test_a_retired_model_has_nothing_and_one_is_left_at_least(tmp_path: Any) -> 
         (("m" * 23,), "", "has 23 characters; allowed in the factory 'model-factory': 22"),
         (("churn_a", "churn-a"), "", "would both have the names model-factory-churn-a-"),
         (("churn", "churn-staging"), "", "rename it, so that no 'staging' follows the other's name"),
+        (("churn", "churn-owners"), "", "rename it, so that no 'owners' follows the other's name"),
         (("digits", "batch"), "digits", "rename it, so that no 'batch' follows the other's name"),
         (("push",), "", "one that does not begin with mlflow, notifications, push, teardown"),
     ],

@@ -153,6 +153,8 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
         "monitoring.notification_email": "ops@example.com",
         "monitoring.monthly_budget_usd": 50,
     },
+    "owned": {"owners": ("ann@example.com", "bob@example.com"), "approval": "automatic"},
+    "key-owned": {"owners": ("ann@example.com",), "encryption": "customer"},
     "unwatched": {"monitoring": False},
     "tagged": {"tags": {"cost-center": "4711"}},
     "boundary": {"permissions_boundary": "platform-boundary"},

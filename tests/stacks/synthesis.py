@@ -69,15 +69,24 @@ Synthesise = Callable[..., Synthesised]
 
 
 def cdk_app(
-    settings: Mapping[str, Any], outdir: str, models: Sequence[str] = (EXAMPLE_NAME,)
+    settings: Mapping[str, Any],
+    outdir: str,
+    models: Sequence[str] = (EXAMPLE_NAME,),
+    own: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[App, ModelFactoryStack]:
-    """The app as cdk.json has it, with other settings, and models that are all like the example."""
+    """The app as cdk.json has it, with other settings, and models that are all like the example.
+
+    `own` are the settings of single models, by name.
+    """
     context = json.loads((PROJECT / "cdk.json").read_text())["context"]
     app = App(analytics_reporting=False, context=context, outdir=outdir)
     stack = ModelFactoryStack(
         app,
         config=configured(settings),
-        specs=[spec_for(settings).model_copy(update={"name": name}) for name in models],
+        specs=[
+            spec_for(settings).model_copy(update={"name": name, "factory": (own or {}).get(name, {})})
+            for name in models
+        ],
         project_files=project_files(),
         account=None,
         region=REGION,

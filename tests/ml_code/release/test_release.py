@@ -10,6 +10,7 @@ import mlflow
 import pytest
 
 from ml_code.release import release
+from ml_code.release.delivery_record import DeliveryError
 from ml_code.release.rollout import ReleaseError
 from ml_code.release.settings import ReleaseSettings
 from ml_code.spec import ModelSpec
@@ -35,6 +36,31 @@ def test_a_verified_version_replaces_the_old_one_and_history_says_who_approved(w
     assert (second.reason, second.approved_by, second.delivery) == ("delivery", APPROVER, "e1")
     assert sha256(world.aws.objects[second.archive_uri]) == second.archive_sha256
     assert second.archive_uri.startswith("s3://artifacts/serving/production/digits/2/")
+
+
+def test_without_an_approval_history_says_that_nobody_was_asked(world: World) -> None:
+    recorded = world.aws.actions
+    world.aws.actions = lambda: [each for each in recorded() if each["stageName"] != "Approval"]
+    with pytest.raises(DeliveryError, match="no successful action Approve in stage Approval"):
+        world.deliver(world.register())
+    world.deliver(world.register(), APPROVAL="automatic")
+    (record,) = world.records.read()
+    assert record.approved_by == "automatic"
+
+
+def test_the_registered_model_names_the_owners_of_the_deployed_settings(world: World) -> None:
+    def owners() -> Any:
+        return world.client.get_registered_model(world.spec.name).tags.get("owners")
+
+    staging = {"STAGE": "staging", "ENDPOINT_NAME": "factory-staging"}
+    world.deliver(world.register(), **staging, OWNERS="[]")
+    assert owners() is None
+    world.deliver(world.register(), **staging, OWNERS='["ann@example.com", "bob@example.com"]')
+    assert owners() == "ann@example.com, bob@example.com"
+    page = next(body for uri, body in world.aws.objects.items() if "approval-" in uri and b"bob@" in body)
+    assert b"ann@example.com, bob@example.com" in page
+    world.deliver(world.register(), **staging, OWNERS="[]")
+    assert owners() == ""
 
 
 def test_by_hand_the_caller_is_who_approved(world: World) -> None:
