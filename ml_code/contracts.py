@@ -65,6 +65,8 @@ RETRIES = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "15"}
 
 # Of a registered model's version, as a regular expression: what another build or job reports is checked by it.
 VERSION_NUMBER = r"[1-9][0-9]*"
+# Of a model, as a regular expression: that of its folder, of its prefixes and in MLflow.
+MODEL_NAME_PATTERN = r"[A-Za-z][A-Za-z0-9_-]{0,62}"
 
 
 class Prefix:
@@ -102,18 +104,13 @@ class Stage:
     DEPLOY_ACTION = "Deploy"
 
 
+# Of a model whose deliveries wait for nobody; in the place of the approver's identity, too.
+AUTOMATIC_APPROVAL = "automatic"
 STAGING = "staging"
 PRODUCTION = "production"
 ENDPOINT_STAGES = (STAGING, PRODUCTION)
 # Of archives that only transform jobs read: versions that were never released.
 BATCH = "batch"
-
-
-class Approval:
-    """Whether a delivery waits for a person before production."""
-
-    MANUAL = "manual"
-    AUTOMATIC = "automatic"
 
 
 class DeliveryVariable:

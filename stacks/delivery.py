@@ -7,10 +7,10 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ml_code.contracts import (
+    AUTOMATIC_APPROVAL,
     ENDPOINT_STAGES,
     PRODUCTION,
     STAGING,
-    Approval,
     Prefix,
     Variable,
     of_model,
@@ -78,7 +78,7 @@ class ModelDelivery(Construct):
             artifact_bucket=storage.delivery_bucket,
             build=build,
             deployments=deployments,
-            has_approval=context.config.approval == Approval.MANUAL,
+            has_approval=context.config.approval != AUTOMATIC_APPROVAL,
         )
         # CodePipeline starts the first run as it is made: all that a build calls must exist by then.
         made = [context.network] if context.network else []

@@ -43,6 +43,7 @@ from ml_code.execution.trigger import read_trigger
 from ml_code.execution.turns import wait_for_turn
 from ml_code.package_wheel import build_wheel
 from ml_code.pipeline.definition import pipeline_definition
+from ml_code.release.training_cost import cost_limit
 from ml_code.s3_uri import bucket_and_key
 from ml_code.spec import SpecError, load_spec
 from ml_code.write_once import WriteOnceError, put_once, sha256
@@ -79,13 +80,15 @@ def train(settings: RunSettings, clients: Clients, assertions: StackAssertions) 
         wheels = background.submit(get_wheels, clients.s3, settings.artifact_bucket)
         spec = load_spec(name=settings.model)
         definition = pipeline_definition(spec, settings.pipeline)
-        code_uri = upload_code(clients.s3, settings, wheels.result(), estimator=spec.estimator)
+        is_cluster = settings.pipeline.compute.preprocess.instance_count > 1
+        pins = job_wheels.job_pins(spec.estimator, is_cluster=is_cluster)
+        code_uri = upload_code(clients.s3, settings, wheels.result(), pins)
     data_version = provide_data(clients.s3, settings.data_bucket, settings.data_prefix, settings.model)
     training = Training(
         inputs=model_inputs(
             Path(),
             settings.model,
-            pins=_pins(settings, spec.estimator),
+            pins=pins,
             settings_json=settings.pipeline_json,
             data_version=data_version,
         ),
@@ -96,6 +99,7 @@ def train(settings: RunSettings, clients: Clients, assertions: StackAssertions) 
     wait_for_turn(os.environ, clients.codebuild)
     update_pipeline(clients.sagemaker, settings.pipeline.pipeline_name, definition)
     assertions.check()
+    _say(f"this training costs {cost_limit(json.loads(definition)['Steps'])}")
     execution_arn = start(clients.sagemaker, settings, code_uri=code_uri, data_version=data_version)
     _say(f"started {execution_arn}")
     training = replace(training, execution_arn=execution_arn)
@@ -133,14 +137,8 @@ def get_wheels(s3: "S3Client", bucket: str) -> dict[str, bytes]:
     return wheels
 
 
-def _pins(settings: RunSettings, estimator: str) -> list[Pin]:
-    compute = settings.pipeline.compute
-    return job_wheels.job_pins(estimator, is_cluster=compute.preprocess.instance_count > 1)
-
-
-def upload_code(s3: "S3Client", settings: RunSettings, wheels: Mapping[str, bytes], *, estimator: str) -> str:
+def upload_code(s3: "S3Client", settings: RunSettings, wheels: Mapping[str, bytes], pins: list[Pin]) -> str:
     """The prefix with source.tar.gz and the entry point of processing jobs."""
-    pins = _pins(settings, estimator)
     wheels = job_wheels.wheels_of(pins, wheels)
     requirements = job_wheels.job_requirements(wheels, pins)
     name, wheel = build_wheel()

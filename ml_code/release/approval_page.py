@@ -15,7 +15,7 @@ from ml_code.release.delivery_record import DeliveryRecord
 from ml_code.release.pushed_code import PushedCode, read_pushed_code
 from ml_code.release.records import Records, Release, alias_fault
 from ml_code.release.settings import ReleaseSettings
-from ml_code.release.training_cost import estimate_cost
+from ml_code.release.training_cost import cost_of_definition, estimate_cost
 from ml_code.s3_uri import bucket_and_key
 from ml_code.spec import Gate, ModelSpec
 from ml_code.tracking.model_registry import RegisteredVersion
@@ -48,7 +48,8 @@ class Candidate:
     production_gate: Gate | None
     changes: list[str]  # of the code that trained
     author: str
-    cost: str  # of the training, estimated
+    cost: str  # of the training, estimated after it
+    cost_limit: str
     owners: str
 
     @property
@@ -90,7 +91,8 @@ class Candidate:
             "gate compared with production's": self.gate_change,
             "archive SHA-256": self.archive.sha256,
             "test rows SHA-256": self.archive.test_rows_sha256,
-            "estimated cost of the training": self.cost,
+            "cost of the training, estimated by its seconds": self.cost,
+            "cost of the training, limited by its settings": self.cost_limit,
             "files of the training code that differ": str(len(self.changes)),
         }
 
@@ -106,7 +108,7 @@ def request_approval(
     verification: Mapping[str, Any],
 ) -> None:
     """Publish the page beside the archive, once, and export what CodePipeline shows and Production takes over."""
-    s3 = boto3.client("s3")
+    s3, sagemaker = boto3.client("s3"), boto3.client("sagemaker")
     production = Records(s3=s3, bucket=settings.artifact_bucket, model=version.name).newest()
     spec = code.spec(settings.model_name)
     before = read_pushed_code(s3, production.code_uri) if production else None
@@ -121,7 +123,8 @@ def request_approval(
         changes=code.changes_since(before) if before else [],
         author=_author(delivery),
         owners=settings.owners_text,
-        cost=estimate_cost(boto3.client("sagemaker"), version.execution_arn),
+        cost=estimate_cost(sagemaker, version.execution_arn),
+        cost_limit=cost_of_definition(sagemaker, version.execution_arn),
     )
     fault = alias_fault(client, version.name, production)
     more = len(candidate.changes) - MOST_CHANGES

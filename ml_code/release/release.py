@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
-from ml_code.contracts import PRODUCTION, STAGING, Approval
+from ml_code.contracts import AUTOMATIC_APPROVAL, PRODUCTION, STAGING
 from ml_code.release import archives
 from ml_code.release.approval_page import request_approval, write_exports
 from ml_code.release.archives import ArchiveError, PinnedArchive, ServedContent
@@ -114,10 +114,10 @@ def release_delivery(settings: ReleaseSettings) -> None:
         approved = archives.pinned(settings.artifact_bucket, STAGING, version, delivery.staged)
         content = archives.read(s3, approved)
         archive = archives.publish(s3, settings.artifact_bucket, PRODUCTION, version, content)
-        is_automatic = settings.approval == Approval.AUTOMATIC
+        is_automatic = settings.approval == AUTOMATIC_APPROVAL
         promotion = Promotion(
             reason="delivery",
-            approved_by=Approval.AUTOMATIC if is_automatic else delivery.approved_by,
+            approved_by=AUTOMATIC_APPROVAL if is_automatic else delivery.approved_by,
             delivery=delivery.execution,
         )
         release_version(client, version, archive, content, spec, settings, promotion)

@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 
-from ml_code.contracts import Approval
 from ml_code.verification.settings import VerifySettings
 
 
@@ -18,7 +17,7 @@ class ReleaseSettings(VerifySettings):
     endpoint_settings: str  # JSON: what the endpoint runs on
     tags: str  # a JSON object: those of the settings, besides the lineage
     delivery_execution: str = ""  # of CodePipeline, when one releases
-    approval: str = Approval.MANUAL
+    approval: str = ""
     owners: str = "[]"  # JSON: e-mail addresses
 
     @property

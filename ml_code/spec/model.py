@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 
-from ml_code.contracts import Argument
+from ml_code.contracts import MODEL_NAME_PATTERN, Argument
 from ml_code.estimators.libraries import LIBRARIES
 from ml_code.search_space import FixedValue, Frozen, SearchRange
 from ml_code.spec.columns import ColumnSpec, Csv
@@ -24,8 +24,7 @@ from ml_code.spec.sections import ByColumn, Image, Split, Tuning
 from ml_code.spec.tuning_rules import can_report, check_tuning, grid_size, most_rounds
 from ml_code.table.columns import DATES, NUMERIC, Schema
 
-NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Name = Annotated[str, Field(pattern=rf"^{MODEL_NAME_PATTERN}$")]
 SklearnPath = Annotated[str, Field(pattern=r"^sklearn(\.[A-Za-z_]\w*)+$")]
 _PATH = re.compile(r"([A-Za-z_]\w*)(\.[A-Za-z_]\w*)+")
 

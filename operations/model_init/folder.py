@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from ml_code.contracts import MODEL_NAME_PATTERN
 from ml_code.spec import MODEL_YAML, MODELS, model_folders
-from ml_code.spec.model import NAME_PATTERN
 from operations.errors import OperationError
 from operations.model_init.sample import Sample
 
@@ -23,7 +23,7 @@ _FIRST_LINE = "# yaml-language-server: $schema=../../docs/model.schema.json\n"
 def model_name(given: str, data: Path) -> str:
     """The model's name as given, else made of the file's name."""
     name = given or re.sub(r"[^A-Za-z0-9]+", "-", data.name.partition(".")[0]).strip("-")
-    if not re.fullmatch(NAME_PATTERN, name):
+    if not re.fullmatch(MODEL_NAME_PATTERN, name):
         source = f"NAME is {given!r}" if given else f"The file is called {data.name!r}"
         raise OperationError(
             f"{source}; give NAME, a letter and then letters, digits, - and _, 63 characters at most"

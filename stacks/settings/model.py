@@ -10,16 +10,16 @@ from stacks.settings.factory import FactoryConfig
 
 # The sections that belong to a model. Of the triggers only those that a model has of its own.
 OF_MODEL = ("approval", "compute", "owners", "production", "staging", "tags", "triggers")
-_OWN_TRIGGERS = ("new_data", "schedule")
+OWN_TRIGGERS = ("new_data", "schedule")
 
 
 def model_config(factory: FactoryConfig, model: str, own: Mapping[str, Any]) -> FactoryConfig:
     """The model's settings; ValueError names a setting that is none of a model's."""
     for section, value in own.items():
-        allowed = OF_MODEL if section != "triggers" else _OWN_TRIGGERS
+        allowed = OF_MODEL if section != "triggers" else OWN_TRIGGERS
         odd = [section] if section not in OF_MODEL else []
         if section == "triggers" and isinstance(value, Mapping):
-            odd = [f"triggers.{name}" for name in value if name not in _OWN_TRIGGERS]
+            odd = [f"triggers.{name}" for name in value if name not in OWN_TRIGGERS]
         if odd:
             raise ValueError(
                 f"models/{model}/model.yaml: factory.{odd[0]} is no setting of a model; allowed: {', '.join(allowed)}"

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
+from ml_code.spec import ModelSpec
 from stacks.settings.errors import CONTEXT_KEY, json_schema, words
 from stacks.settings.factory import FactoryConfig
+from stacks.settings.model import OF_MODEL, OWN_TRIGGERS
 
 _HEAD = f"""# Settings
 
@@ -67,6 +69,23 @@ def cdk_json_schema() -> dict[str, Any]:
     }
 
 
+def model_yaml_schema() -> dict[str, Any]:
+    """The JSON Schema of `model.yaml`; of `factory` the sections that belong to a model."""
+    schema = ModelSpec.model_json_schema()
+    sections = json_schema(FactoryConfig)["properties"]
+    own = {name: sections[name] for name in OF_MODEL}
+    triggers = own["triggers"]
+    of_model = {name: found for name, found in triggers["properties"].items() if name in OWN_TRIGGERS}
+    own["triggers"] = {**triggers, "properties": of_model}
+    schema["properties"]["factory"] = {
+        "description": f"settings of this model, above those of cdk.json under context.{CONTEXT_KEY}",
+        "type": "object",
+        "properties": _partial(own),
+        "additionalProperties": False,
+    }
+    return schema
+
+
 def reference() -> str:
     """docs/settings.md."""
     return _HEAD + "".join(f"{_row(each)}\n" for each in all_settings())
@@ -99,6 +118,22 @@ def _sections(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         return [schema]
     variants = [*schema.get("anyOf", []), *schema.get("oneOf", [])]
     return [each for each in variants if "properties" in each]
+
+
+def _partial(schema: Any) -> Any:
+    """The schema of a section that gives what differs from cdk.json's: nothing is required, not even `type`."""
+    if isinstance(schema, list):
+        return [_partial(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("const") is False:
+        return {"type": "boolean"}
+    # Without its type, a section may fit several variants.
+    return {
+        "anyOf" if key == "oneOf" else key: _partial(value)
+        for key, value in schema.items()
+        if key not in ("default", "discriminator", "required", "title")
+    }
 
 
 def _without_titles(schema: Any) -> Any:

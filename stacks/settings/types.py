@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field
 
-from ml_code.contracts import ENDPOINT_STAGES, Tag
+from ml_code.contracts import ENDPOINT_STAGES, MODEL_NAME_PATTERN, Tag
 from ml_code.pipeline.compute import ALLOWED
 from stacks.names import MONITOR
 
@@ -115,13 +115,13 @@ FactoryName = Annotated[
     AfterValidator(_name),
 ]
 RetiredModels = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")], ...],
+    tuple[Annotated[str, Field(pattern=rf"^{MODEL_NAME_PATTERN}$")], ...],
     BeforeValidator(_list),
     AfterValidator(_different),
     _in_words("a list of different names of models"),
 ]
 UnprefixedModel = Annotated[
-    str, _text(r"^$|^[A-Za-z][A-Za-z0-9_-]{0,62}$", "the name of a model, or empty for none")
+    str, _text(rf"^$|^{MODEL_NAME_PATTERN}$", "the name of a model, or empty for none")
 ]
 Boundary = Annotated[
     str,

@@ -17,6 +17,8 @@ ALIKE = {
     ("ml_code/execution/source_archive.py", "wheels/"),
     ("ml_code/release/deploy.py", "code/"),
     ("ml_code/release/pushed_code.py", "wheels/"),
+    # An allowed value, which a type cannot take from a constant
+    ("stacks/settings/factory.py", "automatic"),
     # A class
     ("ml_code/spec/__init__.py", "Gate"),
     # CodePipeline's own name for it

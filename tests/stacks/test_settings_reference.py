@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ml_code.spec import MODEL_YAML, ModelSpec, find_model
+from ml_code.spec import MODEL_YAML, find_model
 from ml_code.yaml_text import parse_yaml
-from stacks.settings.reference import Setting, all_settings, cdk_json_schema, reference
+from stacks.settings.model import OF_MODEL, model_config
+from stacks.settings.reference import Setting, all_settings, cdk_json_schema, model_yaml_schema, reference
 from tests.stacks.configurations import CONFIGURATIONS
-from tests.stacks.synthesis import configured
+from tests.stacks.synthesis import EXAMPLE_MODEL, configured
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -25,7 +26,7 @@ def as_text(schema: object) -> str:
 WRITTEN: dict[str, Callable[[], str]] = {
     "docs/settings.md": reference,
     "docs/cdk.schema.json": lambda: as_text(cdk_json_schema()),
-    "docs/model.schema.json": lambda: as_text(ModelSpec.model_json_schema()),
+    "docs/model.schema.json": lambda: as_text(model_yaml_schema()),
 }
 
 
@@ -46,7 +47,7 @@ def test_the_schemas_take_the_project_s_own_files() -> None:
     cdk_json = json.loads((PROJECT / "cdk.json").read_text())
     Draft202012Validator(cdk_json_schema()).validate(cdk_json)
     assert cdk_json["$schema"] == "docs/cdk.schema.json"
-    schema = Draft202012Validator(ModelSpec.model_json_schema())
+    schema = Draft202012Validator(model_yaml_schema())
     files = [find_model(PROJECT) / MODEL_YAML, *(PROJECT / "examples").glob(f"*/{MODEL_YAML}")]
     for text in (file.read_text() for file in files):
         schema.validate(parse_yaml(text))
@@ -97,6 +98,60 @@ def test_a_setting_takes_no_value_that_its_json_schema_refuses(setting: Setting)
 def test_the_json_schema_takes_what_the_settings_take(configuration: str) -> None:
     settings = _nested(CONFIGURATIONS[configuration])
     Draft202012Validator(cdk_json_schema()).validate({"context": {"factory": settings}})
+
+
+def _is_valid_model(own: Mapping[str, Any]) -> bool:
+    document = parse_yaml(EXAMPLE_MODEL.read_text())
+    assert isinstance(document, dict)
+    return Draft202012Validator(model_yaml_schema()).is_valid({**document, "factory": own})
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_the_schema_of_a_model_takes_its_settings(configuration: str) -> None:
+    own = {key: value for key, value in _nested(CONFIGURATIONS[configuration]).items() if key in OF_MODEL}
+    own.get("triggers", {}).pop("push", None)
+    model_config(configured(CONFIGURATIONS[configuration]), "churn", own)
+    assert _is_valid_model(own)
+
+
+REALTIME: Mapping[str, Any] = {"production.type": "realtime"}
+
+
+@pytest.mark.parametrize(
+    ("factory", "own"),
+    [
+        (REALTIME, {"production": {"instance_count": 3}}),
+        (REALTIME, {"production": {"latency_alarm_ms": 300, "rollout": {"step_percent": 20}}}),
+        (REALTIME, {"production": {"type": "serverless"}}),
+        ({}, {"production": {"type": "realtime", "autoscaling": {"max_instance_count": 4}}}),
+        ({}, {"compute": {"training": {"spot": True}}, "triggers": {"new_data": True}}),
+        ({}, {"production": {}, "triggers": {}, "tags": {}}),
+    ],
+)
+def test_a_section_of_a_model_needs_only_what_differs(
+    factory: Mapping[str, Any], own: Mapping[str, Any]
+) -> None:
+    model_config(configured(factory), "churn", own)
+    assert _is_valid_model(own)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"mlflow": {"type": "app"}},
+        {"triggers": {"push": False}},
+        {"production": {"colour": 1}},
+        {"production": {"type": "serverless", "instance_count": 2}},
+        {"production": {"memory_mb": 5}},
+        {"compute": {"training": {"colour": 1}}},
+        {"owners": ["nobody"]},
+        {"approval": "never"},
+    ],
+)
+def test_the_schema_of_a_model_refuses_what_its_settings_refuse(own: Mapping[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"models/churn/model.yaml"):
+        model_config(configured({}), "churn", own)
+    assert not _is_valid_model(own)
 
 
 def _beside(setting: Setting) -> dict[str, Any]:

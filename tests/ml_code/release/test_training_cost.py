@@ -1,5 +1,6 @@
 """The estimate of what a training cost, by the record that SageMaker has of it."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from ml_code.pipeline.compute import Compute
 from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
-from ml_code.release.training_cost import estimate_cost
+from ml_code.release.training_cost import cost_limit, estimate_cost
 from ml_code.spec import ModelSpec
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -49,14 +50,35 @@ def test_each_job_counts_with_its_instances(spec: ModelSpec) -> None:
     said = estimate_cost(SageMaker(spec, SETTINGS, seconds), "arn")
     parallel = spec.tuning.max_parallel_jobs
     usd = 0.1 + 0.5 * parallel * 0.115 + 0.1
-    assert said.startswith(f"at most ${usd:.2f} for 9000 s of jobs, by on-demand prices of us-east-1 (")
+    each = "Preprocess 3600 s, Tune 1800 s, Evaluate 0 s, Register 3600 s"
+    assert said.startswith(
+        f"at most ${usd:.2f} for 9000 s of jobs ({each}), by on-demand prices of us-east-1 (2"
+    )
+
+
+def test_before_it_each_job_counts_to_its_time_limit(spec: ModelSpec) -> None:
+    compute = Compute.model_validate(
+        {
+            "training": {"instance_count": 3, "max_runtime_seconds": 1800},
+            "evaluate": {"max_runtime_seconds": 7200},
+        }
+    )
+    cluster = spec.model_copy(update={"estimator": "xgboost.XGBClassifier", "scaler": None})
+    definition = pipeline_definition(cluster, SETTINGS.model_copy(update={"compute": compute}))
+    usd = 0.1 + spec.job_count * 0.5 * 3 * 0.115 + 2 * 2 * 0.1
+    assert cost_limit(json.loads(definition)["Steps"]).startswith(
+        f"at most ${usd:.2f} if each job runs to its time limit, by on-demand prices of us-east-1 (2"
+    )
 
 
 def test_a_type_without_a_price_is_named(spec: ModelSpec) -> None:
     compute = Compute.model_validate({"training": {"instance_type": "ml.u7.large"}})
     settings = SETTINGS.model_copy(update={"compute": compute})
     said = estimate_cost(SageMaker(spec, settings, {"Preprocess": 3600, "Tune": 60}), "arn")
-    assert said == "unknown: no price of ml.u7.large in ml_code/release/prices.json"
+    unknown = "unknown (no price of ml.u7.large in ml_code/release/prices.json)"
+    assert said.startswith(f"{unknown} for 3660 s of jobs (Preprocess 3600 s, Tune 60 s), by ")
+    steps = json.loads(pipeline_definition(spec, settings))["Steps"]
+    assert cost_limit(steps).startswith(f"{unknown} if each job runs to its time limit, by ")
 
 
 @pytest.mark.parametrize("steps", [{}, {"Gate": 5}])
