@@ -231,6 +231,13 @@ class TemplateMetadata:
     QUOTA_NEEDS = "QuotaNeeds"
 
 
+class RetiredData:
+    """Values of the setting for the data of a model that is taken out of the factory."""
+
+    KEEP = "keep"
+    DELETE = "delete"
+
+
 class TeardownProperty:
     """Properties of the custom resources that run a teardown function: the names of what it stops and removes.
 
@@ -243,8 +250,12 @@ class TeardownProperty:
     DELIVERY_PIPELINE_NAMES = "DeliveryPipelineNames"
     ENDPOINT_NAMES = "EndpointNames"
     FACTORY_NAME = "FactoryName"
+    MLFLOW_MODEL = "MlflowModel"
+    MLFLOW_TRACKING_URI = "MlflowTrackingUri"
+    OBJECT_PREFIXES = "ObjectPrefixes"  # s3://…: of a model whose data are deleted when it is taken out
     PACKAGE_GROUPS = "PackageGroups"
     PRODUCTION_ENDPOINTS = "ProductionEndpoints"  # by model: on update, those that are not there any more
+    RETIRED_DATA = "RetiredData"  # by model: what becomes of its data when it is taken out
     RETIRED_MODELS = "RetiredModels"
     RULE_NAMES = "RuleNames"
     SAGEMAKER_PIPELINE_NAMES = "SageMakerPipelineNames"
@@ -309,6 +320,11 @@ def serving_prefix(stage: str, model: str) -> str:
 def releases_prefix(model: str) -> str:
     """The records of the model's releases to production, which its production role alone writes."""
     return of_model(Prefix.RELEASES, model)
+
+
+def monitoring_experiment(model: str) -> str:
+    """The MLflow experiment of the comparisons of live inputs; that of the trainings is called as the model."""
+    return f"{model}-monitoring"
 
 
 # Of the consoles, by the beginning of the region's name; others are in the partition `aws`.

@@ -22,6 +22,10 @@ _CALLS += [
     "sagemaker-mlflow:RestoreExperiment",
     "sagemaker-mlflow:RestoreRun",
 ]
+_DELETING_CALLS = [
+    f"sagemaker-mlflow:{action}"
+    for action in ("DeleteExperiment", "DeleteRegisteredModel", "GetExperimentByName")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,7 @@ class MlflowServer:
 
     tracking_uri: str
     grant_call: Callable[[iam.IGrantable], None]
+    grant_delete: Callable[[iam.IGrantable], None]
 
 
 def mlflow_app(
@@ -52,6 +57,9 @@ def mlflow_app(
         grant_call=lambda grantee: allow(
             grantee, "CallMlflow", ["sagemaker:CallMlflowAppApi"], [app.attr_arn]
         ),
+        grant_delete=lambda grantee: allow(
+            grantee, "DeleteModel", ["sagemaker:CallMlflowAppApi"], [app.attr_arn]
+        ),
     )
 
 
@@ -73,4 +81,5 @@ def mlflow_tracking_server(
     return MlflowServer(
         tracking_uri=arn,
         grant_call=lambda grantee: allow(grantee, "CallMlflow", _CALLS, [arn], reason=reason),
+        grant_delete=lambda grantee: allow(grantee, "DeleteModel", _DELETING_CALLS, [arn]),
     )

@@ -100,7 +100,7 @@ class Model(Construct):
             ),
         )
 
-    def make_teardown(self, factory_teardown: FactoryTeardown) -> None:
+    def make_teardown(self, factory_teardown: FactoryTeardown, storage: Storage, tracking: Tracking) -> None:
         ModelTeardown(
             self,
             "ModelTeardown",
@@ -110,6 +110,8 @@ class Model(Construct):
             transform_jobs=self._transform_jobs,
             delivery=self.delivery,
             drift=self._drift,
+            storage=storage,
+            tracking=tracking,
             runs_before=factory_teardown.resource,
         )
 

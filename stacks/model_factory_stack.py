@@ -73,6 +73,9 @@ class ModelFactoryStack(Stack):
                 "All models have retire: true; a factory has one model at least. cdk destroy ends it."
             )
         self._retired = [*(spec.name for spec in specs if spec.retire), *config.retired_models]
+        self._retired_data = {
+            spec.name: model_config(config, spec.name, spec.factory).retired_data for spec in specs
+        }
         self.models = self._make_models([_model_context(self._context, spec) for spec in serving])
         self._deny_approval()
         self._make_teardown(self._make_push_pipeline())
@@ -158,10 +161,11 @@ class ModelFactoryStack(Stack):
                 model.context.model_name: model.context.names.endpoint(PRODUCTION) for model in self.models
             },
             retired_models=self._retired,
+            retired_data=self._retired_data,
             depends_on=[self._tracking, self._delivery, *made],
         )
         for model in self.models:
-            model.make_teardown(teardown)
+            model.make_teardown(teardown, self._storage, self._tracking)
 
     def _make_observability(self) -> Observability | None:
         monitoring = self._context.config.monitoring

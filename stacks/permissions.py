@@ -106,6 +106,13 @@ def grant_write(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes
         _grant_key(grantee, "EncryptObjects", actions, bucket.encryption_key)
 
 
+def grant_delete(grantee: iam.IGrantable, sid: str, bucket: s3.IBucket, *prefixes: str) -> None:
+    """Allow to delete all versions of objects under the prefixes, and unfinished uploads; without any, in the bucket."""
+    actions = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"]
+    objects = [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes or ("",)]
+    allow(grantee, sid, actions, objects, reason=_OBJECTS)
+
+
 def grant_bucket_acls(grantee: iam.IGrantable, bucket: s3.IBucket) -> None:
     """Let the grantee write objects with an ACL, besides `grant_write`."""
     allow(grantee, "LookAtStore", ["s3:GetBucketAcl", "s3:GetBucketVersioning"], [bucket.bucket_arn])

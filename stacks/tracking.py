@@ -7,7 +7,7 @@ from ml_code.contracts import Prefix
 from stacks.context import FactoryContext
 from stacks.fargate_mlflow.construct import FargateMlflow
 from stacks.managed_mlflow import MlflowServer, mlflow_app, mlflow_tracking_server
-from stacks.permissions import allow, grant_list, grant_read, grant_write, service_role
+from stacks.permissions import allow, grant_delete, grant_list, grant_read, grant_write, service_role
 from stacks.settings.infrastructure import MlflowApp, MlflowOnFargate, MlflowTrackingServer
 
 
@@ -56,7 +56,9 @@ class Tracking(Construct):
                 role=role,
             )
             # Security groups let builds and jobs in: there is nothing for IAM to grant.
-            self._server = MlflowServer(tracking_uri=fargate.tracking_uri, grant_call=lambda _: None)
+            self._server = MlflowServer(
+                tracking_uri=fargate.tracking_uri, grant_call=lambda _: None, grant_delete=lambda _: None
+            )
         if not isinstance(mlflow, MlflowOnFargate):
             # A kept server is of no use without its role. What Fargate keeps is a snapshot.
             RemovalPolicies.of(self).apply(context.removal_policy)
@@ -71,6 +73,11 @@ class Tracking(Construct):
         grant_list(grantee, "ListMlflowArtifacts", self._artifact_bucket)
         grant_read(grantee, "ReadMlflowArtifacts", self._artifact_bucket, Prefix.MLFLOW)
         grant_write(grantee, "WriteMlflowArtifacts", self._artifact_bucket, Prefix.MLFLOW)
+
+    def grant_delete(self, grantee: iam.IGrantable) -> None:
+        """Delete experiments, registered models and artifacts: MLflow knows no permissions by model."""
+        self._server.grant_delete(grantee)
+        grant_delete(grantee, "DeleteArtifacts", self._artifact_bucket, Prefix.MLFLOW)
 
     def _grant_artifacts(self, role: iam.IRole) -> None:
         grant_list(role, "ListMlflowArtifacts", self._artifact_bucket)

@@ -8,7 +8,7 @@ import mlflow
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_code.contracts import Metric
+from ml_code.contracts import Metric, monitoring_experiment
 from ml_code.drift.captures import LiveInputs
 from ml_code.drift.comparison import Comparison
 from ml_code.drift.figure import draw
@@ -87,7 +87,7 @@ def log_report(
     pictured: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> str:
     """A run of the experiment <model>-monitoring; its id."""
-    experiment = runs.experiment_id(client, f"{model}-monitoring")
+    experiment = runs.experiment_id(client, monitoring_experiment(model))
     tags = {
         "endpoint": report["endpoint"],
         "model_version": report["model_version"],

@@ -130,6 +130,11 @@ class FactoryConfig(Section):
         description="the model whose resources are named after the factory alone, without the model's name: that of a "
         "factory from before it could hold several ([operations](operations.md#several-models))",
     )
+    retired_data: Literal["keep", "delete"] = Field(
+        default="keep",
+        description="what becomes of a model's objects, experiments and versions when it is taken out of the factory; "
+        "deploy it before `retire: true` ([operations](operations.md#several-models))",
+    )
     tags: Tags = Field(
         default={}, description="on everything that can have tags, jobs and endpoints included"
     )
@@ -142,6 +147,7 @@ class FactoryConfig(Section):
         self._check_cache()
         self._check_local_disks()
         self._check_owners()
+        self._check_retired_data()
         return self
 
     @property
@@ -183,6 +189,11 @@ class FactoryConfig(Section):
             raise misfit(
                 "owners", self.owners, "none while monitoring is false, which leaves out all messages"
             )
+
+    def _check_retired_data(self) -> None:
+        if self.retired_data == "delete" and self.mlflow.type == "fargate":
+            allowed = "keep while mlflow.type is fargate, which the teardown cannot reach in its VPC"
+            raise misfit("retired_data", self.retired_data, allowed)
 
     def _check_local_disks(self) -> None:
         """SageMaker encrypts the local disks of an instance by their hardware, and refuses a key for them."""

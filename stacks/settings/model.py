@@ -9,7 +9,7 @@ from stacks.settings.errors import setting_error
 from stacks.settings.factory import FactoryConfig
 
 # The sections that belong to a model. Of the triggers only those that a model has of its own.
-OF_MODEL = ("approval", "compute", "owners", "production", "staging", "tags", "triggers")
+OF_MODEL = ("approval", "compute", "owners", "production", "retired_data", "staging", "tags", "triggers")
 OWN_TRIGGERS = ("new_data", "schedule")
 
 

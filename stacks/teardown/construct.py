@@ -7,17 +7,29 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct, IDependable
 
-from ml_code.contracts import ENDPOINT_STAGES, Stage, TeardownProperty
+from ml_code.contracts import (
+    BATCH,
+    ENDPOINT_STAGES,
+    PRODUCTION,
+    Prefix,
+    RetiredData,
+    Stage,
+    TeardownProperty,
+    of_model,
+    releases_prefix,
+    serving_prefix,
+)
 from stacks.build import Build
 from stacks.context import Context, FactoryContext, ModelContext
 from stacks.delivery import ModelDelivery
 from stacks.drift.construct import Drift
 from stacks.drift.pipeline import DriftPipeline
 from stacks.function import own_function
-from stacks.permissions import allow, arn, of_factory
+from stacks.permissions import allow, arn, grant_delete, of_factory
 from stacks.push_pipeline import PushPipeline
 from stacks.serving import Serving
 from stacks.storage import Storage
+from stacks.tracking import Tracking
 from stacks.training import Training
 from stacks.transform_jobs import TransformJobs
 
@@ -43,6 +55,8 @@ class ModelTeardown(Construct):
         transform_jobs: TransformJobs,
         delivery: ModelDelivery,
         drift: Drift | None,
+        storage: Storage,
+        tracking: Tracking,
         runs_before: IDependable,
     ) -> None:
         super().__init__(scope, id)
@@ -59,6 +73,8 @@ class ModelTeardown(Construct):
             pipeline.grant_stop(role)
         serving.grant_remove(role)
         transform_jobs.grant_remove(role)
+        deletes = context.config.retired_data == RetiredData.DELETE
+        data = _deleted_data(self, role, context, storage, tracking) if deletes else {}
         resource = _resource(
             self,
             function,
@@ -73,6 +89,7 @@ class ModelTeardown(Construct):
                 TeardownProperty.SAGEMAKER_PIPELINE_NAMES: [each.pipeline_name for each in pipelines],
                 TeardownProperty.ENDPOINT_NAMES: [names.endpoint(stage) for stage in ENDPOINT_STAGES],
                 TeardownProperty.BATCH_PREFIXES: [transform_jobs.prefix],
+                **data,
             },
         )
         # What depends is deleted first: all that the function needs or cleans still exists when it runs.
@@ -98,6 +115,7 @@ class FactoryTeardown(Construct):
         push_pipeline: PushPipeline | None,
         production_endpoints: Mapping[str, str],
         retired_models: Sequence[str],
+        retired_data: Mapping[str, str],
         depends_on: Sequence[IDependable],
     ) -> None:
         super().__init__(scope, id)
@@ -128,10 +146,41 @@ class FactoryTeardown(Construct):
                 TeardownProperty.PACKAGE_GROUPS: names.factory,
                 TeardownProperty.PRODUCTION_ENDPOINTS: dict(production_endpoints),
                 TeardownProperty.RETIRED_MODELS: list(retired_models),
+                TeardownProperty.RETIRED_DATA: dict(retired_data),
                 TeardownProperty.BUCKET_NAMES: [bucket.bucket_name for bucket in buckets],
             },
         )
         self.resource.node.add_dependency(storage, function, *depends_on)
+
+
+def _deleted_data(
+    scope: Construct, role: iam.Role, context: ModelContext, storage: Storage, tracking: Tracking
+) -> dict[str, object]:
+    """Let the role delete the model's data, and return the properties that name them."""
+    model, endpoint = context.model_name, context.names.endpoint(PRODUCTION)
+    prefixes = {
+        storage.data_bucket: [of_model(prefix, model) for prefix in (Prefix.RAW_DATA, Prefix.BATCH)],
+        storage.artifact_bucket: [
+            *(of_model(prefix, model) for prefix in (Prefix.CODE, Prefix.INPUTS, Prefix.RUNS)),
+            *(serving_prefix(owner, model) for owner in (*ENDPOINT_STAGES, BATCH)),
+            releases_prefix(model),
+            *(f"{prefix}{endpoint}/" for prefix in (Prefix.CAPTURED, Prefix.MONITORING)),
+        ],
+    }
+    _allow_list_versions(role, list(prefixes))
+    for name, (bucket, keys) in zip(("Data", "Results"), prefixes.items(), strict=True):
+        grant_delete(role, f"Delete{name}", bucket, *keys)
+    tracking.grant_delete(role)
+    stack = arn(scope, "cloudformation", f"stack/{context.names.factory}/*")
+    reason = "CloudFormation adds an id to the stack's name"
+    allow(role, "SeeWhy", ["cloudformation:DescribeStacks"], [stack], reason=reason)
+    return {
+        TeardownProperty.OBJECT_PREFIXES: [
+            bucket.s3_url_for_object(key) for bucket, keys in prefixes.items() for key in keys
+        ],
+        TeardownProperty.MLFLOW_TRACKING_URI: tracking.tracking_uri,
+        TeardownProperty.MLFLOW_MODEL: model,
+    }
 
 
 def _function(scope: Construct, context: Context, name: str, whose: str) -> tuple[lambda_.Function, iam.Role]:
@@ -190,8 +239,12 @@ def _allow_remove_packages(role: iam.Role, factory: str) -> None:
 
 
 def _allow_empty(role: iam.Role, buckets: Sequence[s3.Bucket]) -> None:
-    actions = ["s3:ListBucketMultipartUploads", "s3:ListBucketVersions"]
-    allow(role, "ListVersions", actions, [bucket.bucket_arn for bucket in buckets])
+    _allow_list_versions(role, buckets)
     actions = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"]
     objects = [bucket.arn_for_objects("*") for bucket in buckets]
     allow(role, "EmptyBuckets", actions, objects, reason="A bucket can be deleted only when nothing is in it")
+
+
+def _allow_list_versions(role: iam.Role, buckets: Sequence[s3.Bucket]) -> None:
+    actions = ["s3:ListBucketMultipartUploads", "s3:ListBucketVersions"]
+    allow(role, "ListVersions", actions, [bucket.bucket_arn for bucket in buckets])

@@ -26,6 +26,8 @@ ALIKE = {
 }
 WORDS = {
     "commit",
+    "delete",
+    "keep",
     "Build",
     "Source",
     "Approval",

@@ -155,6 +155,8 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
     },
     "owned": {"owners": ("ann@example.com", "bob@example.com"), "approval": "automatic"},
     "key-owned": {"owners": ("ann@example.com",), "encryption": "customer"},
+    "forgetting": {"retired_data": "delete"},
+    "forgetting-tracking-server": {"retired_data": "delete", "mlflow.type": "tracking-server"},
     "unwatched": {"monitoring": False},
     "tagged": {"tags": {"cost-center": "4711"}},
     "boundary": {"permissions_boundary": "platform-boundary"},

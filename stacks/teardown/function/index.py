@@ -10,13 +10,14 @@ from typing import Any
 
 import boto3
 
-from ml_code.contracts import TeardownProperty
+from ml_code.contracts import RetiredData, TeardownProperty
 from stacks.teardown.function.buckets import empty_buckets
 from stacks.teardown.function.calls import pages
 from stacks.teardown.function.deadline import Deadline
 from stacks.teardown.function.deliveries import stop_builds, stop_deliveries, stop_triggers
 from stacks.teardown.function.jobs import Jobs
 from stacks.teardown.function.models import Models
+from stacks.teardown.function.retired_data import delete_retired_data
 
 # The function itself has 900 s; the answer to CloudFormation must still go out.
 BUDGET_SECONDS = 840.0
@@ -39,6 +40,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
 def refuse_removal(event: dict[str, Any]) -> None:
     """Raise when a model in production is taken out of the factory and not retired: CloudFormation then rolls back."""
     now, before = event["ResourceProperties"], event.get("OldResourceProperties", {})
+    _refuse_surprises(now, before)
     key = TeardownProperty.PRODUCTION_ENDPOINTS
     for model, endpoint in before.get(key, {}).items():
         if model in now.get(key, {}) or model in now.get(TeardownProperty.RETIRED_MODELS, []):
@@ -48,6 +50,28 @@ def refuse_removal(event: dict[str, Any]) -> None:
             raise ValueError(
                 f"Model {model} is not in this deployment, and {endpoint} serves it: set retire: true in its model.yaml "
                 f"and deploy, or, without its folder, cdk deploy -c factory.retired_models={model}"
+            )
+
+
+def _refuse_surprises(now: dict[str, Any], before: dict[str, Any]) -> None:
+    """Raise when the removal of a model would keep data that the settings now delete, or delete what they keep.
+
+    The removal goes by the settings that were deployed with the model.
+    """
+    endpoints, retired_data = TeardownProperty.PRODUCTION_ENDPOINTS, TeardownProperty.RETIRED_DATA
+    for model, endpoint in before.get(endpoints, {}).items():
+        deployed = before.get(retired_data, {}).get(model, RetiredData.KEEP)
+        wanted = now.get(retired_data, {}).get(model, deployed)
+        served_by = now.get(endpoints, {}).get(model)
+        if served_by is None and wanted != deployed:
+            raise ValueError(
+                f"Model {model} is deployed with retired_data {deployed}, and is to be taken out with {wanted}: deploy "
+                f"retired_data: {wanted} first, without retire: true"
+            )
+        if served_by not in (None, endpoint) and deployed == RetiredData.DELETE:
+            raise ValueError(
+                f"The names of model {model} change, which takes out those of before, and retired_data: delete would "
+                "delete its data: deploy retired_data: keep first"
             )
 
 
@@ -63,6 +87,7 @@ def tear_down(event: dict[str, Any]) -> None:
     jobs.stop_transform_jobs()
     models.delete_configs_and_models()
     models.delete_model_package_groups()
+    delete_retired_data(names, deadline)
     empty_buckets(names, deadline)
     jobs.delete_logs()
 
