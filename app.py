@@ -16,6 +16,7 @@ from aws_cdk import App
 from ml_code.spec import MODEL_YAML, load_specs, model_folders
 from stacks.model_factory_stack import ModelFactoryStack
 from stacks.settings.context import read_config
+from stacks.template_limits import check_size
 
 # The CLI sets it from the credentials, the profile or AWS_REGION; a synth without any of them gets this one.
 FALLBACK_REGION = "us-east-1"
@@ -25,7 +26,7 @@ def main() -> None:
     app = App(analytics_reporting=False)
     try:
         config = read_config(app.node.get_all_context())
-        ModelFactoryStack(
+        stack = ModelFactoryStack(
             app,
             config=config,
             specs=load_specs(),
@@ -33,9 +34,10 @@ def main() -> None:
             account=os.environ.get("CDK_DEFAULT_ACCOUNT"),
             region=os.environ.get("CDK_DEFAULT_REGION", FALLBACK_REGION),
         )
+        template = app.synth().get_stack_by_name(stack.stack_name).template_full_path
+        check_size(Path(template).stat().st_size, model_count=len(stack.models))
     except ValueError as error:  # a setting, a field of model.yaml, the region: each says what is allowed
         sys.exit(str(error))
-    app.synth()
 
 
 def tracked_files(project: Path) -> Mapping[str, Path]:

@@ -25,7 +25,7 @@ from stacks.settings.model import model_config
 from stacks.source import ConnectedRepository, SeededRepository, Source
 from stacks.storage import Storage
 from stacks.teardown.construct import FactoryTeardown
-from stacks.template_limits import check_template
+from stacks.template_limits import check_resources
 from stacks.tracking import Tracking
 
 
@@ -52,6 +52,8 @@ class ModelFactoryStack(Stack):
             description="A model factory: a push retrains, a qualified model goes to production",
             termination_protection=config.keeps_data_on_destroy,
             analytics_reporting=False,
+            # Indentation is a third of a template, whose bytes are limited.
+            suppress_template_indentation=True,
         )
         self._image_uri = scikit_learn_image_uri(region)
         names = FactoryNames(
@@ -212,7 +214,7 @@ class ModelFactoryStack(Stack):
         of_models = sum(
             isinstance(found, CfnResource) for model in self.models for found in model.node.find_all()
         )
-        check_template(len(resources), of_models, model_count=len(self.models))
+        check_resources(len(resources), of_models, model_count=len(self.models))
 
 
 def _model_context(factory: FactoryContext, spec: ModelSpec) -> ModelContext:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from ml_code.spec import load_spec
 from stacks.model_factory_stack import ModelFactoryStack
 from stacks.names import FactoryNames, check_names
 from stacks.settings.model import model_config
-from stacks.template_limits import check_template
+from stacks.template_limits import MAX_BYTES, check_resources, check_size
 from tests.stacks.synthesis import (
     ACCOUNT,
     EXAMPLE_MODEL,
+    PROJECT,
     REGION,
     Synthesised,
     cdk_app,
@@ -213,8 +215,26 @@ def test_names_that_only_begin_alike_are_taken() -> None:
 
 
 def test_more_models_than_a_template_takes_are_refused_with_the_number_that_fits() -> None:
-    check_template(500, 400, model_count=10)
+    check_resources(500, 400, model_count=10)
     with pytest.raises(
         ValueError, match=r"50 models and its template 2030 resources, .* takes 500: .* 11 models fit"
     ):
-        check_template(2030, 2000, model_count=50)
+        check_resources(2030, 2000, model_count=50)
+    check_size(MAX_BYTES, model_count=10)
+    with pytest.raises(
+        ValueError, match=r"50 models and its template 4,550,000 bytes, .* takes 1,000,000: .* 10 models fit"
+    ):
+        check_size(4_550_000, model_count=50)
+
+
+def test_a_synthesis_refuses_more_resources_than_fit(tmp_path: Path) -> None:
+    models = [f"model{number}" for number in range(12)]
+    own = {model: {"owners": list(OWNERS)} for model in models}
+    with pytest.raises(ValueError, match=r"12 models and its template \d{3} resources, .* 10 models fit"):
+        cdk_app({}, str(tmp_path), models=models, own=own)
+
+
+def test_ten_models_fit_as_the_documentation_says(factory: Synthesised) -> None:
+    size = (factory.directory / f"{factory.name}.template.json").stat().st_size
+    assert 10 * size // len(MODELS) < MAX_BYTES
+    assert "ten models with the default settings" in (PROJECT / "docs/operations.md").read_text()
