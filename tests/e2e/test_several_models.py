@@ -11,7 +11,7 @@ import pytest
 from ml_code.contracts import Output, resource_prefix
 from operations import delivery
 from operations.audit import left_of
-from operations.factory import deployed_factory
+from operations.factory import deployed_factory, mlflow_client
 from operations.failures import failure_lines
 from tests.e2e.conftest import NAME, Workspace, aws, running
 from tests.e2e.sample import MODEL, change_model
@@ -19,6 +19,10 @@ from tests.e2e.sample import MODEL, change_model
 pytestmark = pytest.mark.e2e
 OTHERS = ("diabetes", "flights")
 MODELS = tuple(sorted((MODEL, *OTHERS)))
+OWN_SETTINGS = {
+    "diabetes": {"approval": "automatic", "owners": ["ann@example.com"]},
+    "flights": {"retired_data": "delete"},
+}
 PUSH_PIPELINE = f"{NAME}-push"
 
 
@@ -29,7 +33,9 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         for name in OTHERS:
             shutil.copytree(workspace.directory / "examples" / name, workspace.directory / "models" / name)
         for name in MODELS:
-            change_model(workspace.directory, {"tuning.max_jobs": 2, "tuning.max_parallel_jobs": 2}, name)
+            own = {"factory": OWN_SETTINGS[name]} if name in OWN_SETTINGS else {}
+            tuning = {"tuning.max_jobs": 2, "tuning.max_parallel_jobs": 2}
+            change_model(workspace.directory, {**tuning, **own}, name)
         workspace.skip_stack_tests()
         workspace.run("git", "add", "--all")
         workspace.run("git", "commit", "--quiet", "--message", "Three models")
@@ -52,6 +58,8 @@ def test_three_models_are_in_production_side_by_side(factory: Workspace) -> None
     assert all(name in shown for name in MODELS)
     assert_says_which(factory, "operations.history")
     assert MODEL in factory.run(sys.executable, "-m", "operations.history", "--model", MODEL)
+    assert "Owners of diabetes: ann@example.com" in shown
+    assert "automatic" in factory.run(sys.executable, "-m", "operations.history", "--model", "diabetes")
 
 
 def test_a_push_to_one_model_retrains_that_one(factory: Workspace) -> None:
@@ -94,6 +102,10 @@ def test_a_model_that_serves_is_not_removed_unless_it_is_retired(factory: Worksp
     factory.deploy()
     left = [line for line in left_of(NAME) if prefix("flights") in line]
     assert left == []
+    assert [key for key in all_keys() if "/flights/" in key or f"/{prefix('flights')}-" in key] == []
+    assert [key for key in all_keys() if "/diabetes/" in key]
+    registered = mlflow_client(deployed_factory()).search_registered_models()
+    assert {each.name for each in registered} == {MODEL, "diabetes"}
     others = {each["EndpointName"] for each in boto3.client("sagemaker").list_endpoints()["Endpoints"]}
     assert others == {
         f"{prefix(name)}-{stage}" for name in (MODEL, "diabetes") for stage in ("staging", "production")
@@ -104,6 +116,18 @@ def test_a_model_that_serves_is_not_removed_unless_it_is_retired(factory: Worksp
 def test_destroy_leaves_nothing(factory: Workspace) -> None:
     factory.cdk("destroy", "--force")
     assert left_of(NAME) == []
+
+
+def all_keys() -> set[str]:
+    """Of data and artifacts, old versions too."""
+    factory, s3 = deployed_factory(), boto3.client("s3")
+    buckets = [factory.output(name) for name in (Output.DATA_BUCKET_NAME, Output.ARTIFACT_BUCKET_NAME)]
+    return {
+        each["Key"]
+        for bucket in buckets
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
+        for each in page.get("Versions", ())
+    }
 
 
 def prefix(model: str) -> str:

@@ -44,8 +44,9 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
 
 
 def properties(factory: Synthesised, model: str) -> dict[str, Any]:
+    found: dict[str, Any]
     (found,) = (
-        resource["Properties"]
+        dict(resource["Properties"])
         for key, resource in factory.every("AWS::CloudFormation::CustomResource").items()
         if key.startswith(f"Model{model}")
     )

@@ -103,7 +103,7 @@ def test_the_json_schema_takes_what_the_settings_take(configuration: str) -> Non
 def _is_valid_model(own: Mapping[str, Any]) -> bool:
     document = parse_yaml(EXAMPLE_MODEL.read_text())
     assert isinstance(document, dict)
-    return Draft202012Validator(model_yaml_schema()).is_valid({**document, "factory": own})
+    return bool(Draft202012Validator(model_yaml_schema()).is_valid({**document, "factory": own}))
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)

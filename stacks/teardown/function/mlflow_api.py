@@ -74,5 +74,7 @@ class Mlflow:
         }
         url = f"{self._address}/api/2.0/mlflow/{path}"
         request = AWSRequest(method=method, url=url, data=data, headers=headers)
-        SigV4Auth(boto3.Session().get_credentials(), "sagemaker-mlflow", self._region).add_auth(request)
+        credentials = boto3.Session().get_credentials()
+        assert credentials, "a function has those of its role"
+        SigV4Auth(credentials, "sagemaker-mlflow", self._region).add_auth(request)
         return urllib.request.Request(url, data or None, dict(request.headers.items()), method=method)  # noqa: S310

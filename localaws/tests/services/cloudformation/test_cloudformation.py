@@ -65,6 +65,11 @@ def test_yaml_keeps_dates_and_short_tags() -> None:
     assert set(references(properties)) == {"B"}
 
 
+def test_a_template_of_more_bytes_than_cloudformation_takes_is_refused() -> None:
+    with pytest.raises(ServiceError, match=r"Template may not exceed 1000000 bytes in size\."):
+        read_template(" " * 1_000_001)
+
+
 def test_resources_come_after_what_they_need() -> None:
     template: dict[str, Any] = {
         "Resources": {

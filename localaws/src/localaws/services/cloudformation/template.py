@@ -17,6 +17,7 @@ from localaws.services.cloudformation.references import (
     sub_arguments,
 )
 
+MAX_BYTES = 1_000_000
 _NO_VALUE = object()
 
 
@@ -46,6 +47,8 @@ _Loader.add_multi_constructor("!", _short_tag)
 
 
 def read_template(text: str) -> Template:
+    if len(text.encode()) > MAX_BYTES:
+        raise validation_error(f"Template may not exceed {MAX_BYTES} bytes in size.")
     try:
         template = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, _Loader)  # noqa: S506
     except (ValueError, yaml.YAMLError) as error:
