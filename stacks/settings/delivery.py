@@ -44,7 +44,7 @@ class Push(Section):
 
 
 class NewData(Section):
-    """Objects under `raw/` of the data bucket start one delivery, once no more come."""
+    """Objects under `raw/<model>/` of the data bucket start one delivery, once no more come."""
 
     quiet_seconds: int = Field(default=300, ge=10, le=86_400, description="how long no object must have come")
 
@@ -60,5 +60,5 @@ class Triggers(Section):
     )
     new_data: Annotated[NewData | Off, Switch] = Field(
         default=False,
-        description="objects under `raw/` of the data bucket start one delivery, once no more come",
+        description="objects under `raw/<model>/` of the data bucket start one delivery, once no more come",
     )
