@@ -117,7 +117,7 @@ def draw_tuning(spec: ModelSpec, trials: Sequence[Trial], best_run: str, title: 
 
 @dataclass(frozen=True)
 class _Positions:
-    """Where each trial lies on the axis of a hyperparameter, from 0 to 1, and the labels of the axis."""
+    """Positions of the trials on the axis of a hyperparameter, from 0 to 1, and the labels of the axis."""
 
     shares: np.ndarray[Any, np.dtype[np.float64]]
     ticks: list[tuple[float, str]]
