@@ -101,8 +101,9 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
     def _predict(self, values: Values, method: str) -> Values:
         # The contract has seen to what scikit-learn would check again.
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-            found = getattr(self.pipeline.steps[-1][1], method)(self._prepare(values))
-            return np.asarray(found, dtype=np.float64)
+            estimator = self.pipeline.steps[-1][1]
+            library = library_of(type(estimator).__module__)
+            return np.asarray(library.predict(estimator, method, self._prepare(values)), dtype=np.float64)
 
     def _prepare(self, values: Values) -> Values:
         # One by one: Pipeline's routing of metadata, which nothing here uses, costs as much as the steps do.

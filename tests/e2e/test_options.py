@@ -62,7 +62,7 @@ class Factories:
         file = self.guarded.directory / path
         file.write_text(file.read_text() + "\n# changed\n")
         self.guarded.run("git", "commit", "--quiet", "--all", "--message", f"Change {path}")
-        self.guarded.run("git", "push", "--quiet", str(self.provider / REPOSITORY), f"HEAD:{branch}")
+        self.guarded.run("git", "push", "--quiet", str(self.provider / REPOSITORY), f"HEAD:refs/heads/{branch}")
         return self.guarded.run("git", "rev-parse", "HEAD").strip()
 
 
@@ -91,7 +91,7 @@ def factories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Factories]:
         (beside.directory / "codebuild-buildspec.yml").write_text(yaml.safe_dump(waiting))
         provider = folder / "provider"
         guarded.run("git", "init", "--quiet", "--bare", "--initial-branch=main", str(provider / REPOSITORY))
-        guarded.run("git", "push", "--quiet", str(provider / REPOSITORY), "HEAD:main")
+        guarded.run("git", "push", "--quiet", str(provider / REPOSITORY), "HEAD:refs/heads/main")
         guarded.cdk("bootstrap")
         guarded.deploy()
         deployment = subprocess.Popen(
