@@ -62,7 +62,9 @@ class Factories:
         file = self.guarded.directory / path
         file.write_text(file.read_text() + "\n# changed\n")
         self.guarded.run("git", "commit", "--quiet", "--all", "--message", f"Change {path}")
-        self.guarded.run("git", "push", "--quiet", str(self.provider / REPOSITORY), f"HEAD:refs/heads/{branch}")
+        self.guarded.run(
+            "git", "push", "--quiet", str(self.provider / REPOSITORY), f"HEAD:refs/heads/{branch}"
+        )
         return self.guarded.run("git", "rev-parse", "HEAD").strip()
 
 
