@@ -117,8 +117,7 @@ def _check_text(source: str, head: bytes) -> None:
     """A transform job would cut a compressed file, or one of UTF-16, into lines that are none."""
     if head.startswith(GZIP) or b"\0" in head:
         raise OperationError(
-            f"INPUT is {source}, which is compressed, or text of another kind than UTF-8: unpack it, and save it as CSV "
-            "in UTF-8."
+            f"INPUT {source} is compressed, or its text is not UTF-8: unpack it, or save it as CSV in UTF-8."
         )
 
 

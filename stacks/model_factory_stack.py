@@ -70,7 +70,7 @@ class ModelFactoryStack(Stack):
         serving = [spec for spec in specs if not spec.retire]
         if not serving:
             raise ValueError(
-                "All models have retire: true; a factory has one model at least. cdk destroy ends it."
+                "All models have retire: true, and a factory needs one: keep one, or run cdk destroy to end the factory."
             )
         self._retired = [*(spec.name for spec in specs if spec.retire), *config.retired_models]
         self.models = self._make_models([_model_context(self._context, spec) for spec in serving])

@@ -171,6 +171,6 @@ def check_names(models: Sequence[ModelNames]) -> None:
         rest = other.prefix.removeprefix(f"{one.prefix}-")
         if rest != other.prefix and rest.split("-")[0] in _OF_MODEL:
             raise ValueError(
-                f"The model {other.model!r} would have names that are patterns of {one.prefix}'s: rename it, so that no "
-                f"{rest.split('-')[0]!r} follows the other's name"
+                f"The names of the model {other.model!r} would also match the patterns that the roles of {one.prefix} are "
+                f"limited to: rename it, so that it does not begin with '{one.prefix}-{rest.split('-')[0]}'"
             )

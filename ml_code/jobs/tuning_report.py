@@ -123,7 +123,7 @@ def draw_tuning(spec: ModelSpec, trials: Sequence[Trial], best_run: str, title: 
 
 @dataclass(frozen=True)
 class _Positions:
-    """Places of the trials on the axis of a hyperparameter, from 0 to 1, and the texts along it."""
+    """Where each trial lies on the axis of a hyperparameter, from 0 to 1, and the labels of the axis."""
 
     shares: np.ndarray[Any, np.dtype[np.float64]]
     ticks: list[tuple[float, str]]

@@ -132,6 +132,5 @@ class Compute(Section):
         default=0,
         ge=0,
         le=365,
-        description="how old a result of preprocess may be that is used again for the same commit and data, "
-        "0 for no cache",
+        description="for how many days the result of preprocess is used again for the same commit and data; 0: never",
     )

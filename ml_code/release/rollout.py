@@ -185,8 +185,7 @@ class Rollout:
             put_back(sagemaker, self.deployment, previous, waiter)
         except (ClientError, DeploymentError, StillUpdatingError) as second:
             raise ReleaseError(
-                f"{what}; and what was there could not be put back ({second}): look at {name} in the "
-                "SageMaker console"
+                f"{what}. Restoring {name} failed, too ({second}): look at it in the SageMaker console"
             ) from error
         now = f"{name} uses {previous.config_name} again" if previous else f"{name} is removed again"
         raise ReleaseError(f"{what}; {now}") from error

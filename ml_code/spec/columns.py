@@ -46,7 +46,7 @@ class Constraints(Frozen):
         spaced = [value for value in enum if isinstance(value, str) and value != value.strip()]
         if spaced:
             raise ValueError(
-                f"it has {spaced[0]!r}; allowed: no space at the ends, as cells are read without"
+                f"it has {spaced[0]!r}; allowed: no space at the ends, because cells are read without theirs"
             )
         return enum
 

@@ -27,7 +27,9 @@ class Measured(Frozen):
         if self.alpha is None and self.metric == "pinball":
             raise ValueError("alpha is missing; pinball needs the quantile that is predicted, such as 0.5")
         if self.alpha is not None and self.metric != "pinball":
-            raise ValueError(f"alpha is {self.alpha:g}; allowed: with pinball only, not with {self.metric}")
+            raise ValueError(
+                f"alpha is {self.alpha:g}, and the metric is {self.metric}; allowed: with pinball only"
+            )
         return self
 
     @property
@@ -103,5 +105,5 @@ class Gate(Measured):
         return value <= self.threshold if self.is_minimized else value >= self.threshold
 
     def passes(self, metrics: Mapping[str, float]) -> bool:
-        """Whether a model that measures this may go on."""
+        """Whether a model with these measured values passes."""
         return self.mode != "enabled" or self.reached(metrics)

@@ -123,7 +123,7 @@ def check_unique(files: Sequence[tuple[str, Mapping[str, NDArray[Any]]]], schema
         (file, row), (other_file, other_row) = (_place(int(each), ends, files) for each in (first, second))
         raise SchemaError(
             f"column {column.name!r} breaks the rule unique in {len(doubled):,} of {len(keys):,} rows: "
-            f"row {row} of {file!r} and row {other_row} of {other_file!r} have the same value; take one away"
+            f"row {row} of {file!r} and row {other_row} of {other_file!r} have the same value; remove one"
         )
 
 

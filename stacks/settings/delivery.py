@@ -35,11 +35,12 @@ class Push(Section):
 
     paths: Paths = Field(
         default=(),
-        description="which files a push must touch, such as `models/**`; with a connection only, CodeCommit's events "
-        "have no paths",
+        description="a push starts a delivery only if it touches one of these files, such as `models/**`; empty: any file. "
+        "With a connection only: CodeCommit's events do not name files",
     )
     excluded_paths: Paths = Field(
-        default=(), description="which files alone start nothing; with a connection only"
+        default=(),
+        description="a push that touches only these files starts no delivery; with a connection only",
     )
 
 

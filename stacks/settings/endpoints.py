@@ -127,8 +127,8 @@ class RealtimeProduction(Section):
     instance_type: InstanceType = Field(default="ml.m5.large", description="instance type of the endpoint")
     instance_count: InstanceCount = Field(
         default=2,
-        description="two or more survive the loss of a zone, and SageMaker shifts at most half of them before the rest; "
-        "1 with rollout `all-at-once` only",
+        description="number of instances. With two or more the endpoint survives the loss of a zone, and a rollout moves at "
+        "most half of them in its first step; 1 is allowed with rollout `all-at-once` only",
     )
     autoscaling: Annotated[Autoscaling | Off, Switch] = Field(
         default=False, description="scales with the invocations per instance"

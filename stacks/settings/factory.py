@@ -67,7 +67,7 @@ class FactoryConfig(Section):
     production: Annotated[
         Annotated[ServerlessProduction, Tag("serverless")] | Annotated[RealtimeProduction, Tag("realtime")],
         by_type("serverless"),
-    ] = Field(default=ServerlessProduction(), description="the endpoint that serves")
+    ] = Field(default=ServerlessProduction(), description="the endpoint that callers use")
     network: Annotated[
         Annotated[NoNetwork, Tag("none")]
         | Annotated[OwnNetwork, Tag("own")]
@@ -116,8 +116,8 @@ class FactoryConfig(Section):
     )
     unprefixed_model: UnprefixedModel = Field(
         default="",
-        description="the model whose resources are named after the factory alone, without the model's name: that of a "
-        "factory from before it could hold several ([operations](operations.md#several-models))",
+        description="for a factory that is older than several models: its first model, whose resources keep their names, "
+        "without the model's name ([operations](operations.md#several-models))",
     )
     tags: Tags = Field(
         default={}, description="on everything that can have tags, jobs and endpoints included"

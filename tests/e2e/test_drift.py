@@ -3,11 +3,14 @@
 Requests to the endpoint → captured files → the scheduled comparison → its metric → the alarm → a delivery.
 """
 
+import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -16,20 +19,30 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from ml_code.contracts import INFERENCE_ID
+from ml_code.contracts import INFERENCE_ID, Output, resource_prefix
 from ml_code.drift.captures import read_captures
 from ml_code.drift.compare_window import examine
 from ml_code.drift.report import Demands
+from ml_code.spec import MODEL_YAML, load_spec
+from ml_code.table.frames import encode
+from ml_code.table.text import write_csv
 from ml_code.tracking import runs
-from ml_code.verification.test_rows import TEST_DATA
+from ml_code.verification.test_rows import TEST_DATA, parse_test_rows
+from operations import delivery
 from operations.audit import left_of
 from operations.factory import deployed_factory, mlflow_client
+from operations.failures import failure_lines
 from stacks.settings.endpoints import Drift
-from tests.e2e.conftest import NAME, PREFIX, Workspace, invoke, running
-from tests.e2e.sample import MODEL, SPEC
+from tests.e2e.conftest import NAME, Workspace, running
+from tests.e2e.sample import FOLDER, PROJECT, change_model
 
 pytestmark = pytest.mark.e2e
 
+# Numbers, categories, dates and gaps.
+MODEL = "flights"
+EXAMPLE = PROJECT / "examples" / MODEL
+SPEC = load_spec(EXAMPLE / MODEL_YAML)
+PREFIX = resource_prefix(NAME, MODEL)
 WINDOWS = 20
 ROWS = Drift().minimum_rows
 BATCH = 50
@@ -40,11 +53,13 @@ CAPTURED = f"captured/{PREFIX}-production/AllTraffic/"
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """A minute takes two seconds, a window six."""
+def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """The example alone, in production. A minute takes two seconds, a window six."""
     with running(tmp_path_factory.mktemp("drift") / NAME, minute_seconds=2) as workspace:
+        shutil.rmtree(workspace.directory / FOLDER)
+        shutil.copytree(EXAMPLE, workspace.directory / "models" / MODEL)
+        change_model(workspace.directory, {"tuning.max_jobs": 2, "tuning.max_parallel_jobs": 2}, MODEL)
         workspace.skip_build_tests()
-        workspace.train_little()
         workspace.configure(
             {
                 "production.type": "realtime",
@@ -53,37 +68,51 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
                 "production.drift.window_minutes": 3,
             }
         )
-        workspace.run("git", "commit", "--quiet", "--all", "--message", "Watch live inputs")
+        workspace.run("git", "add", "--all")
+        workspace.run("git", "commit", "--quiet", "--message", "Watch live inputs")
+        workspace.cdk("synth", "--quiet")
+        workspace.run(sys.executable, "-m", "operations.bootstrap")
+        workspace.cdk("deploy", "--app", "cdk.out", "--require-approval", "never")
+        execution = delivery.latest_execution_id(PREFIX)
+        status = delivery.follow(PREFIX, execution, approve_as="test", timeout_seconds=1200)
+        assert status == "Succeeded", "\n".join(failure_lines(PREFIX, execution))
         yield workspace
 
 
-def artifact(factory: Workspace, name: str) -> pd.DataFrame:
-    """Of the run of the version in production: its columns of features."""
+def artifact(factory: Workspace, name: str) -> Path:
+    """A file of the run of the version in production."""
     client = mlflow_client(deployed_factory())
     run_id = str(client.get_model_version_by_alias(MODEL, "production").run_id)
-    path = client.download_artifacts(run_id, name, str(factory.directory))
-    read = pd.read_parquet if name.endswith(".parquet") else pd.read_csv
-    return read(path)[NAMES]
+    return Path(client.download_artifacts(run_id, name, str(factory.directory)))
 
 
 @pytest.fixture(scope="module")
 def held_out(factory: Workspace) -> pd.DataFrame:
     """Rows that the model was not fitted on."""
-    return artifact(factory, TEST_DATA)
+    return parse_test_rows(artifact(factory, TEST_DATA).read_bytes(), SPEC).features
 
 
 @pytest.fixture(scope="module")
 def training(factory: Workspace) -> NDArray[np.float64]:
-    return np.asarray(artifact(factory, runs.TRAINING_SAMPLE), np.float64)
+    return encode(pd.read_parquet(artifact(factory, runs.TRAINING_SAMPLE)), SCHEMA)
 
 
 def sample(rows: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
     return rows.iloc[random.choice(len(rows), BATCH, replace=False)]
 
 
+def invoke(rows: pd.DataFrame) -> None:
+    boto3.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=f"{PREFIX}-production",
+        ContentType="text/csv",
+        Accept="application/json",
+        Body=write_csv(rows, SCHEMA, header=False),
+    )
+
+
 def captured_lines() -> list[bytes]:
     """Without those of the verification."""
-    bucket = deployed_factory().output("ArtifactBucketName")
+    bucket = deployed_factory().output(Output.ARTIFACT_BUCKET_NAME)
     s3 = boto3.client("s3")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=CAPTURED)
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
@@ -159,7 +188,7 @@ def traffic(batches: Callable[[], pd.DataFrame]) -> Iterator[None]:
     def send() -> None:
         while not ended.wait(0.1):
             try:
-                invoke(rows=batches().to_csv(index=False, header=False).splitlines())
+                invoke(batches())
             except Exception as error:
                 failures.append(error)
                 return
@@ -201,17 +230,17 @@ def test_shifted_inputs_start_one_retraining_that_names_the_features(
     factory: Workspace, held_out: pd.DataFrame, training: NDArray[np.float64]
 ) -> None:
     random = np.random.default_rng(2)
-    deviation = training.std(axis=0)
-    # Shifted by two deviations, their values must still be within the schema, or the endpoint refuses them.
-    largest = [np.inf if column.maximum is None else column.maximum for column in SCHEMA.columns]
-    fitting = np.flatnonzero((deviation > 0.1) & (held_out.max().to_numpy() + 2 * deviation <= largest))
-    columns = random.choice(fitting, 3, replace=False)
-    shift = np.zeros(len(NAMES))
-    shift[columns] = 2 * deviation[columns]
-    with traffic(lambda: sample(held_out, random) + shift):
+    shift = 2 * np.nanstd(training[:, NAMES.index("wind_speed")])
+    categories = SCHEMA.columns[NAMES.index("carrier")].enum
+
+    def shifted() -> pd.DataFrame:
+        rows = sample(held_out, random)
+        carrier = pd.Categorical([categories[0]] * len(rows), categories=categories)
+        return rows.assign(wind_speed=rows["wind_speed"] + shift, carrier=carrier, seats=pd.NA)
+
+    with traffic(shifted):
         (reason,) = wait_for(by_drift, "a delivery started by drift")
-        names = {NAMES[column] for column in columns}
-        assert set(reason.removeprefix("drift: ").split(", ")) == names
+        assert set(reason.removeprefix("drift: ").split(", ")) == {"wind_speed", "carrier", "seats"}
         wait_for(lambda: reason in trained_because(), "a training that knows the reason")
         assert by_drift() == [reason]
     assert (

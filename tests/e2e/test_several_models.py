@@ -1,14 +1,19 @@
 """A factory of three models: what a push retrains, what waits, what fails, and what the removal of a model leaves."""
 
+import csv
 import json
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import boto3
 import pytest
 
 from ml_code.contracts import Output, resource_prefix
+from ml_code.jobs.preprocess import read_raw
+from ml_code.spec import MODEL_YAML, load_spec
+from ml_code.table.text import write_csv
 from operations import delivery
 from operations.audit import left_of
 from operations.factory import deployed_factory
@@ -81,6 +86,44 @@ def test_a_push_to_shared_code_retrains_all_two_at_a_time_and_one_failure_stops_
     delivery.follow(prefix(MODEL), waiting, approve_as="test", timeout_seconds=900)
     again = push(factory, "Nothing that a model is made of", touch="README.md")
     assert again.count("nothing of it has changed") == len(MODELS), again
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_model_of_another_library_is_rolled_back_and_scored_in_batch(
+    factory: Workspace, tmp_path: Path, name: str
+) -> None:
+    """XGBoost and LightGBM, found by a Bayesian search: a batch and the endpoint give the same numbers."""
+    threshold = load_spec(factory.directory / "examples" / name / MODEL_YAML).gate.threshold
+    before = delivery.execution_ids(prefix(name))
+    change_model(factory.directory, {"seed": 72, "gate.threshold": threshold}, name)
+    push(factory, f"Another seed of {name}")
+    assert finish(name, before) == "Succeeded"
+    delivered = scored_alike(factory, name, tmp_path)
+    factory.run(sys.executable, "-m", "operations.rollback", "--model", name)
+    assert int(scored_alike(factory, name, tmp_path)) < int(delivered)
+
+
+def scored_alike(workspace: Workspace, name: str, folder: Path) -> str:
+    """The version that a batch and the endpoint have both scored with, to the last bit."""
+    spec = load_spec(workspace.directory / "examples" / name / MODEL_YAML)
+    rows = read_raw(workspace.directory / "examples" / name / "data", spec).head(200)
+    body = write_csv(rows[spec.request_schema().names], spec.request_schema())
+    (folder / "rows.csv").write_bytes(body)
+    batch = ("--model", name, "--input", str(folder / "rows.csv"), "--output-dir", str(folder))
+    workspace.run(sys.executable, "-m", "operations.batch", *batch)
+    with (folder / "predictions.csv").open() as file:
+        found = list(csv.DictReader(file))
+    answer = boto3.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=f"{prefix(name)}-production",
+        ContentType="text/csv",
+        Accept="application/json",
+        Body=body,
+    )
+    online = json.loads(answer["Body"].read())
+    assert [row["prediction"] for row in found] == [str(each) for each in online["predictions"]]
+    if spec.is_classification:
+        assert [float(row["probability"]) for row in found] == [max(row) for row in online["probabilities"]]
+    return str(online["model_version"])
 
 
 @pytest.mark.last

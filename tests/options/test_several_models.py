@@ -135,8 +135,12 @@ def test_a_retired_model_has_nothing_and_one_is_left_at_least(tmp_path: Any) -> 
     [
         (("m" * 23,), "", "has 23 characters; allowed in the factory 'model-factory': 22"),
         (("churn_a", "churn-a"), "", "would both have the names model-factory-churn-a-"),
-        (("churn", "churn-staging"), "", "rename it, so that no 'staging' follows the other's name"),
-        (("digits", "batch"), "digits", "rename it, so that no 'batch' follows the other's name"),
+        (
+            ("churn", "churn-staging"),
+            "",
+            "rename it, so that it does not begin with 'model-factory-churn-staging'",
+        ),
+        (("digits", "batch"), "digits", "rename it, so that it does not begin with 'model-factory-batch'"),
         (("push",), "", "one that does not begin with mlflow, notifications, push, teardown"),
     ],
 )

@@ -102,7 +102,7 @@ def test_what_cannot_be_put_back_is_said(world: World, monkeypatch: pytest.Monke
         update(**request)
 
     monkeypatch.setattr(world.aws.sagemaker, "update_endpoint", only_forward)
-    with pytest.raises(ReleaseError, match=r"below the gate.*could not be put back.*no capacity.*console"):
+    with pytest.raises(ReleaseError, match=r"below the gate.*Restoring .* failed.*no capacity.*console"):
         world.deliver(world.register(good=False))
     assert len(world.aws.sagemaker.models) == 2
 

@@ -143,7 +143,7 @@ def evaluate_alarm(account: Account, alarm: Alarm, now: float) -> None:
 
 
 def _change(account: Account, alarm: Alarm, state: str, reason: str, reason_data: str) -> None:
-    """Actions and events follow only when the state is another than before."""
+    """Run actions and send events only if the state has changed."""
     before = alarm_messages.State.of(alarm)
     alarm.update_state(reason, reason_data, state)
     if before.value == state:

@@ -1,4 +1,4 @@
-"""CloudWatch's operations on metrics and alarms that moto only pretends; the rest is moto's."""
+"""The operations of CloudWatch on metrics and alarms that moto only pretends; moto has the others."""
 
 import time
 from datetime import UTC, datetime

@@ -19,7 +19,7 @@ _RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
 def check_conditions(_account: Account, request: Json) -> None:
-    """Refuse other conditions of a write than that there is no object: S3 knows no absence of one ETag."""
+    """Refuse a write with an `If-None-Match` other than `*`: S3 has no other."""
     if request.get("IfNoneMatch", "*") != "*":
         raise ServiceError(
             "NotImplemented", "A header you provided implies functionality that is not implemented", 501

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.services.sagemaker.jobs.search_space import random_combinations
+from localaws.services.sagemaker.jobs.tuning_job import training_request
 
 BUCKET = "data-for-jobs"
 TRAIN = """
@@ -71,6 +72,18 @@ def test_no_success_is_a_failure(local: Any) -> None:
     described = tune(local, tuning_request(local, ranges, jobs=9, parallel=1))
     assert described["HyperParameterTuningJobStatus"] == "Failed"
     assert described["FailureReason"].startswith("No training job succeeded after 5 attempts.")
+
+
+@pytest.mark.parametrize("strategy", ["Random", "Bayesian"])
+def test_a_job_that_cannot_be_started_ends_the_search(local: Any, strategy: str) -> None:
+    ranges = {"CategoricalParameterRanges": [{"Name": "kind", "Values": ["a"]}]}
+    request = tuning_request(local, ranges, jobs=4, strategy=strategy)
+    name, definition = request["HyperParameterTuningJobName"], request["TrainingJobDefinition"]
+    taken = training_request(name, definition, 1, {"kind": "a"}, metric="score")["TrainingJobName"]
+    local.client().create_training_job(**local.training_request(TRAIN) | {"TrainingJobName": taken})
+    described = tune(local, request)
+    assert described["HyperParameterTuningJobStatus"] == "Failed"
+    assert taken in described["FailureReason"]
 
 
 def test_spot_jobs_have_checkpoints_and_no_warm_pool(local: Any) -> None:

@@ -144,14 +144,18 @@ class TuningJob:
             combinations = itertools.islice(combinations, limits["MaxNumberOfTrainingJobs"])
         tasks = enumerate(combinations, start=1)
         turn = threading.Lock()
+        faults: list[Exception] = []
 
         def work() -> None:
-            while not self._stopping.is_set() and not self._hopeless():
-                with turn:
-                    task = next(tasks, None)
-                if task is None:
-                    return
-                self._try(*task)
+            try:
+                while not (self._stopping.is_set() or self._hopeless() or faults):
+                    with turn:
+                        task = next(tasks, None)
+                    if task is None:
+                        return
+                    self._try(*task)
+            except Exception as error:
+                faults.append(error)
 
         workers = [
             threading.Thread(target=work, daemon=True) for _ in range(limits["MaxParallelTrainingJobs"])
@@ -160,6 +164,8 @@ class TuningJob:
             worker.start()
         for worker in workers:
             worker.join()
+        if faults:
+            raise faults[0]
 
     def _combinations(self) -> Iterator[dict[str, str]]:
         ranges = self._config.get("ParameterRanges", {})
@@ -191,17 +197,21 @@ class TuningJob:
             if any(each.stops(number, values) for each in (self._study, self._early_stopping) if each):
                 is_bad.set()
 
-        job = self._training.launch(request, tuning_job_arn=self.arn, on_metric=on_metric)
-        with self.lock:
-            self._children.append((job, tuned))
-        if self._stopping.is_set():
-            job.stop()
-        while not job.finished.wait(_STOP_POLL_SECONDS):
-            if is_bad.is_set() and job.status == "InProgress":
+        value = None
+        try:
+            job = self._training.launch(request, tuning_job_arn=self.arn, on_metric=on_metric)
+            with self.lock:
+                self._children.append((job, tuned))
+            if self._stopping.is_set():
                 job.stop()
-        value = job.metric(self._metric_name) if job.status == "Completed" else None
-        if self._study:
-            self._study.learn(number, value)
+            while not job.finished.wait(_STOP_POLL_SECONDS):
+                if is_bad.is_set() and job.status == "InProgress":
+                    job.stop()
+            value = job.metric(self._metric_name) if job.status == "Completed" else None
+        finally:
+            # A search waits for the result of each job, of one that could not be started, too.
+            if self._study:
+                self._study.learn(number, value)
         if self._early_stopping and value is not None:
             self._early_stopping.learn(number, values)
         with self.lock:
