@@ -80,7 +80,9 @@ def train(settings: RunSettings, clients: Clients, assertions: StackAssertions) 
         spec = load_spec(name=settings.model)
         definition = pipeline_definition(spec, settings.pipeline)
         code_uri = upload_code(clients.s3, settings, wheels.result(), estimator=spec.estimator)
-    data_version = provide_data(clients.s3, settings.data_bucket, settings.data_prefix, settings.model)
+    data_version = provide_data(
+        clients.s3, settings.data_bucket, settings.data_prefix, settings.model, settings.pipeline.compute
+    )
     training = Training(
         inputs=model_inputs(
             Path(),
