@@ -12,6 +12,7 @@ WRONG = "#d62728"
 LINE = "#1f77b4"
 _MANY_CLASSES = 25
 _SMALLEST_INCHES = 5.0
+_MOST_DOTS = 50_000
 
 
 def draw_predictions(
@@ -110,12 +111,13 @@ def _draw_numbers(truth: Sequence[Any], predicted: Sequence[Any]) -> Figure:
     left, middle, right = figure.subplots(1, 3)
     size = 12 if len(true) < 2000 else 3
     low, high = min(true.min(), found.min()), max(true.max(), found.max())
-    left.scatter(true, found, s=size, alpha=0.5, color=LINE, linewidths=0)
+    step = max(1, len(true) // _MOST_DOTS)
+    left.scatter(true[::step], found[::step], s=size, alpha=0.5, color=LINE, linewidths=0)
     left.plot([low, high], [low, high], color="gray", linestyle="--", linewidth=0.8)
     left.set(xlabel="true", ylabel="predicted", title="predicted against true")
     left.set_aspect("equal", adjustable="datalim")
     residuals = found - true
-    middle.scatter(found, residuals, s=size, alpha=0.5, color=LINE, linewidths=0)
+    middle.scatter(found[::step], residuals[::step], s=size, alpha=0.5, color=LINE, linewidths=0)
     middle.axhline(0, color="gray", linestyle="--", linewidth=0.8)
     middle.set(xlabel="predicted", ylabel="predicted - true", title="residuals")
     right.hist(residuals, bins=min(40, max(10, len(true) // 10)), color=LINE, alpha=0.8)

@@ -70,7 +70,7 @@ def report(console: Console, spec: ModelSpec, folder: Path, trial_count: int) ->
     trials = [run_trial(spec, searched, parts) for searched in samples(spec, trial_count)]
     best = choose(spec, trials)
     print_trials(console, spec, trials, best)
-    evaluation = evaluate(spec, best.model, parts["test"])
+    evaluation = evaluate(spec, best.model, [parts["test"]])
     print_evaluation(console, evaluation)
     picture = OUTPUT / picture_name(spec)
     picture.parent.mkdir(exist_ok=True)

@@ -35,9 +35,9 @@ def _training_needs(model: ModelContext) -> Counter[str]:
     needs: Counter[str] = Counter()
     compute = model.config.compute
     # The steps of a pipeline run one after another.
-    for job in (compute.preprocess, compute.evaluate):
+    for job, count in ((compute.preprocess, compute.preprocess.instance_count), (compute.evaluate, 1)):
         name = f"{job.instance_type} for processing job usage"
-        needs[name] = max(needs[name], job.instance_count)
+        needs[name] = max(needs[name], count)
     kind = "spot training" if compute.training.spot else "training"
     instances = compute.training.instance_count * model.spec.tuning.max_parallel_jobs
     needs[f"{compute.training.instance_type} for {kind} job usage"] = instances

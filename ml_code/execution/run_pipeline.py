@@ -83,7 +83,9 @@ def train(settings: RunSettings, clients: Clients, assertions: StackAssertions) 
         is_cluster = settings.pipeline.compute.preprocess.instance_count > 1
         pins = job_wheels.job_pins(spec.estimator, is_cluster=is_cluster)
         code_uri = upload_code(clients.s3, settings, wheels.result(), pins)
-    data_version = provide_data(clients.s3, settings.data_bucket, settings.data_prefix, settings.model)
+    data_version = provide_data(
+        clients.s3, settings.data_bucket, settings.data_prefix, settings.model, settings.pipeline.compute
+    )
     training = Training(
         inputs=model_inputs(
             Path(),

@@ -30,6 +30,7 @@ _SETTINGS = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": False,
+    "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.limit": "1h",
     "distributed.comm.timeouts.connect": "60s",
 }
@@ -64,7 +65,7 @@ def _lead(me: Host, shard: Shard, lead: Callable[["Cluster"], None], start_secon
         )
     except (OSError, RuntimeError) as error:
         raise HostError(
-            f"the scheduler cannot listen on {me.name}, {address}:{SCHEDULER_PORT}: {error.__cause__ or error}"
+            f"the scheduler cannot listen on {me.name}, {address}:{SCHEDULER_PORT}: {_first_cause(error)}"
         ) from error
     with cluster:
         cluster.workers[me.name].shard = shard
@@ -72,7 +73,12 @@ def _lead(me: Host, shard: Shard, lead: Callable[["Cluster"], None], start_secon
             hosts = Cluster(client, me)
             hosts.wait_for_hosts(start_seconds)
             lead(hosts)
+            hosts.complete()
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # the others close their connections, too
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    return error if error.__cause__ is None else _first_cause(error.__cause__)
 
 
 def _worker_options(shard: Shard) -> dict[str, Any]:
@@ -99,6 +105,8 @@ async def _work(me: Host, shard: Shard, start_seconds: float) -> None:
     worker.shard = shard
     print(f"{me.name} works for {me.leader}", flush=True)
     await worker.finished()
+    if not shard.is_complete:
+        shard.withdraw()
 
 
 # What runs on a worker, on the shard that its host has.
@@ -118,6 +126,10 @@ def _write(names: list[str], gaps: frozenset[str], places: dict[str, Any]) -> Wr
 
 def _publish() -> None:
     _own_shard().publish()
+
+
+def _complete() -> None:
+    _own_shard().is_complete = True
 
 
 def _own_shard() -> Shard:
@@ -174,6 +186,11 @@ class Cluster:
 
     def publish(self) -> None:
         for _, future in self._ended({host: self._submit(host, _publish) for host in self._me.names}):
+            future.result()
+
+    def complete(self) -> None:
+        """Let the hosts keep what they published."""
+        for _, future in self._ended({host: self._submit(host, _complete) for host in self._me.names}):
             future.result()
 
     def _submit(self, host: str, function: Callable[..., Any], *arguments: Any) -> Future:

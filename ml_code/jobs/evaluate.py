@@ -5,6 +5,7 @@ import json
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from ml_code.estimators.model import TableModel
 from ml_code.estimators.saving import load_model
 from ml_code.figures import draw_predictions
 from ml_code.jobs import tuning_report
+from ml_code.jobs.answers import answers_of
 from ml_code.jobs.bootstrap import improvement_interval
 from ml_code.jobs.gate import evaluate_gate, gate_message, gate_status
-from ml_code.jobs.parts import PARTS, read_part
+from ml_code.jobs.parts import PARTS, PartBlocks, read_part
 from ml_code.jobs.production_baseline import BaselineError, ProductionBaseline, measure_production
 from ml_code.metrics import confusion, measure_answers, measure_each_class, measure_gate
 from ml_code.spec import ModelSpec, load_spec
@@ -42,16 +44,15 @@ class Evaluation:
     confusion_matrix: npt.NDArray[np.int64] | None
 
 
-def evaluate(spec: ModelSpec, model: TableModel, test: pd.DataFrame) -> Evaluation:
-    target = spec.target.name
-    features, truth = test.drop(columns=target), test[target]
-    probabilities = model.predict_proba(features) if spec.is_classification else None
-    predicted = model.predict(features).tolist()
+def evaluate(spec: ModelSpec, model: TableModel, test: Iterable[pd.DataFrame]) -> Evaluation:
+    """The test part comes in blocks of rows."""
+    answers = answers_of(spec, model, test)
+    truth, predicted = answers.truth, answers.predicted
     return Evaluation(
-        metrics=measure_answers(spec, truth, predicted, probabilities),
-        truth=truth.tolist(),
+        metrics=measure_answers(spec, truth, predicted, answers.probabilities),
+        truth=truth,
         predicted=predicted,
-        probabilities=probabilities,
+        probabilities=answers.probabilities,
         classes=measure_each_class(truth, predicted, spec.classes) if spec.is_classification else {},
         confusion_matrix=confusion(truth, predicted, spec.classes) if spec.is_classification else None,
     )
@@ -104,7 +105,7 @@ def log_evaluation(
     best: dict[str, Any],
     dataset: dict[str, Any],
     report: dict[str, Any],
-    test: pd.DataFrame,
+    test: Iterable[pd.DataFrame],
 ) -> None:
     client = mlflow.MlflowClient()
     experiment = runs.experiment_id(client, spec.name)
@@ -134,7 +135,7 @@ def log_evaluation(
     client.log_figure(parent, draw_evaluation(spec, evaluation), picture_name(spec))
     trials = tuning_report.read_trials(client, spec, experiment, parent)
     if trials:
-        title = tuning_report.describe(report["tuning"], len(test))
+        title = tuning_report.describe(report["tuning"], report["rows"])
         figure = tuning_report.draw_tuning(spec, trials, best["run_id"], title)
         client.log_figure(parent, figure, tuning_report.PICTURE)
     client.log_dict(parent, report, "evaluation.json")
@@ -142,9 +143,17 @@ def log_evaluation(
     with tempfile.TemporaryDirectory() as directory:
         # Rows with known truth, to verify an endpoint of this model.
         file = Path(directory) / runs.TEST_DATA
-        file.write_bytes(write_csv(test, spec.training_schema()))
+        write_rows(file, test, spec)
         client.log_artifact(best["run_id"], str(file))
     client.set_terminated(parent)
+
+
+def write_rows(file: Path, blocks: Iterable[pd.DataFrame], spec: ModelSpec) -> None:
+    schema = spec.training_schema()
+    encoding = schema.dialect.encoding
+    with file.open("w", encoding=encoding, newline="") as text:
+        for number, block in enumerate(blocks):
+            text.write(write_csv(block, schema, header=not number).decode(encoding))
 
 
 def _preprocess_metrics(dataset: dict[str, Any]) -> dict[str, float]:
@@ -159,8 +168,7 @@ def main() -> None:
     spec = load_spec()
     model, best = read_model(arguments.model_dir)
     dataset = json.loads((arguments.dataset_dir / "dataset.json").read_text())
-    parts = {name: read_part(getattr(arguments, f"{name}_dir"), name) for name in PARTS}
-    test = parts["test"]
+    test = PartBlocks(arguments.test_dir, "test")
 
     evaluation = evaluate(spec, model, test)
     baseline = None if spec.gate.mode == "disabled" else measure_production(spec, test)
@@ -171,9 +179,15 @@ def main() -> None:
         "classes": evaluation.classes,
         "confusion_matrix": None if matrix is None else matrix.tolist(),
         "decision_threshold": model.threshold,
-        "rows": len(test),
+        "rows": len(evaluation.truth),
         "model": best,
-        "tuning": tuning_report.compare_with_defaults(spec, evaluation, parts),
+        "tuning": tuning_report.compare_with_defaults(
+            spec,
+            evaluation,
+            train_part=read_part(arguments.train_dir, "train"),
+            validation_part=read_part(arguments.validation_dir, "validation"),
+            test_part=test,
+        ),
     }
     arguments.evaluation_out.mkdir(parents=True, exist_ok=True)
     (arguments.evaluation_out / "evaluation.json").write_text(json.dumps(report, indent=2))
@@ -187,7 +201,7 @@ def main() -> None:
         test=test,
     )
 
-    message = gate_message(report["gate"], len(test))
+    message = gate_message(report["gate"], report["rows"])
     print(message)
     arguments.exit_message_file.parent.mkdir(parents=True, exist_ok=True)
     arguments.exit_message_file.write_text(message, encoding="utf-8")

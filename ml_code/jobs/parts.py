@@ -4,6 +4,7 @@ Parquet, so that text is read once and each column keeps its type. A part may be
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,40 @@ def part_files(folder: Path, name: str) -> list[Path]:
 
 
 def read_part(folder: Path, name: str) -> pd.DataFrame:
-    frames = [pd.read_parquet(path) for path in part_files(folder, name)]
-    if not frames:
-        raise FileNotFoundError(f"no file of the {name} part in {folder}")
+    frames = [pd.read_parquet(path) for path in _some_files(folder, name)]
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
-def read_part_in_batches(folder: Path, name: str) -> Iterator[pd.DataFrame]:
-    for path in part_files(folder, name):
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(BATCH_ROWS):
-                yield batch.to_pandas()
+def _some_files(folder: Path, name: str) -> list[Path]:
+    files = part_files(folder, name)
+    if not files:
+        raise FileNotFoundError(f"no file of the {name} part in {folder}")
+    return files
+
+
+@dataclass(frozen=True)
+class PartBlocks:
+    """A part on disk: each iteration reads its rows in blocks of about `rows`, over the ends of files and row groups."""
+
+    folder: Path
+    name: str
+    rows: int = BATCH_ROWS
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        gathered: list[pd.DataFrame] = []
+        for frame in self._frames():
+            gathered.append(frame)
+            if sum(map(len, gathered)) >= self.rows:
+                yield pd.concat(gathered, ignore_index=True)
+                gathered = []
+        if gathered:
+            yield pd.concat(gathered, ignore_index=True)
+
+    def _frames(self) -> Iterator[pd.DataFrame]:
+        for path in _some_files(self.folder, self.name):
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(self.rows):
+                    yield batch.to_pandas()
 
 
 def split(frame: pd.DataFrame, spec: ModelSpec) -> dict[str, pd.DataFrame]:

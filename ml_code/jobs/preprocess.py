@@ -208,6 +208,7 @@ def main() -> None:
         outputs,
         arguments.train_shards,
         number=None if me.is_alone else me.number,
+        host=me.name,
     )
 
     def lead(hosts: Hosts) -> None:
@@ -227,8 +228,9 @@ def main() -> None:
             from ml_code.jobs import cluster  # its libraries travel with jobs of several hosts only
 
             cluster.run(me, shard, lead)
-    finally:
-        shard.discard()
+    except BaseException:
+        shard.withdraw()
+        raise
 
 
 def _parse_arguments() -> argparse.Namespace:

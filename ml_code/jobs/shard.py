@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ml_code.jobs.hosts import HostError
 from ml_code.jobs.parts import (
     BATCH_ROWS,
     PARTS,
@@ -81,6 +83,10 @@ class Shard:
     outputs: Mapping[str, Path]
     shard_count: int
     number: int | None = None
+    host: str = "algo-1"
+    is_complete: bool = False
+    """Whether all hosts have published their parts."""
+    _published: list[Path] = field(default_factory=list)
 
     def files(self) -> tuple[list[str], list[str]]:
         """Names of the data, and of what is left out."""
@@ -96,19 +102,23 @@ class Shard:
         places: list[NDArray[np.float64]] = []
         targets: list[NDArray[np.float64]] = []
         width = len(spec.training_schema().names)  # the first columns of file_schema
-        self.work.mkdir(parents=True, exist_ok=True)
         try:
-            with self._kept(name, "rows").open("wb") as rows, self._kept(name, "places").open("wb") as kept:
+            with (
+                self._volume(),
+                self._kept(name, "rows").open("wb") as rows,
+                self._kept(name, "places").open("wb") as kept,
+            ):
                 for block in read_blocks(path, name, schema, frozenset(spec.ignored_names)):
                     checked.summary.add(block.values)
                     keys.append(keys_of(block, schema))
-                    block.values[:, :width].tofile(rows)
+                    # Not by tofile, which writes a part to a full disk and says nothing.
+                    rows.write(np.ascontiguousarray(block.values[:, :width]).data)
                     found, target = self._places(block)
                     if needs_all_rows(spec):
                         places.append(found)
                         targets += [target] if target is not None else []
                     else:
-                        found.tofile(kept)
+                        kept.write(np.ascontiguousarray(found).data)
         except (SchemaError, RawFileError) as error:
             checked.fault = str(error)
             return checked
@@ -124,6 +134,19 @@ class Shard:
         values = block.values[:, positions] if positions != list(range(len(names))) else block.values
         return first_places(values, block.texts, schema, spec), target_values(values, schema, spec)
 
+    @contextmanager
+    def _volume(self) -> Iterator[None]:
+        """Name the host of a failure of its volume, and what to do about it."""
+        self.work.mkdir(parents=True, exist_ok=True)
+        try:
+            yield
+        except OSError as error:
+            free = shutil.disk_usage(self.work).free
+            raise HostError(
+                f"{self.host} cannot write the rows to its volume, of which {free / 1e9:,.1f} GB are free: {error}. "
+                "If it is full, raise compute.preprocess.volume_gb"
+            ) from error
+
     def _kept(self, name: str, kind: str) -> Path:
         return self.work / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.{kind}"
 
@@ -131,8 +154,12 @@ class Shard:
         self, names: list[str], gaps: frozenset[str], places: Mapping[str, NDArray[np.float64]]
     ) -> WrittenParts:
         """The rows of these checked files, in their order, into the parts. `places` are given where they depend on all rows."""
-        for name, found in places.items():
-            found.tofile(self._kept(name, "places"))
+        with self._volume():
+            for name, found in places.items():
+                self._kept(name, "places").write_bytes(np.ascontiguousarray(found).data)
+            return self._write(names, gaps)
+
+    def _write(self, names: list[str], gaps: frozenset[str]) -> WrittenParts:
         writers = {name: _PartWriter(self, name) for name in PARTS}
         counted = WrittenParts(dict.fromkeys(PARTS, 0), {name: Counter() for name in PARTS}, 0)
         schema, target = self.spec.training_schema(), self.spec.target.name
@@ -167,7 +194,14 @@ class Shard:
         for name in PARTS:
             self.outputs[name].mkdir(parents=True, exist_ok=True)
             for path in sorted((self.work / name).glob("*.parquet")):
-                shutil.move(path, self.outputs[name] / path.name)
+                self._published.append(self.outputs[name] / path.name)
+                shutil.move(path, self._published[-1])
+        self.discard()
+
+    def withdraw(self) -> None:
+        """Take back what a job has published that failed after all."""
+        for path in self._published:
+            path.unlink(missing_ok=True)
         self.discard()
 
     def discard(self) -> None:
@@ -200,7 +234,9 @@ class _PartWriter:
                 name = part_file(self._part)
             else:
                 name = part_file(self._part, self._host or 0, number)
-            self._files[number] = pq.ParquetWriter(self._folder / name, schema)
+            # Of numbers a dictionary is tried and dropped, which takes four times as long as all else.
+            categories = [column.name for column in schema if pa.types.is_dictionary(column.type)]
+            self._files[number] = pq.ParquetWriter(self._folder / name, schema, use_dictionary=categories)
         return self._files[number]
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """Whether the tuning paid: its trials, and the winner beside the estimator's defaults on the same test rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
 from ml_code.figures import WRONG
+from ml_code.jobs.answers import answers_of
 from ml_code.jobs.bootstrap import improvement_interval
 from ml_code.jobs.train import choose_threshold, train
 from ml_code.metrics import measure_answers, measure_gate
@@ -52,27 +53,32 @@ def read_trials(client: MlflowClient, spec: ModelSpec, experiment: str, parent: 
     ]
 
 
-def compare_with_defaults(spec: ModelSpec, winner: Any, parts: dict[str, pd.DataFrame]) -> dict[str, Any]:
+def compare_with_defaults(
+    spec: ModelSpec,
+    winner: Any,
+    *,
+    train_part: pd.DataFrame,
+    validation_part: pd.DataFrame,
+    test_part: Iterable[pd.DataFrame],
+) -> dict[str, Any]:
     """The gate's metric of the winner and of the estimator without the searched values, with the improvement's interval.
 
-    `winner` has the truth of the test part, its predictions and probabilities.
+    `winner` has the truth of the test part, which comes in blocks, its predictions and probabilities.
     """
     metric = spec.gate.metric
     result: dict[str, Any] = {"metric": metric, "tuned": winner.metrics[metric]}
     try:
-        model = train(spec, {}, parts["train"])
+        model = train(spec, {}, train_part)
     except (SpecError, ValueError) as error:
         # An estimator may need a value that is only searched.
         return {**result, "defaults": None, "why": f"there are no defaults to train with: {error}"}
-    choose_threshold(spec, model, parts["validation"])
-    features = parts["test"].drop(columns=spec.target.name)
-    probabilities = model.predict_proba(features) if spec.is_classification else None
-    predicted = model.predict(features).tolist()
-    value = measure_answers(spec, winner.truth, predicted, probabilities)[metric]
+    choose_threshold(spec, model, validation_part)
+    answers = answers_of(spec, model, test_part)
+    value = measure_answers(spec, winner.truth, answers.predicted, answers.probabilities)[metric]
     interval = improvement_interval(
         spec.gate,
         measure_gate(spec, winner.truth, winner.predicted, winner.probabilities),
-        measure_gate(spec, winner.truth, predicted, probabilities),
+        measure_gate(spec, winner.truth, answers.predicted, answers.probabilities),
         rows=len(winner.truth),
         seed=spec.seed,
     )
@@ -117,7 +123,7 @@ def draw_tuning(spec: ModelSpec, trials: Sequence[Trial], best_run: str, title: 
 
 @dataclass(frozen=True)
 class _Positions:
-    """Where each trial lies on the axis of a hyperparameter, from 0 to 1, and the labels of the axis."""
+    """Positions of the trials on the axis of a hyperparameter, from 0 to 1, and the labels of the axis."""
 
     shares: np.ndarray[Any, np.dtype[np.float64]]
     ticks: list[tuple[float, str]]

@@ -40,18 +40,29 @@ InstanceType = Annotated[
 ]
 InstanceCount = Annotated[int, Field(ge=1, le=20)]
 RuntimeSeconds = Annotated[int, Field(ge=60, le=432_000)]
+VolumeGb = Annotated[int, Field(ge=1, le=16_384)]
+DEFAULT_VOLUME_GB = 30
 
 
 class Processing(Section):
     """A processing job."""
 
     instance_type: InstanceType = Field(default="ml.t3.large", description="instance type of the job")
+    max_runtime_seconds: RuntimeSeconds = Field(default=3600, description="time limit of the job")
+    volume_gb: VolumeGb = Field(
+        default=DEFAULT_VOLUME_GB,
+        description="volume of each instance. A type with a local disk, such as ml.m5d.large, has that one instead, and may not "
+        "be asked for more",
+    )
+
+
+class Preprocess(Processing):
+    """The job that checks and splits the data."""
+
     instance_count: InstanceCount = Field(
         default=1,
-        description="instances of the job. Preprocess shares its work among them: each gets some of the raw files, "
-        "so there should be as many. Other steps do all their work on the first",
+        description="instances of the job. They share its work: each gets some of the raw files, so there should be as many",
     )
-    max_runtime_seconds: RuntimeSeconds = Field(default=3600, description="time limit of the job")
 
 
 class Spot(Section):
@@ -74,6 +85,9 @@ class TrainingCompute(Section):
         "of the rows; with any other, more than 1 is refused",
     )
     max_runtime_seconds: RuntimeSeconds = Field(default=3600, description="time limit of each training job")
+    volume_gb: VolumeGb = Field(
+        default=DEFAULT_VOLUME_GB, description="volume of each instance, as that of preprocess"
+    )
     spot: Annotated[Spot | Off, Switch] = Field(
         default=Spot(),
         description="spot instances, with checkpoints under `runs/<execution>/checkpoints/`: a job that is "
@@ -104,14 +118,15 @@ class TrainingCompute(Section):
 class Compute(Section):
     """The instances of a training's jobs."""
 
-    preprocess: Processing = Field(
-        default=Processing(), description="the job that checks and splits the data"
+    preprocess: Preprocess = Field(
+        default=Preprocess(), description="the job that checks and splits the data"
     )
     training: TrainingCompute = Field(
         default=TrainingCompute(), description="the training jobs of the tuning"
     )
     evaluate: Processing = Field(
-        default=Processing(), description="the jobs that evaluate and register, and that compare live inputs"
+        default=Processing(),
+        description="the jobs that evaluate and register, and that compare live inputs, on one instance each",
     )
     cache_days: int = Field(
         default=0,

@@ -42,7 +42,7 @@ class _MonitorBuilder(Jobs):
             inputs={},
             outputs=(),
             arguments=[word for name, value in arguments.items() for word in (f"--{name}", value)],
-            compute=self.settings.compute.evaluate.model_copy(update={"instance_count": 1}),
+            compute=self.settings.compute.evaluate,
         )
         return Pipeline(
             name=self.settings.pipeline_name,

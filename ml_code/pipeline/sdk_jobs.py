@@ -88,6 +88,7 @@ class Jobs:
         compute: Processing,
         property_files: Sequence[PropertyFile] = (),
         cache_config: CacheConfig | None = None,
+        instance_count: int = 1,
         sharded: Sequence[str] = (),
     ) -> ProcessingStep:
         """A step that runs `module`; each input and output folder is an argument of it, too.
@@ -97,8 +98,9 @@ class Jobs:
         processor = Processor(
             role=self.settings.role_arn,
             image_uri=self.settings.image_uri,
-            instance_count=compute.instance_count,
+            instance_count=instance_count,
             instance_type=compute.instance_type,
+            volume_size_in_gb=compute.volume_gb,
             entrypoint=["python3", f"{INPUT}/code/entry_point.py"],
             max_runtime_in_seconds=compute.max_runtime_seconds,
             # SageMaker writes with AWS's key for S3 instead of the bucket's, unless the job names one.

@@ -117,6 +117,7 @@ class _Builder(Jobs):
                 *([f"--{Argument.TRAIN_SHARDS}", str(training_hosts)] if training_hosts > 1 else []),
             ],
             compute=compute.preprocess,
+            instance_count=compute.preprocess.instance_count,
             sharded=("data",) if compute.preprocess.instance_count > 1 else (),
             # The steps behind it name the execution in their arguments: nothing of theirs is found again.
             cache_config=self.cache_config(),
@@ -155,8 +156,7 @@ class _Builder(Jobs):
             },
             outputs=("version",),
             arguments=[f"--{Argument.CODE_URI}", CODE_URI, *self.execution_arguments()],
-            # It writes one version: a second instance would write another.
-            compute=self.settings.compute.evaluate.model_copy(update={"instance_count": 1}),
+            compute=self.settings.compute.evaluate,
         )
 
     def gate(self, evaluate: ProcessingStep, register: ProcessingStep) -> ConditionStep:
@@ -229,7 +229,7 @@ class _Builder(Jobs):
             compute=Compute(
                 instance_type=compute.instance_type,
                 instance_count=compute.instance_count,
-                volume_size_in_gb=30,
+                volume_size_in_gb=compute.volume_gb,
                 volume_kms_key_id=settings.kms_key_arn,
                 enable_managed_spot_training=True if compute.spot else None,
                 keep_alive_period_in_seconds=compute.keep_alive_seconds or None,

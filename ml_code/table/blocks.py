@@ -107,14 +107,14 @@ class _CsvBlocks:
 
     def _plain(self, header: list[str], lines: str) -> Block | None:
         """None of lines that are not plain, or have any fault."""
-        quotes = lines.count('"')
-        if "\0" in lines or lines.count("\r") != lines.count("\r\n"):
+        quotes, returns = lines.count('"'), lines.count("\r")
+        if "\0" in lines or (returns and returns != lines.count("\r\n")):
             return None
         if quotes and 2 * sum(1 for _ in self.quoted_cell.finditer(lines)) != quotes:
             return None
         # Python's csv refuses longer cells.
         if (self.text_names or len(header) > len(self.schema.names)) and (
-            max(map(len, lines.split("\n"))) > csv.field_size_limit()
+            _has_longer_line(lines, csv.field_size_limit())
         ):
             return None
         table = self.reader.plain_table(lines, header, skipped_lines=0, has_quotes=quotes > 0)
@@ -174,6 +174,16 @@ class _CsvBlocks:
         }
         self.faults.add(values, lambda row, position: rows[row][position])
         return Block(values, texts)
+
+
+def _has_longer_line(lines: str, limit: int) -> bool:
+    start = 0
+    while len(lines) - start > limit:
+        end = lines.rfind("\n", start, start + limit + 1)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
 
 
 def _texts(cells: Iterable[Any], values: Values) -> list[Any]:

@@ -3,12 +3,10 @@
 import sys
 from pathlib import Path
 
-from ml_code.jobs.estimator import build_model
 from ml_code.jobs.hosts import Host
 from ml_code.jobs.parts import PARTS, read_part
 from ml_code.jobs.preprocess import Hosts, ThisHost, preprocess
 from ml_code.jobs.shard import Shard
-from ml_code.jobs.train import train
 from ml_code.spec import ModelSpec, load_spec
 
 SEARCHED = {"n_estimators": 50}
@@ -40,6 +38,10 @@ def _preprocess(spec: ModelSpec, me: Host, own: Path) -> None:
 
 
 def _train(spec: ModelSpec, me: Host, own: Path) -> None:
+    # Here, as a preprocess job imports none of it.
+    from ml_code.jobs.estimator import build_model
+    from ml_code.jobs.train import train
+
     part = read_part(own / "shard", "train")
     if me.is_alone:
         train(spec, SEARCHED, part)

@@ -21,7 +21,6 @@ MOVED = {
     "training_max_wait_seconds": "compute.training.spot.max_wait_seconds",
     "training_keep_alive_seconds": "compute.training.keep_alive_seconds",
     "evaluate_instance_type": "compute.evaluate.instance_type",
-    "evaluate_instance_count": "compute.evaluate.instance_count",
     "evaluate_max_runtime_seconds": "compute.evaluate.max_runtime_seconds",
     "step_cache_days": "compute.cache_days",
     "serverless_memory_mb": "production.memory_mb",

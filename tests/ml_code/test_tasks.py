@@ -147,7 +147,7 @@ def test_a_task_is_trained_measured_served_and_verified(task: str, tmp_path: Pat
     measured = measure(spec, model, validation.drop(columns="y"), validation["y"])
     assert spec.objective.metric in measured
 
-    evaluation = evaluate(spec, model, parts["test"])
+    evaluation = evaluate(spec, model, [parts["test"]])
     assert spec.gate.reached(evaluation.metrics), evaluation.metrics
     same = ProductionBaseline(
         version="6",

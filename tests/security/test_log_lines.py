@@ -8,6 +8,7 @@ import pytest
 from ml_code.execution.raw_data import provide_data
 from ml_code.execution.run_settings import RunError
 from ml_code.jobs.preprocess import read_folder
+from ml_code.pipeline.compute import Compute
 from ml_code.raw_files import RawFileError, select
 from ml_code.table.columns import Column, Schema, SchemaError
 from operations.erase import Version
@@ -49,18 +50,18 @@ class Bucket:
         return self
 
     def paginate(self, **_: Any) -> list[dict[str, Any]]:
-        return [{"Contents": [{"Key": key, "ETag": "e"} for key in self.keys]}]
+        return [{"Contents": [{"Key": key, "ETag": "e", "Size": 9} for key in self.keys]}]
 
 
 def test_a_prefix_that_a_delivery_was_started_with(capsys: pytest.CaptureFixture[str]) -> None:
     prefix = f"raw/{FORGED}/"
     bucket: Any = Bucket(f"{prefix}a.csv")
-    provide_data(bucket, "data", prefix, "digits")
+    provide_data(bucket, "data", prefix, "digits", Compute())
     one_line(capsys.readouterr().out)
     for keys in ((), (f"{prefix}a.orc",)):
         bucket = Bucket(*keys)
         with pytest.raises(RunError) as refused:
-            provide_data(bucket, "data", prefix, "digits")
+            provide_data(bucket, "data", prefix, "digits", Compute())
         one_line(str(refused.value))
 
 

@@ -12,7 +12,7 @@ from ml_code.execution import inputs, model_tests, push, stack_assertions
 from ml_code.execution.inputs import Training
 from ml_code.execution.job_wheels import job_pins
 from ml_code.execution.push import Buckets, Clients
-from ml_code.execution.raw_data import version_of
+from ml_code.execution.raw_data import RawObject, version_of
 from ml_code.spec import load_spec
 
 PIPELINES = {"a": "factory-a", "b": "factory-b", "gone": "factory-gone"}
@@ -68,7 +68,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model_yaml: str) -> Aws
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(model_tests, "failing_models", lambda *_: set())
     monkeypatch.setattr(stack_assertions, "started", lambda *_: _passed())
-    monkeypatch.setattr(push, "list_objects", lambda *_: [("raw/a/rows.csv", "etag")])
+    monkeypatch.setattr(push, "list_objects", lambda *_: [RawObject("raw/a/rows.csv", "etag", 9)])
     recorded = {name: _training(name) for name in ("a", "b")}
     monkeypatch.setattr(inputs, "read_training", lambda s3, bucket, model: recorded.get(model))
     made = Aws()
@@ -78,7 +78,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model_yaml: str) -> Aws
 
 def _training(model: str) -> Training:
     pins = job_pins(load_spec(name=model).estimator, is_cluster=False)
-    data = version_of([("raw/a/rows.csv", "etag")])
+    data = version_of([RawObject("raw/a/rows.csv", "etag", 9)])
     found = inputs.model_inputs(Path(), model, pins=pins, settings_json=SETTINGS, data_version=data)
     return Training(inputs=found, commit="before", build_id="build:1", execution_arn="arn:execution")
 
@@ -128,7 +128,7 @@ def test_shared_code_is_every_model_s_and_that_of_builds_no_one_s(aws: Aws) -> N
 
 
 def test_new_data_and_a_library(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push, "list_objects", lambda *_: [("raw/a/rows.csv", "another")])
+    monkeypatch.setattr(push, "list_objects", lambda *_: [RawObject("raw/a/rows.csv", "another", 9)])
     monkeypatch.setattr(push, "job_pins", lambda *_, **__: [])
     assert run(aws) == 0
     assert started(aws)["factory-a"] == "push: changed libraries and data"

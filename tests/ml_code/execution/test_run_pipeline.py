@@ -57,7 +57,7 @@ def stubs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stubs]:
             "IfNoneMatch": "*",
         }
         made.s3.add_response("put_object", {}, request)
-    raw = {"Contents": [{"Key": "raw/digits/digits.csv", "ETag": '"1"'}]}
+    raw = {"Contents": [{"Key": "raw/digits/digits.csv", "ETag": '"1"', "Size": 9}]}
     made.s3.add_response("list_objects_v2", raw, {"Bucket": "data", "Prefix": "raw/digits/"})
     monkeypatch.setattr(run_pipeline, "write_training", lambda *_: None)
     yield made

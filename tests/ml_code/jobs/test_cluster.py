@@ -4,7 +4,9 @@ import contextlib
 import itertools
 import json
 import random
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from ml_code.jobs import cluster
 from ml_code.jobs.parts import PARTS, part_files, read_part
 from tests.ml_code.jobs.hosts_of_a_job import started
 from tests.ml_code.table.test_bad_data import MODEL_YAML, rows, text
@@ -36,7 +39,12 @@ def hosts(folder: Path, count: int, kind: str = "good") -> Iterator[list["subpro
         for place, path in enumerate(sorted((folder / "raw").iterdir())):
             if place % count == number:
                 (folder / name / "data" / path.name).write_bytes(path.read_bytes())
-    with started(PROGRAM, folder, names, kind) as processes:
+    with (
+        socket.create_server((names[0], cluster.SCHEDULER_PORT))
+        if kind == "taken"
+        else contextlib.nullcontext(),
+        started(PROGRAM, folder, names, kind) as processes,
+    ):
         yield processes
 
 
@@ -104,6 +112,7 @@ def test_a_host_without_a_file_and_one_that_comes_late(tmp_path: Path) -> None:
 
 
 def failure(outputs: Sequence[tuple[int, str]]) -> str:
+    """The sentence of the leader; no process is left."""
     code, output = outputs[0]
     assert code == 1, output
     return output.strip().splitlines()[-1]
@@ -113,23 +122,46 @@ def no_parts(folder: Path) -> bool:
     return not [*folder.glob("127.*/*/*.parquet"), *folder.glob("127.*/.work"), *folder.glob("dataset.json")]
 
 
-@pytest.mark.parametrize("kind", ["killed", "killed-while-writing"])
-def test_a_killed_host_fails_the_job_by_its_name(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["killed", "killed-while-writing", "killed-in-the-last-write"])
+def test_a_killed_host_fails_the_job_by_its_name_and_the_others_take_back_what_they_wrote(
+    tmp_path: Path, kind: str
+) -> None:
     folder = prepare(tmp_path, tables(200, 4))
+    outputs = run(folder, 3, kind)
+    assert [code for code, _ in outputs] == [1, 0, -signal.SIGKILL], outputs
+    assert re.search(r"^HostError: 127\.8\.\d+\.3 is lost: its process ended", failure(outputs))
+    assert not [*folder.glob("127.8.*.[12]/*/*.parquet"), *folder.glob("dataset.json")]
+
+
+@pytest.mark.parametrize("kind", ["missing", "too-late"])
+def test_a_host_that_does_not_come_in_time_is_named(tmp_path: Path, kind: str) -> None:
+    folder = prepare(tmp_path, tables(200, 2))
     outputs = run(folder, 2, kind)
-    assert "HostError: 127.8." in failure(outputs)
-    assert ".2 is lost: its process ended" in failure(outputs)
-    assert not list(folder.glob("127.8.*.1/*/*.parquet"))
+    assert failure(outputs).endswith(".2 did not start within 4 s")
+    assert all(".1, which leads the job, did not start within 4 s" in output for _, output in outputs[1:])
 
 
-def test_a_host_that_does_not_come_is_named(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    folder = prepare(tmp_path, tables(200, 1))
+    found = failure(run(folder, 2, "taken"))
+    assert re.search(r"HostError: the scheduler cannot listen on (127\.8\.\d+\.1), \1:8786: .*in use", found)
+    assert no_parts(folder)
+
+
+def test_more_hosts_than_rows(tmp_path: Path) -> None:
+    folder = prepare(tmp_path, tables(2, 2))
+    assert re.search(r"SchemaError: the \w+ part has none of the 2 rows; give more", failure(run(folder, 4)))
+    assert no_parts(folder)
+
+
+@pytest.mark.parametrize("kind", ["full", "full-while-writing"])
+def test_a_full_disk_fails_the_job_and_leaves_nothing(tmp_path: Path, kind: str) -> None:
     folder = prepare(tmp_path, tables(200, 2))
-    assert failure(run(folder, 2, "missing")).endswith(".2 did not start within 4 s")
-
-
-def test_a_full_disk_fails_the_job_and_leaves_nothing(tmp_path: Path) -> None:
-    folder = prepare(tmp_path, tables(200, 2))
-    assert "No space left on device: 'train.parquet'" in failure(run(folder, 2, "full"))
+    found = failure(run(folder, 2, kind))
+    assert re.search(
+        r"^HostError: 127\.8\.\d+\.2 cannot write the rows to its volume, of which .* free: ", found
+    )
+    assert found.endswith("If it is full, raise compute.preprocess.volume_gb")
     assert no_parts(folder)
 
 

@@ -1,8 +1,10 @@
 """XGBoost on several hosts: as good as on one, and no fault that hangs."""
 
+import contextlib
 import itertools
 import pickle
 import random
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from ml_code.jobs import collective
 from tests.ml_code.jobs.hosts_of_a_job import started
 
 pytestmark = pytest.mark.skipif(
@@ -81,7 +84,12 @@ def run(folder: Path, shards: list[pd.DataFrame | None], kind: str = "good") -> 
         (folder / name).mkdir()
         if shard is not None:
             shard.to_parquet(folder / name / "train-00000-00000.parquet", index=False)
-    with started(PROGRAM, folder, names, kind) as processes:
+    with (
+        socket.create_server((names[0], collective.FIRST_PORT))
+        if kind == "taken"
+        else contextlib.nullcontext(),
+        started(PROGRAM, folder, names, kind) as processes,
+    ):
         outputs = [process.communicate(timeout=120)[0] for process in processes]
     return [(process.returncode, output) for process, output in zip(processes, outputs, strict=True)]
 
@@ -129,7 +137,11 @@ def test_a_host_without_rows_and_one_without_a_class_and_one_that_comes_late(tmp
 
 @pytest.mark.parametrize(
     ("kind", "sentence"),
-    [("killed", "is lost: its process ended"), ("missing", "did not find each other within 4 s")],
+    [
+        ("killed", "is lost: its process ended"),
+        ("missing", "did not find each other within 4 s"),
+        ("taken", ":9099: Failed to bind socket"),
+    ],
 )
 def test_a_lost_host_fails_the_training(tmp_path: Path, kind: str, sentence: str) -> None:
     (tmp_path / "model.yaml").write_text(document(BINARY))

@@ -101,9 +101,9 @@ def always_three(digits: pd.DataFrame) -> DummyClassifier:
 def test_the_first_model_has_no_rival(
     client: mlflow.MlflowClient, spec: ModelSpec, digits: pd.DataFrame
 ) -> None:
-    assert measure_production(spec, digits) is None
+    assert measure_production(spec, [digits]) is None
     client.create_registered_model("digits")
-    assert measure_production(spec, digits) is None
+    assert measure_production(spec, [digits]) is None
 
 
 def test_the_rival_is_measured_on_the_rows_of_the_candidate(
@@ -112,7 +112,7 @@ def test_the_rival_is_measured_on_the_rows_of_the_candidate(
     put_into_production(client, tmp_path / "model", always_three(digits))
     rows = digits.head(100)
     expected = float((rows["digit"] == 3).mean())
-    assert measure_production(spec, rows) == ProductionBaseline(version="1", value=expected)
+    assert measure_production(spec, [rows]) == ProductionBaseline(version="1", value=expected)
 
 
 def test_a_rival_of_other_columns_is_none(
@@ -123,7 +123,7 @@ def test_a_rival_of_other_columns_is_none(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     put_into_production(client, tmp_path / "model", always_three(digits.rename(columns={"pixel_0_0": "ink"})))
-    assert measure_production(spec, digits) is None
+    assert measure_production(spec, [digits]) is None
     assert "version 1 in production takes other columns" in capsys.readouterr().out
 
 
@@ -133,4 +133,4 @@ def test_a_rival_whose_files_are_gone_is_an_error_with_a_way_out(
     put_into_production(client, tmp_path / "model", always_three(digits))
     shutil.rmtree(tmp_path / "model")
     with pytest.raises(BaselineError, match=r"version 1 of digits.*gate\.mode = disabled"):
-        measure_production(spec, digits)
+        measure_production(spec, [digits])

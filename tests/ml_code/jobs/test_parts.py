@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ml_code.jobs.parts import PARTS, split
+from ml_code.jobs.parts import PARTS, PartBlocks, read_part, split
 from ml_code.jobs.preprocess import read_raw
 from ml_code.spec import ModelSpec, SpecError, parse_spec
 from tests.ml_code.table.test_bad_data import MODEL_YAML, rows, text
@@ -17,6 +17,21 @@ def parts_by(tmp_path: Path, by: str, count: int = 300) -> tuple[ModelSpec, dict
     table = [{**row, "left": f"2013-{1 + number % 12:02}-{1 + number % 28:02}T00:00"} for number, row in enumerate(rows(count))]  # fmt: skip
     (tmp_path / "a.csv").write_text(text(table), encoding="utf-8")
     return spec, split(read_raw(tmp_path, spec), spec)
+
+
+@pytest.mark.parametrize("block_rows", [7, 100, 1000])
+def test_blocks_of_a_part_are_its_rows_over_files_and_row_groups(tmp_path: Path, block_rows: int) -> None:
+    _, parts = parts_by(tmp_path, "content")
+    train = parts["train"].reset_index(drop=True)
+    train[:90].to_parquet(tmp_path / "train-00000-00000.parquet", index=False, row_group_size=40)
+    train[90:].to_parquet(tmp_path / "train-00001-00000.parquet", index=False)
+    blocks = PartBlocks(tmp_path, "train", block_rows)
+    for _ in range(2):
+        found = list(blocks)
+        assert all(block_rows <= len(block) < 2 * block_rows for block in found[:-1])
+        pd.testing.assert_frame_equal(pd.concat(found, ignore_index=True), read_part(tmp_path, "train"))
+    with pytest.raises(FileNotFoundError, match="no file of the test part"):
+        list(PartBlocks(tmp_path, "test"))
 
 
 def test_the_target_has_its_share_of_each_part(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ parts = split(read_raw(folder / "data", spec), spec)
 searched = {name: found.samples()[-1] for name, found in spec.search.items()}
 model = train(spec, searched, parts["train"])
 choose_threshold(spec, model, parts["validation"])
-found = evaluate(spec, model, parts["test"])
+found = evaluate(spec, model, [parts["test"]])
 rows = pd.util.hash_pandas_object(parts["test"].astype(str)).to_numpy().tobytes()
 probabilities = b"" if found.probabilities is None else found.probabilities.tobytes()
 predicted = repr(found.predicted).encode() + probabilities

@@ -12,7 +12,7 @@ from mlflow.models import Model
 from ml_code.estimators.saving import write_model
 from ml_code.jobs import checkpoint
 from ml_code.jobs.estimator import build_model, check_search, parse_searched
-from ml_code.jobs.evaluate import draw_evaluation, evaluate, read_model
+from ml_code.jobs.evaluate import draw_evaluation, evaluate, read_model, write_rows
 from ml_code.jobs.parts import split
 from ml_code.jobs.preprocess import hash_raw, read_raw
 from ml_code.jobs.register import version_tags
@@ -21,6 +21,7 @@ from ml_code.metrics import measure
 from ml_code.search_space import Choice, ContinuousRange
 from ml_code.spec import ModelSpec, SpecError
 from ml_code.table.columns import SchemaError
+from ml_code.table.text import write_csv
 from ml_code.tracking.runs import Execution
 
 SEARCHED = {"hidden_layer_sizes": 64, "alpha": 0.1, "learning_rate_init": 0.01}
@@ -176,13 +177,24 @@ def test_what_is_no_classifier_is_refused(
 
 
 def test_evaluation_counts_every_test_row(spec: ModelSpec, parts: dict[str, pd.DataFrame]) -> None:
-    evaluation = evaluate(spec, train(spec, SEARCHED, parts["train"]), parts["test"])
+    evaluation = evaluate(spec, train(spec, SEARCHED, parts["train"]), [parts["test"]])
     assert evaluation.confusion_matrix is not None
     assert evaluation.confusion_matrix.sum() == len(parts["test"])
     assert evaluation.confusion_matrix.trace() / len(parts["test"]) == evaluation.metrics["accuracy"]
     assert sum(values["rows"] for values in evaluation.classes.values()) == len(parts["test"])
     assert spec.gate.passes(evaluation.metrics)
     assert draw_evaluation(spec, evaluation).axes
+
+
+def test_evaluation_by_blocks_is_that_of_the_whole(
+    spec: ModelSpec, parts: dict[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    model, test = train(spec, SEARCHED, parts["train"]), parts["test"]
+    whole, blocks = evaluate(spec, model, [test]), evaluate(spec, model, [test[:100], test[100:]])
+    assert (blocks.truth, blocks.predicted) == (whole.truth, whole.predicted)
+    assert blocks.metrics == pytest.approx(whole.metrics)
+    write_rows(tmp_path / "test.csv", [test[:100], test[100:]], spec)
+    assert (tmp_path / "test.csv").read_bytes() == write_csv(test, spec.training_schema())
 
 
 def test_the_model_is_read_from_the_training_jobs_archive(

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,14 +34,18 @@ def test_the_trials_are_those_of_the_execution(tmp_path: Path, empty_registry: P
 @pytest.fixture(scope="module")
 def tuned(spec: ModelSpec, digits: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], Evaluation]:
     parts = split(digits, spec)
-    return parts, evaluate(spec, train(spec, VALUES, parts["train"]), parts["test"])
+    return parts, evaluate(spec, train(spec, VALUES, parts["train"]), [parts["test"]])
+
+
+def named(parts: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    return {f"{name}_part": [part] if name == "test" else part for name, part in parts.items()}
 
 
 def test_the_winner_is_compared_with_the_defaults(
     spec: ModelSpec, tuned: tuple[dict[str, pd.DataFrame], Evaluation]
 ) -> None:
     parts, evaluation = tuned
-    found = compare_with_defaults(spec, evaluation, parts)
+    found = compare_with_defaults(spec, evaluation, **named(parts))
     assert found["tuned"] == evaluation.metrics["accuracy"]
     assert found["low"] <= found["improvement"] <= found["high"]
     assert "with the defaults: improvement" in describe(found, len(parts["test"]))
@@ -51,7 +56,7 @@ def test_an_estimator_without_defaults_is_said_to_have_none(
 ) -> None:
     parts, evaluation = tuned
     odd = spec.model_copy(update={"hyperparameters": {"early_stopping": True, "validation_fraction": 0.9999}})
-    found = compare_with_defaults(odd, evaluation, parts)
+    found = compare_with_defaults(odd, evaluation, **named(parts))
     assert found["defaults"] is None
     assert "there are no defaults to train with: " in describe(found, 3)
 

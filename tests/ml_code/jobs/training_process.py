@@ -33,7 +33,7 @@ def main() -> None:
         model = train(spec, searched, part)
     else:
         try:
-            seconds = 4 if kind == "missing" else 30
+            seconds = 4 if kind in ("missing", "taken") else 30
             found = collective.train(me, build_model(spec, searched), part, spec.target.name, seconds)
         except HostError as error:
             sys.exit(f"HostError: {error}")

@@ -133,12 +133,18 @@ def _steps(spec: ModelSpec, **compute: Any) -> dict[str, dict[str, Any]]:
 def test_each_step_has_its_own_compute(spec: ModelSpec) -> None:
     steps = _steps(
         spec,
-        preprocess={"instance_type": "ml.m5.xlarge", "instance_count": 2, "max_runtime_seconds": 600},
+        preprocess={
+            "instance_type": "ml.m5.xlarge",
+            "instance_count": 2,
+            "max_runtime_seconds": 600,
+            "volume_gb": 100,
+        },
         training={
             "instance_type": "ml.c5.xlarge",
             "spot": False,
             "instance_count": 1,
             "max_runtime_seconds": 700,
+            "volume_gb": 60,
         },
         evaluate={"instance_type": "ml.m5.2xlarge", "max_runtime_seconds": 800},
     )
@@ -147,11 +153,17 @@ def test_each_step_has_its_own_compute(spec: ModelSpec) -> None:
         arguments = steps[name]["Arguments"]
         cluster = arguments["ProcessingResources"]["ClusterConfig"]
         runtime = arguments["StoppingCondition"]["MaxRuntimeInSeconds"]
-        found[name] = (cluster["InstanceType"], cluster["InstanceCount"], runtime)
+        found[name] = (
+            cluster["InstanceType"],
+            cluster["InstanceCount"],
+            runtime,
+            cluster["VolumeSizeInGB"],
+        )
     training = steps["Tune"]["Arguments"]["TrainingJobDefinition"]
     resources = training["ResourceConfig"]
-    assert found == {"Preprocess": ("ml.m5.xlarge", 2, 600), "Evaluate": ("ml.m5.2xlarge", 1, 800)}
+    assert found == {"Preprocess": ("ml.m5.xlarge", 2, 600, 100), "Evaluate": ("ml.m5.2xlarge", 1, 800, 30)}
     assert (resources["InstanceType"], resources["InstanceCount"]) == ("ml.c5.xlarge", 1)
+    assert resources["VolumeSizeInGB"] == 60
     assert training["StoppingCondition"] == {"MaxRuntimeInSeconds": 700}
 
 

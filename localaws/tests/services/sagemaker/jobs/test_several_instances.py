@@ -180,6 +180,23 @@ time.sleep(300)
     assert time.monotonic() - start < 60
 
 
+def test_the_reason_of_a_training_host_is_in_its_log_and_the_toolkit_s_in_the_job(local: Local) -> None:
+    script = """
+import os, sys, time
+if os.environ["SM_CURRENT_HOST"] == "algo-2":
+    sys.exit("train: algo-3 is lost: its process ended")
+time.sleep(300)
+"""
+    request = local.training_request(script, ResourceConfig={**CLUSTER, "InstanceCount": 2})
+    start = time.monotonic()
+    described = local.train(request)
+    assert described["TrainingJobStatus"] == "Failed"
+    assert described["FailureReason"].startswith("AlgorithmError: framework error")
+    lines = local.log_lines("/aws/sagemaker/TrainingJobs", described["TrainingJobName"])
+    assert "train: algo-3 is lost: its process ended" in lines
+    assert time.monotonic() - start < 60
+
+
 def test_hosts_need_names_which_this_machine_s_packages_alone_do_not_give(small_local: Local) -> None:
     described = small_local.process(processing(small_local, "print()"))
     assert "cannot give the hosts of a job names" in described["FailureReason"]

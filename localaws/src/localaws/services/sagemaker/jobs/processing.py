@@ -15,6 +15,7 @@ from localaws.services.sagemaker.jobs.container import Container
 from localaws.services.sagemaker.jobs.host import Host
 from localaws.services.sagemaker.jobs.job import MESSAGE_LIMIT, Job, JobFailed, JobKind
 from localaws.services.sagemaker.jobs.job_table import JobTable
+from localaws.services.sagemaker.jobs.local_storage import check_volume
 from localaws.services.sagemaker.jobs.request import output_encryption
 from localaws.services.sagemaker.jobs.storage import upload_directory
 from localaws.services.sagemaker.quotas import PROCESSING, Use, instances
@@ -176,6 +177,7 @@ def _check(request: Json) -> None:
         "NetworkConfig",
     )
     cluster = request["ProcessingResources"]["ClusterConfig"]
+    check_volume(cluster)
     if cluster["InstanceCount"] > 1 and network.get("EnableNetworkIsolation"):
         raise ServiceError(
             "ValidationException",

@@ -8,6 +8,7 @@ from localaws.core.validation import refuse_members, refuse_values
 from localaws.services.sagemaker.images import check_image
 from localaws.services.sagemaker.jobs.cluster import DISTRIBUTIONS
 from localaws.services.sagemaker.jobs.job_table import JobTable
+from localaws.services.sagemaker.jobs.local_storage import check_volume
 from localaws.services.sagemaker.jobs.training_job import KIND, OnMetric, TrainingJob
 from localaws.services.sagemaker.quotas import SPOT_TRAINING, TRAINING, Use, instances
 from localaws.services.sagemaker.shared import Shared
@@ -104,6 +105,7 @@ def check(request: Json) -> None:
             "The local AWS does not support EnableNetworkIsolation with several instances.",
         )
     refuse_values({"TrainingInputMode": (specification.get("TrainingInputMode"), ("File",))})
+    check_volume(resources)
     _check_spot(request)
     for channel in request.get("InputDataConfig", []):
         _check_channel(channel)
