@@ -13,7 +13,8 @@ import pytest
 
 from tests.stacks.synthesis import PROJECT, project_files
 
-MEGABYTE = 1024**2
+# The code, the papers and the samples; data and binaries that get in by accident are larger.
+MAX_BYTES = 1_500_000
 
 
 def tracked() -> list[str]:
@@ -94,9 +95,7 @@ def test_the_repository_starts_with_the_tracked_files_of_the_factory_only(
         assert set(files(seed)) == {name for name in tracked() if not name.startswith("localaws/")}
 
 
-def test_no_asset_holds_more_than_a_megabyte_beside_the_locks(
-    assemblies: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_no_asset_is_large_beside_the_locks(assemblies: tuple[Path, Path], tmp_path: Path) -> None:
     assets = list(assemblies[0].glob("asset.*"))
     assert assets
     for asset in assets:
@@ -105,4 +104,4 @@ def test_no_asset_holds_more_than_a_megabyte_beside_the_locks(
                 # Other projects' hashes, which do not compress.
                 if not name.endswith(".lock"):
                     archive.writestr(name, content)
-        assert (tmp_path / "asset.zip").stat().st_size < MEGABYTE, asset
+        assert (tmp_path / "asset.zip").stat().st_size < MAX_BYTES, asset

@@ -181,5 +181,5 @@ LINTED = (
         "bitbucket",
         "connection",
     ),
-    *("network-tracking-server", "key-drift", "boundary", "boundary-arn", "models"),
+    *("network-tracking-server", "key-drift", "boundary", "boundary-arn", "models", "owned", "forgetting"),
 )

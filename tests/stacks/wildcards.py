@@ -36,6 +36,7 @@ PATTERNS = {
     "s3:artifacts/captured/{model}-production/*": "SageMaker names the files of captured requests",
     "s3:artifacts/captured/{model}-production/AllTraffic/*": "SageMaker names the files of captured requests",
     "application-autoscaling:scalable-target/*": "Application Auto Scaling gives ids; the service is a condition",
+    "cloudformation:stack/{factory}/*": "CloudFormation adds an id to the stack's name",
     "cloudwatch:alarm:TargetTracking-endpoint/{model}-production/variant/AllTraffic-*": "of scaling policies",
     "cloudwatch:alarm:TargetTracking-endpoint/{model}-staging/variant/AllTraffic-*": "of scaling policies",
     "s3:artifacts/monitoring/{model}-production/*": "one report a window",
@@ -103,7 +104,7 @@ def _short(resource: str, factory: Synthesised) -> str:
     for name in ("artifacts", "data", "delivery"):
         bucket = f"arn:aws:s3:::{factory.name}-{name}-{ACCOUNT}-{REGION}"
         resource = resource.replace(bucket, f"s3:{name}")
-    for service in ("sagemaker", "logs", "ec2", "application-autoscaling", "cloudwatch"):
+    for service in ("sagemaker", "logs", "ec2", "application-autoscaling", "cloudwatch", "cloudformation"):
         resource = resource.replace(f"arn:aws:{service}:{REGION}:{ACCOUNT}:", f"{service}:")
     # Of keys, endpoints' names alone have the factory's in them; a factory may be called like a prefix.
     ending = "-production/" if resource.startswith("s3:") else ""
