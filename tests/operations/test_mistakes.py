@@ -136,4 +136,4 @@ def test_what_is_no_text_is_refused_before_a_job_starts(
     s3.put_object(Bucket=SETTINGS.bucket, Key="batch/rows.csv", Body=content)
     for source in (str(tmp_path / "rows.csv"), "s3://mistakes/batch/rows.csv"):
         message = said(lambda source=source: batch.input_uri(source, SETTINGS, "s3://mistakes/batch/j/"))
-        assert "is compressed, or text of another kind than UTF-8" in message
+        assert "is compressed, or its text is not UTF-8" in message
