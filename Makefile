@@ -182,7 +182,7 @@ snapshot: install ## write the reviewed template and the transcripts of the docs
 	@UPDATE_SNAPSHOT=1 $(BIN)/python -m pytest tests/stacks/test_snapshot.py $(if $(LOCALAWS),tests/operations/test_doctor.py)
 
 reference: install ## write docs/settings.md and the JSON Schemas anew, after a change of the settings
-	@UPDATE_REFERENCE=1 $(BIN)/python -m pytest tests/stacks/test_settings_reference.py
+	@UPDATE_REFERENCE=1 $(BIN)/python -m pytest tests/project/test_settings_reference.py
 
 lock: install ## write all locks anew, after a change of the requirements: make lock UPGRADE=1 takes the newest releases
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
