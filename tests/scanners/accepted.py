@@ -31,7 +31,7 @@ class Accepted:
         )
 
 
-FUNCTIONS = ("Teardown/Function", "Delivery/NewData/Function", "Drift/Function")
+FUNCTIONS = ("Teardown/Function", "ModelTeardown/Function", "Delivery/NewData/Function", "Drift/Function")
 BUCKETS = ("Storage/Data", "Storage/Artifacts", "Storage/Deliveries")
 LOGS = (
     "Delivery/Build/Logs",
@@ -39,6 +39,7 @@ LOGS = (
     "Delivery/Deploy-staging/Logs",
     "Delivery/NewData/Logs",
     "Drift/Logs",
+    "ModelTeardown/Logs",
     "Network/Logs",
     "Serving/Logs-production",
     "Serving/Logs-staging",
@@ -59,7 +60,7 @@ ACCEPTED = (
     ),
     Accepted(
         "CKV_AWS_116",
-        ("Teardown/Function",),
+        ("Teardown/Function", "ModelTeardown/Function"),
         "CloudFormation waits for its answer, and fails the operation without one",
     ),
     Accepted(
@@ -99,7 +100,7 @@ ACCEPTED = (
     ),
     Accepted(
         "CKV_AWS_26",
-        ("Observability/Notifications/Topic",),
+        ("Observability/Notifications/Topic", "Owners/Topic"),
         "The setting encryption=customer encrypts it; alarms cannot publish with the key that AWS manages",
         settings={"encryption": "aws"},
     ),
@@ -144,6 +145,7 @@ ACCEPTED = (
         (
             "Delivery/Deploy-production/Role/DefaultPolicy",
             "Delivery/Deploy-staging/Role/DefaultPolicy",
+            "ModelTeardown/Role/DefaultPolicy",
             *_JOBS,
         ),
         "parliament's list is older than MLflow Apps; AWS's list in cfn-lint has it (tests/stacks/test_permissions.py)",

@@ -37,6 +37,10 @@ class Template:
         return dict(json.loads(self.text)["Resources"])
 
 
+# A model's constructs are named alike in each model.
+_OF_MODEL = re.compile(r"^(Default|Model-[^/]+)/")
+
+
 def synthesise(configuration: str, outdir: str) -> Template:
     """It runs in a process of a pool."""
     without_account(os.environ)
@@ -44,7 +48,7 @@ def synthesise(configuration: str, outdir: str) -> Template:
     app.synth()
     metadata = json.loads((Path(outdir) / f"{stack.stack_name}.metadata.json").read_text())
     paths = {
-        entry["data"]: construct.strip("/").partition("/")[2].removesuffix("/Resource")
+        entry["data"]: _OF_MODEL.sub("", construct.strip("/").partition("/")[2].removesuffix("/Resource"))
         for construct, entries in metadata.items()
         for entry in entries
         if entry["type"] == "aws:cdk:logicalId"
