@@ -1,6 +1,7 @@
 """Estimates of what the jobs of one training cost, before it and after it, by a list of prices."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,8 +76,8 @@ def _jobs(steps: Sequence[Mapping[str, Any]]) -> dict[str, _Jobs]:
         elif step.get("Type") == "Tuning":
             training = arguments["TrainingJobDefinition"]
             cluster, limits = training["ResourceConfig"], training["StoppingCondition"]
-            tuning = arguments["HyperParameterTuningJobConfig"]["ResourceLimits"]
-            count, count_at_once = tuning["MaxNumberOfTrainingJobs"], tuning["MaxParallelTrainingJobs"]
+            tuning = arguments["HyperParameterTuningJobConfig"]
+            count, count_at_once = _job_count(tuning), tuning["ResourceLimits"]["MaxParallelTrainingJobs"]
         else:
             continue
         found[step["Name"]] = _Jobs(
@@ -87,6 +88,13 @@ def _jobs(steps: Sequence[Mapping[str, Any]]) -> dict[str, _Jobs]:
             limit_seconds=limits["MaxRuntimeInSeconds"],
         )
     return found
+
+
+def _job_count(tuning: Mapping[str, Any]) -> int:
+    """The training jobs of a tuning job; of a grid SageMaker counts the combinations itself."""
+    if tuning["Strategy"] != "Grid":
+        return int(tuning["ResourceLimits"]["MaxNumberOfTrainingJobs"])
+    return math.prod(len(each["Values"]) for each in tuning["ParameterRanges"]["CategoricalParameterRanges"])
 
 
 def _flat(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -71,6 +71,19 @@ def test_before_it_each_job_counts_to_its_time_limit(spec: ModelSpec) -> None:
     )
 
 
+def test_the_jobs_of_a_grid_are_its_combinations(spec: ModelSpec) -> None:
+    """SageMaker counts them itself: the definition has no number."""
+    values = {"alpha": [0.1, 0.3, 1.0], "solver": ["adam", "sgd"]}
+    search = {name: {"type": "categorical", "values": found} for name, found in values.items()}
+    tuning = {"strategy": "Grid", "max_parallel_jobs": 2}
+    changed = {"search": search, "tuning": tuning, "hyperparameters": {}}
+    grid = ModelSpec.model_validate({**spec.model_dump(), **changed})
+    steps = json.loads(pipeline_definition(grid, SETTINGS))["Steps"]
+    assert cost_limit(steps).startswith(f"at most ${0.1 + 6 * 0.115 + 2 * 0.1:.2f} if each job ")
+    said = estimate_cost(SageMaker(grid, SETTINGS, {"Tune": 3600}), "arn")
+    assert said.startswith(f"at most ${2 * 0.115:.2f} for 3600 s of jobs ")
+
+
 def test_a_type_without_a_price_is_named(spec: ModelSpec) -> None:
     compute = Compute.model_validate({"training": {"instance_type": "ml.u7.large"}})
     settings = SETTINGS.model_copy(update={"compute": compute})
