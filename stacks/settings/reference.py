@@ -80,7 +80,7 @@ def model_yaml_schema() -> dict[str, Any]:
     schema["properties"]["factory"] = {
         "description": f"settings of this model, above those of cdk.json under context.{CONTEXT_KEY}",
         "type": "object",
-        "properties": _partial(own),
+        "properties": _partial(_without_titles(own)),
         "additionalProperties": False,
     }
     return schema
@@ -126,13 +126,11 @@ def _partial(schema: Any) -> Any:
         return [_partial(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    if schema.get("const") is False:
-        return {"type": "boolean"}
     # Without its type, a section may fit several variants.
     return {
         "anyOf" if key == "oneOf" else key: _partial(value)
         for key, value in schema.items()
-        if key not in ("default", "discriminator", "required", "title")
+        if key not in ("default", "discriminator", "required")
     }
 
 
