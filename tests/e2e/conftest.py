@@ -93,6 +93,12 @@ class Workspace:
     def deploy(self, *, check: bool = True) -> str:
         return self.cdk("deploy", "--require-approval", "never", check=check)
 
+    def deploy_first(self) -> None:
+        """What `make deploy` does to an account that has nothing."""
+        self.cdk("synth", "--quiet")
+        self.run(sys.executable, "-m", "operations.bootstrap")
+        self.cdk("deploy", "--app", "cdk.out", "--require-approval", "never")
+
     def push(self, message: str) -> str:
         """Commit what was changed in the clone, push it as a person would; return the commit id."""
         self.run("git", "commit", "--quiet", "--all", "--message", message)
@@ -161,9 +167,9 @@ class Workspace:
     def skip_stack_tests(self) -> None:
         shutil.rmtree(self.directory / "tests/stacks", ignore_errors=True)
 
-    def train_little(self) -> None:
-        """For tests to which the model's quality is not the point."""
-        self.change_model({"tuning.max_jobs": 2, "tuning.max_parallel_jobs": 2})
+    def train_little(self, model: str = "") -> None:
+        """For tests to which the quality of the named or only model is not the point."""
+        change_model(self.directory, {"tuning.max_jobs": 2, "tuning.max_parallel_jobs": 2}, model)
 
     def restore(self) -> None:
         """The clone as it was at first, for the next test."""
@@ -224,9 +230,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 @pytest.fixture(scope="module")
 def factory(workspace: Workspace) -> Workspace:
     """A deployed factory whose first delivery, started by the seeded repository, reached production."""
-    workspace.cdk("synth", "--quiet")
-    workspace.run(sys.executable, "-m", "operations.bootstrap")
-    workspace.cdk("deploy", "--app", "cdk.out", "--require-approval", "never")
+    workspace.deploy_first()
     for key, value in CODECOMMIT.items():
         workspace.run("git", "config", key, value)
     url = deployed_factory().output(Output.REPOSITORY_CLONE_URL)
@@ -243,6 +247,13 @@ def checkout(factory: Workspace) -> Iterator[Workspace]:
     yield factory
     factory.settle()
     factory.restore()
+
+
+def await_first_delivery(pipeline: str) -> None:
+    """Follow the delivery that the seeded repository started until it is in production."""
+    execution = delivery.latest_execution_id(pipeline)
+    status = delivery.follow(pipeline, execution, approve_as="test", timeout_seconds=1200)
+    assert status == "Succeeded", "\n".join(failure_lines(pipeline, execution))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

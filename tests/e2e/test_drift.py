@@ -4,7 +4,6 @@ Requests to the endpoint → captured files → the scheduled comparison → its
 """
 
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,13 +27,11 @@ from ml_code.table.frames import encode
 from ml_code.table.text import write_csv
 from ml_code.tracking import runs
 from ml_code.verification.test_rows import TEST_DATA, parse_test_rows
-from operations import delivery
 from operations.audit import left_of
 from operations.factory import deployed_factory, mlflow_client
-from operations.failures import failure_lines
 from stacks.settings.endpoints import Drift
-from tests.e2e.conftest import NAME, Workspace, running
-from tests.e2e.sample import FOLDER, PROJECT, change_model
+from tests.e2e.conftest import NAME, Workspace, await_first_delivery, running
+from tests.e2e.sample import FOLDER, PROJECT
 
 pytestmark = pytest.mark.e2e
 
@@ -58,7 +55,7 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     with running(tmp_path_factory.mktemp("drift") / NAME, minute_seconds=2) as workspace:
         shutil.rmtree(workspace.directory / FOLDER)
         shutil.copytree(EXAMPLE, workspace.directory / "models" / MODEL)
-        change_model(workspace.directory, {"tuning.max_jobs": 2, "tuning.max_parallel_jobs": 2}, MODEL)
+        workspace.train_little(MODEL)
         workspace.skip_build_tests()
         workspace.configure(
             {
@@ -70,12 +67,8 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         )
         workspace.run("git", "add", "--all")
         workspace.run("git", "commit", "--quiet", "--message", "Watch live inputs")
-        workspace.cdk("synth", "--quiet")
-        workspace.run(sys.executable, "-m", "operations.bootstrap")
-        workspace.cdk("deploy", "--app", "cdk.out", "--require-approval", "never")
-        execution = delivery.latest_execution_id(PREFIX)
-        status = delivery.follow(PREFIX, execution, approve_as="test", timeout_seconds=1200)
-        assert status == "Succeeded", "\n".join(failure_lines(PREFIX, execution))
+        workspace.deploy_first()
+        await_first_delivery(PREFIX)
         yield workspace
 
 

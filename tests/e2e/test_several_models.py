@@ -17,8 +17,7 @@ from ml_code.table.text import write_csv
 from operations import delivery
 from operations.audit import left_of
 from operations.factory import deployed_factory, mlflow_client
-from operations.failures import failure_lines
-from tests.e2e.conftest import NAME, Workspace, aws, running
+from tests.e2e.conftest import NAME, Workspace, await_first_delivery, aws, running
 from tests.e2e.sample import MODEL, change_model
 
 pytestmark = pytest.mark.e2e
@@ -38,21 +37,17 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         for name in OTHERS:
             shutil.copytree(workspace.directory / "examples" / name, workspace.directory / "models" / name)
         for name in MODELS:
-            own = {"factory": OWN_SETTINGS[name]} if name in OWN_SETTINGS else {}
-            tuning = {"tuning.max_jobs": 2, "tuning.max_parallel_jobs": 2}
-            change_model(workspace.directory, {**tuning, **own}, name)
+            workspace.train_little(name)
+        for name, own in OWN_SETTINGS.items():
+            change_model(workspace.directory, {"factory": own}, name)
         workspace.skip_stack_tests()
         workspace.run("git", "add", "--all")
         workspace.run("git", "commit", "--quiet", "--message", "Three models")
-        workspace.cdk("synth", "--quiet")
-        workspace.run(sys.executable, "-m", "operations.bootstrap")
-        workspace.cdk("deploy", "--app", "cdk.out", "--require-approval", "never")
+        workspace.deploy_first()
         url = deployed_factory().output(Output.REPOSITORY_CLONE_URL)
         workspace.run("git", "remote", "add", "local", url)
         for name in MODELS:
-            execution = delivery.latest_execution_id(prefix(name))
-            status = delivery.follow(prefix(name), execution, approve_as="test", timeout_seconds=1200)
-            assert status == "Succeeded", "\n".join(failure_lines(prefix(name), execution))
+            await_first_delivery(prefix(name))
         yield workspace
 
 
