@@ -5,6 +5,7 @@ import json
 import math
 import re
 import string
+from collections import Counter
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -82,18 +83,18 @@ def csv_text(texts: list[str]) -> str:
     return "".join(f"{text},1\n" for text in quoted)
 
 
-def verdict_of_a_file(folder: Path, schema: Schema, text: str) -> tuple[str, str] | None:
-    """Column and rule of the first fault; of a file of one row."""
-    (folder / "x.csv").write_text(f"c,n\n{text}", encoding="utf-8")
+def verdicts_of_a_file(folder: Path, schema: Schema, texts: list[str]) -> Counter[tuple[str, str]]:
+    """How many rows break a rule, by the column and the rule."""
+    (folder / "x.csv").write_text(f"c,n\n{csv_text(texts)}", encoding="utf-8")
     try:
         read_files(folder, ["x.csv"], schema)
     except SchemaError as error:
         sentence = str(error)
     else:
-        return None
-    found = re.search(r"column '(\w+)' breaks the rule (\S+)", sentence)
+        return Counter()
+    found = re.findall(r"column '(\w+)' breaks the rule (\S+)[^;]*? in (\d+) of", sentence)
     assert found, sentence
-    return found[1], found[2]
+    return Counter({(column, rule): int(count) for column, rule, count in found})
 
 
 def verdict_of_a_request(reader: RowReader, body: str) -> tuple[str, str] | None:
@@ -120,18 +121,19 @@ def test_a_file_a_request_and_a_batch_judge_alike(kind: str, tmp_path: Path) -> 
     def judge(texts: list[str], unknown: bool) -> None:
         schema = schema_of(column, unknown=unknown)
         reader = RowReader(schema)
-        for text in texts:
-            line = csv_text([text])
-            expected = verdict_of_a_file(tmp_path, schema, line)
-            assert verdict_of_a_request(reader, line) == expected
-            values, _, faults = read_lines(reader, [line.removesuffix("\n")])
-            assert bool(faults) == bool(expected)
-            if faults:
-                assert faults[0].startswith(f"column '{column.name}': ")
-            else:
-                # One row alone and many together are read alike.
-                alone = values[0, 0]
-                assert np.array_equal(reader.texts([[text, "1"]] * 3)[:, 0], [alone] * 3, equal_nan=True)
+        lines = [csv_text([text]) for text in texts]
+        verdicts = [verdict_of_a_request(reader, line) for line in lines]
+        # Rows that are all good are read in another way than those among which one is not.
+        good = [text for text, verdict in zip(texts, verdicts, strict=True) if verdict is None]
+        if good:
+            assert not verdicts_of_a_file(tmp_path, schema, good)
+        assert verdicts_of_a_file(tmp_path, schema, texts) == Counter(filter(None, verdicts))
+        values, indices, faults = read_lines(reader, [line.removesuffix("\n") for line in lines])
+        assert set(faults) == {row for row, verdict in enumerate(verdicts) if verdict}
+        assert all(fault.startswith(f"column '{column.name}': ") for fault in faults.values())
+        for row, together in zip(indices, values, strict=True):
+            (alone,) = reader.texts([[texts[row], "1"]])
+            assert np.array_equal(together, alone, equal_nan=True)
 
     judge()
 
