@@ -29,6 +29,7 @@ from ml_code.tracking.model_registry import RegisteredVersion, RegistryError
 from ml_code.tracking.model_uri import parse_model_uri
 from ml_code.verification.settings import read_settings
 from ml_code.verification.test_rows import parse_test_rows
+from ml_code.verification.verify import import_ahead
 from ml_code.write_once import WriteOnceError
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def release_version(
     promotion: Promotion | None,
 ) -> dict[str, Any]:
     """Serve the archive, whose bytes are `content`; what the verification reports."""
+    import_ahead()
     verification = Rollout(
         client=client,
         version=version,

@@ -4,9 +4,11 @@ Invokes it on held-out rows, compares the answers with the truth, and writes ver
 which the model version's MLflow run keeps too.
 """
 
+import importlib
 import json
 import os
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +76,12 @@ def report(
         "stage": settings.stage,
         "verified_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def import_ahead() -> None:
+    """Import scikit-learn and matplotlib in the background: the report takes them after the endpoint has answered."""
+    modules = ("sklearn.metrics", "ml_code.verification.report_figure")
+    threading.Thread(target=lambda: [importlib.import_module(name) for name in modules]).start()
 
 
 def verify(model_uri: str, settings: VerifySettings, spec: ModelSpec) -> dict[str, Any]:
