@@ -16,7 +16,7 @@ CDK_FLAGS := --require-approval never --no-notices
 LOCALAWS := $(wildcard localaws/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth model-init train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint lint-templates unit unit-options unit-others unit-hosts unit-localaws coverage e2e e2e-more bench bench-serving bench-scale bench-synth snapshot reference lock clean
+.PHONY: help install need-localaws demo up env status logs down doctor quotas deploy destroy synth model-init train run approve rollback history verify batch mlflow erase audit test test-aws test-all lint lint-templates unit unit-options unit-others unit-localaws unit-slow coverage e2e e2e-more bench bench-serving bench-scale bench-synth snapshot reference lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -121,7 +121,7 @@ test: install ## lint, types, unit tests, the life of a factory from end to end
 test-aws: install ## the life of a factory in the account that the shell points to: says what it costs and asks; make test-aws YES=1
 	@$(BIN)/python -m operations.life_on_aws $(if $(YES),--yes)
 
-test-all: test lint-templates unit-hosts e2e-more ## and checkov, parliament, jobs on several hosts, the end-to-end tests of options and of what guards production
+test-all: test lint-templates unit-slow e2e-more ## and checkov, parliament, slow unit tests, the end-to-end tests of options and of what guards production
 
 lint: install
 	@$(BIN)/ruff check .
@@ -144,19 +144,22 @@ unit: install
 	@$(MAKE) --no-print-directory -j2 unit-options unit-others $(if $(LOCALAWS),unit-localaws)
 
 unit-options:
-	@$(BIN)/python -m pytest tests/options
+	@$(BIN)/python -m pytest -m "not slow" tests/options
 
-# Each starts several processes as the hosts of a job: three minutes of computing, for what rarely changes.
-HOSTS_TESTS := tests/ml_code/jobs/test_cluster.py tests/ml_code/jobs/test_collective.py
-
-unit-hosts:
-	@$(BIN)/python -m pytest $(HOSTS_TESTS)
+UNIT_OTHERS := tests/model tests/project tests/stacks tests/ml_code tests/operations $(if $(LOCALAWS),tests/security)
 
 unit-others:
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(HOSTS_TESTS:%=--ignore=%) tests/model tests/project tests/stacks tests/ml_code tests/operations $(if $(LOCALAWS),tests/security)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(UNIT_OTHERS)
 
 unit-localaws:
-	@cd localaws && ../$(BIN)/python -m pytest -n 2 --dist loadfile
+	@cd localaws && ../$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+unit-slow:
+	@$(BIN)/python -m pytest -m slow tests/options
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow $(UNIT_OTHERS)
+ifdef LOCALAWS
+	@cd localaws && ../$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+endif
 
 coverage: install ## the share of the branches of stacks/ and ml_code/ that the unit tests reach; 90 % at least
 	@$(BIN)/coverage erase

@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -90,6 +92,7 @@ def test_a_minute_takes_some_time(tmp_path: Path) -> None:
     assert "--minute-seconds: invalid positive_seconds value: '0'" in refused.stderr
 
 
+@pytest.mark.slow
 def test_behind_a_proxy_that_answers_nothing(tmp_path: Path) -> None:
     where = ("--state-dir", str(tmp_path / "state"))
     try:

@@ -15,6 +15,9 @@ IMAGE_FRAMEWORK, IMAGE_VERSION = "sklearn", "1.9-0"
 # In the folder of a model: the wheel of its library, where the image has none.
 LIBRARY_FOLDER = "library"
 
+# Fewer are predicted before another thread has started.
+_ROWS_OF_A_THREAD = 100
+
 # The loss of what was predicted, by the truth and the predictions, which it reports.
 Report = Callable[[Any, Any], float]
 
@@ -64,6 +67,9 @@ class Library:
     def predict(self, estimator: Any, method: str, values: Any) -> Any:
         """Return what the fitted estimator's `method`, predict or predict_proba, returns."""
         return getattr(estimator, method)(values)
+
+    def use_cores(self, estimator: Any, count: int) -> None:
+        """Let a served estimator share the rows of a large request among this many cores, where the library can."""
 
     def is_own_model(self, found: object) -> bool:
         """Whether the object is what the library saves in its own format."""
@@ -159,9 +165,13 @@ class _LightGBM(_Boosters):
 
     def predict(self, estimator: Any, method: str, values: Any) -> Any:
         # The estimator checks parameters and values anew, which takes 20 times as long as the prediction of one row.
-        found = estimator.booster_.predict(values, num_threads=estimator.n_jobs or 0)
+        threads = min(estimator.n_jobs or 0, 1 + len(values) // _ROWS_OF_A_THREAD)
+        found = estimator.booster_.predict(values, num_threads=threads)
         is_binary = method == "predict_proba" and found.ndim == 1
         return np.column_stack((1.0 - found, found)) if is_binary else found
+
+    def use_cores(self, estimator: Any, count: int) -> None:
+        estimator.n_jobs = count  # each row by itself: the predictions stay the same to the last bit
 
     def save(self, own_model: Any) -> bytes:
         text: str = own_model.model_to_string()

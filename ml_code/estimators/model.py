@@ -98,6 +98,11 @@ class TableModel(BaseEstimator):  # type: ignore[misc]
         """The probabilities of encoded rows, in the order of `classes`."""
         return self._predict(values, "predict_proba")
 
+    def use_cores(self, count: int) -> None:
+        """Predict with this many cores in the place of those of the training; the predictions stay the same."""
+        estimator = self.pipeline.steps[-1][1]
+        library_of(type(estimator).__module__).use_cores(estimator, count)
+
     def _predict(self, values: Values, method: str) -> Values:
         # The contract has seen to what scikit-learn would check again.
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):

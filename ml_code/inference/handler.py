@@ -14,6 +14,7 @@ import csv
 import io
 import json
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,7 @@ def model_fn(model_dir: str) -> ServedModel:
     model = load_model(read_files(folder))
     if not isinstance(model, TableModel):
         model = _former_model(model, schema)
+    model.use_cores(os.cpu_count() or 1)
     served = ServedModel(
         model=model,
         reader=RowReader(schema),

@@ -36,6 +36,7 @@ def synthesised(local_aws: "Account") -> Assembly:
     with pytest.MonkeyPatch.context() as shell:
         for name, value in local_aws.environment(local_aws.administrator).items():
             shell.setenv(name, value)
+        shell.setenv("CDK_VALIDATION", "false")  # seconds, for what tests/options validates
         return assembly.synthesise()
 
 
@@ -99,6 +100,7 @@ def test_a_quota_of_0(
     check_transcript("A quota of 0", capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_a_region_that_lacks_a_service(
     machine: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

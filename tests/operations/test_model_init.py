@@ -24,6 +24,7 @@ from operations.model_init.draft import Draft
 from operations.model_init.estimators import candidates
 
 ROWS = 400
+OTHER_TASKS = [pytest.param(task, marks=pytest.mark.slow) for task in ("regression", "multiclass")]
 
 
 def write(folder: Path, body: str | bytes, name: str = "rows.csv") -> Path:
@@ -122,7 +123,7 @@ def test_a_messy_file_is_drafted_as_a_person_would(tmp_path: Path, messy: bytes)
     assert draft.sample.body == messy
 
 
-@pytest.mark.parametrize("case", ["messy", "regression", "multiclass"])
+@pytest.mark.parametrize("case", ["messy", *OTHER_TASKS])
 def test_a_draft_trains_to_its_gate(
     case: str,
     tmp_path: Path,
@@ -135,9 +136,8 @@ def test_a_draft_trains_to_its_gate(
     x = random.normal(size=(ROWS, 3))
     frame = pd.DataFrame(x, columns=["a", "b", "c"]).round(4)
     if case == "regression":
-        body = frame.assign(y=(2 * x[:, 0] - x[:, 1] + random.normal(size=ROWS) / 5).round(3)).to_csv(
-            index=False
-        )
+        target = (2 * x[:, 0] - x[:, 1] + random.normal(size=ROWS) / 5).round(3)
+        body = frame.assign(y=target).to_csv(index=False)
     else:
         labels = np.array(["low", "middle", "high"])[np.digitize(x[:, 0] + x[:, 1] / 2, [-0.6, 0.6])]
         body = frame.assign(y=labels).to_csv(index=False)

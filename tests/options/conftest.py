@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.options.proof import Proof, prove
-from tests.stacks.configurations import CONFIGURATIONS, LINTED
+from tests.stacks.configurations import CONFIGURATIONS
 from tests.stacks.synthesis import Synthesise, Synthesised
 
 PROCESSES = 2
@@ -26,9 +26,7 @@ class Proofs:
     def start(self, name: str) -> Future[Proof]:
         if name not in self._started:
             folder = str(self._folders.mktemp(name))
-            self._started[name] = self._pool.submit(
-                prove, CONFIGURATIONS[name], folder, linted=name in LINTED
-            )
+            self._started[name] = self._pool.submit(prove, CONFIGURATIONS[name], folder)
         return self._started[name]
 
     def __getitem__(self, name: str) -> Proof:

@@ -10,12 +10,10 @@ from typing import Any
 
 from aws_cdk import Validations
 from cdk_nag import AwsSolutionsChecks
-from cfnlint.api import ManualArgs, lint
 
 from ml_code.pipeline.definition import pipeline_definition
 from ml_code.pipeline.settings import PipelineSettings
 from tests.stacks.synthesis import (
-    REGION,
     Synthesised,
     cdk_app,
     environment,
@@ -23,10 +21,6 @@ from tests.stacks.synthesis import (
     spec_for,
     without_account,
 )
-
-# Redundant DependsOn: CDK writes one for each resource below a construct that another depends on. Harmless,
-# and CDK's own validation ignores the rule as well.
-IGNORED_LINT_RULES = ["W3005"]
 
 
 @dataclass(frozen=True)
@@ -38,13 +32,11 @@ class Proof:
     """Construct and finding of every acknowledgement in the app."""
     covering: set[tuple[str, str]]
     """The same, of those that a finding needs."""
-    lint: list[str]
-    """Of cfn-lint, where it was asked for."""
     pushed_definition: str
     """What a build writes, which gets its settings from the template."""
 
 
-def prove(settings: Mapping[str, Any], outdir: str, *, linted: bool) -> Proof:
+def prove(settings: Mapping[str, Any], outdir: str) -> Proof:
     without_account(os.environ)
     # The collector is off, as it takes a third of the time: what the last proof left behind goes here.
     gc.collect()
@@ -78,15 +70,11 @@ def prove(settings: Mapping[str, Any], outdir: str, *, linted: bool) -> Proof:
         for finding in entry["data"]
     }
     factory = read_assembly(outdir, stack)
-    template = (Path(outdir) / f"{stack.stack_name}.template.json").read_text()
-    lint_arguments = ManualArgs(regions=[REGION], ignore_checks=IGNORED_LINT_RULES)
-    matches = lint(template, config=lint_arguments) if linted else []
     pipeline_settings = json.loads(environment(factory, f"{factory.prefix}-build")["PIPELINE_SETTINGS"])
     return Proof(
         factory=factory,
         findings=findings,
         acknowledged=acknowledged,
         covering=covering,
-        lint=[f"{match.rule.id} {match.message} {match.path}" for match in matches],
         pushed_definition=pipeline_definition(spec_for(settings), PipelineSettings(**pipeline_settings)),
     )

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cfnlint.api import ManualArgs, lint
 
 from stacks.settings.reference import Setting, all_settings
 from tests.options.conftest import Proofs
 from tests.options.proof import Proof
 from tests.pipeline_requests import dangling_references, invalid_requests
-from tests.stacks.configurations import CONFIGURATIONS, LINTED
-from tests.stacks.synthesis import Synthesised
+from tests.stacks.configurations import CONFIGURATIONS, LINTED, LINTED_ALWAYS
+from tests.stacks.synthesis import REGION, Synthesised
 from tests.stacks.test_stack import (  # noqa: F401 (pytest finds them here)
     test_buckets_are_private_encrypted_and_speak_tls_only,
     test_data_and_artifacts_have_versions,
@@ -20,6 +21,10 @@ from tests.stacks.test_stack import (  # noqa: F401 (pytest finds them here)
     test_the_first_run_finds_all_that_a_build_calls_and_who_tells_of_its_failure,
     test_the_outputs_name_what_a_person_needs,
 )
+
+# Redundant DependsOn: CDK writes one for each resource below a construct that another depends on. Harmless,
+# and CDK's own validation ignores the rule as well.
+IGNORED_LINT_RULES = ["W3005"]
 
 
 @pytest.fixture
@@ -53,9 +58,15 @@ def test_every_acknowledgement_still_covers_a_finding(proof: Proof) -> None:
     assert proof.acknowledged == proof.covering
 
 
-@pytest.mark.parametrize("proof", LINTED, indirect=True)
+@pytest.mark.parametrize(
+    "proof",
+    [name if name in LINTED_ALWAYS else pytest.param(name, marks=pytest.mark.slow) for name in LINTED],
+    indirect=True,
+)
 def test_cloudformation_s_linter_finds_nothing(proof: Proof) -> None:
-    assert not proof.lint, "\n".join(proof.lint)
+    template = (proof.factory.directory / f"{proof.factory.name}.template.json").read_text()
+    matches = lint(template, config=ManualArgs(regions=[REGION], ignore_checks=IGNORED_LINT_RULES))
+    assert not matches, "\n".join(f"{match.rule.id} {match.message} {match.path}" for match in matches)
 
 
 def test_the_linter_sees_every_property_of_every_configuration(proofs: Proofs) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.stacks.synthesis import PROJECT, project_files
 
+pytestmark = pytest.mark.slow
 # The code, the papers and the samples; data and binaries that get in by accident are larger.
 MAX_BYTES = 1_500_000
 

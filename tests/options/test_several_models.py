@@ -235,6 +235,7 @@ def test_more_models_than_a_template_takes_are_refused_with_the_number_that_fits
         check_size(4_550_000, model_count=50)
 
 
+@pytest.mark.slow
 def test_a_synthesis_refuses_more_resources_than_fit(tmp_path: Path) -> None:
     models = [f"model{number}" for number in range(12)]
     own = {model: {"owners": list(OWNERS)} for model in models}

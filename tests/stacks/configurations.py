@@ -183,3 +183,5 @@ LINTED = (
     ),
     *("network-tracking-server", "key-drift", "boundary", "boundary-arn", "models", "owned", "forgetting"),
 )
+# The others in make test-all.
+LINTED_ALWAYS = ("default", "fargate-prod", "network-tracking-server")

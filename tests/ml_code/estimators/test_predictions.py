@@ -33,6 +33,10 @@ def test_the_predictions_are_those_of_the_estimator(path: str, classes: int, row
     module, _, name = path.rpartition(".")
     estimator = getattr(importlib.import_module(module), name)(**quiet).fit(values, target)
     method = "predict_proba" if classes else "predict"
-    found = library.predict(estimator, method, values[:rows])
-    assert found.shape == ((rows, classes) if classes else (rows,))
-    assert np.array_equal(found, getattr(estimator, method)(values[:rows]))
+    expected = getattr(estimator, method)(values[:rows])
+    for cores in (None, 1, 4):
+        if cores:
+            library.use_cores(estimator, cores)
+        found = library.predict(estimator, method, values[:rows])
+        assert found.shape == ((rows, classes) if classes else (rows,))
+        assert np.array_equal(found, expected)

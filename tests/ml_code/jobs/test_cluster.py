@@ -22,9 +22,10 @@ from ml_code.jobs.parts import PARTS, part_files, read_part
 from tests.ml_code.jobs.hosts_of_a_job import started
 from tests.ml_code.table.test_bad_data import MODEL_YAML, rows, text
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="all of 127.0.0.0/8 is loopback on Linux only"
-)
+pytestmark = [
+    pytest.mark.slow,  # each test starts several processes as the hosts of a job
+    pytest.mark.skipif(sys.platform != "linux", reason="all of 127.0.0.0/8 is loopback on Linux only"),
+]
 PROGRAM = Path(__file__).with_name("host_process.py")
 # Not the same ones again at once: a port that was just closed cannot be listened on for a minute.
 BLOCKS = itertools.cycle(random.sample(range(1, 250), 249))

@@ -17,9 +17,10 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from ml_code.jobs import collective
 from tests.ml_code.jobs.hosts_of_a_job import started
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="all of 127.0.0.0/8 is loopback on Linux only"
-)
+pytestmark = [
+    pytest.mark.slow,  # each test starts several processes as the hosts of a job
+    pytest.mark.skipif(sys.platform != "linux", reason="all of 127.0.0.0/8 is loopback on Linux only"),
+]
 PROGRAM = Path(__file__).with_name("training_process.py")
 # Not the same ones again at once: a port that was just closed cannot be listened on for a minute.
 BLOCKS = itertools.cycle(random.sample(range(1, 250), 249))

@@ -54,16 +54,18 @@ def trained(hash_seed: int, folder: Path, *changes: str) -> Any:
 @pytest.mark.parametrize(
     ("folder", "changes"),
     [
-        (PROJECT / "examples/diabetes", []),
+        pytest.param(PROJECT / "examples/diabetes", [], marks=pytest.mark.slow),
         (PROJECT / "examples/flights", []),
-        (
+        pytest.param(
             PROJECT / "examples/flights",
             [json.dumps({"estimator": "xgboost.XGBClassifier", "hyperparameters": {"subsample": 0.8, "n_jobs": 1},
                          "search": {"max_depth": {"type": "integer", "minimum": 2, "maximum": 6}}})],
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             PROJECT / "examples/flights",
             [json.dumps({"estimator": "sklearn.ensemble.HistGradientBoostingClassifier", "hyperparameters": {}, "search": SEARCH})],
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["XGBoost regression", "LightGBM", "XGBoost", "scikit-learn"],

@@ -166,10 +166,13 @@ print("done")
     "change",
     [
         {"TrainingJobEarlyStoppingType": "Auto", "Strategy": "Grid"},
-        {
-            "Strategy": "Hyperband",
-            "StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 10}},
-        },
+        pytest.param(
+            {
+                "Strategy": "Hyperband",
+                "StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 10}},
+            },
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["early stopping", "Hyperband"],
 )
