@@ -76,9 +76,10 @@ deploy: install ## doctor, then bootstrap an account that has none, then cdk dep
 	@$(CDK) deploy --app cdk.out $(CDK_FLAGS)
 	@$(BIN)/python -m operations.clone_url
 
+# A template that is not deployed is not validated.
 destroy: install ## cdk destroy
 	@$(BIN)/python -m operations.account
-	@$(CDK) destroy --force --no-notices
+	@CDK_VALIDATION=false $(CDK) destroy --force --no-notices
 
 model-init: install ## draft a model of a CSV or Parquet file: make model-init DATA=rows.csv TARGET=column NAME=model
 	@$(BIN)/python -m operations.model_init --data "$$DATA" --target "$$TARGET" --name "$$NAME"

@@ -146,7 +146,8 @@ def main() -> None:
     if found is not None:
         print(f"Bootstrap: {found}")
         return
-    words = command(account, wanted)
+    # With what is synthesised already in the place of the app, which would be synthesised once more.
+    words = [*command(account, wanted), "--app", assembly.DIRECTORY.name]
     print(f"Account {account.id} has no bootstrap in {account.region}: {' '.join(words)}", flush=True)
     os.chdir(PROJECT)
     os.execvp(words[0], words)  # noqa: S606 (Ctrl-C reaches it, and its exit status is this one's)
