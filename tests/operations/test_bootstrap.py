@@ -91,9 +91,8 @@ def test_an_account_without_any_is_bootstrapped_with_the_app_s_qualifier(
 ) -> None:
     monkeypatch.chdir(Path.cwd())
     deploying(monkeypatch, wanting("acme"))
-    assert executed == [
-        ["cdk", "bootstrap", "aws://123456789012/us-east-1", "--qualifier", "acme", "--no-notices"]
-    ]
+    line = "cdk bootstrap aws://123456789012/us-east-1 --qualifier acme --no-notices --app cdk.out"
+    assert [" ".join(words) for words in executed] == [line]
 
 
 def test_who_may_not_look_makes_none(
