@@ -9,9 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
 from ml_code.contracts import Prefix, Variable
 from ml_code.execution.content import content_hash
 from ml_code.execution.objects import exists
@@ -63,17 +60,3 @@ def _failed(report: Path, models: Iterable[str]) -> set[str]:
     failed = {model for model in models if any(name.endswith(f"[{model}]") for name in names)}
     has_others = any(not name.endswith(tuple(f"[{model}]" for model in models)) for name in names)
     return set(models) if has_others or not failed else failed
-
-
-def main() -> None:
-    model, bucket = os.environ[Variable.MODEL_NAME], os.environ[Variable.ARTIFACT_BUCKET]
-    try:
-        failed = failing_models(boto3.client("s3"), bucket, [model])
-    except (ClientError, BotoCoreError) as error:
-        sys.exit(f"model_tests: {error}")
-    if failed:
-        sys.exit(f"model_tests: the tests of {model} failed: nothing is trained")
-
-
-if __name__ == "__main__":
-    main()

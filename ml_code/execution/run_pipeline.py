@@ -1,4 +1,4 @@
-"""The work of a push: package the code, update the pipeline if it changed, start it, follow it to the end."""
+"""The work of a push: test the model, package the code, update the pipeline if it changed, start it, follow it to the end."""
 
 import argparse
 import json
@@ -27,6 +27,7 @@ from ml_code.contracts import (
 from ml_code.execution import job_wheels, source_archive, stack_assertions
 from ml_code.execution.inputs import Training, model_inputs, write_training
 from ml_code.execution.job_wheels import Pin, WheelsError
+from ml_code.execution.model_tests import failing_models
 from ml_code.execution.objects import exists
 from ml_code.execution.pipeline_execution import (
     Snapshot,
@@ -75,13 +76,16 @@ def run(settings: RunSettings, clients: Clients) -> int:
 
 
 def train(settings: RunSettings, clients: Clients, assertions: StackAssertions) -> int:
-    with ThreadPoolExecutor(max_workers=1) as background:
-        # pip and the SDK's import take seconds each, and do not need one another.
+    with ThreadPoolExecutor() as background:
+        # The tests, pip and the SDK's import take seconds each, and do not need one another.
+        tests = background.submit(failing_models, clients.s3, settings.artifact_bucket, [settings.model])
         wheels = background.submit(get_wheels, clients.s3, settings.artifact_bucket)
         spec = load_spec(name=settings.model)
         definition = pipeline_definition(spec, settings.pipeline)
         is_cluster = settings.pipeline.compute.preprocess.instance_count > 1
         pins = job_wheels.job_pins(spec.estimator, is_cluster=is_cluster)
+        if tests.result():
+            raise RunError(f"the tests of {settings.model} failed: nothing is trained")
         code_uri = upload_code(clients.s3, settings, wheels.result(), pins)
     data_version = provide_data(
         clients.s3, settings.data_bucket, settings.data_prefix, settings.model, settings.pipeline.compute

@@ -18,7 +18,6 @@ from uuid import uuid4
 
 import boto3
 import pytest
-import yaml
 
 from ml_code.contracts import Output, resource_prefix
 from ml_code.spec import MODEL_YAML, find_model, load_spec
@@ -158,10 +157,7 @@ class Workspace:
 
     def skip_build_tests(self) -> None:
         """Leave the build's tests out, where they would only cost time."""
-        path = self.directory / "codebuild-buildspec.yml"
-        buildspec = yaml.safe_load(path.read_text())
-        buildspec["phases"].pop("pre_build", None)
-        path.write_text(yaml.safe_dump(buildspec, sort_keys=False))
+        (self.directory / "tests/model/test_model.py").write_text("def test_nothing() -> None:\n    pass\n")
         self.skip_stack_tests()
 
     def skip_stack_tests(self) -> None:

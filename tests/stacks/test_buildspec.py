@@ -11,12 +11,10 @@ def buildspec() -> dict[str, Any]:
     return dict(yaml.safe_load((PROJECT / "codebuild-buildspec.yml").read_text()))
 
 
-def test_tests_run_in_a_phase_whose_failure_keeps_the_training_phase_from_starting(
-    buildspec: dict[str, Any],
-) -> None:
+def test_a_build_trains_by_one_command_which_tests_first(buildspec: dict[str, Any]) -> None:
     phases = buildspec["phases"]
-    assert phases["pre_build"]["commands"] == ["python -m ml_code.execution.model_tests"]
-    assert "python -m ml_code.execution.run_pipeline" in phases["build"]["commands"]
+    assert phases["build"]["commands"][0] == "python -m ml_code.execution.run_pipeline"
+    assert phases["build"]["on-failure"] == "ABORT"
     assert "post_build" not in phases  # it runs after a failed build, too
 
 

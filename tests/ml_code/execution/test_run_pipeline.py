@@ -43,6 +43,7 @@ def _project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model_yaml: str) -
 @pytest.fixture
 def stubs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stubs]:
     monkeypatch.setattr(run_pipeline, "pipeline_definition", lambda spec, settings: DEFINITION)
+    monkeypatch.setattr(run_pipeline, "failing_models", lambda s3, bucket, models: set())
     monkeypatch.setattr(run_pipeline, "get_wheels", lambda s3, bucket: {})
     monkeypatch.setattr(job_wheels, "job_requirements", lambda wheels, pins: "")
     monkeypatch.setattr(run_pipeline, "RESULT_FILE", tmp_path / "pipeline-result.env")
@@ -62,6 +63,17 @@ def stubs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stubs]:
     monkeypatch.setattr(run_pipeline, "write_training", lambda *_: None)
     yield made
     made.finish()
+
+
+def test_failed_tests_of_the_model_upload_and_train_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = Stubs()
+    monkeypatch.setattr(run_pipeline, "failing_models", lambda s3, bucket, models: set(models))
+    monkeypatch.setattr(run_pipeline, "pipeline_definition", lambda spec, settings: DEFINITION)
+    monkeypatch.setattr(run_pipeline, "get_wheels", lambda s3, bucket: {})
+    monkeypatch.setattr(stack_assertions, "started", lambda s3, bucket: nullcontext(Passed()))
+    with pytest.raises(RunError, match="the tests of digits failed: nothing is trained"):
+        run_pipeline.run(SETTINGS, nothing.clients)
+    nothing.finish()
 
 
 def test_failed_tests_of_the_app_stop_the_training(
