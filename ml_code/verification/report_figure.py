@@ -17,8 +17,11 @@ from ml_code.verification.invoke import Answers
 from ml_code.verification.test_rows import LabelledRows
 
 GRID_ROWS, GRID_COLUMNS = 6, 10
-# Of a panel: the box for its image, which keeps its shape, the room around it, and how much higher than wide the panel is.
-IMAGE_WIDTH, IMAGE_HEIGHT, FRAME, PANEL_RATIO = 0.9, 0.74, 0.025, 1.22
+FIGURE_WIDTH, FIGURE_HEIGHT = 12, 9.8  # inches
+GRID_WIDTH, GRID_HEIGHT = 0.98, 0.91  # of the figure
+# How much higher than wide a panel is on paper; the box in it for the image, which keeps its shape; the room around that.
+PANEL_RATIO = (FIGURE_HEIGHT * GRID_HEIGHT / GRID_ROWS) / (FIGURE_WIDTH * GRID_WIDTH / GRID_COLUMNS)
+IMAGE_WIDTH, IMAGE_HEIGHT, MARGIN = 0.9, 0.74, 0.025
 RIGHT = "#444444"
 
 
@@ -49,9 +52,9 @@ def _images(test_rows: LabelledRows, answers: Answers, shape: tuple[int, int]) -
     is_wrong = np.asarray(answers.predictions) != np.asarray(test_rows.truth)
     order = np.argsort(~is_wrong, kind="stable")[: GRID_ROWS * GRID_COLUMNS]
     pixels = encode(test_rows.features, test_rows.schema)
-    figure = Figure(figsize=(12, 9.8))
-    # One for all panels, whose unit is a panel: sixty take four times as long to draw.
-    axes = figure.add_axes((0.01, 0.005, 0.98, 0.91))
+    figure = Figure(figsize=(FIGURE_WIDTH, FIGURE_HEIGHT))
+    # One for all panels, whose unit is a panel: sixty take more than twice as long to draw.
+    axes = figure.add_axes((0.01, 0.005, GRID_WIDTH, GRID_HEIGHT))
     axes.set_axis_off()
     for place, index in enumerate(order):
         confidence = answers.confidences[index] if answers.confidences else None
@@ -75,12 +78,12 @@ def _image(
     height, width = pixels.shape
     scale = min(IMAGE_WIDTH / width, IMAGE_HEIGHT * PANEL_RATIO / height)
     width, height = width * scale, height * scale / PANEL_RATIO
-    left, top = corner[0] + (1 - width) / 2, corner[1] + 1 - FRAME - height
+    left, top = corner[0] + (1 - width) / 2, corner[1] + 1 - MARGIN - height
     box = (left, left + width, top + height, top)
     axes.imshow(pixels, cmap="gray_r", interpolation="nearest", extent=box, aspect="auto")
     frame = Rectangle((left, top), width, height, fill=False)
     frame.set(edgecolor=colour, linewidth=2.5 if wrong else 0.6)
     axes.add_patch(frame)
     weight = "bold" if wrong else "normal"
-    place = {"x": corner[0] + 0.5, "y": top - FRAME, "ha": "center", "va": "bottom"}
+    place = {"x": corner[0] + 0.5, "y": top - MARGIN, "ha": "center", "va": "bottom"}
     axes.text(s=label, fontsize=8, color=colour, fontweight=weight, **place)
