@@ -164,7 +164,7 @@ endif
 
 coverage: install ## the share of the branches of stacks/ and ml_code/ that the unit tests reach; 90 % at least
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest tests/model tests/stacks tests/ml_code tests/operations tests/options $(if $(LOCALAWS),tests/security)
+	@$(BIN)/coverage run -m pytest tests/model tests/stacks tests/ml_code tests/project tests/operations tests/options $(if $(LOCALAWS),tests/security)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered
 	@$(BIN)/coverage json --quiet -o .coverage.json

@@ -129,7 +129,7 @@ def first_places(
             content[column.name] = pd.Series(texts[column.name], dtype=object)
         else:
             content[column.name] = cells
-    hashes = pd.util.hash_pandas_object(pd.DataFrame(content), index=False)
+    hashes = pd.util.hash_pandas_object(pd.DataFrame(content, copy=False), index=False)
     places: NDArray[np.float64] = hashes.to_numpy() / 2**64
     return places
 

@@ -3,9 +3,11 @@
 import argparse
 import hashlib
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +27,8 @@ from ml_code.table.frames import encode
 from ml_code.table.summary import Summary, check_unique
 
 PROGRESS_SECONDS = 60.0
+# Each file that is checked needs the memory of a block, some 150 MB.
+MOST_FILES_AT_ONCE = 8
 
 
 class Hosts(Protocol):
@@ -43,7 +47,7 @@ class Hosts(Protocol):
 
 
 class ThisHost:
-    """Does all work in this process."""
+    """Does all work in this process, a file on each core."""
 
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
@@ -54,11 +58,16 @@ class ThisHost:
         return self._names, left_out
 
     def check(self, names: Sequence[str]) -> Iterator[CheckedFile]:
-        for name in names:
-            checked = self._shard.check(name)
-            yield checked
-            if checked.fault:
-                return
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_FILES_AT_ONCE)) as pool:
+            files = [pool.submit(self._shard.check, name) for name in names]
+            try:
+                for file in files:
+                    checked = file.result()
+                    yield checked
+                    if checked.fault:
+                        return
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
     def write(self, gaps: frozenset[str], places: dict[str, Any]) -> dict[str, WrittenParts]:
         return {"algo-1": self._shard.write(self._names, gaps, places)}

@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,6 @@ from numpy.typing import NDArray
 
 from ml_code.jobs.hosts import HostError
 from ml_code.jobs.parts import (
-    BATCH_ROWS,
     PARTS,
     cut,
     first_places,
@@ -87,6 +87,8 @@ class Shard:
     is_complete: bool = False
     """Whether all hosts have published their parts."""
     _published: list[Path] = field(default_factory=list)
+    _block_rows: dict[str, list[int]] = field(default_factory=dict)
+    """The number of rows of each block of a checked file, by the file's name."""
 
     def files(self) -> tuple[list[str], list[str]]:
         """Names of the data, and of what is left out."""
@@ -101,6 +103,7 @@ class Shard:
         keys: list[dict[str, NDArray[Any]]] = []
         places: list[NDArray[np.float64]] = []
         targets: list[NDArray[np.float64]] = []
+        block_rows = self._block_rows[name] = []
         width = len(spec.training_schema().names)  # the first columns of file_schema
         try:
             with (
@@ -111,8 +114,9 @@ class Shard:
                 for block in read_blocks(path, name, schema, frozenset(spec.ignored_names)):
                     checked.summary.add(block.values)
                     keys.append(keys_of(block, schema))
-                    # Not by tofile, which writes a part to a full disk and says nothing.
-                    rows.write(np.ascontiguousarray(block.values[:, :width]).data)
+                    block_rows.append(len(block.values))
+                    # Column after column. Not by tofile, which writes a part to a full disk and says nothing.
+                    rows.write(np.ascontiguousarray(block.values[:, :width].T).data)
                     found, target = self._places(block)
                     if needs_all_rows(spec):
                         places.append(found)
@@ -160,32 +164,32 @@ class Shard:
             return self._write(names, gaps)
 
     def _write(self, names: list[str], gaps: frozenset[str]) -> WrittenParts:
-        writers = {name: _PartWriter(self, name) for name in PARTS}
-        counted = WrittenParts(dict.fromkeys(PARTS, 0), {name: Counter() for name in PARTS}, 0)
-        schema, target = self.spec.training_schema(), self.spec.target.name
-        try:
-            for name in names:
-                for values, row_places in self._rows(name):
-                    for part, is_in in cut(row_places, self.spec.split).items():
-                        if not is_in.any():
-                            continue
-                        frame = decode(values[is_in], schema, gaps=gaps)
-                        counted.rows[part] += len(frame)
-                        if self.spec.is_classification:
-                            labels = frame[target].value_counts()
-                            counted.labels[part].update(dict(zip(labels.index.tolist(), labels, strict=True)))
-                        writers[part].write(pa.Table.from_pandas(frame, preserve_index=False))
-        finally:
-            for writer in writers.values():
-                writer.close()
-        counted.peak_memory_bytes = peak_memory_bytes()
-        return counted
+        writers = {name: _PartWriter(self, name, gaps) for name in PARTS}
+        with ThreadPoolExecutor(len(PARTS)) as pool:
+            try:
+                for name in names:
+                    for columns, row_places in self._rows(name):
+                        parts = cut(row_places, self.spec.split).items()
+                        done = [pool.submit(writers[part].add, columns, is_in) for part, is_in in parts]
+                        wait(done)  # all of them, before a failure of one closes the files
+                        for each in done:
+                            each.result()
+            finally:
+                for writer in writers.values():
+                    writer.close()
+        return WrittenParts(
+            {name: writer.row_count for name, writer in writers.items()},
+            {name: writer.labels for name, writer in writers.items()},
+            peak_memory_bytes(),
+        )
 
     def _rows(self, name: str) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Block by block, the encoded columns, and the place of each row."""
         width = len(self.spec.training_schema().names)
         with self._kept(name, "rows").open("rb") as rows, self._kept(name, "places").open("rb") as places:
-            while len(found := np.fromfile(places, count=BATCH_ROWS)):
-                yield np.fromfile(rows, count=len(found) * width).reshape(-1, width), found
+            for count in self._block_rows[name]:
+                columns = np.fromfile(rows, count=count * width).reshape(width, count)
+                yield columns, np.fromfile(places, count=count)
         for kind in ("rows", "places"):
             self._kept(name, kind).unlink()
 
@@ -211,7 +215,10 @@ class Shard:
 class _PartWriter:
     """The files of one part of one host: each row in the next file, in turn."""
 
-    def __init__(self, shard: Shard, part: str) -> None:
+    def __init__(self, shard: Shard, part: str, gaps: frozenset[str]) -> None:
+        self.row_count = 0
+        self.labels: Counter[Any] = Counter()
+        self._spec, self._gaps = shard.spec, gaps
         self._folder = shard.work / part
         self._folder.mkdir(parents=True, exist_ok=True)
         self._count = shard.shard_count if part == "train" else 1
@@ -220,13 +227,23 @@ class _PartWriter:
         self._files: dict[int, pq.ParquetWriter] = {}
         self._next = 0
 
-    def write(self, table: pa.Table) -> None:
+    def add(self, columns: NDArray[np.float64], is_in: NDArray[np.bool_]) -> None:
+        """Write the rows of the encoded columns that are in the part."""
+        rows = np.flatnonzero(is_in)
         for place in range(self._count):
             number = (self._next + place) % self._count
-            rows = table if self._count == 1 else table.take(list(range(place, len(table), self._count)))
-            if len(rows):
-                self._file(number, table.schema).write_table(rows)
-        self._next = (self._next + len(table)) % self._count
+            if len(own := rows[place :: self._count]):
+                self._write(number, columns.take(own, axis=1))
+        self._next = (self._next + len(rows)) % self._count
+        self.row_count += len(rows)
+
+    def _write(self, number: int, columns: NDArray[np.float64]) -> None:
+        frame = decode(columns.T, self._spec.training_schema(), gaps=self._gaps)
+        if self._spec.is_classification:
+            labels = frame[self._spec.target.name].value_counts()
+            self.labels.update(dict(zip(labels.index.tolist(), labels, strict=True)))
+        table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1)
+        self._file(number, table.schema).write_table(table)
 
     def _file(self, number: int, schema: pa.Schema) -> pq.ParquetWriter:
         if number not in self._files:

@@ -107,7 +107,8 @@ class _CsvBlocks:
 
     def _plain(self, header: list[str], lines: str) -> Block | None:
         """None of lines that are not plain, or have any fault."""
-        quotes, returns = lines.count('"'), lines.count("\r")
+        # To find none is far quicker than to count none.
+        quotes, returns = (lines.count(each) if each in lines else 0 for each in '"\r')
         if "\0" in lines or (returns and returns != lines.count("\r\n")):
             return None
         if quotes and 2 * sum(1 for _ in self.quoted_cell.finditer(lines)) != quotes:

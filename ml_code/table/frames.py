@@ -57,7 +57,7 @@ def decode(
         else _decode(values[:, position], column, schema, has_gaps=column.name in gaps)
         for position, column in enumerate(schema.columns)
     }
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, copy=False)
 
 
 def _decode(values: Values, column: Column, schema: Schema, *, has_gaps: bool) -> Any:

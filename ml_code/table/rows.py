@@ -47,7 +47,9 @@ class RowReader:
     def plain_csv(self, text: str, *, skipped_lines: int) -> Values | None:
         """Lines without quotes, read by Arrow: what `texts` would read, or None where that is not sure."""
         table = self.plain_table(text, self.schema.names, skipped_lines=skipped_lines)
-        return None if table is None else self.table_values(table)
+        values = None if table is None else self.table_values(table)
+        # As `texts` has them: the order in memory may change the last bit of a product of matrices.
+        return None if values is None else np.ascontiguousarray(values)
 
     def plain_table(
         self, text: str, names: Sequence[str], *, skipped_lines: int, has_quotes: bool = False
@@ -82,8 +84,8 @@ class RowReader:
             return None
 
     def table_values(self, table: pa.Table) -> Values | None:
-        """The encoded values of `plain_table`, or None where that is not sure."""
-        found = np.empty((table.num_rows, len(self.schema.columns)))
+        """The encoded values of `plain_table`, column after column in memory, or None where that is not sure."""
+        found = np.empty((table.num_rows, len(self.schema.columns)), order="F")
         for start, end, reader in self.groups:
             for place in range(start, end):
                 values = _arrow_values(table.column(place), reader)

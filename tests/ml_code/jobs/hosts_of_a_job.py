@@ -1,6 +1,7 @@
 """The hosts of one job as processes, for tests of jobs on several instances."""
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ def started(
         subprocess.Popen(
             [sys.executable, str(program), str(folder), name, *names, kind],
             cwd=PROJECT,
-            env={"PYTHONPATH": str(PROJECT), "PATH": ""},
+            env={**os.environ, "PYTHONPATH": str(PROJECT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
