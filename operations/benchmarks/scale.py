@@ -1,4 +1,4 @@
-"""Preprocess and training by the number of rows and hosts: seconds, CPU seconds, peak memory of all processes.
+"""Preprocess and training by the number of rows and hosts: seconds, CPU seconds, peak memory of all processes, ROC AUC.
 
 Hosts are processes on this machine, with an address of the loopback range each. The data are made: 20 mixed columns.
 Polars reads the same CSV files once and writes them once as Parquet; it checks and splits nothing.
@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ ROWS = (100_000, 1_000_000)
 FILES = 4
 CHUNK_ROWS = 250_000
 SAMPLE_SECONDS = 0.05
+SEEDS = range(1, 6)
 KINDS = ("red", "green", "blue", "black", "white", "grey")
 MODEL_YAML = f"""
 name: made
@@ -49,7 +50,7 @@ ignored: [note]
 split: {{train: 0.6, validation: 0.2, test: 0.2}}
 seed: 1
 estimator: xgboost.XGBClassifier
-hyperparameters: {{max_depth: 6, n_jobs: 1}}
+hyperparameters: {{max_depth: 6, n_jobs: 1, subsample: 0.8}}
 search: {{n_estimators: {{type: integer, minimum: 5, maximum: 300}}}}
 tuning: {{strategy: Random, max_jobs: 1, max_parallel_jobs: 1}}
 objective: {{metric: roc_auc}}
@@ -74,23 +75,33 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS)
     parser.add_argument("--json", type=Path, help="write the measurements there, too")
     arguments = parser.parse_args()
+    console = Console()
     table: list[tuple[str, str, Measured]] = []
     for rows in arguments.rows:
         with tempfile.TemporaryDirectory(prefix="bench-scale-") as folder:
-            table += [(f"{rows:,}", name, measured) for name, measured in measure_rows(Path(folder), rows)]
+            scores: dict[int, list[float]] = {1: [], 2: []}
+            found = measure_rows(Path(folder), rows, scores)
+            table += [(f"{rows:,}", name, measured) for name, measured in found]
+        console.print(
+            f"{rows:,} rows, ROC AUC of the test part: {min(scores[1]):.5f} to {max(scores[1]):.5f} "
+            f"on one host with {len(SEEDS)} seeds, {scores[2][0]:.5f} on two"
+        )
     lines = [
         (rows, name, f"{m.seconds:.1f}", f"{m.cpu_seconds:.1f}", f"{m.peak_bytes / 1e6:,.0f}", f"{m.largest_bytes / 1e6:,.0f}")
         for rows, name, m in table
     ]  # fmt: skip
     columns = ("rows", "what", "seconds", "CPU seconds", "peak MB, all", "peak MB, largest")
-    print_table(Console(), "Scale", columns, lines)
+    print_table(console, "Scale", columns, lines)
     if arguments.json:
         arguments.json.write_text(
             json.dumps([{"rows": rows, "what": name, **vars(m)} for rows, name, m in table], indent=2)
         )
 
 
-def measure_rows(folder: Path, rows: int) -> Iterator[tuple[str, Measured]]:
+def measure_rows(
+    folder: Path, rows: int, scores: Mapping[int, list[float]]
+) -> Iterator[tuple[str, Measured]]:
+    """Yield what is measured, and add to `scores`, by the number of hosts, the ROC AUC of a model of each seed."""
     (folder / "model.yaml").write_text(MODEL_YAML)
     write_data(folder / "raw", rows)
     polars = "import sys, polars; polars.read_csv(sys.argv[1] + '/*.csv').write_parquet(sys.argv[2], compression='snappy')"
@@ -111,12 +122,21 @@ def measure_rows(folder: Path, rows: int) -> Iterator[tuple[str, Measured]]:
             f"XGBoost, 50 trees, {word}",
             measure([_command("train", folder, name, names) for name in names]),
         )
+        scores[count].append(_score(folder, names))
+        if count == 1:
+            for seed in SEEDS[1:]:
+                run_all([[*_command("train", folder, name, names), "--seed", str(seed)] for name in names])
+                scores[count].append(_score(folder, names))
         for name in names:
             shutil.rmtree(folder / name)
 
 
 def _command(job: str, folder: Path, name: str, names: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "operations.benchmarks.scale_host", job, str(folder), name, *names]
+
+
+def _score(folder: Path, names: Sequence[str]) -> float:
+    return float(run_all([_command("score", folder, names[0], names)])[0].splitlines()[-1])
 
 
 def _spread_train_shards(folder: Path, names: Sequence[str]) -> None:
@@ -172,15 +192,12 @@ def _dictionary(codes: NDArray[np.int64], texts: Sequence[str]) -> pa.Array:
 
 def measure(commands: Sequence[Sequence[str]]) -> Measured:
     start = time.monotonic()
-    processes = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for command in commands
-    ]
+    processes = _started(commands)
     with _memory(processes) as peaks:
-        outputs = [process.stdout.read() for process in processes if process.stdout is not None]
+        outputs = _outputs(processes)
         usages = [os.wait4(process.pid, 0) for process in processes]
     for (_, status, _), output in zip(usages, outputs, strict=True):
-        if os.waitstatus_to_exitcode(status):
-            raise RuntimeError(output.decode(errors="replace"))
+        _require_success(os.waitstatus_to_exitcode(status), output)
     return Measured(
         seconds=time.monotonic() - start,
         cpu_seconds=sum(usage.ru_utime + usage.ru_stime for _, _, usage in usages),
@@ -189,8 +206,33 @@ def measure(commands: Sequence[Sequence[str]]) -> Measured:
     )
 
 
+def run_all(commands: Sequence[Sequence[str]]) -> list[str]:
+    """What they print; RuntimeError has the output of one that fails."""
+    processes = _started(commands)
+    outputs = _outputs(processes)
+    for process, output in zip(processes, outputs, strict=True):
+        _require_success(process.wait(), output)
+    return outputs
+
+
+def _started(commands: Sequence[Sequence[str]]) -> list["subprocess.Popen[str]"]:
+    return [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for command in commands
+    ]
+
+
+def _outputs(processes: Sequence["subprocess.Popen[str]"]) -> list[str]:
+    return [process.stdout.read() for process in processes if process.stdout is not None]
+
+
+def _require_success(code: int, output: str) -> None:
+    if code:
+        raise RuntimeError(output)
+
+
 @contextmanager
-def _memory(processes: Sequence["subprocess.Popen[bytes]"]) -> Iterator[list[int]]:
+def _memory(processes: Sequence["subprocess.Popen[str]"]) -> Iterator[list[int]]:
     """The largest sum of what the processes have at one time."""
     peaks, ended = [0], threading.Event()
     watched = [psutil.Process(process.pid) for process in processes]

@@ -1,24 +1,38 @@
-"""One host of a measured job: `python -m operations.benchmarks.scale_host JOB FOLDER HOST HOST…`."""
+"""One host of a measured job: `python -m operations.benchmarks.scale_host JOB FOLDER HOST HOST… [--seed N]`.
 
-import sys
+JOB is preprocess, train, or score: the latter prints the ROC AUC of the trained model on the test part of all hosts.
+"""
+
+import argparse
+import pickle
 from pathlib import Path
 
 from ml_code.jobs.hosts import Host
-from ml_code.jobs.parts import PARTS, read_part
+from ml_code.jobs.parts import PARTS, PartBlocks, read_part
 from ml_code.jobs.preprocess import Hosts, ThisHost, preprocess
 from ml_code.jobs.shard import Shard
 from ml_code.spec import ModelSpec, load_spec
 
 SEARCHED = {"n_estimators": 50}
+MODEL = "model.pkl"
 
 
 def main() -> None:
-    job, folder, name, *names = sys.argv[1:]
-    spec, me, own = load_spec(Path(folder) / "model.yaml"), Host(name, tuple(names)), Path(folder) / name
-    if job == "preprocess":
-        _preprocess(spec, me, own)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("job", choices=("preprocess", "train", "score"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("names", nargs="+")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    spec = load_spec(given.folder / "model.yaml").model_copy(update={"seed": given.seed})
+    me = Host(given.name, tuple(given.names))
+    if given.job == "preprocess":
+        _preprocess(spec, me, given.folder / me.name)
+    elif given.job == "train":
+        _train(spec, me, given.folder)
     else:
-        _train(spec, me, own)
+        _score(spec, [given.folder / name for name in me.names], given.folder)
 
 
 def _preprocess(spec: ModelSpec, me: Host, own: Path) -> None:
@@ -37,18 +51,34 @@ def _preprocess(spec: ModelSpec, me: Host, own: Path) -> None:
         cluster.run(me, shard, lead)
 
 
-def _train(spec: ModelSpec, me: Host, own: Path) -> None:
+def _train(spec: ModelSpec, me: Host, folder: Path) -> None:
     # Here, as a preprocess job imports none of it.
     from ml_code.jobs.estimator import build_model
     from ml_code.jobs.train import train
 
-    part = read_part(own / "shard", "train")
+    part = read_part(folder / me.name / "shard", "train")
     if me.is_alone:
-        train(spec, SEARCHED, part)
+        model = train(spec, SEARCHED, part)
     else:
         from ml_code.jobs import collective
 
-        collective.train(me, build_model(spec, SEARCHED), part, spec.target.name)
+        found = collective.train(me, build_model(spec, SEARCHED), part, spec.target.name)
+        if found is None:
+            return
+        model = found
+    (folder / MODEL).write_bytes(pickle.dumps(model))
+
+
+def _score(spec: ModelSpec, hosts: list[Path], folder: Path) -> None:
+    from sklearn.metrics import roc_auc_score
+
+    model = pickle.loads((folder / MODEL).read_bytes())  # noqa: S301 (written by _train)
+    truth, chances = [], []
+    for host in hosts:
+        for block in PartBlocks(host / "test", "test"):
+            truth += block[spec.target.name].tolist()
+            chances += model.predict_proba(block.drop(columns=spec.target.name))[:, 1].tolist()
+    print(roc_auc_score(truth, chances))
 
 
 if __name__ == "__main__":
