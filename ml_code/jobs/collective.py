@@ -78,7 +78,7 @@ def _together(me: Host, port: int, start_seconds: float, work: Callable[[], Answ
     if me.is_alone:
         return work()
     address = address_of(me.leader, start_seconds)
-    with _tracker(me, address, port, start_seconds):
+    with running_tracker(me, address, port, start_seconds):
         deadline = time.monotonic() + start_seconds
         while True:
             context = collective.CommunicatorContext(
@@ -106,15 +106,19 @@ def _together(me: Host, port: int, start_seconds: float, work: Callable[[], Answ
         except xgb.core.XGBoostError as error:
             with suppress(xgb.core.XGBoostError):
                 context.__exit__(None, None, None)
-            raise HostError(
-                f"another host of {', '.join(me.names)} is lost: its process ended, or it said nothing for "
-                f"{start_seconds:.0f} s. Was there too little memory? Its own log says more ({_reason(error)})"
-            ) from error
+            raise _lost(me, start_seconds, error) from error
         return answer
 
 
+def _lost(me: Host, silent_seconds: float, error: Exception) -> HostError:
+    return HostError(
+        f"another host of {', '.join(me.names)} is lost: its process ended, or it said nothing for "
+        f"{silent_seconds:.0f} s. Was there too little memory? Its own log says more ({_reason(error)})"
+    )
+
+
 @contextmanager
-def _tracker(me: Host, address: str, port: int, start_seconds: float) -> Iterator[None]:
+def running_tracker(me: Host, address: str, port: int, start_seconds: float) -> Iterator[None]:
     """Run the tracker on the leader, where the hosts meet, for the time of the block."""
     if not me.leads:
         yield
@@ -132,8 +136,13 @@ def _tracker(me: Host, address: str, port: int, start_seconds: float) -> Iterato
         with suppress(xgb.core.XGBoostError):
             tracker.free()
         raise
-    tracker.wait_for()
-    tracker.free()
+    try:
+        tracker.wait_for()
+    except xgb.core.XGBoostError as error:
+        raise _lost(me, start_seconds, error) from error
+    finally:
+        with suppress(xgb.core.XGBoostError):
+            tracker.free()
 
 
 def _fit(model: TableModel, values: NDArray[np.float64], labels: "pd.Series[Any]") -> xgb.Booster:

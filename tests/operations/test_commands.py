@@ -56,7 +56,7 @@ def test_a_signal_ends_what_a_command_started(number: signal.Signals, tmp_path: 
     operation.send_signal(number)
     _, said = operation.communicate(timeout=20)
     assert (operation.returncode, said) == (130, "interrupted\n")
-    assert running(mark) == []
+    assert eventually(lambda: not running(mark))
 
 
 def test_a_failed_command_is_told_by_its_end() -> None:

@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
+from xgboost.core import XGBoostError
 
 from ml_code.jobs import collective
+from ml_code.jobs.hosts import Host, HostError
 from tests.ml_code.jobs.hosts_of_a_job import started
 
 pytestmark = [
@@ -151,3 +153,26 @@ def test_a_lost_host_fails_the_training(tmp_path: Path, kind: str, sentence: str
     assert code == 1, output
     assert sentence in output.strip().splitlines()[-1]
     assert not (tmp_path / "model.pkl").exists()
+
+
+def test_a_host_that_is_lost_after_its_last_answer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tracker:
+        def __init__(self, *arguments: object, **options: object) -> None: ...
+
+        def start(self) -> None: ...
+
+        def wait_for(self) -> None:
+            raise XGBoostError(
+                "[07:14:00] tracker.cc:1: \n- [result.cc:1|1:00:00]: closed\nStack trace:\n  [bt] (8) /x.so"
+            )
+
+        def free(self) -> None: ...
+
+    monkeypatch.setattr(collective, "RabitTracker", Tracker)
+    with (
+        pytest.raises(HostError, match=r"another host of algo-1, algo-2 is lost.*\(closed\)$"),
+        collective.running_tracker(Host("algo-1", ("algo-1", "algo-2")), "127.0.0.1", 1, 4),
+    ):
+        pass
