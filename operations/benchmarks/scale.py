@@ -5,8 +5,11 @@ Polars reads the same CSV files once and writes them once as Parquet; it checks 
 """
 
 import argparse
+import itertools
 import json
 import os
+import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -33,6 +36,7 @@ FILES = 4
 CHUNK_ROWS = 250_000
 SAMPLE_SECONDS = 0.05
 SEEDS = range(1, 6)
+BLOCKS = itertools.cycle(random.sample(range(1, 250), 249))
 KINDS = ("red", "green", "blue", "black", "white", "grey")
 MODEL_YAML = f"""
 name: made
@@ -110,7 +114,9 @@ def measure_rows(
         measure([[sys.executable, "-c", polars, str(folder / "raw"), str(folder / "polars.parquet")]]),
     )
     for count in (1, 2):
-        names = [f"127.7.{os.getpid() % 250}.{number}" for number in range(1, count + 1)]
+        # Others each time: a port that was just closed cannot be listened on for a minute.
+        block = f"127.7.{next(BLOCKS)}"
+        names = [f"{block}.{number}" for number in range(1, count + 1)]
         for number, name in enumerate(names):
             (folder / name / "data").mkdir(parents=True)
             for path in sorted((folder / "raw").iterdir())[number::count]:
@@ -194,25 +200,18 @@ def measure(commands: Sequence[Sequence[str]]) -> Measured:
     start = time.monotonic()
     processes = _started(commands)
     with _memory(processes) as peaks:
-        outputs = _outputs(processes)
-        usages = [os.wait4(process.pid, 0) for process in processes]
-    for (_, status, _), output in zip(usages, outputs, strict=True):
-        _require_success(os.waitstatus_to_exitcode(status), output)
+        usages = [usage for _, usage in _ended(processes)]
     return Measured(
         seconds=time.monotonic() - start,
-        cpu_seconds=sum(usage.ru_utime + usage.ru_stime for _, _, usage in usages),
+        cpu_seconds=sum(usage.ru_utime + usage.ru_stime for usage in usages),
         peak_bytes=peaks[0],
-        largest_bytes=max(usage.ru_maxrss * 1024 for _, _, usage in usages),
+        largest_bytes=max(usage.ru_maxrss * 1024 for usage in usages),
     )
 
 
 def run_all(commands: Sequence[Sequence[str]]) -> list[str]:
     """What they print; RuntimeError has the output of one that fails."""
-    processes = _started(commands)
-    outputs = _outputs(processes)
-    for process, output in zip(processes, outputs, strict=True):
-        _require_success(process.wait(), output)
-    return outputs
+    return [output for output, _ in _ended(_started(commands))]
 
 
 def _started(commands: Sequence[Sequence[str]]) -> list["subprocess.Popen[str]"]:
@@ -222,13 +221,20 @@ def _started(commands: Sequence[Sequence[str]]) -> list["subprocess.Popen[str]"]
     ]
 
 
-def _outputs(processes: Sequence["subprocess.Popen[str]"]) -> list[str]:
-    return [process.stdout.read() for process in processes if process.stdout is not None]
-
-
-def _require_success(code: int, output: str) -> None:
-    if code:
-        raise RuntimeError(output)
+def _ended(processes: Sequence["subprocess.Popen[str]"]) -> list[tuple[str, resource.struct_rusage]]:
+    """The output and the use of each; where one fails, the others, which would wait for it, are killed."""
+    ended = []
+    for process in processes:
+        assert process.stdout is not None
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            for other in processes:
+                other.kill()
+            raise RuntimeError(output)
+        ended.append((output, usage))
+    return ended
 
 
 @contextmanager
