@@ -114,7 +114,7 @@ BATCH = "batch"
 
 
 class DeliveryVariable:
-    """Variables of the delivery pipeline: set by what starts an execution."""
+    """Variables of the delivery pipeline, set when an execution starts."""
 
     DATA_PREFIX = "DataPrefix"
     TRIGGER_REASON = "TriggerReason"
@@ -239,7 +239,7 @@ class RetiredData:
 
 
 class TeardownProperty:
-    """Properties of the custom resources that run a teardown function: the names of what it stops and removes.
+    """Properties of the custom resources that run a teardown function: the names of the resources to stop and remove.
 
     One that is not given has nothing to remove.
     """

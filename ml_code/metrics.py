@@ -27,7 +27,7 @@ def measure(spec: ModelSpec, model: TableModel, features: Any, truth: Any) -> di
 def measure_answers(
     spec: ModelSpec, truth: Any, predicted: Sequence[Any], probabilities: Any = None
 ) -> dict[str, float]:
-    """The same of what an endpoint answers."""
+    """Measure an endpoint's answers in the same way."""
     if spec.is_classification:
         return measure_classes(spec, truth, predicted, probabilities)
     return measure_numbers(spec, truth, predicted)
@@ -92,7 +92,7 @@ def _score_names(true: Codes, class_count: int) -> list[str]:
 def measure_gate(
     spec: ModelSpec, truth: Any, predicted: Any, probabilities: Values | None
 ) -> Callable[[NDArray[np.intp]], float | None]:
-    """The gate's metric of any rows of these, by their indices; None where it has no value."""
+    """Return a function from row indices to the gate's metric of those rows; it returns None if the metric is undefined."""
     metric = spec.gate.metric
     if not spec.is_classification:
         numbers = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)

@@ -41,7 +41,7 @@ class Account:
 
 
 def region_in_use(environment: Mapping[str, str] = os.environ) -> str:
-    """The one region; OperationError when there is none, or when boto3 and the CDK command would differ."""
+    """Return the region; OperationError if there is none, or if boto3 and the CDK command would use different ones."""
     _one_of(PROFILE_VARIABLES, environment, "profile")
     if region := _one_of(REGION_VARIABLES, environment, "region"):
         return region

@@ -101,7 +101,7 @@ def synthesise() -> Assembly:
 
 
 def read(directory: Path) -> Assembly:
-    """OperationError when there is none."""
+    """Return the synthesized assembly; OperationError if there is none."""
     manifest_file = directory / "manifest.json"
     if not manifest_file.exists():
         raise OperationError(f"{directory.name}/ has no manifest.json: run `make synth`.")

@@ -1,4 +1,4 @@
-"""CDK's bootstrap of the account: found by its qualifier, made where there is none, never changed.
+"""CDK's bootstrap of the account: found by its qualifier, created if there is none, never changed.
 
 Somebody may have given it a qualifier, a permissions boundary or policies of their own, which another `cdk bootstrap`
 would take away.
@@ -39,7 +39,7 @@ class Bootstrap:
 
 
 class ForeignBootstrapError(OperationError):
-    """The account has a bootstrap, but none that the app can use as it is."""
+    """The account has a bootstrap that the app cannot use unchanged."""
 
     def __init__(self, found: str, remedy: str) -> None:
         super().__init__(f"{found} {remedy}")

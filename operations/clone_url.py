@@ -1,4 +1,4 @@
-"""The commands by which this clone pushes to the seeded repository; none where the repository is connected."""
+"""Git commands that make this clone push to the seeded repository; none if the repository is connected."""
 
 from ml_code.contracts import Output
 from operations.errors import run

@@ -107,7 +107,7 @@ def approve(pipeline: str, execution_id: str, *, summary: str) -> bool:
 
 
 def stage_results(pipeline: str, execution_id: str) -> list[StageResult]:
-    """The stages that the execution has entered, in order, with the sum of what their actions report."""
+    """The stages that the execution has entered, in order, each with the combined status of its actions."""
     stages: dict[str, list[ActionExecutionDetailTypeDef]] = {}
     found = action_executions(boto3.client("codepipeline"), pipeline, execution_id)
     for action in sorted(found, key=lambda action: action["startTime"]):

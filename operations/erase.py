@@ -74,7 +74,7 @@ class Erasure:
     """The files that could not be searched."""
 
     def find_person(self, data_bucket: str) -> None:
-        """Collect the person's raw rows, by which copies without the key column are recognised."""
+        """Collect the person's raw rows, to find their copies in files without the key column."""
         for version in self._versions(data_bucket, self._own(Prefix.RAW_DATA)):
             if edit := self._edit(version, _raw):
                 with_key = [row for row in edit.erased if self.person.column in row]

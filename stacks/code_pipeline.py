@@ -1,6 +1,6 @@
 """Pipelines of CodePipeline, with the L1 construct.
 
-The L2 lets the pipeline and every project of it read, and the pipeline write, the whole artifact bucket.
+The L2 grants the pipeline and each of its projects access to the whole artifact bucket, more than they need.
 """
 
 import json

@@ -24,14 +24,14 @@ class Context:
 
 @dataclass(frozen=True, kw_only=True)
 class FactoryContext(Context):
-    """The arguments of what all models share."""
+    """Arguments of the constructs that all models share."""
 
     names: FactoryNames
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelContext(Context):
-    """The arguments of what one model has of its own; its settings are those of the factory, and its own above them."""
+    """Arguments of one model's constructs. The model's settings override the factory's."""
 
     names: ModelNames
     spec: ModelSpec

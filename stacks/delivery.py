@@ -140,7 +140,7 @@ class ModelDelivery(Construct):
         return build
 
     def _turns(self, build_projects: Sequence[str]) -> dict[str, str]:
-        """Variables by which the builds of several models train a bounded number at a time."""
+        """Environment variables that limit how many builds train at a time."""
         if len(build_projects) < 2:
             return {}
         return {

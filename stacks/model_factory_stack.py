@@ -30,7 +30,7 @@ from stacks.tracking import Tracking
 
 
 class ModelFactoryStack(Stack):
-    """The whole factory: what all models share, and what each has of its own.
+    """The whole factory: the shared resources, and those of each model.
 
     `region` must be known at synth, because images lie in an account per region.
     """

@@ -40,7 +40,7 @@ _LOGGING_SERVICES = ("codebuild", "ecs", "lambda", "sagemaker/Endpoints", "vpc")
 
 @dataclass(frozen=True, kw_only=True)
 class FactoryNames:
-    """Names of what all models share."""
+    """Names of the resources that all models share."""
 
     factory: str
     account: str
@@ -116,7 +116,7 @@ class FactoryNames:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelNames:
-    """Names of what one model has of its own; they begin with `prefix`."""
+    """Names of one model's own resources; they begin with `prefix`."""
 
     factory: str
     account: str

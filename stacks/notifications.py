@@ -17,7 +17,7 @@ _field = events.EventField.from_path
 
 @dataclass(frozen=True, kw_only=True)
 class WatchedNames:
-    """Names of what a topic has messages of; of projects an event pattern's exact names or prefixes."""
+    """Names of the resources that a topic has messages about; of projects an event pattern's exact names or prefixes."""
 
     region: str
     dashboard: str

@@ -23,7 +23,7 @@ FILES = (
 
 
 class ReleaseCode(Construct):
-    """A second source of the delivery pipeline, which its deployments run instead of what was pushed."""
+    """A second source of the delivery pipeline: deployments run this code, not the pushed code."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)

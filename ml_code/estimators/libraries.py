@@ -45,7 +45,7 @@ class Library:
         return False
 
     def category_arguments(self, categories: Sequence[int], width: int) -> dict[str, Any]:
-        """Return arguments of a constructor, by which it knows which of its `width` columns are categories."""
+        """Return the constructor's arguments that say which of the `width` columns are categorical."""
         del categories, width
         return {}
 

@@ -1,4 +1,4 @@
-"""The tests of models, run once for each content of what they test."""
+"""Runs the tests of models: once, until the files that they test change."""
 
 import os
 import subprocess

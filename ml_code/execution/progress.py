@@ -13,7 +13,7 @@ def show(snapshots: Iterable[Snapshot]) -> Snapshot:
 
 
 def show_plain(snapshots: Iterable[Snapshot], write: Callable[[str], None] | None = None) -> Snapshot:
-    """A line for each change of a step's status."""
+    """Print one line whenever a step changes its status."""
     started, seen = time.monotonic(), dict[str, str]()
     for current in snapshots:
         for step in current.states(utc_now()):

@@ -32,7 +32,7 @@ class RawObject(NamedTuple):
 
 
 def provide_data(s3: "S3Client", bucket: str, prefix: str, model: str, compute: Compute) -> str:
-    """The version of the data under the prefix; the model's sample data goes to its own when there is none.
+    """Return the version of the data under the prefix. If the model's own prefix is empty, upload the sample data first.
 
     RunError of data that do not fit the volumes of the jobs.
     """

@@ -136,7 +136,7 @@ def _read_csv(reader: RowReader, content: bytes | str) -> Values:
 
 
 def _read_plain(reader: RowReader, text: str) -> Values | None:
-    """The quick way for many good rows; None of a request that is not plain, or has any fault."""
+    """Read many good rows quickly; return None if the request is not plain or has any fault."""
     schema = reader.schema
     if len(text) < _MANY_CHARACTERS or '"' in text:
         return None

@@ -74,14 +74,16 @@ def _instance(field: str, path: str, arguments: Mapping[str, Any], seed: int) ->
     try:
         made = kind(**arguments)
     except TypeError as error:
-        raise SpecError(f"hyperparameters do not fit {path}: {error}") from error
+        raise SpecError(f"hyperparameters are not valid for the estimator {path}: {error}") from error
     if odd := library_of(path).unknown_arguments(kind, arguments):
-        raise SpecError(f"hyperparameters do not fit {path}: {odd[0]!r} is none of its parameters")
+        raise SpecError(
+            f"hyperparameters are not valid for the estimator {path}: {odd[0]!r} is none of its parameters"
+        )
     if hasattr(made, "_parameter_constraints"):
         try:
             made._validate_params()  # noqa: SLF001 - what scikit-learn's fit() does first
         except ValueError as error:
-            raise SpecError(f"hyperparameters do not fit {path}: {error}") from None
+            raise SpecError(f"hyperparameters are not valid for the estimator {path}: {error}") from None
     if "random_state" in made.get_params() and "random_state" not in arguments:
         made.set_params(random_state=seed)
     return made

@@ -18,7 +18,7 @@ def evaluate_gate(
     baseline: ProductionBaseline | None,
     interval: tuple[float, float] | None = None,
 ) -> dict[str, Any]:
-    """The values by which the pipeline's gate decides, and the sentence for people.
+    """Return the values for the pipeline's gate step, and the sentence for people.
 
     `interval` is that of the improvement over the baseline, by a bootstrap.
     """

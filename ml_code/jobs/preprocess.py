@@ -35,7 +35,7 @@ class Hosts(Protocol):
     """The workers that check and write: this process alone, or a cluster."""
 
     def files(self) -> tuple[list[str], list[str]]:
-        """Names of all data, sorted, and of what is left out."""
+        """Return the sorted names of all data files, and of the files left out."""
 
     def check(self, names: Sequence[str]) -> Iterable[CheckedFile]:
         """The files one by one, as they are done."""
@@ -106,7 +106,7 @@ def refuse_constants(summary: Summary, spec: ModelSpec) -> None:
 
 
 def hash_raw(folder: Path) -> str:
-    """Names the contents of what `read_raw` reads."""
+    """Return one hash of all files that `read_raw` reads."""
     return hash_of(sha256_of(folder / name) for name in files_below(folder).data)
 
 

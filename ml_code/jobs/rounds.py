@@ -47,7 +47,7 @@ class RoundReport:
 
 
 def checked_rows(spec: ModelSpec, validation: pd.DataFrame) -> Checked | None:
-    """The rows to report on, where the search stops jobs by what they report, or the estimator stops by itself."""
+    """The rows to report on, if the search or the estimator stops early."""
     stops_itself = any("early_stopping" in name for name in (*spec.hyperparameters, *spec.search))
     if not spec.can_report or not (spec.tuning.stops_jobs or stops_itself):
         return None

@@ -75,7 +75,7 @@ class WrittenParts:
 
 @dataclass
 class Shard:
-    """The folders of one host. `number` is None where it is the only one; `shard_count` is how many files a part gets."""
+    """The folders of one host. `number` is None of a single host; `shard_count` is the number of files of the train part."""
 
     spec: ModelSpec
     data: Path
@@ -91,7 +91,7 @@ class Shard:
     """The number of rows of each block of a checked file, by the file's name."""
 
     def files(self) -> tuple[list[str], list[str]]:
-        """Names of the data, and of what is left out."""
+        """Return the names of the data files, and of the files left out."""
         found = files_below(self.data)
         return found.data, found.left_out
 

@@ -41,7 +41,7 @@ class _OfflineBoto(boto3.Session):
 
 
 class _OfflineSession(PipelineSession):  # type: ignore[misc]
-    """Takes a role as it is: a token of the CDK is none that IAM could expand."""
+    """A session that uses a role unchanged: IAM cannot expand a token of the CDK."""
 
     def expand_role(self, role: str) -> str:
         return role

@@ -116,6 +116,6 @@ def _read(s3: "S3Client", uri: str, expected: str) -> bytes:
     found = sha256(body)
     if found != expected:
         raise ArchiveError(
-            f"{uri} has SHA-256 {found}, approved was {expected}: it was changed, and nothing is released"
+            f"{uri} has SHA-256 {found}, but {expected} was approved: the archive was changed, so nothing is released"
         )
     return body

@@ -149,7 +149,9 @@ def delete_endpoint(sagemaker: SageMakerClient, name: str, waiter: Waiter) -> No
     deadline = time.monotonic() + waiter.max_wait_seconds
     while _describe(sagemaker, name) is not None:
         if time.monotonic() > deadline:
-            raise StillUpdatingError(f"endpoint {name} was not deleted in {waiter.max_wait_seconds:.0f} s")
+            raise StillUpdatingError(
+                f"endpoint {name} still exists {waiter.max_wait_seconds:.0f} s after its deletion was requested"
+            )
         time.sleep(waiter.poll_seconds)
 
 

@@ -1,4 +1,4 @@
-"""Estimates of what the jobs of one training cost, before it and after it, by a list of prices."""
+"""Estimates of the cost of one training's jobs, before and after it, from a price list."""
 
 import json
 import math

@@ -126,9 +126,7 @@ class ModelSpec(Frozen):
                 f"target is of type {self.target.type}; allowed: number, integer, string, boolean"
             )
         if self.target.type == "string" and len(self.target.constraints.enum) < 2:
-            raise ValueError(
-                "target is of type string; allowed: with constraints: {enum: [its classes, two or more]}"
-            )
+            raise ValueError("target has type string; add constraints: {enum: [two or more classes]}")
         if len(self.target.columns()) != 1:
             raise ValueError(f"target is {self.target.name!r}; allowed: one column")
         if self.image and len(self.request_schema().columns) != self.image.height * self.image.width:
@@ -246,7 +244,7 @@ class ModelSpec(Frozen):
 
     @property
     def threshold_metric(self) -> str | None:
-        """The metric that the decision threshold makes best on the validation part; None where it is not chosen."""
+        """The metric that the decision threshold optimizes on the validation part, or None if the threshold is not chosen."""
         if not self.is_binary or isinstance(self.decision_threshold, float):
             return None
         if isinstance(self.decision_threshold, str):

@@ -57,7 +57,7 @@ class Tuning(Frozen):
 
     @property
     def stops_jobs(self) -> bool:
-        """Whether jobs are stopped by what they report while they learn."""
+        """Whether the search stops jobs early, by the metric that they report while they learn."""
         return self.early_stopping or self.strategy == "Hyperband"
 
     @model_validator(mode="after")

@@ -106,7 +106,7 @@ class _CsvBlocks:
         return names
 
     def _plain(self, header: list[str], lines: str) -> Block | None:
-        """None of lines that are not plain, or have any fault."""
+        """Return None if the lines are not plain or have any fault."""
         # To find none is far quicker than to count none.
         quotes, returns = (lines.count(each) if each in lines else 0 for each in '"\r')
         if "\0" in lines or (returns and returns != lines.count("\r\n")):

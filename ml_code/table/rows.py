@@ -45,7 +45,7 @@ class RowReader:
         return found
 
     def plain_csv(self, text: str, *, skipped_lines: int) -> Values | None:
-        """Lines without quotes, read by Arrow: what `texts` would read, or None where that is not sure."""
+        """Read lines without quotes by Arrow. Return the values that `texts` would return, or None if they might differ."""
         table = self.plain_table(text, self.schema.names, skipped_lines=skipped_lines)
         values = None if table is None else self.table_values(table)
         # As `texts` has them: the order in memory may change the last bit of a product of matrices.
@@ -84,7 +84,7 @@ class RowReader:
             return None
 
     def table_values(self, table: pa.Table) -> Values | None:
-        """The encoded values of `plain_table`, column after column in memory, or None where that is not sure."""
+        """Return the encoded values of `plain_table`, column after column in memory, or None if `texts` might read others."""
         found = np.empty((table.num_rows, len(self.schema.columns)), order="F")
         for start, end, reader in self.groups:
             for place in range(start, end):

@@ -79,7 +79,7 @@ class Summary:
         )
 
     def constant(self, name: str) -> str | None:
-        """The value of all cells, as it is shown; None where there are several values, or not two rows."""
+        """Return the text of the one value of all cells, or None if there are several values or fewer than two rows."""
         position = self.schema.names.index(name)
         if self.row_count < 2:
             return None

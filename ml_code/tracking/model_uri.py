@@ -7,7 +7,7 @@ from ml_code.contracts import Variable
 
 
 def parse_model_uri(description: str) -> str:
-    """`--model models:/NAME/VERSION` as it is, or `--version 3` of the model that MODEL_NAME says, or the only one."""
+    """Parse `--model models:/NAME/VERSION`, or `--version 3` of the model in MODEL_NAME, or of the only model."""
     parser = argparse.ArgumentParser(description=description)
     choice = parser.add_mutually_exclusive_group(required=True)
     choice.add_argument("--model", help="models:/NAME/VERSION or models:/NAME@ALIAS")

@@ -47,7 +47,7 @@ def execution_of(arguments: Namespace) -> Execution:
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:
-    """The id of the experiment, made where there is none.
+    """Return the id of the experiment; create it if there is none.
 
     One that somebody deleted comes back with its runs: MLflow gives its name to no other, and versions in the registry refer
     to its runs.

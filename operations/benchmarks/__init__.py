@@ -1,1 +1,1 @@
-"""Measurements: a push, the endpoint, a synthesis; each against what it is compared with, in one run."""
+"""Benchmarks of a push, the endpoint, a synthesis and large tables, each against a reference in the same run."""

@@ -41,7 +41,7 @@ class Started:
     start_seconds: float
 
     def memory_mib(self) -> int:
-        """The memory of all its processes, shared pages counted once (PSS)."""
+        """Return the memory of all processes of the server in MiB, shared pages counted once (PSS)."""
         server = psutil.Process(self.pid)
         processes = [server, *server.children(recursive=True)]
         pss_bytes = sum(int(process.memory_full_info().pss) for process in processes)

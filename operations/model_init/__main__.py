@@ -1,4 +1,4 @@
-"""A first model of a table: what is in its columns, what to predict, by what, and what a model must reach.
+"""Drafts a first model of a table: its columns, target, estimator and gate.
 
 Writes models/<name>/model.yaml and a sample of the data; nothing of the file is run or sent anywhere.
 """

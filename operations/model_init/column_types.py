@@ -66,7 +66,7 @@ class TypedColumn:
 
     @property
     def present(self) -> list[tuple[str, int]]:
-        """Each value that is not missing, and its number of rows."""
+        """Return each distinct value that is not missing, with its number of rows."""
         places = np.flatnonzero(~np.isnan(self.values) & (self.raw.counts > 0))
         return [(self.raw.texts[place], int(self.raw.counts[place])) for place in places]
 
@@ -96,7 +96,7 @@ def infer_types(table: RawTable) -> TypedTable:
 
 
 def _number_dialect(table: RawTable) -> Dialect:
-    """The decimal character and separator of thousands by which most columns are numbers."""
+    """The decimal character and thousands separator with which the most columns are numeric."""
     comma_first = table.dialect.delimiter == ";"
     ways = (
         [(".", ""), (",", ""), (",", "."), (".", ",")] if comma_first else [(".", ""), (".", ","), (",", "")]

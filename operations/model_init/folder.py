@@ -47,7 +47,7 @@ def _samples(project: Path, name: str) -> list[Path]:
 
 
 def is_replaceable(project: Path, folder: Path) -> bool:
-    """Whether it is the project's sample, and git has all of it as it is."""
+    """Whether the folder is the project's sample, unchanged since its commit."""
     is_sample = SAMPLE_MARK in (folder / MODEL_YAML).read_text(encoding="utf-8", errors="replace")
     return (
         is_sample and _git(project, "ls-files", folder) and not _git(project, "status", "--porcelain", folder)

@@ -75,7 +75,7 @@ class FargateMlflow(Construct):
     def _start_role(
         self, context: FactoryContext, image: str, logs: cloudwatch_logs.LogGroup, database: MlflowDatabase
     ) -> iam.Role:
-        """The role by which ECS pulls the image, reads the password and writes logs."""
+        """The role with which ECS pulls the image, reads the password and writes logs."""
         role = service_role(self, "StartRole", "ecs-tasks.amazonaws.com", "Starts the container of MLflow")
         grant_write_logs(role, logs)
         grant_image(role, self, image)
@@ -151,7 +151,7 @@ class FargateMlflow(Construct):
         )
 
     def _balancer(self, names: FactoryNames, network: Network, service: ecs.FargateService) -> str:
-        """The name by which builds and jobs find the server."""
+        """Return the address of the load balancer, which builds and jobs use."""
         group = ec2.SecurityGroup(
             self, "BalancerGroup", vpc=network.vpc, description="Address of MLflow", allow_all_outbound=False
         )

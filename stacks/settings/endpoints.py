@@ -97,7 +97,7 @@ class AllAtOnce(Section):
 
 
 class Drift(Section):
-    """Compares what production is asked with what its model was trained on."""
+    """Compares the requests to production with the training data of its model."""
 
     window_minutes: int = Field(
         default=60,

@@ -14,7 +14,7 @@ OWN_TRIGGERS = ("new_data", "schedule")
 
 
 def model_config(factory: FactoryConfig, model: str, own: Mapping[str, Any]) -> FactoryConfig:
-    """The model's settings; ValueError names a setting that is none of a model's."""
+    """Return the model's settings; ValueError names a setting that only the factory can have."""
     for section, value in own.items():
         allowed = OF_MODEL if section != "triggers" else OWN_TRIGGERS
         odd = [section] if section not in OF_MODEL else []

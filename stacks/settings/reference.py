@@ -28,7 +28,7 @@ with its defaults.
 
 
 class Setting(NamedTuple):
-    """A setting or a section; `variant` is the section's `type` that has it, if not all have it."""
+    """A setting or a section. `variant` is the `type` of the section that has it; None if every type has it."""
 
     path: str
     variant: str

@@ -52,7 +52,7 @@ def target(type_: str, /, **constraints: Any) -> dict[str, Any]:
     [
         (feature("string"), "feature 'x' is of type string; allowed: with constraints: {enum: [its categories]}"),
         (target("date"), "target is of type date; allowed: number, integer, string, boolean"),
-        (target("string", enum=["a"]), "target is of type string; allowed: with constraints: {enum: [its classes, two"),
+        (target("string", enum=["a"]), "target has type string; add constraints: {enum: [two"),
         ({"target": {"name": "y{0..1}", "type": "boolean"}}, "target is 'y{0..1}'; allowed: one column"),
         ({"image": {"height": 2, "width": 2}}, "image has 2 x 2 pixels, and there are 2 features; allowed: a feature for"),
         ({"task": "regression"}, "task is regression and target is of type boolean; allowed: a number"),

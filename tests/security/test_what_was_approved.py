@@ -153,7 +153,7 @@ def test_a_rollback_serves_the_very_bytes_or_nothing(world: World) -> None:
     world.deliver(world.register())
     (record,) = world.records.read()
     world.aws.objects[record.archive_uri] = b"foreign"
-    with pytest.raises(ArchiveError, match="it was changed, and nothing is released"):
+    with pytest.raises(ArchiveError, match="the archive was changed, so nothing is released"):
         archives.read(world.aws, archives.released(record))
 
 

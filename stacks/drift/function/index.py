@@ -163,7 +163,7 @@ def drifted(now: datetime) -> list[str]:
 
 
 def reason(features: list[str]) -> str:
-    """The reason of a delivery, without characters that JSON would quote: CodePipeline puts it into JSON as it is."""
+    """The reason of a delivery, without characters that JSON would escape: CodePipeline inserts it into JSON unescaped."""
     hidden = len(features) - SHOWN_FEATURES
     text = ", ".join(features[:SHOWN_FEATURES]) + (f" and {hidden} more" if hidden > 0 else "")
     return (DRIFT_REASON + re.sub(r'[\x00-\x1f"\\]', "?", text))[:REASON_CHARACTERS]

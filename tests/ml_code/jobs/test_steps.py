@@ -154,7 +154,8 @@ def test_what_the_estimator_refuses_somewhere_in_the_search_is_named(
     check_search(spec)
     searching = ModelSpec.model_validate({**spec.model_dump(), "search": search})
     with pytest.raises(
-        SpecError, match=f"hyperparameters do not fit sklearn.neural_network.MLPClassifier: .*{message}"
+        SpecError,
+        match=f"hyperparameters are not valid for the estimator sklearn.neural_network.MLPClassifier: .*{message}",
     ):
         check_search(searching)
 
@@ -164,7 +165,7 @@ def test_what_the_estimator_refuses_somewhere_in_the_search_is_named(
     [
         ({"estimator": "sklearn.nowhere.Model"}, "estimator is 'sklearn.nowhere.Model'; allowed"),
         ({"scaler": "sklearn.preprocessing.Skaler"}, "scaler is 'sklearn.preprocessing.Skaler'; allowed"),
-        ({"hyperparameters": {"depth": 3}}, "hyperparameters do not fit .*'depth'"),
+        ({"hyperparameters": {"depth": 3}}, "hyperparameters are not valid for .*'depth'"),
         ({"hyperparameters": {"tol": "1e-3"}}, "The 'tol' parameter of MLPClassifier must be a float"),
         ({"estimator": "sklearn.cluster.KMeans", "hyperparameters": {}, "search": {}}, "with predict_proba"),
     ],

@@ -69,7 +69,7 @@ class Account:
         )
 
     def environment(self, credentials: Credentials) -> dict[str, str]:
-        """The variables by which any AWS tool in a job or build reaches this local AWS with those credentials."""
+        """Environment variables that point any AWS tool of a job or build to this local AWS, with those credentials."""
         return {
             **credentials.environment(),
             "AWS_DEFAULT_REGION": self.region,

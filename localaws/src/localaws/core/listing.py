@@ -37,7 +37,7 @@ def sorted_page(
     created: str = "CreationTime",
     descending: bool = True,
 ) -> Json:
-    """One page of what the filters leave; `name`, `status` and `created` are the summary's members for them."""
+    """One page of the items that match the filters; `name`, `status` and `created` are the summary's members for them."""
     kept = [summary for summary in summaries if _matches(request, summary, name, status, created)]
     key = {"Name": name, "Status": status}.get(request.get("SortBy", ""), created)
     order = request.get("SortOrder")

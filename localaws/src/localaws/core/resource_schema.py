@@ -84,7 +84,7 @@ class ResourceSchema:
 
 @cache
 def resource_schema(resource_type: str, region: str) -> ResourceSchema | None:
-    """The schema of a resource type, None where the region does not have it."""
+    """Return the schema of a resource type, or None if the region lacks the type."""
     file_name = _types(region).get(resource_type)
     if file_name is None:
         return None

@@ -27,7 +27,7 @@ ALWAYS_ALLOWED = {"sts:GetCallerIdentity", "sts:GetSessionToken"}
 def require_permissions(
     account: Account, rules: ServicePermissions, principal: Principal, operation: Operation
 ) -> None:
-    """Raise ServiceError("AccessDenied") unless the principal may do all of what the operation means."""
+    """Raise ServiceError("AccessDenied") unless the principal has every permission that the operation needs."""
     for permission in permissions(account, rules, operation):
         if permission.action == "sts:AssumeRole":
             assume_permission(principal, permission.resource)
@@ -74,7 +74,7 @@ def permissions(account: Account, rules: ServicePermissions, operation: Operatio
 
 
 def _resources(region: str, rules: ServicePermissions, operation: Operation) -> list[str]:
-    """The ARNs of what the operation works on."""
+    """The ARNs of the resources that the operation uses."""
     table = rules.resources
     template = table.get(operation.name)
     lists = rules.lists_everything and operation.name.startswith(("List", "Search"))

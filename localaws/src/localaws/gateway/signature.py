@@ -32,7 +32,7 @@ class Signature:
 
 
 def read_signature(environ: Environ) -> Signature | None:
-    """The signature of a request, None where it has none."""
+    """Return the signature of a request, or None of an unsigned one."""
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     if authorization.startswith(ALGORITHM):
         fields = dict(part.strip().split("=", 1) for part in authorization[len(ALGORITHM) :].split(","))

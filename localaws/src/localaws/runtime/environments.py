@@ -107,7 +107,7 @@ def machine_environment(environ: Mapping[str, str], *, cache_dir: Path) -> dict[
 
 
 def outside_proxy(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables by which tools reach this machine's own addresses without the proxy of `environ`, if it has one."""
+    """Environment variables that keep tools from using the proxy of `environ`, if any, for this machine's own addresses."""
     if not any(name.lower().endswith("_proxy") and value for name, value in environ.items()):
         return {}
     known = [host.strip() for name in ("no_proxy", "NO_PROXY") for host in environ.get(name, "").split(",")]
@@ -157,7 +157,9 @@ def _runs_in(bin_directory: Path, script: Path) -> bool:
 def _refuse_quotes(*paths: Path) -> None:
     for path in paths:
         if "'" in str(path):
-            raise ValueError(f"The local AWS cannot run in a folder with ' in its path: {path}")
+            raise ValueError(
+                f"The path of the local AWS has a single quote ('), which it does not support: {path}; use another folder"
+            )
 
 
 def _write_executable(path: Path, text: str) -> None:

@@ -14,7 +14,7 @@ Modules = dict[str, types.ModuleType]
 
 
 def third_party(standard: set[str], layer: str) -> Modules:
-    """Modules that an installation can replace; what came with the interpreter stays as it is."""
+    """Modules that an installation can replace: all but the interpreter's own."""
     return {
         name: module for name, module in sys.modules.items() if _is_third_party(name, module, standard, layer)
     }
@@ -101,7 +101,7 @@ class LoadedModule(Loader):
 
 
 def _is_third_party(name: str, module: types.ModuleType, standard: set[str], layer: str) -> bool:
-    """Modules that an installation can replace; what came with the interpreter stays as it is."""
+    """Modules that an installation can replace: all but the interpreter's own."""
     if name in standard or name.partition(".")[0] in sys.stdlib_module_names:
         return False
     file = getattr(module, "__file__", None)

@@ -103,7 +103,9 @@ def _code(code: Properties) -> Properties:
             archive.writestr("index.py", code["ZipFile"])
         return {"ZipFile": buffer.getvalue()}
     if "ImageUri" in code:
-        raise validation_error("The local AWS does not support functions made of images (Code.ImageUri).")
+        raise validation_error(
+            "The local AWS does not support functions of container images (Code.ImageUri)."
+        )
     return {key: code[key] for key in ("S3Bucket", "S3Key", "S3ObjectVersion") if key in code}
 
 

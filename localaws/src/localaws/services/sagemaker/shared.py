@@ -25,7 +25,7 @@ class Shared:
         self._request.caller = caller
 
     def user_context(self) -> Json:
-        """CreatedBy and LastModifiedBy of what the caller makes."""
+        """CreatedBy and LastModifiedBy of the resources that the caller makes."""
         caller: Caller = self._request.caller
         return {"IamIdentity": {"Arn": caller.arn, "PrincipalId": principal_id(caller)}}
 

@@ -86,7 +86,7 @@ def _checked(template: str) -> str:
 
 
 def _at(event: Json, path: str) -> Any:
-    """The value at a path such as $.detail.stage or $.resources[0]; None where there is nothing."""
+    """Return the value at a path such as $.detail.stage or $.resources[0], or None."""
     if not re.fullmatch(r"\$(\.[\w-]+(\[\d+\])?)*", path):
         raise ServiceError("ValidationException", f"The local AWS does not support the input path {path!r}.")
     value: Any = event

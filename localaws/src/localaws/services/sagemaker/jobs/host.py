@@ -28,7 +28,7 @@ class Host:
         threading.Thread(target=self._prepare, name="warm-python", daemon=True).start()
 
     def image(self, on_line: Callable[[str], None]) -> ImageContainer | None:
-        """The image's environment; None where this machine's own packages stand for it."""
+        """The image's environment, or None if this machine's own packages replace it."""
         environment = self.account.image
         if environment is None:
             return None

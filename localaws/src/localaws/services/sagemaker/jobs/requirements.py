@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 class MetRequirements:
-    """Remembers the output of pip runs that changed nothing, by what they were asked."""
+    """A cache of pip runs that installed nothing: their output, by the requirements that were asked for."""
 
     def __init__(self) -> None:
         self._lines: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Searches that learn: what to try next by what was measured so far, and which jobs to stop. The models are Optuna's."""
+"""Bayesian and Hyperband searches: they choose the next values, and the jobs to stop, from earlier results. Optuna does the work."""
 
 import threading
 from collections.abc import Iterator

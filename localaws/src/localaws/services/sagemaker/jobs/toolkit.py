@@ -25,7 +25,7 @@ ERROR_WORDS = ("Error", "Exception", "Invalid requirement", "ORTE")
 
 
 def decoded(hyperparameters: Mapping[str, str]) -> Json:
-    """Each value as the JSON that it is, or as the text when it is none."""
+    """Return each value parsed as JSON, or unchanged if it is not JSON."""
     return {name: _decoded(value) for name, value in hyperparameters.items()}
 
 
