@@ -210,7 +210,7 @@ def measure(commands: Sequence[Sequence[str]]) -> Measured:
 
 
 def run_all(commands: Sequence[Sequence[str]]) -> list[str]:
-    """What they print; RuntimeError has the output of one that fails."""
+    """Return what they print; RuntimeError has the output of one that fails."""
     return [output for output, _ in _ended(_started(commands))]
 
 
