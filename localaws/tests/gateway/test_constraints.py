@@ -55,6 +55,16 @@ TUNING: dict[str, Any] = {
             "Value 'python2.0' at 'runtime' failed to satisfy constraint: Member must satisfy enum value set",
         ),
         (
+            lambda aws: aws("lambda").create_function(**FUNCTION, Runtime="python3.12", Timeout=1000),
+            "ValidationException",
+            "Value '1000' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to 900",
+        ),
+        (
+            lambda aws: aws("lambda").create_function(**FUNCTION, Runtime="python3.12", MemorySize=20480),
+            "ValidationException",
+            "Value '20480' at 'memorySize' failed to satisfy constraint: Member must have value less than or equal to",
+        ),
+        (
             lambda aws: aws("codebuild").create_project(name="build", **BUILD),
             "InvalidInputException",
             "Value 'HUGE' at 'environment.computeType'",

@@ -32,6 +32,9 @@ FURTHER: dict[tuple[str, str], Json] = {
     ("cloudformation", "StackName"): {"pattern": "[a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*"},
     ("cloudwatch", "DashboardName"): {"pattern": "[A-Za-z0-9_-]+", "max": 255},
     ("kms", "PendingWindowInDaysType"): {"min": 7, "max": 30},
+    # The model has the larger limits of functions on instances of one's own, which are not supported here.
+    ("lambda", "MemorySize"): {"max": 10240},
+    ("lambda", "Timeout"): {"max": 900},
 }
 
 

@@ -117,6 +117,21 @@ def test_a_failed_creation_leaves_nothing(stack: Stack) -> None:
     assert f"{stack.name}-data" not in {bucket["Name"] for bucket in buckets}
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"), [("{no json", "it is no JSON"), ("[1]", "it has no list of widgets")]
+)
+def test_a_dashboard_without_widgets_is_refused(stack: Stack, body: str, reason: str) -> None:
+    board = {"Type": "AWS::CloudWatch::Dashboard", "Properties": {"DashboardBody": body}}
+    assert stack.deploy(stack.template(Board=board)) == "ROLLBACK_COMPLETE"
+    assert f"The dashboard body is invalid: {reason}" in stack.failures()["Board"]
+
+
+def test_a_topic_with_too_long_a_display_name_is_refused(stack: Stack) -> None:
+    topic: dict[str, Any] = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": "x" * 101}}
+    assert stack.deploy(stack.template(Topic=topic)) == "ROLLBACK_COMPLETE"
+    assert "Invalid parameter: Attributes Reason: DisplayName" in stack.failures()["Topic"]
+
+
 def test_a_failed_update_goes_back(stack: Stack) -> None:
     stack.deploy(stack.template(**stack.custom(1)))
     extra = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": f"/{stack.name}"}}

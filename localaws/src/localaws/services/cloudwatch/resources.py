@@ -60,7 +60,11 @@ class Dashboard:
     def _put(self, account: Account, name: str, properties: Properties) -> None:
         require_known(self.type, properties, {"DashboardName", "DashboardBody", "Tags"})
         body = properties["DashboardBody"]
-        if not isinstance(json.loads(body).get("widgets"), list):
+        try:
+            found = json.loads(body)
+        except json.JSONDecodeError as error:
+            raise validation_error(f"The dashboard body is invalid: it is no JSON ({error})") from None
+        if not isinstance(found, dict) or not isinstance(found.get("widgets"), list):
             raise validation_error("The dashboard body is invalid: it has no list of widgets")
         client(account, "cloudwatch").put_dashboard(
             DashboardName=name, DashboardBody=body, Tags=properties.get("Tags", [])

@@ -6,10 +6,13 @@ from typing import ClassVar
 from moto.sns.models import sns_backends
 
 from localaws.core.account import Account
-from localaws.core.errors import validation_error
+from localaws.core.errors import ServiceError, validation_error
 from localaws.core.identity import ACCOUNT_ID
 from localaws.core.resource import Properties, Resource
 from localaws.core.resource_helpers import client, generated_name, ignore_missing, require_known
+
+
+ATTRIBUTES = ("DisplayName", "KmsMasterKeyId")
 
 
 class Topic:
@@ -36,9 +39,10 @@ class Topic:
         if properties.get("Subscription") != old.get("Subscription"):
             raise validation_error(f"The local AWS does not support updating Subscription of {self.type}.")
         sns = client(account, "sns")
-        for key in ("DisplayName", "KmsMasterKeyId"):
+        given = _attributes(properties)
+        for key in ATTRIBUTES:
             sns.set_topic_attributes(
-                TopicArn=physical_id, AttributeName=key, AttributeValue=str(properties.get(key, ""))
+                TopicArn=physical_id, AttributeName=key, AttributeValue=given.get(key, "")
             )
         if properties.get("Tags") != old.get("Tags"):
             sns.untag_resource(ResourceArn=physical_id, TagKeys=[tag["Key"] for tag in old.get("Tags", [])])
@@ -51,7 +55,9 @@ class Topic:
 
 
 def _attributes(properties: Properties) -> dict[str, str]:
-    return {key: str(properties[key]) for key in ("DisplayName", "KmsMasterKeyId") if key in properties}
+    if len(str(properties.get("DisplayName", ""))) > 100:
+        raise ServiceError("InvalidParameter", "Invalid parameter: Attributes Reason: DisplayName")
+    return {key: str(properties[key]) for key in ATTRIBUTES if key in properties}
 
 
 class TopicPolicy:
