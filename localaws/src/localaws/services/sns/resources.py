@@ -11,7 +11,6 @@ from localaws.core.identity import ACCOUNT_ID
 from localaws.core.resource import Properties, Resource
 from localaws.core.resource_helpers import client, generated_name, ignore_missing, require_known
 
-
 ATTRIBUTES = ("DisplayName", "KmsMasterKeyId")
 
 
