@@ -42,7 +42,8 @@ def run(main: Callable[[], int | None]) -> None:
     for name, value in RETRIES.items():
         os.environ.setdefault(name, value)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _interrupt)
     try:
         sys.exit(main() or 0)
     except KeyboardInterrupt:

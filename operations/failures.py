@@ -41,7 +41,7 @@ def _build_log(build_id: str) -> Iterator[str]:
         except logs.exceptions.ResourceNotFoundException:
             yield f"The log of build {build_id}, {stream} in {group}, does not exist."
             continue
-        yield f"The last {len(lines)} lines of {group} {stream}:"
+        yield f"The end of {group} {stream}:" if lines else f"{group} {stream} is empty."
         yield from (f"  {line}" for line in lines)
 
 

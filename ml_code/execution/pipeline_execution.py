@@ -162,7 +162,7 @@ def last_log_lines(logs: "CloudWatchLogsClient", group: str, job_name: str) -> I
         events = logs.get_log_events(
             logGroupName=group, logStreamName=name, limit=LOG_LINES, startFromHead=False
         )["events"]
-        yield f"The last {len(events)} lines of {group} {name}:"
+        yield f"The end of {group} {name}:" if events else f"{group} {name} is empty."
         yield from (f"  {event['message'].rstrip()}" for event in events)
 
 

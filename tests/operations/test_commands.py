@@ -18,8 +18,15 @@ from operations.factory import PROJECT
 PROGRAM = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and one of nohup this one
 from operations.commands import command
 from operations.errors import run
+import subprocess, time
+start = subprocess.Popen.__init__
+def start_slowly(self, *arguments, **options):
+    start(self, *arguments, **options)
+    time.sleep({seconds})
+subprocess.Popen.__init__ = start_slowly
 run(lambda: command("sh", "-c", "sleep 3600.{mark} & echo started > {file}; sleep 3600.{mark}") and None)
 """
 
@@ -45,9 +52,12 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes in /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_ends_what_a_command_started(number: signal.Signals, tmp_path: Path) -> None:
-    started, mark = tmp_path / "started", os.getpid() * 100 + number
-    program = PROGRAM.format(mark=mark, file=started)
+@pytest.mark.parametrize(
+    "seconds", [0, 1]
+)  # of a busy machine, until it goes on behind the start of a process
+def test_a_signal_ends_what_a_command_started(number: signal.Signals, seconds: int, tmp_path: Path) -> None:
+    started, mark = tmp_path / "started", os.getpid() * 1000 + number * 10 + seconds
+    program = PROGRAM.format(mark=mark, file=started, seconds=seconds)
     operation = subprocess.Popen(
         [sys.executable, "-c", program], cwd=PROJECT, stderr=subprocess.PIPE, text=True
     )

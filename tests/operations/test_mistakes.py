@@ -111,7 +111,7 @@ def test_a_failed_batch_shows_the_end_of_its_log(
     logs.put_log_events(logGroupName=JobLogs.TRANSFORM, logStreamName=stream, logEvents=[event])
     assert said(batch.main).splitlines() == [
         "transform job digits-batch-v1-ab is Failed: ClientError: See job logs",
-        f"The last 1 lines of {JobLogs.TRANSFORM} {stream}:",
+        f"The end of {JobLogs.TRANSFORM} {stream}:",
         f"  {event['message']}",
     ]
 

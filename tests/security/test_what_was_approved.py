@@ -130,7 +130,7 @@ def test_a_staged_object_that_changed_after_the_approval_is_refused(world: World
         world.aws.objects[uri] = b"foreign"
 
     world.tamper = overwrite
-    with pytest.raises(ArchiveError, match=rf"{name} has SHA-256 .* approved was"):
+    with pytest.raises(ArchiveError, match=rf"{name} has SHA-256 .* was approved"):
         world.deliver(version)
     assert world.aws.sagemaker.names == ([], [], {})
 

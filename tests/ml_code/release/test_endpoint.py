@@ -260,7 +260,7 @@ def test_a_deletion_that_does_not_end_is_named() -> None:
     sagemaker.looks_until_deleted = 10**9
     sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName="c", Tags=[])
     waiter = Waiter(say=print, poll_seconds=0, max_wait_seconds=-1)
-    with pytest.raises(StillUpdatingError, match=f"endpoint {ENDPOINT} was not deleted"):
+    with pytest.raises(StillUpdatingError, match=f"endpoint {ENDPOINT} still exists"):
         delete_endpoint(sagemaker, ENDPOINT, waiter)
 
 
