@@ -119,7 +119,7 @@ class ModelSpec(Frozen):
         for column in self.features:
             if column.type == "string" and not column.constraints.enum:
                 raise ValueError(
-                    f"feature {column.name!r} is of type string; allowed: with constraints: {{enum: [its categories]}}"
+                    f"feature {column.name!r} has type string; add constraints: {{enum: [its categories]}}"
                 )
         if self.target.type in ("date", "datetime"):
             raise ValueError(

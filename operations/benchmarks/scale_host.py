@@ -6,12 +6,16 @@ JOB is preprocess, train, or score: the latter prints the ROC AUC of the trained
 import argparse
 import pickle
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ml_code.jobs.hosts import Host
 from ml_code.jobs.parts import PARTS, PartBlocks, read_part
 from ml_code.jobs.preprocess import Hosts, ThisHost, preprocess
 from ml_code.jobs.shard import Shard
 from ml_code.spec import ModelSpec, load_spec
+
+if TYPE_CHECKING:
+    from ml_code.estimators.model import TableModel
 
 SEARCHED = {"n_estimators": 50}
 MODEL = "model.pkl"
@@ -57,16 +61,15 @@ def _train(spec: ModelSpec, me: Host, folder: Path) -> None:
     from ml_code.jobs.train import train
 
     part = read_part(folder / me.name / "shard", "train")
+    model: TableModel | None
     if me.is_alone:
         model = train(spec, SEARCHED, part)
     else:
         from ml_code.jobs import collective
 
-        found = collective.train(me, build_model(spec, SEARCHED), part, spec.target.name)
-        if found is None:
-            return
-        model = found
-    (folder / MODEL).write_bytes(pickle.dumps(model))
+        model = collective.train(me, build_model(spec, SEARCHED), part, spec.target.name)
+    if model is not None:  # on the host that saves it
+        (folder / MODEL).write_bytes(pickle.dumps(model))
 
 
 def _score(spec: ModelSpec, hosts: list[Path], folder: Path) -> None:

@@ -50,7 +50,7 @@ def target(type_: str, /, **constraints: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        (feature("string"), "feature 'x' is of type string; allowed: with constraints: {enum: [its categories]}"),
+        (feature("string"), "feature 'x' has type string; add constraints: {enum: [its categories]}"),
         (target("date"), "target is of type date; allowed: number, integer, string, boolean"),
         (target("string", enum=["a"]), "target has type string; add constraints: {enum: [two"),
         ({"target": {"name": "y{0..1}", "type": "boolean"}}, "target is 'y{0..1}'; allowed: one column"),

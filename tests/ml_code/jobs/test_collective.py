@@ -155,9 +155,7 @@ def test_a_lost_host_fails_the_training(tmp_path: Path, kind: str, sentence: str
     assert not (tmp_path / "model.pkl").exists()
 
 
-def test_a_host_that_is_lost_after_its_last_answer_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_host_that_is_lost_after_its_last_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     class Tracker:
         def __init__(self, *arguments: object, **options: object) -> None: ...
 

@@ -24,7 +24,7 @@ def main() -> None:
     me = Host(name, tuple(sys.argv[3:-1]))
     spec = load_spec(folder / "model.yaml")
     part = read_part(folder / name, "train") if part_files(folder / name, "train") else None
-    searched = {"n_estimators": 2000 if kind == "killed" else 40}
+    searched = {"n_estimators": 200_000 if kind == "killed" else 40}
     if kind == "killed" and not me.leads:
         threading.Timer(4, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
     if kind == "late" and not me.leads:

@@ -256,7 +256,7 @@ def test_a_damaged_parquet_file_is_named(tmp_path: Path, spec: ModelSpec) -> Non
         ("name: temp, type: number}", "name: late, type: number}", "column 'late' is named twice; allowed: once, as a feature, as the target or as ignored"),
         ("name: temp, type: number}", "name: temp, type: decimal}", "features.2.type is 'decimal'; allowed: 'number', 'integer', 'string'"),
         ("name: temp, type: number}", "name: temp, type: number, minimum: 0}", "features.2: minimum = 0 is no field of a column; give constraints: {minimum: 0}"),
-        ("name: temp, type: number}", "name: temp, type: string}", "feature 'temp' is of type string; allowed: with constraints: {enum: [its categories]}"),
+        ("name: temp, type: number}", "name: temp, type: string}", "feature 'temp' has type string; add constraints: {enum: [its categories]}"),
         ("enum: [AA,", "enum: [AA, 1,", "column 'carrier' has 1 in its enum; allowed: text, in quotes where YAML would read something else"),
         ("enum: [AA,", "enum: [AA, AA,", "'AA' is there twice; allowed: once"),
         ("enum: [AA,", "enum: [AA, true,", "features.0.constraints.enum.1 is True; allowed: whole numbers, or text"),

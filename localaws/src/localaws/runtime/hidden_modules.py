@@ -101,7 +101,7 @@ class LoadedModule(Loader):
 
 
 def _is_third_party(name: str, module: types.ModuleType, standard: set[str], layer: str) -> bool:
-    """Modules that an installation can replace: all but the interpreter's own."""
+    """Whether an installation can replace the module."""
     if name in standard or name.partition(".")[0] in sys.stdlib_module_names:
         return False
     file = getattr(module, "__file__", None)
