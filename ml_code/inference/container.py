@@ -29,6 +29,8 @@ def container(image_uri: str, model_data_url: str, model_manifest_sha256: str) -
             "PYTHONPATH": CODE,
             # One row is too little work to share: more threads only wait for each other.
             "OMP_NUM_THREADS": "1",
+            # A thread that has no more rows would keep its core busy for a while, in case that there are new ones.
+            "OMP_WAIT_POLICY": "passive",
             Variable.MODEL_MANIFEST_SHA256: model_manifest_sha256,
         },
     }

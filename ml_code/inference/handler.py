@@ -24,7 +24,7 @@ from werkzeug.wrappers import Response
 
 from ml_code.estimators.model import TableModel
 from ml_code.estimators.saving import load_model, read_files
-from ml_code.inference.json_numbers import numbers_text, row_texts
+from ml_code.inference.json_numbers import numbers_text, row_texts, rows_text
 from ml_code.inference.requests import (
     CSV,
     JSON,
@@ -166,9 +166,8 @@ def _json_answer(served: ServedModel, found: Predicted) -> str:
     if found.numbers is not None:
         return f'{{"predictions": {numbers_text(found.numbers)}{lineage}}}'
     assert found.probabilities is not None
-    probabilities = ", ".join(row_texts(found.probabilities))
     return (
-        f'{{"predictions": {json.dumps(found.labels)}, "probabilities": [{probabilities}], '
+        f'{{"predictions": {json.dumps(found.labels)}, "probabilities": {rows_text(found.probabilities)}, '
         f'"classes": {json.dumps(served.classes)}{lineage}}}'
     )
 

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from ml_code.inference.json_numbers import read_numbers
 from ml_code.table.cells import Values
-from ml_code.table.columns import NUMERIC, Schema, SchemaError
+from ml_code.table.columns import Schema, SchemaError
 from ml_code.table.contract import allowed_cells, check_columns, check_values, find_bad_rows
 from ml_code.table.rows import RowReader
 
@@ -64,6 +65,8 @@ def check_size(schema: Schema, content: bytes | str) -> None:
 
 def _read_json(reader: RowReader, content: bytes | str) -> Values:
     schema = reader.schema
+    if (found := _read_plain_json(reader, content)) is not None:
+        return found
     try:
         document = json.loads(content)
     except ValueError as error:
@@ -77,6 +80,15 @@ def _read_json(reader: RowReader, content: bytes | str) -> Values:
     _check_widths(schema, columns, rows)
     ordered = _in_order(schema, columns, rows)
     return _checked(schema, reader.values(ordered), ordered)
+
+
+def _read_plain_json(reader: RowReader, content: bytes | str) -> Values | None:
+    """Read many good rows of numbers quickly; return None if there is anything else, or any fault."""
+    schema = reader.schema
+    if len(content) < _MANY_CHARACTERS or isinstance(content, str) or not schema.has_numbers_only:
+        return None
+    values = read_numbers(content, schema.names)
+    return values if values is not None and len(values) and allowed_cells(values, schema).all() else None
 
 
 def _rows_of(document: Any) -> tuple[list[str] | None, Any]:
@@ -117,7 +129,7 @@ def _refuse_names(row: int, schema: Schema, names: list[str]) -> None:
 def _read_csv(reader: RowReader, content: bytes | str) -> Values:
     schema = reader.schema
     text = _decoded(schema, content)
-    if (found := _read_plain(reader, text)) is not None:
+    if (found := _read_plain_csv(reader, text)) is not None:
         return found
     try:
         lines = csv.reader(io.StringIO(text), strict=True, delimiter=schema.dialect.delimiter)
@@ -135,7 +147,7 @@ def _read_csv(reader: RowReader, content: bytes | str) -> Values:
     return _checked(schema, reader.texts(ordered), ordered)
 
 
-def _read_plain(reader: RowReader, text: str) -> Values | None:
+def _read_plain_csv(reader: RowReader, text: str) -> Values | None:
     """Read many good rows quickly; return None if the request is not plain or has any fault."""
     schema = reader.schema
     if len(text) < _MANY_CHARACTERS or '"' in text:
@@ -168,8 +180,7 @@ def header(schema: Schema, first_row: list[str]) -> list[str] | None:
         return names
     # Text alone is never a row of numbers; else it is a header where a name is known.
     is_all_text = any(names) and not any(map(_is_number, names))
-    has_numbers_only = all(column.type in NUMERIC for column in schema.columns)
-    if is_all_text and (has_numbers_only or not set(names).isdisjoint(schema.names)):
+    if is_all_text and (schema.has_numbers_only or not set(names).isdisjoint(schema.names)):
         check_columns(names, schema)
         return names
     return None
@@ -185,6 +196,8 @@ def _is_number(cell: str) -> bool:
 
 def _check_widths(schema: Schema, columns: list[str], rows: list[Any]) -> None:
     width = len(columns)
+    if {list}.issuperset(map(type, rows)) and {width}.issuperset(map(len, rows)):
+        return
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, list):
             raise RequestError(400, f"row {number} must be a list of {width} values, got {row!r}")
@@ -262,7 +275,7 @@ def is_header_line(schema: Schema, line: str) -> bool:
         return True
     texts = [name for name in names if not _is_number(name)]
     known = [name for name in texts if name in set(schema.names)]
-    if known and (len(known) == len(texts) or all(column.type in NUMERIC for column in schema.columns)):
+    if known and (len(known) == len(texts) or schema.has_numbers_only):
         raise RequestError(400, f"the header line must be {','.join(schema.names)}, got {line}")
     return False
 

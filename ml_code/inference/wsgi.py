@@ -4,21 +4,19 @@ The image's own serving module installs the archive's code with pip at every sta
 environment. A serverless container may do neither.
 """
 
+import gc
+import logging
 from pathlib import Path
 
-from sagemaker_containers.beta.framework import transformer, worker
-
-from ml_code.inference.handler import ServedModel, model_fn, transform_fn
+from ml_code.inference.app import create_app
+from ml_code.inference.handler import model_fn
 from ml_code.inference.integrity import check_files
 
 MODEL = Path(__file__).resolve().parents[1]  # the archive; the toolkit's own folder is where it may write
 
-
-def load_model(_: str) -> ServedModel:
-    check_files(MODEL)
-    return model_fn(str(MODEL))
-
-
-served = transformer.Transformer(model_fn=load_model, transform_fn=transform_fn)
-served.initialize()
-app = worker.Worker(transform_fn=served.transform, module_name=__name__)
+logging.basicConfig(level=logging.INFO)
+check_files(MODEL)
+app = create_app(model_fn(str(MODEL)))
+# What the start has made stays: no collection during a request need look at it.
+gc.collect()
+gc.freeze()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ml_code.table.columns import DATES, DEFAULT_FORMAT, NUMERIC, Column, Dialect, Schema
 
 Values = NDArray[np.float64]
+_TEXT_OR_NONE = frozenset((str, type(None)))
 _PLAIN_NUMBERS_OR_NONE = frozenset((int, float, type(None)))  # not bool, which Python takes for 0 and 1
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _ISO_DATETIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?")
@@ -42,7 +43,7 @@ def _reader(column: Column, missing: frozenset[str], schema: Schema) -> Reader:
     if column.type in NUMERIC:
         return NumberReader(missing, schema.dialect)
     if column.type in DATES:
-        return _DateReader(column, missing)
+        return DateReader(column, missing)
     if column.type == "boolean":
         codes = {**dict.fromkeys(column.false_values, 0.0), **dict.fromkeys(column.true_values, 1.0)}
         return _BooleanReader(codes, missing)
@@ -138,14 +139,20 @@ class _CodeReader:
 
 
 class _CategoryReader(_CodeReader):
+    def __init__(self, codes: dict[str, float], missing: frozenset[str], unknown: float) -> None:
+        super().__init__(codes, missing, unknown)
+        self.codes_or_none: dict[Any, float] = {**self.codes, None: math.nan}
+
     def value(self, cell: Any) -> float:
         if cell is None or (isinstance(cell, float) and math.isnan(cell)):
             return math.nan
         return self.text(cell) if isinstance(cell, str) else math.inf
 
     def values(self, cells: Sequence[Any]) -> Values:
-        if {str}.issuperset(map(type, cells)):
-            return self.texts(cells)
+        if _TEXT_OR_NONE.issuperset(map(type, cells)):
+            found = list(map(self.codes_or_none.get, cells))
+            if None not in found:
+                return np.array(found, dtype=np.float64)
         return np.fromiter(map(self.value, cells), np.float64, len(cells))
 
 
@@ -182,9 +189,14 @@ class _TextReader:
         return np.fromiter(map(self.value, cells), np.float64, len(cells))
 
 
-class _DateReader:
+class DateReader:
     def __init__(self, column: Column, missing: frozenset[str]) -> None:
         self.column, self.missing = column, missing
+        is_iso = column.format == DEFAULT_FORMAT
+        self.plain_length = (
+            len("2013-05-01" if column.type == "date" else "2013-05-01T10:21:00") if is_iso else 0
+        )
+        """The length of its commonest texts."""
         self.parse = lru_cache(_CACHED_DATES)(self._parse)
 
     def _parse(self, cell: str) -> float:
@@ -219,7 +231,8 @@ class _DateReader:
         return encoded_date(datetime(cell.year, cell.month, cell.day)) if isinstance(cell, date) else math.inf
 
     def values(self, cells: Sequence[Any]) -> Values:
-        return np.fromiter(map(self.value, cells), np.float64, len(cells))
+        read = self.parse if {str}.issuperset(map(type, cells)) else self.value
+        return np.fromiter(map(read, cells), np.float64, len(cells))
 
 
 def _not_a_time() -> Any:

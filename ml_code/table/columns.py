@@ -126,6 +126,10 @@ class Schema:
         return [column.name for column in self.columns]
 
     @cached_property
+    def has_numbers_only(self) -> bool:
+        return all(column.type in NUMERIC for column in self.columns)
+
+    @cached_property
     def sorted_names(self) -> list[str]:
         return sorted(self.names)
 

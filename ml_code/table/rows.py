@@ -1,16 +1,20 @@
 """Rows of cells to encoded values, column by column."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
-from ml_code.table.cells import NumberReader, Reader, Values, readers
-from ml_code.table.columns import NUMERIC, Schema
+from ml_code.table.cells import DateReader, NumberReader, Reader, Values, encoded_date, readers
+from ml_code.table.columns import DATES, NUMERIC, Column, Schema
+
+_FIRST_SECOND = encoded_date(datetime(1, 1, 1, tzinfo=UTC))
 
 
 class RowReader:
@@ -36,12 +40,10 @@ class RowReader:
         if len(self.groups) == 1:
             return read(self.groups[0][2], list(chain.from_iterable(rows))).reshape(count, width)
         found = np.empty((count, width))
+        columns = list(zip(*rows, strict=True))
         for start, end, reader in self.groups:
-            if end - start == 1:
-                found[:, start] = read(reader, [row[start] for row in rows])
-            else:
-                cells = list(chain.from_iterable([row[start:end] for row in rows]))
-                found[:, start:end] = read(reader, cells).reshape(count, end - start)
+            cells = list(chain.from_iterable(columns[start:end]))
+            found[:, start:end] = read(reader, cells).reshape(end - start, count).T
         return found
 
     def plain_csv(self, text: str, *, skipped_lines: int) -> Values | None:
@@ -54,14 +56,12 @@ class RowReader:
     def plain_table(
         self, text: str, names: Sequence[str], *, skipped_lines: int, has_quotes: bool = False
     ) -> pa.Table | None:
-        """The schema's columns of lines with the columns `names`, numbers as such and the others as text."""
+        """The schema's columns of lines with the columns `names`: numbers, codes of categories, and the others as text."""
         schema = self.schema
         readers_of_numbers = [reader for _, _, reader in self.groups if isinstance(reader, NumberReader)]
         if not all(reader.is_plain and not reader.has_numeric_missing for reader in readers_of_numbers):
             return None
-        kinds = {
-            column.name: pa.float64() if column.type in NUMERIC else pa.string() for column in schema.columns
-        }
+        kinds = {column.name: _arrow_type(column) for column in schema.columns}
         try:
             return arrow_csv.read_csv(
                 pa.BufferReader(text.encode()),
@@ -95,17 +95,46 @@ class RowReader:
         return found
 
 
+def _arrow_type(column: Column) -> pa.DataType:
+    if column.type in NUMERIC:
+        return pa.float64()
+    return pa.string() if column.is_text or column.type in DATES else pa.dictionary(pa.int32(), pa.string())
+
+
 def _arrow_values(column: pa.ChunkedArray, reader: Reader) -> Values | None:
     if isinstance(reader, NumberReader):
         numbers: Values = column.to_numpy()
         # Besides missing values Arrow reads nan and inf, which are no numbers of a file.
         is_finite = np.isfinite(numbers)
         return numbers if len(numbers) - is_finite.sum() == column.null_count else None
+    if isinstance(reader, DateReader) and (moments := _plain_moments(column, reader)) is not None:
+        return moments
     # Of text, each value is read once.
-    encoded = column.combine_chunks().dictionary_encode()
+    encoded = column.combine_chunks()
+    if not pa.types.is_dictionary(encoded.type):
+        encoded = encoded.dictionary_encode()
     codes = reader.texts(encoded.dictionary.to_pylist())
     places: NDArray[np.int32] = encoded.indices.to_numpy()
     return codes[places]
+
+
+def _plain_moments(column: pa.ChunkedArray, reader: DateReader) -> Values | None:
+    """Encoded dates that are all written like 2013-05-01, or moments like 2013-05-01T10:21:00; else None."""
+    if not reader.plain_length:
+        return None
+    lengths = pc.binary_length(column)
+    if pc.min(lengths).as_py() != reader.plain_length:
+        column = pc.if_else(pc.is_in(column, pa.array(reader.missing, pa.string())), None, column)
+        lengths = pc.binary_length(column)
+    if set(pc.min_max(lengths).as_py().values()) != {reader.plain_length}:
+        return None
+    try:
+        seconds = pc.cast(pc.cast(column, pa.timestamp("s")), pa.int64()).to_numpy()
+    except pa.ArrowInvalid:
+        return None
+    found: Values = seconds.astype(np.float64)
+    # Arrow knows a year 0, Python does not.
+    return found if np.nanmin(found) >= _FIRST_SECOND else None
 
 
 def _kind(position: int, reader: Reader) -> Any:

@@ -149,8 +149,9 @@ def test_many_rows_are_read_as_each_is(kind: str) -> None:
         expected = [reader.text(text) for text in texts]
         assert np.array_equal(reader.texts(texts), expected, equal_nan=True)
         given_values: list[Any] = [*texts, None, 1, 2.5, True, 10**400, math.nan]
-        expected = [reader.value(value) for value in given_values]
-        assert np.array_equal(reader.values(given_values), expected, equal_nan=True)
+        for several in (texts, [*texts, None], given_values):
+            expected = [reader.value(value) for value in several]
+            assert np.array_equal(reader.values(several), expected, equal_nan=True)
 
     read()
 
@@ -176,6 +177,33 @@ def test_plain_lines_are_read_as_their_cells_are_or_not_at_all(kind: str) -> Non
         found = reader.plain_csv(text, skipped_lines=0)
         if found is not None:
             assert np.array_equal(found, reader.texts([[text, "1"] for text in texts]), equal_nan=True)
+
+    read()
+
+
+# Of the length of a plain date or moment, and none, or none that Python knows.
+LOOK_PLAIN = {
+    "date": ["2013-02-30", "0000-01-01", "01.05.2013", "2013-5-001", "20130501  "],
+    "datetime": ["2013-02-30T00:00:00", "0000-01-01T00:00:00", "2013-05-01T10+05:30", "2013-05-01T24:00:00"],
+}
+
+
+@pytest.mark.parametrize("kind", LOOK_PLAIN)
+def test_plain_dates_are_read_as_their_cells_are_or_not_at_all(kind: str) -> None:
+    reader = RowReader(schema_of(COLUMNS[kind]))
+    moments = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59))
+    plain = moments.map(lambda moment: moment.isoformat(timespec="seconds")[: 10 if kind == "date" else 19])
+    good = plain | st.sampled_from(["", "NA"])
+
+    @settings(max_examples=ROWS_A_TYPE // ROWS_AN_EXAMPLE, deadline=None)
+    @given(
+        st.lists(good, min_size=1, max_size=ROWS_AN_EXAMPLE), st.none() | st.sampled_from(LOOK_PLAIN[kind])
+    )
+    def read(texts: list[str], odd: str | None) -> None:
+        texts = [*texts, *([] if odd is None else [odd])]
+        found = reader.plain_csv("".join(f"{text},1\n" for text in texts), skipped_lines=0)
+        assert found is not None
+        assert np.array_equal(found, reader.texts([[text, "1"] for text in texts]), equal_nan=True)
 
     read()
 
