@@ -16,6 +16,7 @@ import json
 import logging
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,21 @@ class ServedModel:
     def schema(self) -> Schema:
         return self.reader.schema
 
-    @property
+    @cached_property
     def classes(self) -> list[Any]:
         return list(self.model.classes)
+
+    @cached_property
+    def json_end(self) -> str:
+        """The end of each JSON answer."""
+        lineage = "".join(f", {json.dumps(key)}: {json.dumps(value)}" for key, value in self.lineage.items())
+        return (f', "classes": {json.dumps(self.classes)}' if self.classes else "") + f"{lineage}}}"
+
+    @cached_property
+    def lineage_headers(self) -> dict[str, str]:
+        """The one header that SageMaker hands on: a CSV answer names its model too."""
+        attributes = ",".join(f"{key}={value}" for key, value in self.lineage.items())
+        return {"X-Amzn-SageMaker-Custom-Attributes": attributes}
 
 
 @dataclass(frozen=True)
@@ -158,24 +171,15 @@ def _predict(served: ServedModel, values: Values) -> Predicted:
 def _answer(served: ServedModel, values: Values, answer_type: str) -> Response:
     found = _predict(served, values)
     body = _csv_table(served.classes, found) if answer_type == CSV else _json_answer(served, found)
-    return Response(body, mimetype=answer_type, headers=_lineage_headers(served))
+    return Response(body, mimetype=answer_type, headers=served.lineage_headers)
 
 
 def _json_answer(served: ServedModel, found: Predicted) -> str:
-    lineage = "".join(f", {json.dumps(key)}: {json.dumps(value)}" for key, value in served.lineage.items())
     if found.numbers is not None:
-        return f'{{"predictions": {numbers_text(found.numbers)}{lineage}}}'
+        return f'{{"predictions": {numbers_text(found.numbers)}{served.json_end}'
     assert found.probabilities is not None
-    return (
-        f'{{"predictions": {json.dumps(found.labels)}, "probabilities": {rows_text(found.probabilities)}, '
-        f'"classes": {json.dumps(served.classes)}{lineage}}}'
-    )
-
-
-def _lineage_headers(served: ServedModel) -> dict[str, str]:
-    """The one header that SageMaker hands on: a CSV answer names its model too."""
-    attributes = ",".join(f"{key}={value}" for key, value in served.lineage.items())
-    return {"X-Amzn-SageMaker-Custom-Attributes": attributes}
+    probabilities = rows_text(found.probabilities)
+    return f'{{"predictions": {json.dumps(found.labels)}, "probabilities": {probabilities}{served.json_end}'
 
 
 def _answer_lines(served: ServedModel, content: bytes | str, content_type: str | None) -> Response:
@@ -199,7 +203,7 @@ def _answer_lines(served: ServedModel, content: bytes | str, content_type: str |
         for position, index in enumerate(indices):
             more = f', "probabilities": {probabilities[position]}' if probabilities else ""
             answers[start + index] = f'{{"prediction": {predictions[position]}{more}}}'
-    return Response("\n".join(answers), mimetype=JSON_LINES, headers=_lineage_headers(served))
+    return Response("\n".join(answers), mimetype=JSON_LINES, headers=served.lineage_headers)
 
 
 def _csv_table(classes: list[Any], found: Predicted) -> str:
