@@ -4,6 +4,7 @@ Data are `.csv`, `.csv.gz` and `.parquet` in any case, and files without an exte
 them (with `.gz` when compressed). Whether a file is compressed, and whether it is Parquet, its first bytes tell.
 """
 
+import codecs
 import gzip
 import io
 import zlib
@@ -11,13 +12,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 # The first bytes of a file.
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
 _SHOWN_NAMES = 5
 ALLOWED = ".csv, .csv.gz, .parquet, or no extension"
+
+
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 class RawFileError(ValueError):
@@ -59,16 +64,24 @@ def is_parquet(path: Path) -> bool:
 
 
 @contextmanager
-def open_text(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
-    """RawFileError, also while it is read, when the file is no text in the encoding or its compression is damaged."""
+def open_utf8(path: Path, encoding: str = "utf-8") -> Iterator[Readable]:
+    """The text as bytes of UTF-8, uncompressed and without a byte order mark.
+
+    RawFileError, also while it is read, when the file is no text in the encoding or its compression is damaged. Whether
+    text in UTF-8 is valid, its reader finds out.
+    """
     try:
         with path.open("rb") as raw:
             is_compressed = raw.read(len(GZIP)) == GZIP
             raw.seek(0)
             plain = gzip.GzipFile(fileobj=raw) if is_compressed else raw
-            codec = "utf-8-sig" if encoding == "utf-8" else encoding
-            with io.TextIOWrapper(plain, encoding=codec, newline="") as text:
-                yield text
+            if encoding != "utf-8":
+                with io.TextIOWrapper(plain, encoding=encoding, newline="") as text:
+                    yield _Recoded(text)
+                return
+            if plain.peek(len(codecs.BOM_UTF8)).startswith(codecs.BOM_UTF8):
+                plain.read(len(codecs.BOM_UTF8))
+            yield plain
     except UnicodeError as error:
         name, reason = encoding.upper(), getattr(error, "reason", error)
         raise RawFileError(
@@ -76,6 +89,14 @@ def open_text(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
         ) from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise RawFileError(f"it is damaged: {error}") from None
+
+
+class _Recoded:
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+
+    def read(self, size: int, /) -> bytes:
+        return self._text.read(size).encode()
 
 
 def some(names: Sequence[Any]) -> str:

@@ -156,7 +156,7 @@ def _read_plain_csv(reader: RowReader, text: str) -> Values | None:
     columns = header(schema, first_line)
     if columns not in (None, schema.names):
         return None
-    values = reader.plain_csv(text, skipped_lines=0 if columns is None else 1)
+    values = reader.plain_csv(text.encode(), skipped_lines=0 if columns is None else 1)
     return values if values is not None and len(values) and allowed_cells(values, schema).all() else None
 
 

@@ -9,24 +9,21 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ml_code.jobs.hosts import HostError
+from ml_code.jobs.part_writer import PartWriter
 from ml_code.jobs.parts import (
     PARTS,
     cut,
     first_places,
     needs_all_rows,
-    part_file,
     split_schema,
     target_values,
 )
@@ -34,10 +31,7 @@ from ml_code.raw_files import RawFileError, files_below
 from ml_code.spec import ModelSpec
 from ml_code.table.blocks import Block, read_blocks
 from ml_code.table.columns import SchemaError
-from ml_code.table.frames import decode
 from ml_code.table.summary import Summary, keys_of
-
-_HASHED_BYTES = 1 << 20
 
 
 @dataclass
@@ -164,19 +158,24 @@ class Shard:
             return self._write(names, gaps)
 
     def _write(self, names: list[str], gaps: frozenset[str]) -> WrittenParts:
-        writers = {name: _PartWriter(self, name, gaps) for name in PARTS}
-        with ThreadPoolExecutor(len(PARTS)) as pool:
-            try:
-                for name in names:
-                    for columns, row_places in self._rows(name):
-                        parts = cut(row_places, self.spec.split).items()
-                        done = [pool.submit(writers[part].add, columns, is_in) for part, is_in in parts]
-                        wait(done)  # all of them, before a failure of one closes the files
-                        for each in done:
-                            each.result()
-            finally:
-                for writer in writers.values():
-                    writer.close()
+        writers = {
+            name: PartWriter(
+                self.spec,
+                self.work / name,
+                name,
+                gaps,
+                file_count=self.shard_count if name == "train" else 1,
+                host=self.number,
+            )
+            for name in PARTS
+        }
+        with ExitStack() as stack:
+            for writer in writers.values():
+                stack.enter_context(closing(writer))
+            for name in names:
+                for columns, row_places in self._rows(name):
+                    for part, is_in in cut(row_places, self.spec.split).items():
+                        writers[part].add(columns, is_in)
         return WrittenParts(
             {name: writer.row_count for name, writer in writers.items()},
             {name: writer.labels for name, writer in writers.items()},
@@ -184,12 +183,15 @@ class Shard:
         )
 
     def _rows(self, name: str) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Block by block, the encoded columns, and the place of each row."""
+        """Block by block, the encoded columns, until the next are read, and the place of each row."""
         width = len(self.spec.training_schema().names)
         with self._kept(name, "rows").open("rb") as rows, self._kept(name, "places").open("rb") as places:
-            for count in self._block_rows[name]:
-                columns = np.fromfile(rows, count=count * width).reshape(width, count)
-                yield columns, np.fromfile(places, count=count)
+            counts = self._block_rows[name]
+            memory = np.empty(max(counts) * width)
+            for count in counts:
+                columns = memory[: count * width]
+                rows.readinto(columns.data)
+                yield columns.reshape(width, count), np.fromfile(places, count=count)
         for kind in ("rows", "places"):
             self._kept(name, kind).unlink()
 
@@ -212,61 +214,9 @@ class Shard:
         shutil.rmtree(self.work, ignore_errors=True)
 
 
-class _PartWriter:
-    """The files of one part of one host: each row in the next file, in turn."""
-
-    def __init__(self, shard: Shard, part: str, gaps: frozenset[str]) -> None:
-        self.row_count = 0
-        self.labels: Counter[Any] = Counter()
-        self._spec, self._gaps = shard.spec, gaps
-        self._folder = shard.work / part
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._count = shard.shard_count if part == "train" else 1
-        self._host = shard.number
-        self._part = part
-        self._files: dict[int, pq.ParquetWriter] = {}
-        self._next = 0
-
-    def add(self, columns: NDArray[np.float64], is_in: NDArray[np.bool_]) -> None:
-        """Write the rows of the encoded columns that are in the part."""
-        rows = np.flatnonzero(is_in)
-        for place in range(self._count):
-            number = (self._next + place) % self._count
-            if len(own := rows[place :: self._count]):
-                self._write(number, columns.take(own, axis=1))
-        self._next = (self._next + len(rows)) % self._count
-        self.row_count += len(rows)
-
-    def _write(self, number: int, columns: NDArray[np.float64]) -> None:
-        frame = decode(columns.T, self._spec.training_schema(), gaps=self._gaps)
-        if self._spec.is_classification:
-            labels = frame[self._spec.target.name].value_counts()
-            self.labels.update(dict(zip(labels.index.tolist(), labels, strict=True)))
-        table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1)
-        self._file(number, table.schema).write_table(table)
-
-    def _file(self, number: int, schema: pa.Schema) -> pq.ParquetWriter:
-        if number not in self._files:
-            if self._host is None and self._count == 1:
-                name = part_file(self._part)
-            else:
-                name = part_file(self._part, self._host or 0, number)
-            # Of numbers a dictionary is tried and dropped, which takes four times as long as all else.
-            categories = [column.name for column in schema if pa.types.is_dictionary(column.type)]
-            self._files[number] = pq.ParquetWriter(self._folder / name, schema, use_dictionary=categories)
-        return self._files[number]
-
-    def close(self) -> None:
-        for file in self._files.values():
-            file.close()
-
-
 def sha256_of(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while content := file.read(_HASHED_BYTES):
-            digest.update(content)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def peak_memory_bytes() -> int:

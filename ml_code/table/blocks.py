@@ -8,22 +8,24 @@ from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ml_code.raw_files import RawFileError, is_parquet, open_text
+from ml_code.raw_files import RawFileError, Readable, is_parquet, open_utf8
 from ml_code.table.cells import Values
 from ml_code.table.columns import Schema, SchemaError
 from ml_code.table.contract import Faults, allowed_cells, check_columns
 from ml_code.table.frames import encode
 from ml_code.table.rows import RowReader
 
-BLOCK_CHARACTERS = 1 << 23
+BLOCK_BYTES = 1 << 22
 BLOCK_ROWS = 50_000
+# Not a last \\r, which may be half of an end.
+_LINE_END = re.compile(rb"\n|\r\n|\r(?=[^\n])")
 
 
 @dataclass(frozen=True)
@@ -54,30 +56,62 @@ def read_blocks(
 
 
 def _csv_blocks(path: Path, schema: Schema, ignored: frozenset[str], faults: Faults) -> Iterator[Block]:
-    with open_text(path, schema.dialect.encoding) as text:
-        yield from _CsvBlocks(text, schema, faults).read(ignored)
+    with open_utf8(path, schema.dialect.encoding) as text:
+        yield from _CsvBlocks(_Lines(text), schema, faults).read(ignored)
+
+
+class _Lines:
+    """The lines of a text, one by one or many at once; a line ends as Python's csv takes it, also by a carriage return alone."""
+
+    def __init__(self, text: Readable) -> None:
+        self._text = text
+        self._buffer = b""
+        self._at = 0
+
+    def many(self) -> bytes:
+        """About BLOCK_BYTES of whole lines; nothing at the end. UnicodeError of bytes that are no UTF-8."""
+        found = self._buffer[self._at :]
+        self._buffer, self._at = b"", 0
+        while more := self._text.read(BLOCK_BYTES - len(found) if len(found) < BLOCK_BYTES else BLOCK_BYTES):
+            found += more
+            if end := found.rfind(b"\n") + 1 or found.rfind(b"\r", 0, -1) + 1:
+                found, self._buffer = found[:end], found[end:]
+                break
+        if not found.isascii():
+            found.decode()
+        return found
+
+    def one(self) -> str:
+        """The next line; nothing at the end."""
+        while (found := _LINE_END.search(self._buffer, self._at)) is None:
+            more = self._text.read(BLOCK_BYTES)
+            self._buffer, self._at = self._buffer[self._at :] + more, 0
+            if not more:
+                break
+        start, self._at = self._at, found.end() if found else len(self._buffer)
+        return self._buffer[start : self._at].decode()
 
 
 class _CsvBlocks:
     """The rows of a CSV file. Blocks of plain good lines are read by Arrow, the others as Python's csv reads them."""
 
-    def __init__(self, text: TextIO, schema: Schema, faults: Faults) -> None:
-        self.text, self.schema, self.faults = text, schema, faults
+    def __init__(self, lines: _Lines, schema: Schema, faults: Faults) -> None:
+        self.lines, self.schema, self.faults = lines, schema, faults
         self.reader = RowReader(schema)
         self.text_names = [column.name for column in schema.columns if column.is_text]
         # One that all readers understand in the same way: without quotes and ends of lines in it.
-        ends = f"{re.escape(schema.dialect.delimiter)}\\r\\n"
-        self.quoted_cell = re.compile(rf'(?:^|(?<=[{ends}]))"[^"\r\n]*"(?=[{ends}]|\Z)')
+        ends = re.escape(schema.dialect.delimiter.encode()) + rb"\r\n"
+        self.quoted_cell = re.compile(rb'(?:^|(?<=[%b]))"[^"\r\n]*"(?=[%b]|\Z)' % (ends, ends))
         self.line_count = 0
         self.wrong_width_count = 0
         self.first_wrong_width = (0, 0)  # its line, and its number of values
 
     def read(self, ignored: frozenset[str]) -> Iterator[Block]:
         header = self._header(ignored)
-        while lines := self._lines():
+        while lines := self.lines.many():
             block = self._plain(header, lines)
             if block is not None:
-                self.line_count += lines.count("\n") + (not lines.endswith("\n"))
+                self.line_count += _line_count(lines)
                 self.faults.row_count += len(block.values)
                 yield block
             else:
@@ -89,14 +123,10 @@ class _CsvBlocks:
                 f"{len(header)} of the header; the first is line {line} with {count}"
             )
 
-    def _lines(self) -> str:
-        lines = self.text.read(BLOCK_CHARACTERS)
-        return lines if len(lines) < BLOCK_CHARACTERS else lines + self.text.readline()
-
     def _header(self, ignored: frozenset[str]) -> list[str]:
         if not self.schema.dialect.header:
             return self.schema.names
-        reader = self._csv(iter(self.text.readline, ""))
+        reader = self._csv(iter(self.lines.one, ""))
         header = next((row for row in self._records(reader) if row), None)
         if header is None:
             raise RawFileError("it is empty")
@@ -105,11 +135,11 @@ class _CsvBlocks:
         check_columns([name for name in names if name not in ignored], self.schema)
         return names
 
-    def _plain(self, header: list[str], lines: str) -> Block | None:
+    def _plain(self, header: list[str], lines: bytes) -> Block | None:
         """Return None if the lines are not plain or have any fault."""
         # To find none is far quicker than to count none.
-        quotes, returns = (lines.count(each) if each in lines else 0 for each in '"\r')
-        if "\0" in lines or (returns and returns != lines.count("\r\n")):
+        quotes, returns = (lines.count(each) if each in lines else 0 for each in (b'"', b"\r"))
+        if b"\0" in lines or (returns and returns != lines.count(b"\r\n")):
             return None
         if quotes and 2 * sum(1 for _ in self.quoted_cell.finditer(lines)) != quotes:
             return None
@@ -128,8 +158,9 @@ class _CsvBlocks:
         }
         return Block(values, texts)
 
-    def _with_care(self, header: list[str], lines: str) -> Iterator[Block]:
-        source = io.StringIO(lines, newline="")
+    def _with_care(self, header: list[str], lines: bytes) -> Iterator[Block]:
+        text = lines.decode()
+        source = io.StringIO(text, newline="")
         reader = self._csv(self._lines_of(source))
 
         def records() -> Iterator[list[str]]:
@@ -140,7 +171,7 @@ class _CsvBlocks:
                     self.wrong_width_count += 1
                     if self.wrong_width_count == 1:
                         self.first_wrong_width = (self.line_count + reader.line_num, len(row))
-                if source.tell() == len(lines):
+                if source.tell() == len(text):
                     return
 
         rows = records()
@@ -150,7 +181,7 @@ class _CsvBlocks:
 
     def _lines_of(self, source: io.StringIO) -> Iterator[str]:
         yield from iter(source.readline, "")
-        yield from iter(self.text.readline, "")  # a quoted cell goes on behind the block
+        yield from iter(self.lines.one, "")  # a quoted cell goes on behind the block
 
     def _csv(self, lines: Iterator[str]) -> Any:
         return csv.reader(lines, delimiter=self.schema.dialect.delimiter)
@@ -177,10 +208,16 @@ class _CsvBlocks:
         return Block(values, texts)
 
 
-def _has_longer_line(lines: str, limit: int) -> bool:
+def _line_count(lines: bytes) -> int:
+    # Of many, quicker than bytes.count.
+    ends = np.count_nonzero(np.frombuffer(lines, np.uint8) == ord("\n"))
+    return int(ends) + (not lines.endswith(b"\n"))
+
+
+def _has_longer_line(lines: bytes, limit: int) -> bool:
     start = 0
     while len(lines) - start > limit:
-        end = lines.rfind("\n", start, start + limit + 1)
+        end = lines.rfind(b"\n", start, start + limit + 1)
         if end < 0:
             return True
         start = end + 1

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from ml_code.table.cells import DateReader, NumberReader, Reader, Values, encoded_date, readers
 from ml_code.table.columns import DATES, NUMERIC, Column, Schema
 
+# Arrow parses and converts so much at a time: more does not stay in the processor's cache.
+_BLOCK_BYTES = 1 << 20
 _FIRST_SECOND = encoded_date(datetime(1, 1, 1, tzinfo=UTC))
 
 
@@ -28,6 +30,11 @@ class RowReader:
         for _, group in places:
             members = list(group)
             self.groups.append((members[0][0], members[-1][0] + 1, members[0][1]))
+
+        # Arrow takes the same texts for all columns.
+        self._booleans = next(
+            (found for column in schema.columns if (found := _boolean_texts(column))), ((), ())
+        )
 
     def texts(self, rows: Sequence[Sequence[str]]) -> Values:
         return self._read(rows, lambda reader, cells: reader.texts(cells))
@@ -46,7 +53,7 @@ class RowReader:
             found[:, start:end] = read(reader, cells).reshape(end - start, count).T
         return found
 
-    def plain_csv(self, text: str, *, skipped_lines: int) -> Values | None:
+    def plain_csv(self, text: bytes, *, skipped_lines: int) -> Values | None:
         """Read lines without quotes by Arrow. Return the values that `texts` would return, or None if they might differ."""
         table = self.plain_table(text, self.schema.names, skipped_lines=skipped_lines)
         values = None if table is None else self.table_values(table)
@@ -54,34 +61,45 @@ class RowReader:
         return None if values is None else np.ascontiguousarray(values)
 
     def plain_table(
-        self, text: str, names: Sequence[str], *, skipped_lines: int, has_quotes: bool = False
+        self, text: bytes, names: Sequence[str], *, skipped_lines: int, has_quotes: bool = False
     ) -> pa.Table | None:
-        """The schema's columns of lines with the columns `names`: numbers, codes of categories, and the others as text."""
+        """The schema's columns of lines with the columns `names`: numbers, truth values, codes of categories, and the others as text."""
         schema = self.schema
         readers_of_numbers = [reader for _, _, reader in self.groups if isinstance(reader, NumberReader)]
         if not all(reader.is_plain and not reader.has_numeric_missing for reader in readers_of_numbers):
             return None
-        kinds = {column.name: _arrow_type(column) for column in schema.columns}
         try:
             return arrow_csv.read_csv(
-                pa.BufferReader(text.encode()),
+                pa.BufferReader(text),
                 arrow_csv.ReadOptions(
                     use_threads=False,
                     column_names=list(names),
                     skip_rows=skipped_lines,
-                    block_size=max(1 << 24, 4 * len(text)),
+                    block_size=_BLOCK_BYTES,
                 ),
                 arrow_csv.ParseOptions(
                     delimiter=schema.dialect.delimiter, quote_char='"' if has_quotes else False
                 ),
                 arrow_csv.ConvertOptions(
-                    column_types=kinds,
+                    column_types={column.name: self._arrow_type(column) for column in schema.columns},
                     null_values=list(schema.missing_values),
+                    true_values=self._booleans[0],
+                    false_values=self._booleans[1],
                     include_columns=schema.names,
+                    check_utf8=False,  # it was
                 ),
             )
         except pa.ArrowInvalid:
             return None
+
+    def _arrow_type(self, column: Column) -> pa.DataType:
+        if column.type in NUMERIC:
+            return pa.float64()
+        if _boolean_texts(column) == self._booleans:
+            return pa.bool_()
+        return (
+            pa.string() if column.is_text or column.type in DATES else pa.dictionary(pa.int32(), pa.string())
+        )
 
     def table_values(self, table: pa.Table) -> Values | None:
         """Return the encoded values of `plain_table`, column after column in memory, or None if `texts` might read others."""
@@ -95,18 +113,15 @@ class RowReader:
         return found
 
 
-def _arrow_type(column: Column) -> pa.DataType:
-    if column.type in NUMERIC:
-        return pa.float64()
-    return pa.string() if column.is_text or column.type in DATES else pa.dictionary(pa.int32(), pa.string())
-
-
 def _arrow_values(column: pa.ChunkedArray, reader: Reader) -> Values | None:
     if isinstance(reader, NumberReader):
         numbers: Values = column.to_numpy()
         # Besides missing values Arrow reads nan and inf, which are no numbers of a file.
-        is_finite = np.isfinite(numbers)
-        return numbers if len(numbers) - is_finite.sum() == column.null_count else None
+        finite_count = np.count_nonzero(np.isfinite(numbers))
+        return numbers if len(numbers) - finite_count == column.null_count else None
+    if pa.types.is_boolean(column.type):
+        found: Values = pc.cast(pc.cast(column, pa.uint8()), pa.float64()).to_numpy()
+        return found
     if isinstance(reader, DateReader) and (moments := _plain_moments(column, reader)) is not None:
         return moments
     # Of text, each value is read once.
@@ -135,6 +150,10 @@ def _plain_moments(column: pa.ChunkedArray, reader: DateReader) -> Values | None
     found: Values = seconds.astype(np.float64)
     # Arrow knows a year 0, Python does not.
     return found if np.nanmin(found) >= _FIRST_SECOND else None
+
+
+def _boolean_texts(column: Column) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    return (column.true_values, column.false_values) if column.type == "boolean" else None
 
 
 def _kind(position: int, reader: Reader) -> Any:

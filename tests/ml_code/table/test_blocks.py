@@ -40,7 +40,7 @@ def with_care(path: Path) -> Any:
 
 def outcome(path: Path, size: int) -> Any:
     try:
-        with mock.patch.object(blocks, "BLOCK_CHARACTERS", size), mock.patch.object(blocks, "BLOCK_ROWS", 3):
+        with mock.patch.object(blocks, "BLOCK_BYTES", size), mock.patch.object(blocks, "BLOCK_ROWS", 3):
             found = list(read_blocks(path, "x.csv", SCHEMA, frozenset({"other"})))
     except SchemaError as error:
         return str(error)

@@ -174,7 +174,7 @@ def test_plain_lines_are_read_as_their_cells_are_or_not_at_all(kind: str) -> Non
     )
     def read(texts: list[str]) -> None:
         text = "".join(f"{text},1\n" for text in texts)
-        found = reader.plain_csv(text, skipped_lines=0)
+        found = reader.plain_csv(text.encode(), skipped_lines=0)
         if found is not None:
             assert np.array_equal(found, reader.texts([[text, "1"] for text in texts]), equal_nan=True)
 
@@ -201,7 +201,7 @@ def test_plain_dates_are_read_as_their_cells_are_or_not_at_all(kind: str) -> Non
     )
     def read(texts: list[str], odd: str | None) -> None:
         texts = [*texts, *([] if odd is None else [odd])]
-        found = reader.plain_csv("".join(f"{text},1\n" for text in texts), skipped_lines=0)
+        found = reader.plain_csv("".join(f"{text},1\n" for text in texts).encode(), skipped_lines=0)
         assert found is not None
         assert np.array_equal(found, reader.texts([[text, "1"] for text in texts]), equal_nan=True)
 
