@@ -27,7 +27,7 @@ from ml_code.table.frames import encode
 from ml_code.table.summary import Summary, check_unique
 
 PROGRESS_SECONDS = 60.0
-# Each file that is checked needs the memory of a block, some 150 MB.
+# Each file that is checked needs the memory of a block, some 40 MB.
 MOST_FILES_AT_ONCE = 8
 
 
