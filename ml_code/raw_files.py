@@ -67,8 +67,8 @@ def is_parquet(path: Path) -> bool:
 def open_utf8(path: Path, encoding: str = "utf-8") -> Iterator[Readable]:
     """The text as bytes of UTF-8, uncompressed and without a byte order mark.
 
-    RawFileError, also while it is read, when the file is no text in the encoding or its compression is damaged. Whether
-    text in UTF-8 is valid, its reader finds out.
+    RawFileError, also while it is read, when the file is no text in the encoding or its compression is damaged. UTF-8 is
+    not checked here: decode it within the block.
     """
     try:
         with path.open("rb") as raw:

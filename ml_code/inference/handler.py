@@ -133,16 +133,16 @@ def transform_fn(model: ServedModel, content: bytes | str, content_type: str, ac
         values = read_request(model.reader, content, content_type)
         return _answer(model, values, answer_type)
     except RequestError as error:
-        return _refusal(error.status, str(error))
+        return refusal(error.status, str(error))
     except SchemaError as error:
-        return _refusal(400, str(error))
+        return refusal(400, str(error))
     except Exception:
         # The next request may be fine, so the server stays; the log keeps the traceback.
         logger.exception("a request failed")
-        return _refusal(500, "the model failed on this request; the endpoint's log has the reason")
+        return refusal(500, "the model failed on this request; the endpoint's log has the reason")
 
 
-def _refusal(status: int, message: str) -> Response:
+def refusal(status: int, message: str) -> Response:
     return Response(json.dumps({"error": shortened(message)}), status=status, mimetype=JSON)
 
 

@@ -47,11 +47,11 @@ def read_numbers(content: bytes, names: Sequence[str]) -> Values | None:
             # What the schema does not have ends the reading there: a document cannot be nested deeper than that.
             arrow_json.ParseOptions(schema, newlines_in_values=True, unexpected_field_behavior="error"),
         )
-    except pa.ArrowException:
+        if table.num_rows != 1:
+            return None
+        return _numbers(table.to_struct_array().combine_chunks(), names)
+    except (pa.ArrowException, UnicodeDecodeError):
         return None
-    if table.num_rows != 1:
-        return None
-    return _numbers(table.to_struct_array().combine_chunks(), names)
 
 
 def _numbers(document: pa.StructArray, names: Sequence[str]) -> Values | None:

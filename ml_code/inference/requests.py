@@ -26,7 +26,7 @@ from ml_code.table.rows import RowReader
 
 JSON = "application/json"
 CSV = "text/csv"
-MAX_BODY_BYTES = 5 * 1024 * 1024  # the image's own limit
+MAX_BODY_BYTES = 5 * 1024 * 1024  # that of the image's server
 # Fewer are read as quickly cell by cell.
 _MANY_CHARACTERS = 4_000
 _MAX_ERROR_CHARACTERS = 600  # a message may quote a value of the request, however long
@@ -56,11 +56,15 @@ def read_request(reader: RowReader, content: bytes | str, content_type: str | No
 
 
 def check_size(schema: Schema, content: bytes | str) -> None:
-    if len(content) > MAX_BODY_BYTES:
-        size = f"{len(content):,} bytes, at most {MAX_BODY_BYTES:,} are allowed"
-        raise RequestError(413, f"the body has {size}: send fewer rows at a time")
+    check_byte_count(len(content))
     if not content.strip():
         raise RequestError(400, f"the body is empty; send rows of {_expected(schema)}")
+
+
+def check_byte_count(count: int) -> None:
+    if count > MAX_BODY_BYTES:
+        size = f"{count:,} bytes, at most {MAX_BODY_BYTES:,} are allowed"
+        raise RequestError(413, f"the body has {size}: send fewer rows at a time")
 
 
 def _read_json(reader: RowReader, content: bytes | str) -> Values:

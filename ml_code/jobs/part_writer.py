@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,8 @@ class _Gathered:
         self.count = end
         return rows[len(taken) :]
 
-    def empty(self) -> NDArray[np.float64]:
-        """Return the values, a row for each, until the next are taken."""
+    def drain(self) -> NDArray[np.float64]:
+        """Return all rows, a line of values each; their memory is that of the next ones."""
         values = self._columns[:, : self.count].T
         self.count = 0
         return values
@@ -90,7 +91,7 @@ class PartWriter:
         self.row_count += len(rows)
 
     def _write(self, number: int) -> None:
-        frame = decode(self._gathered[number].empty(), self._spec.training_schema(), gaps=self._gaps)
+        frame = decode(self._gathered[number].drain(), self._spec.training_schema(), gaps=self._gaps)
         if self._spec.is_classification:
             labels = frame[self._spec.target.name].value_counts()
             self.labels.update(dict(zip(labels.index.tolist(), labels, strict=True)))
@@ -117,14 +118,19 @@ class PartWriter:
             )
         return self._files[number]
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Write the rows that are left, and end the files."""
-        try:
-            for number, gathered in enumerate(self._gathered):
-                if gathered.count:
-                    self._write(number)
-            self._wait()
-        finally:
-            self._pool.shutdown()
-            for file in self._files.values():
-                file.close()
+        for number, gathered in enumerate(self._gathered):
+            if gathered.count:
+                self._write(number)
+        self._wait()
+        for file in self._files.values():
+            file.close()
+
+    def close(self) -> None:
+        """Let go of files that are not finished, after a failure, which is raised elsewhere."""
+        self._pool.shutdown()
+        for file in self._files.values():
+            if file.is_open:
+                with suppress(OSError, pa.ArrowException):
+                    file.close()

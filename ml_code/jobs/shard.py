@@ -1,6 +1,7 @@
 """A host's share of the raw data: its files checked, and their rows written into the parts. One code for one host and many.
 
-Between the two stages the encoded rows wait on disk: a file of any size needs the memory of a block.
+Between the two stages the encoded rows wait on disk: files of any size need the memory of a block each, and some for each
+file of a part.
 """
 
 import hashlib
@@ -176,6 +177,8 @@ class Shard:
                 for columns, row_places in self._rows(name):
                     for part, is_in in cut(row_places, self.spec.split).items():
                         writers[part].add(columns, is_in)
+            for writer in writers.values():
+                writer.finish()
         return WrittenParts(
             {name: writer.row_count for name, writer in writers.items()},
             {name: writer.labels for name, writer in writers.items()},
@@ -189,9 +192,13 @@ class Shard:
             counts = self._block_rows[name]
             memory = np.empty(max(counts) * width)
             for count in counts:
-                columns = memory[: count * width]
-                rows.readinto(columns.data)
-                yield columns.reshape(width, count), np.fromfile(places, count=count)
+                columns, row_places = memory[: count * width], np.empty(count)
+                for file, values in ((rows, columns), (places, row_places)):
+                    if file.readinto(values.data) != values.nbytes:
+                        raise HostError(
+                            f"{self.host} reads fewer rows of {name!r} from its volume than it wrote"
+                        )
+                yield columns.reshape(width, count), row_places
         for kind in ("rows", "places"):
             self._kept(name, kind).unlink()
 

@@ -24,7 +24,8 @@ from ml_code.table.rows import RowReader
 
 BLOCK_BYTES = 1 << 22
 BLOCK_ROWS = 50_000
-# Not a last \\r, which may be half of an end.
+MAX_LINE_BYTES = 1 << 26
+# A last \r may be half of an end.
 _LINE_END = re.compile(rb"\n|\r\n|\r(?=[^\n])")
 
 
@@ -77,6 +78,7 @@ class _Lines:
             if end := found.rfind(b"\n") + 1 or found.rfind(b"\r", 0, -1) + 1:
                 found, self._buffer = found[:end], found[end:]
                 break
+            _check_line(found)
         if not found.isascii():
             found.decode()
         return found
@@ -88,8 +90,14 @@ class _Lines:
             self._buffer, self._at = self._buffer[self._at :] + more, 0
             if not more:
                 break
+            _check_line(self._buffer)
         start, self._at = self._at, found.end() if found else len(self._buffer)
         return self._buffer[start : self._at].decode()
+
+
+def _check_line(start: bytes) -> None:
+    if len(start) > MAX_LINE_BYTES and b"\n" not in start and b"\r" not in start:
+        raise RawFileError(f"a line has more than {MAX_LINE_BYTES:,} bytes; is it CSV, with ends of lines?")
 
 
 class _CsvBlocks:
@@ -113,7 +121,8 @@ class _CsvBlocks:
             if block is not None:
                 self.line_count += _line_count(lines)
                 self.faults.row_count += len(block.values)
-                yield block
+                if len(block.values):  # not of blank lines only
+                    yield block
             else:
                 yield from self._with_care(header, lines)
         if self.wrong_width_count:
@@ -137,10 +146,7 @@ class _CsvBlocks:
 
     def _plain(self, header: list[str], lines: bytes) -> Block | None:
         """Return None if the lines are not plain or have any fault."""
-        # To find none is far quicker than to count none.
-        quotes, returns = (lines.count(each) if each in lines else 0 for each in (b'"', b"\r"))
-        if b"\0" in lines or (returns and returns != lines.count(b"\r\n")):
-            return None
+        quotes = lines.count(b'"') if b'"' in lines else 0
         if quotes and 2 * sum(1 for _ in self.quoted_cell.finditer(lines)) != quotes:
             return None
         # Python's csv refuses longer cells.

@@ -192,11 +192,10 @@ class _TextReader:
 class DateReader:
     def __init__(self, column: Column, missing: frozenset[str]) -> None:
         self.column, self.missing = column, missing
-        is_iso = column.format == DEFAULT_FORMAT
-        self.plain_length = (
-            len("2013-05-01" if column.type == "date" else "2013-05-01T10:21:00") if is_iso else 0
-        )
-        """The length of its commonest texts."""
+        length = len("2013-05-01" if column.type == "date" else "2013-05-01T10:21:00")
+        is_plain = column.format == DEFAULT_FORMAT and length not in map(len, missing)
+        self.plain_length = length if is_plain else 0
+        """The length of its commonest texts, which tells them from missing values."""
         self.parse = lru_cache(_CACHED_DATES)(self._parse)
 
     def _parse(self, cell: str) -> float:

@@ -1,5 +1,6 @@
 """Rows of cells to encoded values, column by column."""
 
+import codecs
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import chain, groupby
@@ -31,6 +32,10 @@ class RowReader:
             members = list(group)
             self.groups.append((members[0][0], members[-1][0] + 1, members[0][1]))
 
+        readers_of_numbers = [reader for _, _, reader in self.groups if isinstance(reader, NumberReader)]
+        self._is_plain = schema.dialect.delimiter.isascii() and all(
+            reader.is_plain and not reader.has_numeric_missing for reader in readers_of_numbers
+        )
         # Arrow takes the same texts for all columns.
         self._booleans = next(
             (found for column in schema.columns if (found := _boolean_texts(column))), ((), ())
@@ -63,10 +68,15 @@ class RowReader:
     def plain_table(
         self, text: bytes, names: Sequence[str], *, skipped_lines: int, has_quotes: bool = False
     ) -> pa.Table | None:
-        """The schema's columns of lines with the columns `names`: numbers, truth values, codes of categories, and the others as text."""
+        """The schema's columns of lines with the columns `names`: numbers, booleans, and the others as text.
+
+        `text` is valid UTF-8. Return None if Python's csv might read it in another way.
+        """
         schema = self.schema
-        readers_of_numbers = [reader for _, _, reader in self.groups if isinstance(reader, NumberReader)]
-        if not all(reader.is_plain and not reader.has_numeric_missing for reader in readers_of_numbers):
+        if not self._is_plain or text.startswith(codecs.BOM_UTF8) or b"\0" in text:
+            return None
+        # To find none is far quicker than to count none.
+        if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):
             return None
         try:
             return arrow_csv.read_csv(
@@ -86,7 +96,7 @@ class RowReader:
                     true_values=self._booleans[0],
                     false_values=self._booleans[1],
                     include_columns=schema.names,
-                    check_utf8=False,  # it was
+                    check_utf8=False,
                 ),
             )
         except pa.ArrowInvalid:

@@ -72,6 +72,37 @@ def test_a_body_in_chunks_is_read_to_its_end(client: Client) -> None:
     assert predictions(client, content_type="text/csv", environ_overrides=environ) == [20.0]
 
 
+def test_a_body_that_ends_early_is_refused(client: Client) -> None:
+    environ = {"wsgi.input": BytesIO(b"Ulm\nUl"), "CONTENT_LENGTH": "8"}
+    response = client.post("/invocations", content_type="text/csv", environ_overrides=environ)
+    assert response.status_code == 400
+    assert (
+        json.loads(response.text)["error"]
+        == "the body has 6 bytes, and Content-Length says 8; send all of it"
+    )
+
+
+def test_a_body_that_cannot_be_read_is_refused(client: Client) -> None:
+    class Cut:
+        def read(self, size: int = -1) -> bytes:
+            raise OSError("invalid chunk size")
+
+    for length in ("", "8"):
+        environ = {"wsgi.input": Cut(), "wsgi.input_terminated": True, "CONTENT_LENGTH": length}
+        response = client.post("/invocations", content_type="text/csv", environ_overrides=environ)
+        assert response.status_code == 400
+        assert json.loads(response.text)["error"] == "the body cannot be read: invalid chunk size"
+
+
+@pytest.mark.parametrize("length", ["6000000", ""])
+def test_a_large_body_is_refused_without_reading_it_all(client: Client, length: str) -> None:
+    body = BytesIO(b"Ulm\n" * 2_000_000)
+    environ = {"wsgi.input": body, "wsgi.input_terminated": True, "CONTENT_LENGTH": length}
+    response = client.post("/invocations", content_type="text/csv", environ_overrides=environ)
+    assert response.status_code == 413
+    assert body.tell() < 5_300_000
+
+
 def test_a_request_without_a_body_is_refused_and_not_waited_for(client: Client) -> None:
     class Endless:
         def read(self) -> Iterator[bytes]:

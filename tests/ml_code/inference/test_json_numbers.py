@@ -124,6 +124,21 @@ def test_documents_that_look_like_rows_of_numbers(text: str, monkeypatch: pytest
     assert same(verdict(text), slow_verdict(text, monkeypatch))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"columns": ["a\xff","b"], "data": [[1,2]]}',
+        b'{"dataframe_split": {"columns": ["a","\xff"], "data": [[1,2]]}}',
+        b'{"\xff": [[1,2]]}',
+        b'[[1,2],["\xff",1]]',
+    ],
+)
+def test_bytes_that_are_no_utf_8_are_refused(body: bytes) -> None:
+    assert read_numbers(body, NAMES) is None
+    with pytest.raises(RequestError, match="not valid JSON"):
+        read_request(READER, body, JSON)
+
+
 @pytest.mark.parametrize("count", [1, 2, 150, 1_000])
 def test_answers_are_the_same_numbers(count: int) -> None:
     generator = np.random.default_rng(1)

@@ -1,5 +1,6 @@
 """A file read block by block is the file read at once: the same rows, the same faults, at any border of blocks."""
 
+import gzip
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def outcome(path: Path, size: int) -> Any:
             found = list(read_blocks(path, "x.csv", SCHEMA, frozenset({"other"})))
     except SchemaError as error:
         return str(error)
+    assert all(len(block.values) for block in found)
     return np.concatenate([block.values for block in found]), [
         text for block in found for text in block.texts["key"]
     ]
@@ -85,3 +87,31 @@ def test_blocks_of_parquet_are_checked_as_one_file(tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "x.parquet")
     with pytest.raises(SchemaError, match=r"in 2 of 120,000 rows: row 60001 has 900\.0, row 110001 has"):
         read_files(tmp_path, ["x.parquet"], SCHEMA)
+
+
+@pytest.mark.parametrize("size", [1 << 20, 9])
+def test_blank_lines_are_no_rows(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a,kind,key\n\n\n\n\n\n\n\n\n\n\n")
+    assert "there are no rows" in outcome(path, size)
+    path.write_text("a,kind,key\n1,red,k\n\n\n\n\n\n\n\n\n\n")
+    assert outcome(path, size)[1] == ["k"]
+
+
+def test_a_byte_order_mark_within_a_file_is_part_of_its_cell(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a,kind,key\n1,red,k\n\ufeff2,red,k\n", encoding="utf-8")
+    for size in (1 << 20, 8):
+        assert "row 2 has '\\ufeff2'" in outcome(path, size)
+
+
+@pytest.mark.parametrize("start", ["", "a,kind,key\n1,red,k\n"], ids=["in the header", "in a row"])
+def test_a_file_without_ends_of_lines_is_refused_before_it_fills_the_memory(
+    tmp_path: Path, start: str
+) -> None:
+    with gzip.open(tmp_path / "x.csv.gz", "wb", compresslevel=1) as file:
+        file.write(start.encode())
+        for _ in range(80):
+            file.write(bytes(1 << 20))
+    with pytest.raises(SchemaError, match=r"a line has more than 67,108,864 bytes"):
+        read_files(tmp_path, ["x.csv.gz"], SCHEMA)

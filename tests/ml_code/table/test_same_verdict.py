@@ -156,58 +156,6 @@ def test_many_rows_are_read_as_each_is(kind: str) -> None:
     read()
 
 
-@pytest.mark.parametrize("kind", COLUMNS)
-def test_plain_lines_are_read_as_their_cells_are_or_not_at_all(kind: str) -> None:
-    column = COLUMNS[kind]
-    reader = RowReader(schema_of(column))
-    plain = cells(column).filter(lambda text: not set(text) & set(',"\r\n'))
-
-    @settings(
-        max_examples=ROWS_A_TYPE // ROWS_AN_EXAMPLE, deadline=None, suppress_health_check=list(HealthCheck)
-    )
-    @given(
-        st.lists(
-            plain | good_texts[column.type].filter(lambda text: "," not in text),
-            min_size=1,
-            max_size=2 * ROWS_AN_EXAMPLE,
-        )
-    )
-    def read(texts: list[str]) -> None:
-        text = "".join(f"{text},1\n" for text in texts)
-        found = reader.plain_csv(text.encode(), skipped_lines=0)
-        if found is not None:
-            assert np.array_equal(found, reader.texts([[text, "1"] for text in texts]), equal_nan=True)
-
-    read()
-
-
-# Of the length of a plain date or moment, and none, or none that Python knows.
-LOOK_PLAIN = {
-    "date": ["2013-02-30", "0000-01-01", "01.05.2013", "2013-5-001", "20130501  "],
-    "datetime": ["2013-02-30T00:00:00", "0000-01-01T00:00:00", "2013-05-01T10+05:30", "2013-05-01T24:00:00"],
-}
-
-
-@pytest.mark.parametrize("kind", LOOK_PLAIN)
-def test_plain_dates_are_read_as_their_cells_are_or_not_at_all(kind: str) -> None:
-    reader = RowReader(schema_of(COLUMNS[kind]))
-    moments = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59))
-    plain = moments.map(lambda moment: moment.isoformat(timespec="seconds")[: 10 if kind == "date" else 19])
-    good = plain | st.sampled_from(["", "NA"])
-
-    @settings(max_examples=ROWS_A_TYPE // ROWS_AN_EXAMPLE, deadline=None)
-    @given(
-        st.lists(good, min_size=1, max_size=ROWS_AN_EXAMPLE), st.none() | st.sampled_from(LOOK_PLAIN[kind])
-    )
-    def read(texts: list[str], odd: str | None) -> None:
-        texts = [*texts, *([] if odd is None else [odd])]
-        found = reader.plain_csv("".join(f"{text},1\n" for text in texts).encode(), skipped_lines=0)
-        assert found is not None
-        assert np.array_equal(found, reader.texts([[text, "1"] for text in texts]), equal_nan=True)
-
-    read()
-
-
 values_of: dict[str, st.SearchStrategy[Any]] = {
     "number": st.floats(allow_nan=False, allow_infinity=False),
     "integer": st.integers(-(2**53) + 1, 2**53 - 1),
