@@ -36,10 +36,7 @@ class RowReader:
         self._is_plain = schema.dialect.delimiter.isascii() and all(
             reader.is_plain and not reader.has_numeric_missing for reader in readers_of_numbers
         )
-        # Arrow takes the same texts for all columns.
-        self._booleans = next(
-            (found for column in schema.columns if (found := _boolean_texts(column))), ((), ())
-        )
+        self._conversion = _conversion(schema)
 
     def texts(self, rows: Sequence[Sequence[str]]) -> Values:
         return self._read(rows, lambda reader, cells: reader.texts(cells))
@@ -90,26 +87,10 @@ class RowReader:
                 arrow_csv.ParseOptions(
                     delimiter=schema.dialect.delimiter, quote_char='"' if has_quotes else False
                 ),
-                arrow_csv.ConvertOptions(
-                    column_types={column.name: self._arrow_type(column) for column in schema.columns},
-                    null_values=list(schema.missing_values),
-                    true_values=self._booleans[0],
-                    false_values=self._booleans[1],
-                    include_columns=schema.names,
-                    check_utf8=False,
-                ),
+                self._conversion,
             )
         except pa.ArrowInvalid:
             return None
-
-    def _arrow_type(self, column: Column) -> pa.DataType:
-        if column.type in NUMERIC:
-            return pa.float64()
-        if _boolean_texts(column) == self._booleans:
-            return pa.bool_()
-        return (
-            pa.string() if column.is_text or column.type in DATES else pa.dictionary(pa.int32(), pa.string())
-        )
 
     def table_values(self, table: pa.Table) -> Values | None:
         """Return the encoded values of `plain_table`, column after column in memory, or None if `texts` might read others."""
@@ -121,6 +102,28 @@ class RowReader:
                     return None
                 found[:, place] = values
         return found
+
+
+def _conversion(schema: Schema) -> arrow_csv.ConvertOptions:
+    """Arrow's types of the schema's columns."""
+    # It takes the same texts for all columns of booleans; another column of them is read as text.
+    booleans = next((found for column in schema.columns if (found := _boolean_texts(column))), ((), ()))
+
+    def type_of(column: Column) -> pa.DataType:
+        if column.type in NUMERIC:
+            return pa.float64()
+        if column.is_text or column.type in DATES:
+            return pa.string()
+        return pa.bool_() if _boolean_texts(column) == booleans else pa.dictionary(pa.int32(), pa.string())
+
+    return arrow_csv.ConvertOptions(
+        column_types={column.name: type_of(column) for column in schema.columns},
+        null_values=list(schema.missing_values),
+        true_values=booleans[0],
+        false_values=booleans[1],
+        include_columns=schema.names,
+        check_utf8=False,
+    )
 
 
 def _arrow_values(column: pa.ChunkedArray, reader: Reader) -> Values | None:
