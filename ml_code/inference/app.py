@@ -1,4 +1,7 @@
-"""The WSGI app of an endpoint: GET /ping and POST /invocations, the two requests that SageMaker makes of a container."""
+"""The WSGI app of an endpoint: GET /ping and POST /invocations.
+
+A transform job may ask for /execution-parameters, too; a container need not have them, and the image's toolkit has none either.
+"""
 
 from collections.abc import Iterable
 from typing import Any

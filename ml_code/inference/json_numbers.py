@@ -15,6 +15,7 @@ import pyarrow.json as arrow_json
 from numpy.typing import NDArray
 
 from ml_code.table.cells import Values
+from ml_code.table.rows import arrow_numbers
 
 # Below, Python's own encoder is quicker.
 _MANY = 200
@@ -64,12 +65,8 @@ def _numbers(document: pa.StructArray, names: Sequence[str]) -> Values | None:
     widths = set(pc.min_max(pc.list_value_length(rows)).as_py().values())
     if rows.null_count or widths != {len(names)}:
         return None
-    numbers = rows.flatten()
-    values: Values = numbers.to_numpy(zero_copy_only=False)
-    # Arrow reads nan and inf, which are no numbers of JSON.
-    if len(values) - np.isfinite(values).sum() != numbers.null_count:
-        return None
-    return values.reshape(-1, len(names))
+    values = arrow_numbers(pa.chunked_array([rows.flatten()]))
+    return None if values is None else values.reshape(-1, len(names))
 
 
 def numbers_text(values: Values) -> str:

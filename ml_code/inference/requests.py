@@ -26,7 +26,7 @@ from ml_code.table.rows import RowReader
 
 JSON = "application/json"
 CSV = "text/csv"
-MAX_BODY_BYTES = 5 * 1024 * 1024  # that of the image's server
+MAX_BODY_BYTES = 5 * 1024 * 1024  # of this code: the image's server has no limit
 # Fewer are read as quickly cell by cell.
 _MANY_CHARACTERS = 4_000
 _MAX_ERROR_CHARACTERS = 600  # a message may quote a value of the request, however long
@@ -91,7 +91,10 @@ def _read_plain_json(reader: RowReader, content: bytes | str) -> Values | None:
     schema = reader.schema
     if len(content) < _MANY_CHARACTERS or isinstance(content, str) or not schema.has_numbers_only:
         return None
-    values = read_numbers(content, schema.names)
+    return _if_good(schema, read_numbers(content, schema.names))
+
+
+def _if_good(schema: Schema, values: Values | None) -> Values | None:
     return values if values is not None and len(values) and allowed_cells(values, schema).all() else None
 
 
@@ -160,8 +163,7 @@ def _read_plain_csv(reader: RowReader, text: str) -> Values | None:
     columns = header(schema, first_line)
     if columns not in (None, schema.names):
         return None
-    values = reader.plain_csv(text.encode(), skipped_lines=0 if columns is None else 1)
-    return values if values is not None and len(values) and allowed_cells(values, schema).all() else None
+    return _if_good(schema, reader.plain_csv(text.encode(), skipped_lines=0 if columns is None else 1))
 
 
 def _decoded(schema: Schema, content: bytes | str) -> str:

@@ -15,7 +15,7 @@ from ml_code.contracts import JobLogs, tag_list
 from ml_code.inference.container import container
 from ml_code.retries import once
 
-MAX_PAYLOAD_MB = 4  # below the 5 MB that the image takes
+MAX_PAYLOAD_MB = 4  # below MAX_BODY_BYTES of requests.py
 CONCURRENT_REQUESTS = 2
 _ENDED = ("Completed", "Failed", "Stopped")
 

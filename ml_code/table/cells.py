@@ -195,7 +195,7 @@ class DateReader:
         length = len("2013-05-01" if column.type == "date" else "2013-05-01T10:21:00")
         is_plain = column.format == DEFAULT_FORMAT and length not in map(len, missing)
         self.plain_length = length if is_plain else 0
-        """The length of its commonest texts, which tells them from missing values."""
+        """The length of its commonest texts, which tells them from missing values; 0 if it does not."""
         self.parse = lru_cache(_CACHED_DATES)(self._parse)
 
     def _parse(self, cell: str) -> float:

@@ -128,10 +128,7 @@ def _conversion(schema: Schema) -> arrow_csv.ConvertOptions:
 
 def _arrow_values(column: pa.ChunkedArray, reader: Reader) -> Values | None:
     if isinstance(reader, NumberReader):
-        numbers: Values = column.to_numpy()
-        # Besides missing values Arrow reads nan and inf, which are no numbers of a file.
-        finite_count = np.count_nonzero(np.isfinite(numbers))
-        return numbers if len(numbers) - finite_count == column.null_count else None
+        return arrow_numbers(column)
     if pa.types.is_boolean(column.type):
         found: Values = pc.cast(pc.cast(column, pa.uint8()), pa.float64()).to_numpy()
         return found
@@ -146,12 +143,19 @@ def _arrow_values(column: pa.ChunkedArray, reader: Reader) -> Values | None:
     return codes[places]
 
 
+def arrow_numbers(column: pa.ChunkedArray) -> Values | None:
+    """The numbers, NaN where one is missing. None if there is nan or inf: Arrow reads them, and they are no numbers of CSV or JSON."""
+    numbers: Values = column.to_numpy()
+    finite_count = np.count_nonzero(np.isfinite(numbers))
+    return numbers if len(numbers) - finite_count == column.null_count else None
+
+
 def _plain_moments(column: pa.ChunkedArray, reader: DateReader) -> Values | None:
     """Encoded dates that are all written like 2013-05-01, or moments like 2013-05-01T10:21:00; else None."""
     if not reader.plain_length:
         return None
     lengths = pc.binary_length(column)
-    if pc.min(lengths).as_py() != reader.plain_length:
+    if pc.min(lengths).as_py() != reader.plain_length:  # missing ones have another
         column = pc.if_else(pc.is_in(column, pa.array(reader.missing, pa.string())), None, column)
         lengths = pc.binary_length(column)
     if set(pc.min_max(lengths).as_py().values()) != {reader.plain_length}:

@@ -20,7 +20,7 @@ def test_scalars_stay_as_they_are_written() -> None:
         "phases:\n"
         "  install: {runtime-versions: {python: 3.10}}\n"
         "  build: {commands: [make, 'true'], finally: [echo], on-failure: CONTINUE}\n"
-        "cache: {paths: [/root/.cache]}\n"
+        "cache: {paths: [node_modules/**/*]}\n"
     )
     assert spec.variables == {"PYTHON": "3.10", "DEBUG": "yes"}
     assert spec.phases["install"].runtime_versions == {"python": "3.10"}
