@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -116,12 +116,12 @@ def _files() -> tuple[list[str], list[str]]:
     return _own_shard().files()
 
 
-def _check(name: str) -> CheckedFile:
-    return _own_shard().check(name)
+def _check() -> list[CheckedFile]:
+    return _own_shard().check()
 
 
-def _write(names: list[str], gaps: frozenset[str], places: dict[str, Any]) -> WrittenParts:
-    return _own_shard().write(names, gaps, places)
+def _write(gaps: frozenset[str], places: dict[str, Any]) -> WrittenParts:
+    return _own_shard().write(gaps, places)
 
 
 def _publish() -> None:
@@ -164,22 +164,14 @@ class Cluster:
         data = sorted(name for names in self._names.values() for name in names)
         return data, sorted(name for _, names in found.values() for name in names)
 
-    def check(self, names: Sequence[str]) -> Iterator[CheckedFile]:
-        wanted = set(names)
-        futures = {
-            f"{name!r} on {host}": self._submit(host, _check, name)
-            for host, own in self._names.items()
-            for name in own
-            if name in wanted
-        }
-        for _, future in self._ended(futures):
-            yield future.result()
+    def check(self) -> list[CheckedFile]:
+        futures = {host: self._submit(host, _check) for host in self._me.names}
+        files = [file for _, future in self._ended(futures) for file in future.result()]
+        return sorted(files, key=lambda file: file.name)
 
     def write(self, gaps: frozenset[str], places: dict[str, Any]) -> dict[str, WrittenParts]:
         futures = {
-            host: self._submit(
-                host, _write, names, gaps, {name: places[name] for name in names if name in places}
-            )
+            host: self._submit(host, _write, gaps, {name: places[name] for name in names if name in places})
             for host, names in self._names.items()
         }
         return {host: future.result() for host, future in self._ended(futures)}

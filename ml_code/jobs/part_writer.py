@@ -1,6 +1,8 @@
-"""The files of a part: rows gathered, decoded and written as Parquet."""
+"""The files of the parts, as Parquet."""
 
+import base64
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -11,93 +13,96 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ml_code.jobs.parts import part_file
+from ml_code.jobs.parts import PARTS, cut, part_file
 from ml_code.spec import ModelSpec
-from ml_code.table.frames import decode
+from ml_code.table.arrow import ArrowRows, arrow_schema
+from ml_code.table.cells import Values
 
 GROUP_BYTES = 1 << 24  # of rows that are written at a time: fewer take longer
+# The rows of each file of a part.
+PartRows = Mapping[str, list[pa.RecordBatch]]
 
 
-class _Gathered:
-    """Encoded rows that wait until they are worth a write.
+class PartWriters:
+    """All parts of one host."""
 
-    Their memory is used again: to get it anew takes longer than to fill it.
-    """
+    def __init__(self, spec: ModelSpec, folder: Path, *, shard_count: int, host: int | None) -> None:
+        """`shard_count` is the number of files of the train part; `host` is the host's number, None of a single one."""
+        self._spec = spec
+        self._rows = ArrowRows(spec.training_schema())
+        self._writers = {
+            part: _PartWriter(
+                spec, folder / part, part, file_count=shard_count if part == "train" else 1, host=host
+            )
+            for part in PARTS
+        }
 
-    def __init__(self, width: int) -> None:
-        self.count = 0
-        self._columns = np.empty((width, max(1, GROUP_BYTES // (8 * width))))
+    def part_rows(self, columns: Values, places: NDArray[np.float64], number: int) -> PartRows:
+        """The rows of the block with this number, of which `columns` has the encoded ones, by their part: each in the next file, in turn."""
+        found = {}
+        for part, is_in in cut(places, self._spec.split).items():
+            rows, count = np.flatnonzero(is_in), self._writers[part].file_count
+            found[part] = [
+                self._rows.batch(columns, rows[(file - number) % count :: count]) for file in range(count)
+            ]
+        return found
+
+    def add(self, rows: PartRows) -> None:
+        for part, batches in rows.items():
+            self._writers[part].add(batches)
+
+    def finish(self, gaps: frozenset[str]) -> None:
+        """Write the rows that are left, and end the files; `gaps` are the columns with missing cells in any file of any host."""
+        schema = arrow_schema(self._spec.training_schema(), gaps)
+        for writer in self._writers.values():
+            writer.finish(schema)
+
+    def close(self) -> None:
+        """Let go of files that are not finished, after a failure, which is raised elsewhere."""
+        for writer in self._writers.values():
+            writer.close()
 
     @property
-    def is_full(self) -> bool:
-        return self.count == self._columns.shape[1]
+    def rows(self) -> dict[str, int]:
+        return {part: writer.row_count for part, writer in self._writers.items()}
 
-    def take(self, columns: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Take of these rows of `columns` as many as there is room for, and return the others."""
-        taken = rows[: self._columns.shape[1] - self.count]
-        end = self.count + len(taken)
-        for target, column in zip(self._columns, columns, strict=True):
-            target[self.count : end] = column.take(taken)
-        self.count = end
-        return rows[len(taken) :]
-
-    def drain(self) -> NDArray[np.float64]:
-        """Return all rows, a line of values each; their memory is that of the next ones."""
-        values = self._columns[:, : self.count].T
-        self.count = 0
-        return values
+    @property
+    def labels(self) -> dict[str, Counter[Any]]:
+        """Of a classification, how many rows of each label are in each part."""
+        return {part: writer.labels for part, writer in self._writers.items()}
 
 
-class PartWriter:
-    """The files of one part of one host: each row in the next file, in turn."""
+class _PartWriter:
+    """The files of one part of one host."""
 
     def __init__(
-        self,
-        spec: ModelSpec,
-        folder: Path,
-        part: str,
-        gaps: frozenset[str],
-        *,
-        file_count: int,
-        host: int | None,
+        self, spec: ModelSpec, folder: Path, part: str, *, file_count: int, host: int | None
     ) -> None:
-        """`gaps` are the columns with missing cells; `host` is the host's number, None of a single one."""
+        self.file_count = file_count
         self.row_count = 0
         self.labels: Counter[Any] = Counter()
-        self._spec, self._gaps = spec, gaps
-        self._folder, self._part = folder, part
-        self._count, self._host = file_count, host
-        width = len(spec.training_schema().names)
-        self._gathered = [_Gathered(width) for _ in range(file_count)]
-        folder.mkdir(parents=True, exist_ok=True)
+        self._label = spec.target.name if spec.is_classification else ""
+        self._folder, self._part, self._host = folder, part, host
+        self._group_rows = GROUP_BYTES // (8 * len(spec.training_schema().names))
+        self._gathered: list[list[pa.RecordBatch]] = [[] for _ in range(file_count)]
         self._files: dict[int, pq.ParquetWriter] = {}
-        self._next = 0
-        # Writes one table while the next one is made.
+        # Writes some rows while the next ones are read.
         self._pool = ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
 
-    def add(self, columns: NDArray[np.float64], is_in: NDArray[np.bool_]) -> None:
-        """Add the rows of the encoded columns that are in the part."""
-        rows = np.flatnonzero(is_in)
-        for place in range(self._count):
-            number = (self._next + place) % self._count
+    def add(self, batches: list[pa.RecordBatch]) -> None:
+        for number, batch in enumerate(batches):
             gathered = self._gathered[number]
-            own = rows[place :: self._count]
-            while len(own):
-                own = gathered.take(columns, own)
-                if gathered.is_full:
-                    self._write(number)
-        self._next = (self._next + len(rows)) % self._count
-        self.row_count += len(rows)
+            gathered.append(batch)
+            self.row_count += len(batch)
+            if sum(map(len, gathered)) >= self._group_rows:
+                self._write(number)
 
     def _write(self, number: int) -> None:
-        frame = decode(self._gathered[number].drain(), self._spec.training_schema(), gaps=self._gaps)
-        if self._spec.is_classification:
-            labels = frame[self._spec.target.name].value_counts()
-            self.labels.update(dict(zip(labels.index.tolist(), labels, strict=True)))
-        table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1)
         self._wait()
-        self._writing = self._pool.submit(self._file(number, table.schema).write_table, table)
+        table = pa.Table.from_batches(self._gathered[number])
+        self._gathered[number] = []
+        self._writing = self._pool.submit(self._write_table, number, table)
 
     def _wait(self) -> None:
         """Wait for what is being written, and raise what stopped it."""
@@ -105,12 +110,19 @@ class PartWriter:
         if writing is not None:
             writing.result()
 
+    def _write_table(self, number: int, table: pa.Table) -> None:
+        if self._label:
+            for found in table[self._label].value_counts().to_pylist():
+                self.labels[found["values"]] += found["counts"]
+        self._file(number, table.schema).write_table(table)
+
     def _file(self, number: int, schema: pa.Schema) -> pq.ParquetWriter:
         if number not in self._files:
-            if self._host is None and self._count == 1:
+            if self._host is None and self.file_count == 1:
                 name = part_file(self._part)
             else:
                 name = part_file(self._part, self._host or 0, number)
+            self._folder.mkdir(parents=True, exist_ok=True)
             # Of numbers a dictionary is tried and dropped, which takes four times as long as all else.
             categories = [column.name for column in schema if pa.types.is_dictionary(column.type)]
             self._files[number] = pq.ParquetWriter(
@@ -118,17 +130,18 @@ class PartWriter:
             )
         return self._files[number]
 
-    def finish(self) -> None:
-        """Write the rows that are left, and end the files."""
+    def finish(self, schema: pa.Schema) -> None:
         for number, gathered in enumerate(self._gathered):
-            if gathered.count:
+            if any(map(len, gathered)):
                 self._write(number)
         self._wait()
+        # Which columns have gaps is known now, and pandas' types with it: Arrow reads the schema that is written last.
+        facts = {**schema.metadata, "ARROW:schema": base64.b64encode(schema.serialize())}
         for file in self._files.values():
+            file.add_key_value_metadata(facts)
             file.close()
 
     def close(self) -> None:
-        """Let go of files that are not finished, after a failure, which is raised elsewhere."""
         self._pool.shutdown()
         for file in self._files.values():
             if file.is_open:

@@ -3,12 +3,9 @@
 import argparse
 import hashlib
 import json
-import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,11 +21,8 @@ from ml_code.spec import ModelSpec, load_spec
 from ml_code.table.columns import Schema, SchemaError
 from ml_code.table.files import read_files
 from ml_code.table.frames import encode
+from ml_code.table.ranges import Ranges
 from ml_code.table.summary import Summary, check_unique
-
-PROGRESS_SECONDS = 60.0
-# Each file that is checked needs the memory of a block, some 40 MB.
-MOST_FILES_AT_ONCE = 8
 
 
 class Hosts(Protocol):
@@ -37,8 +31,8 @@ class Hosts(Protocol):
     def files(self) -> tuple[list[str], list[str]]:
         """Return the sorted names of all data files, and of the files left out."""
 
-    def check(self, names: Sequence[str]) -> Iterable[CheckedFile]:
-        """The files one by one, as they are done."""
+    def check(self) -> list[CheckedFile]:
+        """The files in the order of their names; on each host up to one with a fault."""
 
     def write(self, gaps: frozenset[str], places: dict[str, Any]) -> dict[str, WrittenParts]:
         """The parts of all files; by host."""
@@ -47,30 +41,19 @@ class Hosts(Protocol):
 
 
 class ThisHost:
-    """Does all work in this process, a file on each core."""
+    """Does all work in this process."""
 
     def __init__(self, shard: Shard) -> None:
         self._shard = shard
-        self._names: list[str] = []
 
     def files(self) -> tuple[list[str], list[str]]:
-        self._names, left_out = self._shard.files()
-        return self._names, left_out
+        return self._shard.files()
 
-    def check(self, names: Sequence[str]) -> Iterator[CheckedFile]:
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_FILES_AT_ONCE)) as pool:
-            files = [pool.submit(self._shard.check, name) for name in names]
-            try:
-                for file in files:
-                    checked = file.result()
-                    yield checked
-                    if checked.fault:
-                        return
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+    def check(self) -> list[CheckedFile]:
+        return self._shard.check()
 
     def write(self, gaps: frozenset[str], places: dict[str, Any]) -> dict[str, WrittenParts]:
-        return {"algo-1": self._shard.write(self._names, gaps, places)}
+        return {"algo-1": self._shard.write(gaps, places)}
 
     def publish(self) -> None:
         self._shard.publish()
@@ -81,7 +64,8 @@ def read_raw(folder: Path, spec: ModelSpec) -> pd.DataFrame:
     schema = spec.file_schema()
     frame = read_folder(folder, schema, spec.ignored_names)
     summary = Summary.empty(schema)
-    summary.add(encode(frame, schema))
+    values = encode(frame, schema)
+    summary.add(values, Ranges.of(values))
     refuse_constants(summary, spec)
     return frame
 
@@ -115,31 +99,15 @@ def hash_of(digests: Iterable[str]) -> str:
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
-@dataclass
-class _Progress:
-    """A line a minute."""
-
-    stage: str
-    total: int
-    started: float
-    said: float = 0.0
-
-    def tell(self, done: int, rows: int) -> None:
-        now = time.monotonic()
-        if now - max(self.said, self.started) >= PROGRESS_SECONDS:
-            self.said = now
-            print(
-                f"{self.stage}: {done:,} of {self.total:,} files, {rows:,} rows in {now - self.started:.0f} s",
-                flush=True,
-            )
-
-
 def preprocess(hosts: Hosts, spec: ModelSpec, folder: Path) -> dict[str, Any]:
     """The content of dataset.json, once the parts are published; SchemaError or RawFileError of data that may not be used."""
     names, left_out = hosts.files()
     _some_files(names, folder)
     start = time.monotonic()
-    files = _check(hosts, names)
+    files = hosts.check()
+    fault = next((each.fault for each in files if each.fault), "")
+    if fault:
+        raise SchemaError(fault)
     checked_seconds = time.monotonic() - start
     schema = spec.file_schema()
     check_unique([(each.name, each.keys) for each in files], schema)
@@ -176,25 +144,12 @@ def preprocess(hosts: Hosts, spec: ModelSpec, folder: Path) -> dict[str, Any]:
     }
 
 
-def _check(hosts: Hosts, names: Sequence[str]) -> list[CheckedFile]:
-    progress = _Progress("checked", len(names), time.monotonic())
-    by_name: dict[str, CheckedFile] = {}
-    for each in hosts.check(names):
-        by_name[each.name] = each
-        progress.tell(len(by_name), sum(found.summary.row_count for found in by_name.values()))
-    files = [by_name[name] for name in names if name in by_name]
-    fault = next((each.fault for each in files if each.fault), "")
-    if fault:
-        raise SchemaError(fault)
-    return files
-
-
 def _all_places(files: Sequence[CheckedFile], spec: ModelSpec) -> dict[str, Any]:
     """The places of the rows of each file, where they depend on all rows."""
-    given = [each.places for each in files if each.places is not None]
+    given = [block for each in files for block in each.places]
     if not given:
         return {}
-    targets = [each.targets for each in files if each.targets is not None]
+    targets = [block for each in files for block in each.targets]
     places = finish_places(np.concatenate(given), np.concatenate(targets) if targets else None, spec)
     ends = np.cumsum([each.summary.row_count for each in files])
     return {each.name: part for each, part in zip(files, np.split(places, ends[:-1]), strict=True)}

@@ -1,16 +1,19 @@
 """A host's share of the raw data: its files checked, and their rows written into the parts. One code for one host and many.
 
-Between the two stages the encoded rows wait on disk: files of any size need the memory of a block each, and some for each
-file of a part.
+Files are read block by block: those of any size need the memory of some blocks, and of what is gathered for each file of a
+part. Where a row's part depends on other rows they are read twice.
 """
 
 import hashlib
+import itertools
 import resource
 import shutil
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,20 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_code.jobs.hosts import HostError
-from ml_code.jobs.part_writer import PartWriter
-from ml_code.jobs.parts import (
-    PARTS,
-    cut,
-    first_places,
-    needs_all_rows,
-    split_schema,
-    target_values,
-)
+from ml_code.jobs.part_writer import PartRows, PartWriters
+from ml_code.jobs.parts import PARTS, first_places, needs_all_rows, split_schema, target_values
 from ml_code.raw_files import RawFileError, files_below
 from ml_code.spec import ModelSpec
 from ml_code.table.blocks import Block, read_blocks
 from ml_code.table.columns import SchemaError
 from ml_code.table.summary import Summary, keys_of
+from ml_code.table.threads import in_order, thread_count
+
+PROGRESS_SECONDS = 60.0
 
 
 @dataclass
@@ -41,13 +40,14 @@ class CheckedFile:
 
     name: str
     byte_count: int
-    sha256: str
     summary: Summary
+    sha256: str = ""
     fault: str = ""
-    keys: dict[str, NDArray[Any]] = field(default_factory=dict)
-    places: NDArray[np.float64] | None = None
+    keys: list[dict[str, NDArray[Any]]] = field(default_factory=list)
+    """Of its rows, block by block."""
+    places: list[NDArray[np.float64]] = field(default_factory=list)
     """The place of each row, where the parts depend on all rows."""
-    targets: NDArray[np.float64] | None = None
+    targets: list[NDArray[np.float64]] = field(default_factory=list)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -69,6 +69,38 @@ class WrittenParts:
 
 
 @dataclass
+class _CheckedBlock:
+    """What is counted of some rows of a file, and the rows if their part is known."""
+
+    file: CheckedFile
+    summary: Summary
+    keys: dict[str, NDArray[Any]]
+    places: NDArray[np.float64]
+    targets: NDArray[np.float64] | None
+    rows: PartRows
+
+
+@dataclass
+class _Progress:
+    """A line a minute."""
+
+    file_count: int
+    started: float = field(default_factory=time.monotonic)
+    said: float = 0.0
+    rows: int = 0
+
+    def tell(self, files_done: int, more_rows: int) -> None:
+        self.rows += more_rows
+        now = time.monotonic()
+        if now - max(self.said, self.started) >= PROGRESS_SECONDS:
+            self.said = now
+            print(
+                f"checked: {files_done:,} of {self.file_count:,} files, {self.rows:,} rows in {now - self.started:.0f} s",
+                flush=True,
+            )
+
+
+@dataclass
 class Shard:
     """The folders of one host. `number` is None of a single host; `shard_count` is the number of files of the train part."""
 
@@ -81,50 +113,63 @@ class Shard:
     host: str = "algo-1"
     is_complete: bool = False
     """Whether all hosts have published their parts."""
+    _names: list[str] = field(default_factory=list)
     _published: list[Path] = field(default_factory=list)
-    _block_rows: dict[str, list[int]] = field(default_factory=dict)
-    """The number of rows of each block of a checked file, by the file's name."""
+    _parts: PartWriters = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._parts = PartWriters(self.spec, self.work, shard_count=self.shard_count, host=self.number)
 
     def files(self) -> tuple[list[str], list[str]]:
         """Return the names of the data files, and of the files left out."""
         found = files_below(self.data)
+        self._names = found.data
         return found.data, found.left_out
 
-    def check(self, name: str) -> CheckedFile:
-        """One file checked, its rows kept below `work`; a fault of it is in the answer: of several files, the first one counts."""
-        spec, path = self.spec, self.data / name
-        schema = spec.file_schema()
-        checked = CheckedFile(name, path.stat().st_size, sha256_of(path), Summary.empty(schema))
-        keys: list[dict[str, NDArray[Any]]] = []
-        places: list[NDArray[np.float64]] = []
-        targets: list[NDArray[np.float64]] = []
-        block_rows = self._block_rows[name] = []
-        width = len(spec.training_schema().names)  # the first columns of file_schema
-        try:
-            with (
-                self._volume(),
-                self._kept(name, "rows").open("wb") as rows,
-                self._kept(name, "places").open("wb") as kept,
-            ):
-                for block in read_blocks(path, name, schema, frozenset(spec.ignored_names)):
-                    checked.summary.add(block.values)
-                    keys.append(keys_of(block, schema))
-                    block_rows.append(len(block.values))
-                    # Column after column. Not by tofile, which writes a part to a full disk and says nothing.
-                    rows.write(np.ascontiguousarray(block.values[:, :width].T).data)
-                    found, target = self._places(block)
-                    if needs_all_rows(spec):
-                        places.append(found)
-                        targets += [target] if target is not None else []
-                    else:
-                        kept.write(np.ascontiguousarray(found).data)
-        except (SchemaError, RawFileError) as error:
-            checked.fault = str(error)
-            return checked
-        checked.keys = {key: np.concatenate([each[key] for each in keys]) for key in keys[0]}
-        checked.places = np.concatenate(places) if places else None
-        checked.targets = np.concatenate(targets) if targets else None
-        return checked
+    def check(self) -> list[CheckedFile]:
+        """The files in their order, up to one with a fault. Rows whose part depends on them alone are written below `work`."""
+        files: list[CheckedFile] = []
+        digests: dict[str, Future[str]] = {}
+        progress = _Progress(len(self._names))
+        with ThreadPoolExecutor(thread_count()) as pool, ThreadPoolExecutor(1) as hashing:
+            for each in in_order(pool, self._checked, self._blocks(files)):
+                if each.file.name not in digests:
+                    digests[each.file.name] = hashing.submit(sha256_of, self.data / each.file.name)
+                self._take(each)
+                progress.tell(len(files) - 1, each.summary.row_count)
+            for file in files:
+                file.sha256 = digests[file.name].result() if file.name in digests else ""
+        return files
+
+    def _blocks(self, files: list[CheckedFile]) -> Iterator[tuple[int, CheckedFile, Block]]:
+        """The rows of all files, in numbered blocks; each file is added to `files` when it is opened."""
+        number = itertools.count()
+        for name in self._names:
+            summary = Summary.empty(self.spec.file_schema())
+            file = CheckedFile(name, (self.data / name).stat().st_size, summary)
+            files.append(file)
+            try:
+                for block in self._read(name):
+                    yield next(number), file, block
+            except (SchemaError, RawFileError) as error:
+                file.fault = str(error)
+                return
+
+    def _read(self, name: str) -> Iterator[Block]:
+        spec = self.spec
+        return read_blocks(self.data / name, name, spec.file_schema(), frozenset(spec.ignored_names))
+
+    def _checked(self, given: tuple[int, CheckedFile, Block]) -> _CheckedBlock:
+        (number, file, block), schema = given, self.spec.file_schema()
+        summary = Summary.empty(schema)
+        summary.add(block.values, block.ranges)
+        places, targets = self._places(block)
+        rows = {} if needs_all_rows(self.spec) else self._part_rows(number, block, places)
+        return _CheckedBlock(file, summary, keys_of(block, schema), places, targets, rows)
+
+    def _part_rows(self, number: int, block: Block, places: NDArray[np.float64]) -> PartRows:
+        width = len(self.spec.training_schema().names)  # the first columns of file_schema
+        return self._parts.part_rows(block.values[:, :width].T, places, number)
 
     def _places(self, block: Block) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         spec, schema = self.spec, split_schema(self.spec)
@@ -132,6 +177,18 @@ class Shard:
         positions = [names.index(name) for name in schema.names]
         values = block.values[:, positions] if positions != list(range(len(names))) else block.values
         return first_places(values, block.texts, schema, spec), target_values(values, schema, spec)
+
+    def _take(self, found: _CheckedBlock) -> None:
+        found.file.summary.merge(found.summary)
+        found.file.keys.append(found.keys)
+        if needs_all_rows(self.spec):
+            found.file.places.append(found.places)
+            found.file.targets += [found.targets] if found.targets is not None else []
+        self._add(found.rows)
+
+    def _add(self, rows: PartRows) -> None:
+        with self._volume():
+            self._parts.add(rows)
 
     @contextmanager
     def _volume(self) -> Iterator[None]:
@@ -146,61 +203,27 @@ class Shard:
                 "If it is full, raise compute.preprocess.volume_gb"
             ) from error
 
-    def _kept(self, name: str, kind: str) -> Path:
-        return self.work / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.{kind}"
-
-    def write(
-        self, names: list[str], gaps: frozenset[str], places: Mapping[str, NDArray[np.float64]]
-    ) -> WrittenParts:
-        """The rows of these checked files, in their order, into the parts. `places` are given where they depend on all rows."""
+    def write(self, gaps: frozenset[str], places: Mapping[str, NDArray[np.float64]]) -> WrittenParts:
+        """All parts, to their ends. `places` are those of the rows of each file, where they depend on all rows."""
+        if places:
+            with ThreadPoolExecutor(thread_count()) as pool:
+                for rows in in_order(pool, lambda given: self._part_rows(*given), self._placed(places)):
+                    self._add(rows)
         with self._volume():
-            for name, found in places.items():
-                self._kept(name, "places").write_bytes(np.ascontiguousarray(found).data)
-            return self._write(names, gaps)
+            self._parts.finish(gaps)
+        return WrittenParts(self._parts.rows, self._parts.labels, peak_memory_bytes())
 
-    def _write(self, names: list[str], gaps: frozenset[str]) -> WrittenParts:
-        writers = {
-            name: PartWriter(
-                self.spec,
-                self.work / name,
-                name,
-                gaps,
-                file_count=self.shard_count if name == "train" else 1,
-                host=self.number,
-            )
-            for name in PARTS
-        }
-        with ExitStack() as stack:
-            for writer in writers.values():
-                stack.enter_context(closing(writer))
-            for name in names:
-                for columns, row_places in self._rows(name):
-                    for part, is_in in cut(row_places, self.spec.split).items():
-                        writers[part].add(columns, is_in)
-            for writer in writers.values():
-                writer.finish()
-        return WrittenParts(
-            {name: writer.row_count for name, writer in writers.items()},
-            {name: writer.labels for name, writer in writers.items()},
-            peak_memory_bytes(),
-        )
-
-    def _rows(self, name: str) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Block by block, the encoded columns, until the next are read, and the place of each row."""
-        width = len(self.spec.training_schema().names)
-        with self._kept(name, "rows").open("rb") as rows, self._kept(name, "places").open("rb") as places:
-            counts = self._block_rows[name]
-            memory = np.empty(max(counts) * width)
-            for count in counts:
-                columns, row_places = memory[: count * width], np.empty(count)
-                for file, values in ((rows, columns), (places, row_places)):
-                    if file.readinto(values.data) != values.nbytes:
-                        raise HostError(
-                            f"{self.host} reads fewer rows of {name!r} from its volume than it wrote"
-                        )
-                yield columns.reshape(width, count), row_places
-        for kind in ("rows", "places"):
-            self._kept(name, kind).unlink()
+    def _placed(
+        self, places: Mapping[str, NDArray[np.float64]]
+    ) -> Iterator[tuple[int, Block, NDArray[np.float64]]]:
+        """The rows of all files once more, in numbered blocks, and their places."""
+        number = itertools.count()
+        for name in self._names:
+            start = 0
+            for block in self._read(name):
+                end = start + len(block.values)
+                yield next(number), block, places[name][start:end]
+                start = end
 
     def publish(self) -> None:
         """The parts, whole, where the job's outputs are taken from."""
@@ -218,6 +241,7 @@ class Shard:
         self.discard()
 
     def discard(self) -> None:
+        self._parts.close()
         shutil.rmtree(self.work, ignore_errors=True)
 
 

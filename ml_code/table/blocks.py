@@ -3,8 +3,11 @@
 import csv
 import io
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
@@ -18,9 +21,11 @@ import pyarrow.parquet as pq
 from ml_code.raw_files import RawFileError, Readable, is_parquet, open_utf8
 from ml_code.table.cells import Values
 from ml_code.table.columns import Schema, SchemaError
-from ml_code.table.contract import Faults, allowed_cells, check_columns
+from ml_code.table.contract import Faults, are_all_allowed, check_columns
 from ml_code.table.frames import encode
+from ml_code.table.ranges import Ranges
 from ml_code.table.rows import RowReader
+from ml_code.table.threads import thread_count
 
 BLOCK_BYTES = 1 << 22
 BLOCK_ROWS = 50_000
@@ -35,6 +40,10 @@ class Block:
 
     values: Values
     texts: dict[str, list[Any]]
+
+    @cached_property
+    def ranges(self) -> Ranges:
+        return Ranges.of(self.values)
 
 
 def read_blocks(
@@ -58,40 +67,54 @@ def read_blocks(
 
 def _csv_blocks(path: Path, schema: Schema, ignored: frozenset[str], faults: Faults) -> Iterator[Block]:
     with open_utf8(path, schema.dialect.encoding) as text:
-        yield from _CsvBlocks(_Lines(text), schema, faults).read(ignored)
+        yield from _CsvBlocks(path, _Lines(text), schema, faults).read(ignored)
 
 
 class _Lines:
     """The lines of a text, one by one or many at once; a line ends as Python's csv takes it, also by a carriage return alone."""
 
     def __init__(self, text: Readable) -> None:
+        self.taken_bytes = 0
         self._text = text
         self._buffer = b""
         self._at = 0
+        self._returned: deque[bytes] = deque()
 
     def many(self) -> bytes:
-        """About BLOCK_BYTES of whole lines; nothing at the end. UnicodeError of bytes that are no UTF-8."""
+        """About BLOCK_BYTES of whole lines; nothing at the end."""
         found = self._buffer[self._at :]
         self._buffer, self._at = b"", 0
-        while more := self._text.read(BLOCK_BYTES - len(found) if len(found) < BLOCK_BYTES else BLOCK_BYTES):
+        while more := self._read(BLOCK_BYTES - len(found) if len(found) < BLOCK_BYTES else BLOCK_BYTES):
             found += more
             if end := found.rfind(b"\n") + 1 or found.rfind(b"\r", 0, -1) + 1:
                 found, self._buffer = found[:end], found[end:]
                 break
             _check_line(found)
-        if not found.isascii():
-            found.decode()
+        self.taken_bytes += len(found)
         return found
+
+    def put_back(self, blocks: Sequence[bytes]) -> None:
+        """Take back what `many` returned last."""
+        self._returned.extendleft(reversed([*blocks, self._buffer[self._at :]]))
+        self._buffer, self._at = b"", 0
+        self.taken_bytes -= sum(map(len, blocks))
+
+    def _read(self, size: int) -> bytes:
+        while self._returned:
+            if found := self._returned.popleft():
+                return found
+        return self._text.read(size)
 
     def one(self) -> str:
         """The next line; nothing at the end."""
         while (found := _LINE_END.search(self._buffer, self._at)) is None:
-            more = self._text.read(BLOCK_BYTES)
+            more = self._read(BLOCK_BYTES)
             self._buffer, self._at = self._buffer[self._at :] + more, 0
             if not more:
                 break
             _check_line(self._buffer)
         start, self._at = self._at, found.end() if found else len(self._buffer)
+        self.taken_bytes += self._at - start
         return self._buffer[start : self._at].decode()
 
 
@@ -103,49 +126,62 @@ def _check_line(start: bytes) -> None:
 class _CsvBlocks:
     """The rows of a CSV file. Blocks of plain good lines are read by Arrow, the others as Python's csv reads them."""
 
-    def __init__(self, lines: _Lines, schema: Schema, faults: Faults) -> None:
+    def __init__(self, path: Path, lines: _Lines, schema: Schema, faults: Faults) -> None:
+        self.path = path
         self.lines, self.schema, self.faults = lines, schema, faults
         self.reader = RowReader(schema)
         self.text_names = [column.name for column in schema.columns if column.is_text]
         # One that all readers understand in the same way: without quotes and ends of lines in it.
         ends = re.escape(schema.dialect.delimiter.encode()) + rb"\r\n"
         self.quoted_cell = re.compile(rb'(?:^|(?<=[%b]))"[^"\r\n]*"(?=[%b]|\Z)' % (ends, ends))
-        self.line_count = 0
         self.wrong_width_count = 0
-        self.first_wrong_width = (0, 0)  # its line, and its number of values
+        self.first_wrong_width = ""
 
     def read(self, ignored: frozenset[str]) -> Iterator[Block]:
         header = self._header(ignored)
-        while lines := self.lines.many():
-            block = self._plain(header, lines)
-            if block is not None:
-                self.line_count += _line_count(lines)
-                self.faults.row_count += len(block.values)
-                if len(block.values):  # not of blank lines only
-                    yield block
-            else:
-                yield from self._with_care(header, lines)
+        with ThreadPoolExecutor(thread_count()) as pool:
+            waiting: deque[tuple[bytes, Future[Block | None]]] = deque()
+            most = 1
+            while True:
+                while len(waiting) < most and (lines := self.lines.many()):
+                    waiting.append((lines, pool.submit(self._plain, header, lines)))
+                if not waiting:
+                    break
+                lines, future = waiting.popleft()
+                block = future.result()
+                if block is not None:
+                    most = thread_count() + 1
+                    self.faults.row_count += len(block.values)
+                    if len(block.values):  # not of blank lines only
+                        yield block
+                else:
+                    # A quoted cell may go on behind the block.
+                    self.lines.put_back([each for each, _ in waiting])
+                    waiting.clear()
+                    most = 1
+                    yield from self._with_care(header, lines)
         if self.wrong_width_count:
-            number, (line, count) = self.wrong_width_count, self.first_wrong_width
+            number = self.wrong_width_count
             raise RawFileError(
                 f"{'1 row has' if number == 1 else f'{number:,} rows have'} more or fewer values than the "
-                f"{len(header)} of the header; the first is line {line} with {count}"
+                f"{len(header)} of the header; the first is {self.first_wrong_width}"
             )
 
     def _header(self, ignored: frozenset[str]) -> list[str]:
         if not self.schema.dialect.header:
             return self.schema.names
         reader = self._csv(iter(self.lines.one, ""))
-        header = next((row for row in self._records(reader) if row), None)
+        header = next((row for row in self._records(reader, 0) if row), None)
         if header is None:
             raise RawFileError("it is empty")
-        self.line_count = reader.line_num
         names = [cell.removeprefix("\ufeff").strip() for cell in header]
         check_columns([name for name in names if name not in ignored], self.schema)
         return names
 
     def _plain(self, header: list[str], lines: bytes) -> Block | None:
         """Return None if the lines are not plain or have any fault."""
+        if not lines.isascii():
+            lines.decode()
         quotes = lines.count(b'"') if b'"' in lines else 0
         if quotes and 2 * sum(1 for _ in self.quoted_cell.finditer(lines)) != quotes:
             return None
@@ -156,34 +192,35 @@ class _CsvBlocks:
             return None
         table = self.reader.plain_table(lines, header, skipped_lines=0, has_quotes=quotes > 0)
         values = None if table is None else self.reader.table_values(table)
-        if table is None or values is None or not allowed_cells(values, self.schema).all():
+        if table is None or values is None:
             return None
         texts = {
             name: _texts(table.column(name).to_pylist(), values[:, self.schema.names.index(name)])
             for name in self.text_names
         }
-        return Block(values, texts)
+        block = Block(values, texts)
+        return block if are_all_allowed(values, block.ranges, self.schema) else None
 
     def _with_care(self, header: list[str], lines: bytes) -> Iterator[Block]:
+        start = self.lines.taken_bytes - len(lines)
         text = lines.decode()
         source = io.StringIO(text, newline="")
         reader = self._csv(self._lines_of(source))
 
         def records() -> Iterator[list[str]]:
-            for row in self._records(reader):
+            for row in self._records(reader, start):
                 if len(row) == len(header):
                     yield row
                 elif row:
                     self.wrong_width_count += 1
                     if self.wrong_width_count == 1:
-                        self.first_wrong_width = (self.line_count + reader.line_num, len(row))
+                        self.first_wrong_width = f"{self._line(reader, start)} with {len(row)}"
                 if source.tell() == len(text):
                     return
 
         rows = records()
         while chunk := list(islice(rows, BLOCK_ROWS)):
             yield self._block(header, chunk)
-        self.line_count += reader.line_num
 
     def _lines_of(self, source: io.StringIO) -> Iterator[str]:
         yield from iter(source.readline, "")
@@ -192,11 +229,15 @@ class _CsvBlocks:
     def _csv(self, lines: Iterator[str]) -> Any:
         return csv.reader(lines, delimiter=self.schema.dialect.delimiter)
 
-    def _records(self, reader: Any) -> Iterator[list[str]]:
+    def _records(self, reader: Any, start: int) -> Iterator[list[str]]:
         try:
             yield from reader
         except csv.Error as error:
-            raise RawFileError(f"line {self.line_count + reader.line_num}: {error}") from None
+            raise RawFileError(f"{self._line(reader, start)}: {error}") from None
+
+    def _line(self, reader: Any, start: int) -> str:
+        """The line of a reader that began at this byte. Those before it are counted only now: it takes time."""
+        return f"line {_line_count(self.path, self.schema.dialect.encoding, start) + reader.line_num}"
 
     def _block(self, header: list[str], rows: Sequence[Sequence[str]]) -> Block:
         names = self.schema.names
@@ -214,10 +255,14 @@ class _CsvBlocks:
         return Block(values, texts)
 
 
-def _line_count(lines: bytes) -> int:
-    # Of many, quicker than bytes.count.
-    ends = np.count_nonzero(np.frombuffer(lines, np.uint8) == ord("\n"))
-    return int(ends) + (not lines.endswith(b"\n"))
+def _line_count(path: Path, encoding: str, byte_count: int) -> int:
+    """The lines in the first bytes of a text, as Python's csv counts them."""
+    found, last = 0, b""
+    with open_utf8(path, encoding) as text:
+        while byte_count > 0 and (piece := text.read(min(BLOCK_BYTES, byte_count))):
+            found += piece.count(b"\n") + piece.count(b"\r") - (last + piece).count(b"\r\n")
+            last, byte_count = piece[-1:], byte_count - len(piece)
+    return found
 
 
 def _has_longer_line(lines: bytes, limit: int) -> bool:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ml_code.raw_files import some
 from ml_code.table.cells import Values
 from ml_code.table.columns import DATES, NUMERIC, Column, Schema, SchemaError
+from ml_code.table.ranges import Ranges
 
 # The cell as it was given, by its row and column.
 CellAt = Callable[[int, int], Any]
@@ -35,6 +36,22 @@ def allowed_cells(values: Values, schema: Schema) -> NDArray[np.bool_]:
     if schema.has_optional:
         good |= np.isnan(values) & schema.optional
     return good
+
+
+def are_all_allowed(values: Values, ranges: Ranges, schema: Schema) -> bool:
+    """Whether `allowed_cells` are all, which takes less time to say."""
+    are_in_range = (ranges.lowest >= schema.lower) & (ranges.highest <= schema.upper)
+    if not (are_in_range | np.isnan(ranges.lowest)).all() or (ranges.has_gaps & ~schema.optional).any():
+        return False
+    for position in schema.integer_positions:
+        cells = values[:, position]
+        uneven = cells != np.floor(cells)
+        if uneven.any() and not np.isnan(cells[uneven]).all():
+            return False
+    return all(
+        (np.isin(values[:, position], allowed) | np.isnan(values[:, position])).all()
+        for position, allowed in schema.number_enums
+    )
 
 
 def check_values(values: Values, schema: Schema, cell_at: CellAt) -> None:

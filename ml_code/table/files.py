@@ -21,11 +21,7 @@ def read_files(
     SchemaError names the file, and of each column the rules that are broken, how often, and the first rows.
     """
     files = [(name, list(read_blocks(folder / name, name, schema, frozenset(ignored)))) for name in names]
-    keys = [
-        (name, {key: np.concatenate([found[key] for found in keys]) for key in keys[0]})
-        for name, keys in ((name, [keys_of(block, schema) for block in blocks]) for name, blocks in files)
-    ]
-    check_unique(keys, schema)
+    check_unique([(name, [keys_of(block, schema) for block in blocks]) for name, blocks in files], schema)
     blocks = [block for _, found in files for block in found]
     texts: dict[str, list[Any]] = {
         column.name: [text for block in blocks for text in block.texts[column.name]]

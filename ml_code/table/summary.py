@@ -12,6 +12,7 @@ from ml_code.table.blocks import Block
 from ml_code.table.cells import Values
 from ml_code.table.columns import Column, Schema, SchemaError
 from ml_code.table.frames import decode
+from ml_code.table.ranges import Ranges
 
 
 @dataclass
@@ -32,22 +33,16 @@ class Summary:
         no = np.zeros(width, dtype=bool)
         return cls(schema, 0, no, no, np.full(width, np.inf), np.full(width, -np.inf), np.full(width, np.nan))
 
-    def add(self, values: Values) -> None:
+    def add(self, values: Values, ranges: Ranges) -> None:
         """Add the next rows, encoded; a category that the model does not know is one that is missing."""
         known = values
         for position, column in enumerate(self.schema.columns):
-            if column.is_category and (values[:, position] >= len(column.enum)).any():
+            if column.is_category and ranges.highest[position] >= len(column.enum):
                 known = values.copy() if known is values else known
                 known[known[:, position] >= len(column.enum), position] = np.nan
-        is_missing = np.isnan(known)
-        self._join(
-            len(known),
-            np.any(is_missing, axis=0, keepdims=True)[0],
-            ~np.all(is_missing, axis=0, keepdims=True)[0],
-            np.fmin.reduce(known, axis=0, initial=np.inf),
-            np.fmax.reduce(known, axis=0, initial=-np.inf),
-            known[0],
-        )
+        found = ranges if known is values else Ranges.of(known)
+        is_present = ~np.isnan(found.lowest)
+        self._join(len(known), found.has_gaps, is_present, found.lowest, found.highest, known[0])
 
     def merge(self, later: "Summary") -> None:
         self._join(
@@ -109,16 +104,16 @@ def keys_of(block: Block, schema: Schema) -> dict[str, NDArray[Any]]:
     return keys
 
 
-def check_unique(files: Sequence[tuple[str, Mapping[str, NDArray[Any]]]], schema: Schema) -> None:
-    """SchemaError names the first two rows with the same key; `files` have a name and the keys of their rows."""
+def check_unique(files: Sequence[tuple[str, Sequence[Mapping[str, NDArray[Any]]]]], schema: Schema) -> None:
+    """SchemaError names the first two rows with the same key; `files` have a name and the keys of their rows, by block."""
     for _, column in unique_columns(schema):
-        keys = np.concatenate([found[column.name] for _, found in files])
+        keys = np.concatenate([found[column.name] for _, blocks in files for found in blocks])
         is_key = keys != 0 if column.is_text else ~np.isnan(keys)
         cells = pd.Series(keys)[is_key]
         doubled = cells[cells.duplicated(keep=False)]
         if doubled.empty:
             continue
-        ends = np.cumsum([len(found[column.name]) for _, found in files])
+        ends = np.cumsum([sum(len(found[column.name]) for found in blocks) for _, blocks in files])
         first, second, *_ = doubled.index[doubled == doubled.iloc[0]]
         (file, row), (other_file, other_row) = (_place(int(each), ends, files) for each in (first, second))
         raise SchemaError(

@@ -3,12 +3,14 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from ml_code.jobs.parts import PARTS, PartBlocks, read_part, split
+from ml_code.jobs.parts import PARTS, PartBlocks, first_places, read_part, split
 from ml_code.jobs.preprocess import read_raw
 from ml_code.spec import ModelSpec, SpecError, parse_spec
+from ml_code.table.columns import Column, Schema
 from tests.ml_code.table.test_bad_data import MODEL_YAML, rows, text
 
 
@@ -93,3 +95,38 @@ def test_from_a_date_on_all_rows_test(tmp_path: Path) -> None:
 def test_a_wrong_boundary_is_named(by: str, message: str) -> None:
     with pytest.raises(SpecError, match=re.escape(message)):
         parse_spec(MODEL_YAML.replace("test: 0.2}", f"test: 0.2, by: {by}}}"))
+
+
+def test_a_place_is_the_hash_that_pandas_has_of_the_row() -> None:
+    """It decides in all versions of this code about the part of a row."""
+    schema = Schema(
+        (
+            Column(name="number"),
+            Column(name="kind", type="string", enum=("red", "blue")),
+            Column(name="text", type="string"),
+            Column(name="day", type="date"),
+        ),
+        unknown_categories=True,
+    )
+    texts: list[str | None] = ["a", None, "", "Zürich", "a"]
+    values = np.array(
+        [
+            [1.5, 0, 0, 86_400],
+            [np.nan, 1, np.nan, np.nan],
+            [-0.0, np.nan, 0, 0],
+            [0.0, 2, 0, 1e9],
+            [1.5, 0, 0, 86_400],
+        ]
+    )
+    frame = pd.DataFrame(
+        {
+            "number": values[:, 0],
+            "kind": pd.Categorical(["red", "blue", None, None, "red"], categories=["red", "blue"]),
+            "text": pd.Series(texts, dtype=object),
+            "day": values[:, 3],
+        }
+    )
+    expected = pd.util.hash_pandas_object(frame, index=False).to_numpy() / 2**64
+    for given in (values, np.asfortranarray(values)):
+        found = first_places(given, {"text": texts}, schema, parse_spec(MODEL_YAML))
+        assert found.tolist() == expected.tolist()

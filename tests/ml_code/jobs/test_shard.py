@@ -1,55 +1,95 @@
-"""The two stages of one host: rows that wait on its volume, and the parts that they are written into."""
+"""The work of one host: the parts that its rows are written into."""
 
+import os
 from pathlib import Path
-from typing import Any
 
+import pandas as pd
 import pytest
 
 from ml_code.jobs import part_writer
 from ml_code.jobs.hosts import HostError
-from ml_code.jobs.parts import PARTS, part_file, read_part
+from ml_code.jobs.parts import PARTS, PartBlocks, part_file, part_files, read_part
+from ml_code.jobs.preprocess import ThisHost, preprocess
 from ml_code.jobs.shard import Shard
 from ml_code.spec import load_spec
+from ml_code.table import blocks
 from tests.ml_code.table.test_bad_data import MODEL_YAML, rows, text
 
 ROWS = 300
-NAME = "0.csv"
-GAPS = frozenset({"distance"})
 
 
-def checked(folder: Path, shard_count: int = 2) -> Shard:
+def shard(folder: Path, by: str = "content", shard_count: int = 2) -> Shard:
     (folder / "data").mkdir(parents=True)
-    (folder / "model.yaml").write_text(MODEL_YAML)
-    (folder / "data" / NAME).write_text(text(rows(ROWS)))
-    shard = Shard(
+    (folder / "model.yaml").write_text(MODEL_YAML.replace("test: 0.2}", f"test: 0.2, by: {by}}}"))
+    for number in range(2):
+        (folder / "data" / f"{number}.csv").write_text(text(rows(ROWS)[number::2]))
+    return Shard(
         load_spec(folder / "model.yaml"),
         folder / "data",
         folder / "work",
         {name: folder / name for name in PARTS},
         shard_count,
     )
-    assert not shard.check(NAME).fault
-    return shard
 
 
-def written(shard: Shard) -> dict[str, Any]:
-    counts = shard.write([NAME], GAPS, {}).rows
-    frames = {name: read_part(shard.work / name, name) for name in PARTS}
-    assert counts == {name: len(frame) for name, frame in frames.items()}
-    return frames
+def written(given: Shard) -> dict[str, pd.DataFrame]:
+    preprocess(ThisHost(given), given.spec, given.data)
+    return {name: read_part(given.outputs[name], name) for name in PARTS}
 
 
 @pytest.mark.parametrize("group_bytes", [1, 1_000, 1 << 24])
 def test_rows_are_the_same_however_many_are_written_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group_bytes: int
 ) -> None:
-    whole = written(checked(tmp_path / "whole"))
+    whole = written(shard(tmp_path / "whole"))
     monkeypatch.setattr(part_writer, "GROUP_BYTES", group_bytes)
-    grouped = written(checked(tmp_path / "grouped"))
+    grouped = written(shard(tmp_path / "grouped"))
     assert sum(map(len, grouped.values())) == ROWS
     for name in PARTS:
-        assert grouped[name].equals(whole[name])
-        assert grouped[name].dtypes.equals(whole[name].dtypes)
+        pd.testing.assert_frame_equal(grouped[name], whole[name])
+
+
+@pytest.mark.parametrize("by", ["content", "target", "{time: left}", "{group: temp}"])
+@pytest.mark.parametrize("count", [1, 8])
+def test_neither_blocks_nor_threads_decide_about_the_rows_of_a_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str, count: int
+) -> None:
+    whole = written(shard(tmp_path / "whole", by, shard_count=1))
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 500)
+    monkeypatch.setattr(os, "cpu_count", lambda: count)
+    in_blocks = written(shard(tmp_path / "blocks", by, shard_count=1))
+    for name in PARTS:
+        pd.testing.assert_frame_equal(in_blocks[name], whole[name])
+
+
+def test_a_gap_in_one_part_decides_about_the_types_of_all(tmp_path: Path) -> None:
+    given = shard(tmp_path)
+    table = [row | {"distance": row["distance"] or "5"} for row in rows(ROWS)]
+    (given.data / "1.csv").write_text(text([table[0] | {"id": str(ROWS), "distance": ""}]))
+    (given.data / "0.csv").write_text(text(table))
+    parts = written(given)
+    assert sorted(int(frame["distance"].isna().sum()) for frame in parts.values()) == [0, 0, 1]
+    for name in PARTS:
+        expected = {
+            "carrier": "category",
+            "distance": "Int64",
+            "temp": "float64",
+            "left": "datetime64[us]",
+            "late": "bool",
+        }
+        assert parts[name].dtypes.astype(str).to_dict() == expected
+        (in_block,) = {tuple(map(str, block.dtypes)) for block in PartBlocks(given.outputs[name], name)}
+        assert in_block == tuple(expected.values())
+        assert parts[name]["carrier"].cat.categories.tolist() == ["AA", "Zürich, Air"]
+
+
+def test_each_row_is_in_the_next_file_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 500)
+    given = shard(tmp_path, shard_count=4)
+    whole = written(given)["train"]
+    files = [pd.read_parquet(path) for path in part_files(given.outputs["train"], "train")]
+    assert sum(map(len, files)) == len(whole)
+    assert max(map(len, files)) - min(map(len, files)) < len(whole) / 8
 
 
 @pytest.mark.parametrize("group_bytes", [1_000, 1 << 24])
@@ -58,18 +98,9 @@ def test_a_full_disk_is_the_reason_of_a_failed_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, group_bytes: int
 ) -> None:
     monkeypatch.setattr(part_writer, "GROUP_BYTES", group_bytes)
-    shard = checked(tmp_path)
-    (shard.work / part).mkdir()
+    given = shard(tmp_path)
+    (given.work / part).mkdir(parents=True)
     name = part_file(part, 0, 0) if part == "train" else part_file(part)
-    (shard.work / part / name).symlink_to("/dev/full")
+    (given.work / part / name).symlink_to("/dev/full")
     with pytest.raises(HostError, match=r"cannot write the rows to its volume, .*No space left on device"):
-        shard.write([NAME], GAPS, {})
-
-
-@pytest.mark.parametrize("kind", ["rows", "places"])
-def test_rows_that_were_cut_on_the_volume_are_never_published(tmp_path: Path, kind: str) -> None:
-    shard = checked(tmp_path)
-    (kept,) = shard.work.glob(f"*.{kind}")
-    kept.write_bytes(kept.read_bytes()[:-8])
-    with pytest.raises(HostError, match=f"reads fewer rows of '{NAME}' from its volume than it wrote"):
-        shard.write([NAME], GAPS, {})
+        written(given)
