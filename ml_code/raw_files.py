@@ -17,12 +17,15 @@ from typing import Any, Protocol, TextIO
 # The first bytes of a file.
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
+MOST_BYTES = 4  # of a character in UTF-8
 _SHOWN_NAMES = 5
 ALLOWED = ".csv, .csv.gz, .parquet, or no extension"
 
 
 class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
+
+    def readinto(self, buffer: memoryview, /) -> int: ...
 
 
 class RawFileError(ValueError):
@@ -97,6 +100,11 @@ class _Recoded:
 
     def read(self, size: int, /) -> bytes:
         return self._text.read(size).encode()
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        found = self._text.read(len(buffer) // MOST_BYTES).encode()
+        buffer[: len(found)] = found
+        return len(found)
 
 
 def some(names: Sequence[Any]) -> str:

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ml_code.raw_files import RawFileError, Readable, is_parquet, open_utf8
+from ml_code.raw_files import MOST_BYTES, RawFileError, Readable, is_parquet, open_utf8
 from ml_code.table.cells import Values
 from ml_code.table.columns import Schema, SchemaError
 from ml_code.table.contract import Faults, are_all_allowed, check_columns
@@ -78,38 +78,47 @@ class _Lines:
         self._text = text
         self._buffer = b""
         self._at = 0
-        self._returned: deque[bytes] = deque()
+        self._returned: deque[bytes | bytearray] = deque()
 
-    def many(self) -> bytes:
+    def many(self) -> bytearray:
         """About BLOCK_BYTES of whole lines; nothing at the end."""
-        found = self._buffer[self._at :]
+        found = bytearray(self._buffer[self._at :])
         self._buffer, self._at = b"", 0
-        while more := self._read(BLOCK_BYTES - len(found) if len(found) < BLOCK_BYTES else BLOCK_BYTES):
-            found += more
+        while len(longer := self._longer(found)) > len(found):
+            found = longer
             if end := found.rfind(b"\n") + 1 or found.rfind(b"\r", 0, -1) + 1:
-                found, self._buffer = found[:end], found[end:]
+                self._buffer = bytes(found[end:])
+                del found[end:]
                 break
             _check_line(found)
         self.taken_bytes += len(found)
         return found
 
-    def put_back(self, blocks: Sequence[bytes]) -> None:
+    def _longer(self, start: bytearray) -> bytearray:
+        """Return `start` and what follows it, which is copied only once."""
+        if self._returned:
+            return start + self._returned.popleft()
+        size = max(BLOCK_BYTES - len(start) % BLOCK_BYTES, MOST_BYTES)  # room for one character at least
+        found = bytearray(len(start) + size)
+        found[: len(start)] = start
+        with memoryview(found) as memory, memory[len(start) :] as room:
+            count = self._text.readinto(room)
+        del found[len(start) + count :]
+        return found
+
+    def put_back(self, blocks: Sequence[bytes | bytearray]) -> None:
         """Take back what `many` returned last."""
-        self._returned.extendleft(reversed([*blocks, self._buffer[self._at :]]))
+        rest = self._buffer[self._at :]
+        self._returned.extendleft(reversed([*blocks, rest] if rest else [*blocks]))
         self._buffer, self._at = b"", 0
         self.taken_bytes -= sum(map(len, blocks))
-
-    def _read(self, size: int) -> bytes:
-        while self._returned:
-            if found := self._returned.popleft():
-                return found
-        return self._text.read(size)
 
     def one(self) -> str:
         """The next line; nothing at the end."""
         while (found := _LINE_END.search(self._buffer, self._at)) is None:
-            more = self._read(BLOCK_BYTES)
-            self._buffer, self._at = self._buffer[self._at :] + more, 0
+            rest = self._buffer[self._at :]
+            more = bytes(self._returned.popleft() if self._returned else self._text.read(BLOCK_BYTES))
+            self._buffer, self._at = rest + more, 0
             if not more:
                 break
             _check_line(self._buffer)
@@ -118,7 +127,7 @@ class _Lines:
         return self._buffer[start : self._at].decode()
 
 
-def _check_line(start: bytes) -> None:
+def _check_line(start: bytes | bytearray) -> None:
     if len(start) > MAX_LINE_BYTES and b"\n" not in start and b"\r" not in start:
         raise RawFileError(f"a line has more than {MAX_LINE_BYTES:,} bytes; is it CSV, with ends of lines?")
 
@@ -140,7 +149,7 @@ class _CsvBlocks:
     def read(self, ignored: frozenset[str]) -> Iterator[Block]:
         header = self._header(ignored)
         with ThreadPoolExecutor(thread_count()) as pool:
-            waiting: deque[tuple[bytes, Future[Block | None]]] = deque()
+            waiting: deque[tuple[bytearray, Future[Block | None]]] = deque()
             most = 1
             while True:
                 while len(waiting) < most and (lines := self.lines.many()):
@@ -178,7 +187,7 @@ class _CsvBlocks:
         check_columns([name for name in names if name not in ignored], self.schema)
         return names
 
-    def _plain(self, header: list[str], lines: bytes) -> Block | None:
+    def _plain(self, header: list[str], lines: bytearray) -> Block | None:
         """Return None if the lines are not plain or have any fault."""
         if not lines.isascii():
             lines.decode()
@@ -201,7 +210,7 @@ class _CsvBlocks:
         block = Block(values, texts)
         return block if are_all_allowed(values, block.ranges, self.schema) else None
 
-    def _with_care(self, header: list[str], lines: bytes) -> Iterator[Block]:
+    def _with_care(self, header: list[str], lines: bytearray) -> Iterator[Block]:
         start = self.lines.taken_bytes - len(lines)
         text = lines.decode()
         source = io.StringIO(text, newline="")
@@ -265,7 +274,7 @@ def _line_count(path: Path, encoding: str, byte_count: int) -> int:
     return found
 
 
-def _has_longer_line(lines: bytes, limit: int) -> bool:
+def _has_longer_line(lines: bytearray, limit: int) -> bool:
     start = 0
     while len(lines) - start > limit:
         end = lines.rfind(b"\n", start, start + limit + 1)

@@ -63,7 +63,7 @@ class RowReader:
         return None if values is None else np.ascontiguousarray(values)
 
     def plain_table(
-        self, text: bytes, names: Sequence[str], *, skipped_lines: int, has_quotes: bool = False
+        self, text: bytes | bytearray, names: Sequence[str], *, skipped_lines: int, has_quotes: bool = False
     ) -> pa.Table | None:
         """The schema's columns of lines with the columns `names`: numbers, booleans, and the others as text.
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ml_code.table import blocks
 from ml_code.table.blocks import read_blocks
-from ml_code.table.columns import Column, Schema, SchemaError
+from ml_code.table.columns import Column, Dialect, Schema, SchemaError
 from ml_code.table.files import read_files
 
 SCHEMA = Schema(
@@ -115,3 +115,12 @@ def test_a_file_without_ends_of_lines_is_refused_before_it_fills_the_memory(
             file.write(bytes(1 << 20))
     with pytest.raises(SchemaError, match=r"a line has more than 67,108,864 bytes"):
         read_files(tmp_path, ["x.csv.gz"], SCHEMA)
+
+
+@pytest.mark.parametrize("size", [*range(1, 12), 1 << 20])
+def test_borders_of_blocks_change_nothing_in_another_encoding(tmp_path: Path, size: int) -> None:
+    schema = Schema(SCHEMA.columns, dialect=Dialect(encoding="utf-16"))
+    (tmp_path / "x.csv").write_text("a,kind,key\n1,red,Zürich\n2,red,😀😀\n3,red,é\n", encoding="utf-16")
+    with mock.patch.object(blocks, "BLOCK_BYTES", size):
+        found = list(read_blocks(tmp_path / "x.csv", "x.csv", schema))
+    assert [text for block in found for text in block.texts["key"]] == ["Zürich", "😀😀", "é"]
