@@ -28,6 +28,12 @@ class Readable(Protocol):
     def readinto(self, buffer: memoryview, /) -> int: ...
 
 
+class Digest(Protocol):
+    """One of hashlib."""
+
+    def update(self, data: bytes | memoryview, /) -> None: ...
+
+
 class RawFileError(ValueError):
     """Files that are no data, in one sentence."""
 
@@ -66,17 +72,29 @@ def is_parquet(path: Path) -> bool:
         return raw.read(len(PARQUET)) == PARQUET
 
 
+class _HashedFile(io.FileIO):
+    """A file that is read from its start to its end."""
+
+    def __init__(self, path: Path, digest: Digest) -> None:
+        super().__init__(path)
+        self._digest = digest
+
+    def readinto(self, buffer: Any, /) -> int:
+        count = super().readinto(buffer) or 0
+        self._digest.update(memoryview(buffer)[:count])
+        return count
+
+
 @contextmanager
-def open_utf8(path: Path, encoding: str = "utf-8") -> Iterator[Readable]:
+def open_utf8(path: Path, encoding: str = "utf-8", digest: Digest | None = None) -> Iterator[Readable]:
     """The text as bytes of UTF-8, uncompressed and without a byte order mark.
 
     RawFileError, also while it is read, when the file is no text in the encoding or its compression is damaged. UTF-8 is
-    not checked here: decode it within the block.
+    not checked here: decode it within the block. `digest` has the bytes of the file when all of the text is read.
     """
     try:
-        with path.open("rb") as raw:
-            is_compressed = raw.read(len(GZIP)) == GZIP
-            raw.seek(0)
+        with io.BufferedReader(_HashedFile(path, digest) if digest else io.FileIO(path)) as raw:
+            is_compressed = raw.peek(len(GZIP)).startswith(GZIP)
             plain = gzip.GzipFile(fileobj=raw) if is_compressed else raw
             if encoding != "utf-8":
                 with io.TextIOWrapper(plain, encoding=encoding, newline="") as text:

@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ml_code.jobs.hosts import HostError
 from ml_code.jobs.part_writer import PartRows, PartWriters
 from ml_code.jobs.parts import PARTS, first_places, needs_all_rows, split_schema, target_values
-from ml_code.raw_files import RawFileError, files_below
+from ml_code.raw_files import Digest, RawFileError, files_below
 from ml_code.spec import ModelSpec
 from ml_code.table.blocks import Block, read_blocks
 from ml_code.table.columns import SchemaError
@@ -129,16 +129,11 @@ class Shard:
     def check(self) -> list[CheckedFile]:
         """The files in their order, up to one with a fault. Rows whose part depends on them alone are written below `work`."""
         files: list[CheckedFile] = []
-        digests: dict[str, Future[str]] = {}
         progress = _Progress(len(self._names))
-        with ThreadPoolExecutor(thread_count()) as pool, ThreadPoolExecutor(1) as hashing:
+        with ThreadPoolExecutor(thread_count()) as pool:
             for each in in_order(pool, self._checked, self._blocks(files)):
-                if each.file.name not in digests:
-                    digests[each.file.name] = hashing.submit(sha256_of, self.data / each.file.name)
                 self._take(each)
                 progress.tell(len(files) - 1, each.summary.row_count)
-            for file in files:
-                file.sha256 = digests[file.name].result() if file.name in digests else ""
         return files
 
     def _blocks(self, files: list[CheckedFile]) -> Iterator[tuple[int, CheckedFile, Block]]:
@@ -148,16 +143,18 @@ class Shard:
             summary = Summary.empty(self.spec.file_schema())
             file = CheckedFile(name, (self.data / name).stat().st_size, summary)
             files.append(file)
+            digest = hashlib.sha256()
             try:
-                for block in self._read(name):
+                for block in self._read(name, digest):
                     yield next(number), file, block
+                file.sha256 = digest.hexdigest()
             except (SchemaError, RawFileError) as error:
                 file.fault = str(error)
                 return
 
-    def _read(self, name: str) -> Iterator[Block]:
+    def _read(self, name: str, digest: Digest | None = None) -> Iterator[Block]:
         spec = self.spec
-        return read_blocks(self.data / name, name, spec.file_schema(), frozenset(spec.ignored_names))
+        return read_blocks(self.data / name, name, spec.file_schema(), frozenset(spec.ignored_names), digest)
 
     def _checked(self, given: tuple[int, CheckedFile, Block]) -> _CheckedBlock:
         (number, file, block), schema = given, self.spec.file_schema()

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ml_code.raw_files import MOST_BYTES, RawFileError, Readable, is_parquet, open_utf8
+from ml_code.raw_files import MOST_BYTES, Digest, RawFileError, Readable, is_parquet, open_utf8
 from ml_code.table.cells import Values
 from ml_code.table.columns import Schema, SchemaError
 from ml_code.table.contract import Faults, are_all_allowed, check_columns
@@ -47,27 +47,33 @@ class Block:
 
 
 def read_blocks(
-    path: Path, name: str, schema: Schema, ignored: frozenset[str] = frozenset()
+    path: Path,
+    name: str,
+    schema: Schema,
+    ignored: frozenset[str] = frozenset(),
+    digest: Digest | None = None,
 ) -> Iterator[Block]:
-    """The rows of one file in their order; `ignored` columns of the file are left out.
+    """The rows of one file in their order; `ignored` columns of the file are left out. At the end `digest` has its bytes.
 
     At the end, SchemaError names the file, and of each column the rules that are broken, how often, and the first rows:
     what came before may have rows that are not allowed.
     """
     try:
         faults = Faults(schema)
-        read = _parquet_blocks if is_parquet(path) else _csv_blocks
-        yield from read(path, schema, ignored, faults)
+        if is_parquet(path):
+            yield from _parquet_blocks(path, schema, ignored, faults)
+            if digest is not None:
+                with path.open("rb") as file:
+                    while piece := file.read(BLOCK_BYTES):
+                        digest.update(piece)
+        else:
+            with open_utf8(path, schema.dialect.encoding, digest) as text:
+                yield from _CsvBlocks(path, _Lines(text), schema, faults).read(ignored)
         if not faults.row_count:
             raise SchemaError("there are no rows; send at least one")
         faults.refuse()
     except (SchemaError, RawFileError) as error:
         raise SchemaError(f"{name!r}: {error}") from None
-
-
-def _csv_blocks(path: Path, schema: Schema, ignored: frozenset[str], faults: Faults) -> Iterator[Block]:
-    with open_utf8(path, schema.dialect.encoding) as text:
-        yield from _CsvBlocks(path, _Lines(text), schema, faults).read(ignored)
 
 
 class _Lines:

@@ -1,6 +1,7 @@
 """A file read block by block is the file read at once: the same rows, the same faults, at any border of blocks."""
 
 import gzip
+import hashlib
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -124,3 +125,22 @@ def test_borders_of_blocks_change_nothing_in_another_encoding(tmp_path: Path, si
     with mock.patch.object(blocks, "BLOCK_BYTES", size):
         found = list(read_blocks(tmp_path / "x.csv", "x.csv", schema))
     assert [text for block in found for text in block.texts["key"]] == ["Zürich", "😀😀", "é"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "utf-8-sig", "utf-16", "gz", "members", "parquet"])
+def test_a_file_is_hashed_while_it_is_read(tmp_path: Path, kind: str) -> None:
+    text = "a,kind,key\n" + "1,red,Zürich\n" * 10_000
+    path = tmp_path / "x"
+    if kind == "gz":
+        path.write_bytes(gzip.compress(text.encode()))
+    elif kind == "members":
+        path.write_bytes(gzip.compress(text.encode()) + gzip.compress(b"2,red,k\n") + bytes(100))
+    elif kind == "parquet":
+        pd.DataFrame({"a": [1.0], "kind": ["red"], "key": ["k"]}).to_parquet(path)
+    else:
+        path.write_text(text, encoding="utf-8" if kind == "csv" else kind)
+    dialect = Dialect(encoding="utf-16") if kind == "utf-16" else Dialect()
+    digest = hashlib.sha256()
+    with mock.patch.object(blocks, "BLOCK_BYTES", 50_000):
+        assert len(list(read_blocks(path, "x", Schema(SCHEMA.columns, dialect=dialect), digest=digest)))
+    assert digest.hexdigest() == hashlib.sha256(path.read_bytes()).hexdigest()
