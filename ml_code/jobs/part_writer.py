@@ -37,8 +37,12 @@ class PartWriters:
             for part in PARTS
         }
 
-    def part_rows(self, columns: Values, places: NDArray[np.float64], number: int) -> PartRows:
-        """The rows of the block with this number, of which `columns` has the encoded ones, by their part: each in the next file, in turn."""
+    def part_rows(self, values: Values, places: NDArray[np.float64], number: int) -> PartRows:
+        """The rows of a block by their part, each in the next file, in turn; `number` is the block's, and says in which one it begins.
+
+        The first columns of `values`, which are encoded, are those of the training schema.
+        """
+        columns = values[:, : len(self._rows.schema)].T
         found = {}
         for part, is_in in cut(places, self._spec.split).items():
             rows, count = np.flatnonzero(is_in), self._writers[part].file_count
@@ -85,6 +89,7 @@ class _PartWriter:
         self._folder, self._part, self._host = folder, part, host
         self._group_rows = GROUP_BYTES // (8 * len(spec.training_schema().names))
         self._gathered: list[list[pa.RecordBatch]] = [[] for _ in range(file_count)]
+        self._gathered_rows = [0] * file_count
         self._files: dict[int, pq.ParquetWriter] = {}
         # Writes some rows while the next ones are read.
         self._pool = ThreadPoolExecutor(1)
@@ -92,16 +97,16 @@ class _PartWriter:
 
     def add(self, batches: list[pa.RecordBatch]) -> None:
         for number, batch in enumerate(batches):
-            gathered = self._gathered[number]
-            gathered.append(batch)
+            self._gathered[number].append(batch)
+            self._gathered_rows[number] += len(batch)
             self.row_count += len(batch)
-            if sum(map(len, gathered)) >= self._group_rows:
+            if self._gathered_rows[number] >= self._group_rows:
                 self._write(number)
 
     def _write(self, number: int) -> None:
         self._wait()
         table = pa.Table.from_batches(self._gathered[number])
-        self._gathered[number] = []
+        self._gathered[number], self._gathered_rows[number] = [], 0
         self._writing = self._pool.submit(self._write_table, number, table)
 
     def _wait(self) -> None:
@@ -131,8 +136,8 @@ class _PartWriter:
         return self._files[number]
 
     def finish(self, schema: pa.Schema) -> None:
-        for number, gathered in enumerate(self._gathered):
-            if any(map(len, gathered)):
+        for number, row_count in enumerate(self._gathered_rows):
+            if row_count:
                 self._write(number)
         self._wait()
         # Which columns have gaps is known now, and pandas' types with it: Arrow reads the schema that is written last.

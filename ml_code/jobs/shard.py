@@ -27,7 +27,7 @@ from ml_code.jobs.parts import PARTS, first_places, needs_all_rows, split_schema
 from ml_code.raw_files import Digest, RawFileError, files_below
 from ml_code.spec import ModelSpec
 from ml_code.table.blocks import Block, read_blocks
-from ml_code.table.columns import SchemaError
+from ml_code.table.columns import Schema, SchemaError
 from ml_code.table.summary import Summary, keys_of
 from ml_code.table.threads import in_order, thread_count
 
@@ -116,8 +116,12 @@ class Shard:
     _names: list[str] = field(default_factory=list)
     _published: list[Path] = field(default_factory=list)
     _parts: PartWriters = field(init=False)
+    _schema: Schema = field(init=False)
+    _split_schema: Schema = field(init=False)
 
     def __post_init__(self) -> None:
+        # Once, not for each block.
+        self._schema, self._split_schema = self.spec.file_schema(), split_schema(self.spec)
         self._parts = PartWriters(self.spec, self.work, shard_count=self.shard_count, host=self.number)
 
     def files(self) -> tuple[list[str], list[str]]:
@@ -140,7 +144,7 @@ class Shard:
         """The rows of all files, in numbered blocks; each file is added to `files` when it is opened."""
         number = itertools.count()
         for name in self._names:
-            summary = Summary.empty(self.spec.file_schema())
+            summary = Summary.empty(self._schema)
             file = CheckedFile(name, (self.data / name).stat().st_size, summary)
             files.append(file)
             digest = hashlib.sha256()
@@ -153,24 +157,21 @@ class Shard:
                 return
 
     def _read(self, name: str, digest: Digest | None = None) -> Iterator[Block]:
-        spec = self.spec
-        return read_blocks(self.data / name, name, spec.file_schema(), frozenset(spec.ignored_names), digest)
+        return read_blocks(self.data / name, name, self._schema, frozenset(self.spec.ignored_names), digest)
 
     def _checked(self, given: tuple[int, CheckedFile, Block]) -> _CheckedBlock:
-        (number, file, block), schema = given, self.spec.file_schema()
-        summary = Summary.empty(schema)
+        number, file, block = given
+        summary = Summary.empty(self._schema)
         summary.add(block.values, block.ranges)
         places, targets = self._places(block)
         rows = {} if needs_all_rows(self.spec) else self._part_rows(number, block, places)
-        return _CheckedBlock(file, summary, keys_of(block, schema), places, targets, rows)
+        return _CheckedBlock(file, summary, keys_of(block, self._schema), places, targets, rows)
 
     def _part_rows(self, number: int, block: Block, places: NDArray[np.float64]) -> PartRows:
-        width = len(self.spec.training_schema().names)  # the first columns of file_schema
-        return self._parts.part_rows(block.values[:, :width].T, places, number)
+        return self._parts.part_rows(block.values, places, number)
 
     def _places(self, block: Block) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        spec, schema = self.spec, split_schema(self.spec)
-        names = spec.file_schema().names
+        spec, schema, names = self.spec, self._split_schema, self._schema.names
         positions = [names.index(name) for name in schema.names]
         values = block.values[:, positions] if positions != list(range(len(names))) else block.values
         return first_places(values, block.texts, schema, spec), target_values(values, schema, spec)

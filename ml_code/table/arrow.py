@@ -29,7 +29,7 @@ class ArrowRows:
         }
 
     def batch(self, columns: Values, rows: NDArray[np.intp]) -> pa.RecordBatch:
-        """These rows of the encoded columns, of which each is one line of `columns`."""
+        """These rows, in this order, of the encoded columns, each of which is a line of `columns`."""
         arrays = [
             self._array(field, column.take(rows)) for field, column in zip(self.schema, columns, strict=True)
         ]
