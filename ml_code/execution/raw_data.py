@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 
-# What the steps keep on their volumes at least, as multiples of the raw files' bytes: Preprocess the files, their rows as
-# numbers and the parts; the others the parts.
-PREPROCESS_FACTOR, PARTS_FACTOR = 3, 1
+# What the steps keep on their volumes at least, as multiples of the raw files' bytes: Preprocess the files and the parts; the
+# others the parts.
+PREPROCESS_FACTOR, PARTS_FACTOR = 2, 1
 BYTES_PER_GB = 10**9
 
 

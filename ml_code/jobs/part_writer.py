@@ -72,7 +72,7 @@ class PartWriters:
 
     @property
     def labels(self) -> dict[str, Counter[Any]]:
-        """Of a classification, how many rows of each label are in each part."""
+        """Rows of each label in each part, of a classification."""
         return {part: writer.labels for part, writer in self._writers.items()}
 
 

@@ -44,7 +44,7 @@ class CheckedFile:
     sha256: str = ""
     fault: str = ""
     keys: list[dict[str, NDArray[Any]]] = field(default_factory=list)
-    """Of its rows, block by block."""
+    """Keys of its rows, block by block."""
     places: list[NDArray[np.float64]] = field(default_factory=list)
     """The place of each row, where the parts depend on all rows."""
     targets: list[NDArray[np.float64]] = field(default_factory=list)
@@ -70,7 +70,7 @@ class WrittenParts:
 
 @dataclass
 class _CheckedBlock:
-    """What is counted of some rows of a file, and the rows if their part is known."""
+    """Counts of some rows of a file, and the rows if their part is known."""
 
     file: CheckedFile
     summary: Summary

@@ -12,7 +12,7 @@ _MICROSECONDS = 1_000_000
 
 
 def arrow_schema(schema: Schema, gaps: frozenset[str]) -> pa.Schema:
-    """As `decode` gives it to Arrow: with pandas' types of the columns, which depend on their `gaps`."""
+    """The schema of a frame of `decode`: it has pandas' types of the columns, which depend on their `gaps`."""
     no_rows = decode(np.empty((0, len(schema.columns))), schema, gaps=gaps)
     return pa.Table.from_pandas(no_rows, preserve_index=False).schema
 

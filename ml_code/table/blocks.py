@@ -18,20 +18,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ml_code.raw_files import MOST_BYTES, Digest, RawFileError, Readable, is_parquet, open_utf8
+from ml_code.raw_files import Digest, RawFileError, is_parquet, open_utf8
 from ml_code.table.cells import Values
 from ml_code.table.columns import Schema, SchemaError
 from ml_code.table.contract import Faults, are_all_allowed, check_columns
 from ml_code.table.frames import encode
+from ml_code.table.lines import BLOCK_BYTES, Lines, count_lines
 from ml_code.table.ranges import Ranges
 from ml_code.table.rows import RowReader
 from ml_code.table.threads import thread_count
 
-BLOCK_BYTES = 1 << 22
 BLOCK_ROWS = 50_000
-MAX_LINE_BYTES = 1 << 26
-# A last \r may be half of an end.
-_LINE_END = re.compile(rb"\n|\r\n|\r(?=[^\n])")
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def read_blocks(
                         digest.update(piece)
         else:
             with open_utf8(path, schema.dialect.encoding, digest) as text:
-                yield from _CsvBlocks(path, _Lines(text), schema, faults).read(ignored)
+                yield from _CsvBlocks(path, Lines(text), schema, faults).read(ignored)
         if not faults.row_count:
             raise SchemaError("there are no rows; send at least one")
         faults.refuse()
@@ -76,72 +73,10 @@ def read_blocks(
         raise SchemaError(f"{name!r}: {error}") from None
 
 
-class _Lines:
-    """The lines of a text, one by one or many at once; a line ends as Python's csv takes it, also by a carriage return alone."""
-
-    def __init__(self, text: Readable) -> None:
-        self.taken_bytes = 0
-        self._text = text
-        self._buffer = b""
-        self._at = 0
-        self._returned: deque[bytes | bytearray] = deque()
-
-    def many(self) -> bytearray:
-        """About BLOCK_BYTES of whole lines; nothing at the end."""
-        found = bytearray(self._buffer[self._at :])
-        self._buffer, self._at = b"", 0
-        while len(longer := self._longer(found)) > len(found):
-            found = longer
-            if end := found.rfind(b"\n") + 1 or found.rfind(b"\r", 0, -1) + 1:
-                self._buffer = bytes(found[end:])
-                del found[end:]
-                break
-            _check_line(found)
-        self.taken_bytes += len(found)
-        return found
-
-    def _longer(self, start: bytearray) -> bytearray:
-        """Return `start` and what follows it, which is copied only once."""
-        if self._returned:
-            return start + self._returned.popleft()
-        size = max(BLOCK_BYTES - len(start) % BLOCK_BYTES, MOST_BYTES)  # room for one character at least
-        found = bytearray(len(start) + size)
-        found[: len(start)] = start
-        with memoryview(found) as memory, memory[len(start) :] as room:
-            count = self._text.readinto(room)
-        del found[len(start) + count :]
-        return found
-
-    def put_back(self, blocks: Sequence[bytes | bytearray]) -> None:
-        """Take back what `many` returned last."""
-        rest = self._buffer[self._at :]
-        self._returned.extendleft(reversed([*blocks, rest] if rest else [*blocks]))
-        self._buffer, self._at = b"", 0
-        self.taken_bytes -= sum(map(len, blocks))
-
-    def one(self) -> str:
-        """The next line; nothing at the end."""
-        while (found := _LINE_END.search(self._buffer, self._at)) is None:
-            rest = self._buffer[self._at :]
-            more = bytes(self._returned.popleft() if self._returned else self._text.read(BLOCK_BYTES))
-            self._buffer, self._at = rest + more, 0
-            if not more:
-                break
-            _check_line(self._buffer)
-        start, self._at = self._at, found.end() if found else len(self._buffer)
-        self.taken_bytes += self._at - start
-        return self._buffer[start : self._at].decode()
-
-
-def _check_line(start: bytes | bytearray) -> None:
-    if len(start) > MAX_LINE_BYTES and b"\n" not in start and b"\r" not in start:
-        raise RawFileError(f"a line has more than {MAX_LINE_BYTES:,} bytes; is it CSV, with ends of lines?")
-
-
 class _CsvBlocks:
     """The rows of a CSV file. Blocks of plain good lines are read by Arrow, the others as Python's csv reads them."""
 
-    def __init__(self, path: Path, lines: _Lines, schema: Schema, faults: Faults) -> None:
+    def __init__(self, path: Path, lines: Lines, schema: Schema, faults: Faults) -> None:
         self.path = path
         self.lines, self.schema, self.faults = lines, schema, faults
         self.reader = RowReader(schema)
@@ -252,7 +187,7 @@ class _CsvBlocks:
 
     def _line(self, reader: Any, start: int) -> str:
         """The line of a reader that began at this byte. Those before it are counted only now: it takes time."""
-        return f"line {_line_count(self.path, self.schema.dialect.encoding, start) + reader.line_num}"
+        return f"line {count_lines(self.path, self.schema.dialect.encoding, start) + reader.line_num}"
 
     def _block(self, header: list[str], rows: Sequence[Sequence[str]]) -> Block:
         names = self.schema.names
@@ -268,16 +203,6 @@ class _CsvBlocks:
         }
         self.faults.add(values, lambda row, position: rows[row][position])
         return Block(values, texts)
-
-
-def _line_count(path: Path, encoding: str, byte_count: int) -> int:
-    """The lines in the first bytes of a text, as Python's csv counts them."""
-    found, last = 0, b""
-    with open_utf8(path, encoding) as text:
-        while byte_count > 0 and (piece := text.read(min(BLOCK_BYTES, byte_count))):
-            found += piece.count(b"\n") + piece.count(b"\r") - (last + piece).count(b"\r\n")
-            last, byte_count = piece[-1:], byte_count - len(piece)
-    return found
 
 
 def _has_longer_line(lines: bytearray, limit: int) -> bool:

@@ -116,9 +116,9 @@ def test_an_empty_prefix_below_raw_is_refused() -> None:
     [
         ([4] * 3, {"preprocess": {"instance_count": 3}}, ""),
         ([9], {}, ""),
-        ([11], {}, "the 11.0 GB under 's3://data/raw/digits/' need about 33 GB of each preprocess instance, and compute.pre"),
-        ([11], {}, "compute.preprocess.volume_gb is 30; raise it and deploy, or train on fewer data"),
-        ([11, 1, 1], {"preprocess": {"instance_count": 3}}, "need about 33 GB of each preprocess instance"),
+        ([16], {}, "the 16.0 GB under 's3://data/raw/digits/' need about 32 GB of each preprocess instance, and compute.pre"),
+        ([16], {}, "compute.preprocess.volume_gb is 30; raise it and deploy, or train on fewer data"),
+        ([16, 1, 1], {"preprocess": {"instance_count": 3}}, "need about 32 GB of each preprocess instance"),
         ([31], {"preprocess": {"volume_gb": 100}}, "need about 31 GB of each training instance, and compute.training."),
         ([31], {"preprocess": {"volume_gb": 100}, "training": {"volume_gb": 40}}, "compute.evaluate.volume_gb is 30"),
     ],

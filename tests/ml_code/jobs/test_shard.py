@@ -12,7 +12,7 @@ from ml_code.jobs.parts import PARTS, PartBlocks, part_file, part_files, read_pa
 from ml_code.jobs.preprocess import ThisHost, preprocess
 from ml_code.jobs.shard import Shard
 from ml_code.spec import load_spec
-from ml_code.table import blocks
+from ml_code.table import lines
 from tests.ml_code.table.test_bad_data import MODEL_YAML, rows, text
 
 ROWS = 300
@@ -55,7 +55,7 @@ def test_neither_blocks_nor_threads_decide_about_the_rows_of_a_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str, count: int
 ) -> None:
     whole = written(shard(tmp_path / "whole", by, shard_count=1))
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 500)
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 500)
     monkeypatch.setattr(os, "cpu_count", lambda: count)
     in_blocks = written(shard(tmp_path / "blocks", by, shard_count=1))
     for name in PARTS:
@@ -84,7 +84,7 @@ def test_a_gap_in_one_part_decides_about_the_types_of_all(tmp_path: Path) -> Non
 
 
 def test_each_row_is_in_the_next_file_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 500)
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 500)
     given = shard(tmp_path, shard_count=4)
     whole = written(given)["train"]
     files = [pd.read_parquet(path) for path in part_files(given.outputs["train"], "train")]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml_code.table import blocks
+from ml_code.table import blocks, lines
 from ml_code.table.blocks import read_blocks
 from ml_code.table.columns import Column, Dialect, Schema, SchemaError
 from ml_code.table.files import read_files
@@ -42,7 +42,7 @@ def with_care(path: Path) -> Any:
 
 def outcome(path: Path, size: int) -> Any:
     try:
-        with mock.patch.object(blocks, "BLOCK_BYTES", size), mock.patch.object(blocks, "BLOCK_ROWS", 3):
+        with mock.patch.object(lines, "BLOCK_BYTES", size), mock.patch.object(blocks, "BLOCK_ROWS", 3):
             found = list(read_blocks(path, "x.csv", SCHEMA, frozenset({"other"})))
     except SchemaError as error:
         return str(error)
@@ -122,7 +122,7 @@ def test_a_file_without_ends_of_lines_is_refused_before_it_fills_the_memory(
 def test_borders_of_blocks_change_nothing_in_another_encoding(tmp_path: Path, size: int) -> None:
     schema = Schema(SCHEMA.columns, dialect=Dialect(encoding="utf-16"))
     (tmp_path / "x.csv").write_text("a,kind,key\n1,red,Zürich\n2,red,😀😀\n3,red,é\n", encoding="utf-16")
-    with mock.patch.object(blocks, "BLOCK_BYTES", size):
+    with mock.patch.object(lines, "BLOCK_BYTES", size):
         found = list(read_blocks(tmp_path / "x.csv", "x.csv", schema))
     assert [text for block in found for text in block.texts["key"]] == ["Zürich", "😀😀", "é"]
 
@@ -141,6 +141,20 @@ def test_a_file_is_hashed_while_it_is_read(tmp_path: Path, kind: str) -> None:
         path.write_text(text, encoding="utf-8" if kind == "csv" else kind)
     dialect = Dialect(encoding="utf-16") if kind == "utf-16" else Dialect()
     digest = hashlib.sha256()
-    with mock.patch.object(blocks, "BLOCK_BYTES", 50_000):
+    with mock.patch.object(lines, "BLOCK_BYTES", 50_000):
         assert len(list(read_blocks(path, "x", Schema(SCHEMA.columns, dialect=dialect), digest=digest)))
     assert digest.hexdigest() == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_line_of_a_row_with_too_many_values_is_named(tmp_path: Path, encoding: str, end: str) -> None:
+    rows = ["a,kind,key", *['1,red,"é ""é"""'] * 300, *["1,red,ééé"] * 3000, "1,red,é,5", "1,red,é"]
+    (tmp_path / "x.csv").write_bytes(end.join(rows).encode(encoding))
+    schema = Schema(SCHEMA.columns, dialect=Dialect(encoding=encoding))
+    for size in (100, 1000, 10_000):
+        with (
+            mock.patch.object(lines, "BLOCK_BYTES", size),
+            pytest.raises(SchemaError, match="the first is line 3302 with 4"),
+        ):
+            list(read_blocks(tmp_path / "x.csv", "x.csv", schema))
