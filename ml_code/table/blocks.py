@@ -245,5 +245,9 @@ def _parquet_block(batch: pa.RecordBatch, schema: Schema, faults: Faults) -> Blo
 def _pandas(column: pa.Array) -> "pd.Series[Any]":
     if pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
+    elif pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("s"))
+    elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = column.dictionary_encode()
     series: pd.Series[Any] = column.to_pandas()
     return series

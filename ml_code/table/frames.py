@@ -36,6 +36,9 @@ def _encode(series: "pd.Series[Any]", column: Column, reader: Reader) -> Values:
         numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
         is_right = column.type in ("number", "integer")
         return numbers if is_right else np.where(np.isnan(numbers), np.nan, np.inf)
+    if isinstance(kind, pd.CategoricalDtype):  # each category is read once
+        codes = reader.values(kind.categories.tolist())
+        return np.append(codes, np.nan)[series.cat.codes.to_numpy()]
     cells = series.astype(object).where(series.notna(), None).tolist()
     return reader.values(cells)
 

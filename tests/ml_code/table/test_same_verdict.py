@@ -156,6 +156,20 @@ def test_many_rows_are_read_as_each_is(kind: str) -> None:
     read()
 
 
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_categories_of_pandas_are_read_as_their_cells(kind: str) -> None:
+    schema = Schema((COLUMNS[kind],), ("", "NA"))
+
+    @settings(max_examples=ROWS_A_TYPE // ROWS_AN_EXAMPLE, deadline=None)
+    @given(st.lists(cells(COLUMNS[kind]) | st.none(), max_size=ROWS_AN_EXAMPLE))
+    def read(texts: list[str | None]) -> None:
+        plain = pd.DataFrame({"c": pd.Series(texts, dtype=object)})
+        found = encode(plain.astype("category"), schema)
+        assert np.array_equal(found, encode(plain, schema), equal_nan=True)
+
+    read()
+
+
 values_of: dict[str, st.SearchStrategy[Any]] = {
     "number": st.floats(allow_nan=False, allow_infinity=False),
     "integer": st.integers(-(2**53) + 1, 2**53 - 1),
