@@ -30,15 +30,16 @@ def _encode(series: "pd.Series[Any]", column: Column, reader: Reader) -> Values:
         return seconds
     if pd.api.types.is_bool_dtype(kind) and not isinstance(kind, pd.CategoricalDtype):
         is_right = column.type == "boolean"
-        found = series.astype("boolean").astype("float64").to_numpy(dtype=np.float64, na_value=np.nan)
-        return found if is_right else np.where(np.isnan(found), np.nan, np.inf)
+        booleans = series.astype("boolean").astype("float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        return booleans if is_right else np.where(np.isnan(booleans), np.nan, np.inf)
     if pd.api.types.is_numeric_dtype(kind):
         numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
         is_right = column.type in ("number", "integer")
         return numbers if is_right else np.where(np.isnan(numbers), np.nan, np.inf)
     if isinstance(kind, pd.CategoricalDtype):  # each category is read once
-        codes = reader.values(kind.categories.tolist())
-        return np.append(codes, np.nan)[series.cat.codes.to_numpy()]
+        codes = np.append(reader.values(kind.categories.tolist()), np.nan)
+        found: Values = codes[series.cat.codes.to_numpy()]
+        return found
     cells = series.astype(object).where(series.notna(), None).tolist()
     return reader.values(cells)
 
