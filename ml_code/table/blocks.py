@@ -5,7 +5,7 @@ import io
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -90,32 +90,38 @@ class _CsvBlocks:
     def read(self, ignored: frozenset[str]) -> Iterator[Block]:
         header = self._header(ignored)
         with ThreadPoolExecutor(thread_count()) as pool:
-            waiting: deque[tuple[bytearray, Future[Block | None]]] = deque()
-            most = 1
-            while True:
-                while len(waiting) < most and (lines := self.lines.many()):
-                    waiting.append((lines, pool.submit(self._plain, header, lines)))
-                if not waiting:
-                    break
-                lines, future = waiting.popleft()
-                block = future.result()
-                if block is not None:
-                    most = thread_count() + 1
-                    self.faults.row_count += len(block.values)
-                    if len(block.values):  # not of blank lines only
-                        yield block
-                else:
-                    # A quoted cell may go on behind the block.
-                    self.lines.put_back([each for each, _ in waiting])
-                    waiting.clear()
-                    most = 1
+            for lines, block in self._read_ahead(pool, header):
+                if block is None:
                     yield from self._with_care(header, lines)
+                elif len(block.values):  # not of blank lines only
+                    self.faults.row_count += len(block.values)
+                    yield block
         if self.wrong_width_count:
             number = self.wrong_width_count
             raise RawFileError(
                 f"{'1 row has' if number == 1 else f'{number:,} rows have'} more or fewer values than the "
                 f"{len(header)} of the header; the first is {self.first_wrong_width}"
             )
+
+    def _read_ahead(self, pool: Executor, header: list[str]) -> Iterator[tuple[bytearray, Block | None]]:
+        """The next lines and their rows, None if they are not plain: then what was read behind them is given back.
+
+        A quoted cell may go on there.
+        """
+        waiting: deque[tuple[bytearray, Future[Block | None]]] = deque()
+        most = 1
+        while True:
+            while len(waiting) < most and (lines := self.lines.many()):
+                waiting.append((lines, pool.submit(self._plain, header, lines)))
+            if not waiting:
+                return
+            lines, future = waiting.popleft()
+            block = future.result()
+            most = 1 if block is None else thread_count() + 1
+            if block is None:
+                self.lines.put_back([each for each, _ in waiting])
+                waiting.clear()
+            yield lines, block
 
     def _header(self, ignored: frozenset[str]) -> list[str]:
         if not self.schema.dialect.header:
