@@ -19,8 +19,10 @@ from ml_code.table.arrow import ArrowRows, arrow_schema
 from ml_code.table.cells import Values
 
 GROUP_BYTES = 1 << 24  # of rows that are written at a time: fewer take longer
-# The rows of each file of a part.
-PartRows = Mapping[str, list[pa.RecordBatch]]
+# Each batch takes memory besides that of its rows, some hundred bytes a column.
+MOST_BATCHES = 64
+# By part: every so many rows from the first, the second … on; None for none.
+PartRows = Mapping[str, list[pa.RecordBatch | None]]
 
 
 class PartWriters:
@@ -37,19 +39,19 @@ class PartWriters:
             for part in PARTS
         }
 
-    def part_rows(self, values: Values, places: NDArray[np.float64], number: int) -> PartRows:
-        """The rows of a block by their part, each in the next file, in turn; `number` is the block's, and says in which one it begins.
+    def part_rows(self, values: Values, places: NDArray[np.float64]) -> PartRows:
+        """The rows of a block by their part, dealt out to as many hands as the part has files.
 
         The first columns of `values`, which are encoded, are those of the training schema.
         """
         columns = values[:, : len(self._rows.schema)].T
-        found = {}
-        for part, is_in in cut(places, self._spec.split).items():
-            rows, count = np.flatnonzero(is_in), self._writers[part].file_count
-            found[part] = [
-                self._rows.batch(columns, rows[(file - number) % count :: count]) for file in range(count)
+        return {
+            part: [
+                self._rows.batch(columns, dealt) if len(dealt) else None
+                for dealt in _dealt(np.flatnonzero(is_in), self._writers[part].file_count)
             ]
-        return found
+            for part, is_in in cut(places, self._spec.split).items()
+        }
 
     def add(self, rows: PartRows) -> None:
         for part, batches in rows.items():
@@ -76,8 +78,30 @@ class PartWriters:
         return {part: writer.labels for part, writer in self._writers.items()}
 
 
+def _dealt(rows: NDArray[np.intp], count: int) -> list[NDArray[np.intp]]:
+    return [rows[turn::count] for turn in range(count)]
+
+
+class _Gathered:
+    """Rows that wait until they are worth a write."""
+
+    def __init__(self) -> None:
+        self.batches: list[pa.RecordBatch] = []
+        self.row_count = 0
+        self._small_count = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        self.batches.append(batch)
+        self.row_count += len(batch)
+        self._small_count += 1
+        if self._small_count == MOST_BATCHES:
+            small = pa.Table.from_batches(self.batches[-MOST_BATCHES:])
+            self.batches[-MOST_BATCHES:] = small.combine_chunks().to_batches()
+            self._small_count = 0
+
+
 class _PartWriter:
-    """The files of one part of one host."""
+    """The files of one part of one host: each row in the next one, in turn."""
 
     def __init__(
         self, spec: ModelSpec, folder: Path, part: str, *, file_count: int, host: int | None
@@ -88,25 +112,26 @@ class _PartWriter:
         self._label = spec.target.name if spec.is_classification else ""
         self._folder, self._part, self._host = folder, part, host
         self._group_rows = GROUP_BYTES // (8 * len(spec.training_schema().names))
-        self._gathered: list[list[pa.RecordBatch]] = [[] for _ in range(file_count)]
-        self._gathered_rows = [0] * file_count
+        self._gathered = [_Gathered() for _ in range(file_count)]
         self._files: dict[int, pq.ParquetWriter] = {}
         # Writes some rows while the next ones are read.
         self._pool = ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
 
-    def add(self, batches: list[pa.RecordBatch]) -> None:
-        for number, batch in enumerate(batches):
-            self._gathered[number].append(batch)
-            self._gathered_rows[number] += len(batch)
-            self.row_count += len(batch)
-            if self._gathered_rows[number] >= self._group_rows:
-                self._write(number)
+    def add(self, batches: list[pa.RecordBatch | None]) -> None:
+        first = self.row_count % self.file_count
+        for turn, batch in enumerate(batches):
+            if batch is not None:
+                number = (first + turn) % self.file_count
+                self._gathered[number].add(batch)
+                self.row_count += len(batch)
+                if self._gathered[number].row_count >= self._group_rows:
+                    self._write(number)
 
     def _write(self, number: int) -> None:
         self._wait()
-        table = pa.Table.from_batches(self._gathered[number])
-        self._gathered[number], self._gathered_rows[number] = [], 0
+        table = pa.Table.from_batches(self._gathered[number].batches)
+        self._gathered[number] = _Gathered()
         self._writing = self._pool.submit(self._write_table, number, table)
 
     def _wait(self) -> None:
@@ -136,8 +161,8 @@ class _PartWriter:
         return self._files[number]
 
     def finish(self, schema: pa.Schema) -> None:
-        for number, row_count in enumerate(self._gathered_rows):
-            if row_count:
+        for number, gathered in enumerate(self._gathered):
+            if gathered.batches:
                 self._write(number)
         self._wait()
         # Which columns have gaps is known now, and pandas' types with it: Arrow reads the schema that is written last.

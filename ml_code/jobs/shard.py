@@ -5,7 +5,6 @@ part. Where a row's part depends on other rows they are read twice.
 """
 
 import hashlib
-import itertools
 import resource
 import shutil
 import sys
@@ -27,6 +26,7 @@ from ml_code.jobs.parts import PARTS, first_places, needs_all_rows, split_schema
 from ml_code.raw_files import Digest, RawFileError, files_below
 from ml_code.spec import ModelSpec
 from ml_code.table.blocks import Block, read_blocks
+from ml_code.table.cells import Values
 from ml_code.table.columns import Schema, SchemaError
 from ml_code.table.summary import Summary, keys_of
 from ml_code.table.threads import in_order, thread_count
@@ -140,9 +140,8 @@ class Shard:
                 progress.tell(len(files) - 1, each.summary.row_count)
         return files
 
-    def _blocks(self, files: list[CheckedFile]) -> Iterator[tuple[int, CheckedFile, Block]]:
-        """The rows of all files, in numbered blocks; each file is added to `files` when it is opened."""
-        number = itertools.count()
+    def _blocks(self, files: list[CheckedFile]) -> Iterator[tuple[CheckedFile, Block]]:
+        """The rows of all files; each file is added to `files` when it is opened."""
         for name in self._names:
             summary = Summary.empty(self._schema)
             file = CheckedFile(name, (self.data / name).stat().st_size, summary)
@@ -150,7 +149,7 @@ class Shard:
             digest = hashlib.sha256()
             try:
                 for block in self._read(name, digest):
-                    yield next(number), file, block
+                    yield file, block
                 file.sha256 = digest.hexdigest()
             except (SchemaError, RawFileError) as error:
                 file.fault = str(error)
@@ -159,16 +158,14 @@ class Shard:
     def _read(self, name: str, digest: Digest | None = None) -> Iterator[Block]:
         return read_blocks(self.data / name, name, self._schema, frozenset(self.spec.ignored_names), digest)
 
-    def _checked(self, given: tuple[int, CheckedFile, Block]) -> _CheckedBlock:
-        number, file, block = given
+    def _checked(self, given: tuple[CheckedFile, Block]) -> _CheckedBlock:
+        file, block = given
         summary = Summary.empty(self._schema)
         summary.add(block.values, block.ranges)
         places, targets = self._places(block)
-        rows = {} if needs_all_rows(self.spec) else self._part_rows(number, block, places)
+        waits = needs_all_rows(self.spec) or not block.is_allowed
+        rows = {} if waits else self._parts.part_rows(block.values, places)
         return _CheckedBlock(file, summary, keys_of(block, self._schema), places, targets, rows)
-
-    def _part_rows(self, number: int, block: Block, places: NDArray[np.float64]) -> PartRows:
-        return self._parts.part_rows(block.values, places, number)
 
     def _places(self, block: Block) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         spec, schema, names = self.spec, self._split_schema, self._schema.names
@@ -205,7 +202,7 @@ class Shard:
         """All parts, to their ends. `places` are those of the rows of each file, where they depend on all rows."""
         if places:
             with ThreadPoolExecutor(thread_count()) as pool:
-                for rows in in_order(pool, lambda given: self._part_rows(*given), self._placed(places)):
+                for rows in in_order(pool, lambda given: self._parts.part_rows(*given), self._placed(places)):
                     self._add(rows)
         with self._volume():
             self._parts.finish(gaps)
@@ -213,15 +210,18 @@ class Shard:
 
     def _placed(
         self, places: Mapping[str, NDArray[np.float64]]
-    ) -> Iterator[tuple[int, Block, NDArray[np.float64]]]:
-        """The rows of all files once more, in numbered blocks, and their places."""
-        number = itertools.count()
+    ) -> Iterator[tuple[Values, NDArray[np.float64]]]:
+        """The rows of all files once more, and their places."""
         for name in self._names:
             start = 0
             for block in self._read(name):
                 end = start + len(block.values)
-                yield next(number), block, places[name][start:end]
+                yield block.values, places[name][start:end]
                 start = end
+            if start != len(places[name]):
+                raise HostError(
+                    f"{self.host} found {start:,} rows in {name!r}, and {len(places[name]):,} when it read it before"
+                )
 
     def publish(self) -> None:
         """The parts, whole, where the job's outputs are taken from."""

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from ml_code.raw_files import Digest, RawFileError, is_parquet, open_utf8
 from ml_code.table.cells import Values
-from ml_code.table.columns import Schema, SchemaError
+from ml_code.table.columns import DATES, Column, Schema, SchemaError
 from ml_code.table.contract import Faults, are_all_allowed, check_columns
 from ml_code.table.frames import encode
 from ml_code.table.lines import BLOCK_BYTES, Lines, count_lines
@@ -37,6 +37,8 @@ class Block:
 
     values: Values
     texts: dict[str, list[Any]]
+    is_allowed: bool
+    """Whether all cells are: the rows of a file with a fault are of no use."""
 
     @cached_property
     def ranges(self) -> Ranges:
@@ -104,10 +106,7 @@ class _CsvBlocks:
             )
 
     def _read_ahead(self, pool: Executor, header: list[str]) -> Iterator[tuple[bytearray, Block | None]]:
-        """The next lines and their rows, None if they are not plain: then what was read behind them is given back.
-
-        A quoted cell may go on there.
-        """
+        """The next lines and their rows, None if they are not plain: then a quoted cell may go on behind them."""
         waiting: deque[tuple[bytearray, Future[Block | None]]] = deque()
         most = 1
         while True:
@@ -118,10 +117,19 @@ class _CsvBlocks:
             lines, future = waiting.popleft()
             block = future.result()
             most = 1 if block is None else thread_count() + 1
-            if block is None:
-                self.lines.put_back([each for each, _ in waiting])
+            if block is not None:
+                yield lines, block
+                continue
+            ahead = [each for each, _ in waiting]
+            self.lines.put_back(ahead)
+            start = self.lines.taken_bytes
+            yield lines, None
+            if self.lines.taken_bytes == start:
+                self.lines.take_again(ahead)
+            else:
+                for _, late in waiting:
+                    late.cancel()
                 waiting.clear()
-            yield lines, block
 
     def _header(self, ignored: frozenset[str]) -> list[str]:
         if not self.schema.dialect.header:
@@ -154,7 +162,7 @@ class _CsvBlocks:
             name: _texts(table.column(name).to_pylist(), values[:, self.schema.names.index(name)])
             for name in self.text_names
         }
-        block = Block(values, texts)
+        block = Block(values, texts, is_allowed=True)
         return block if are_all_allowed(values, block.ranges, self.schema) else None
 
     def _with_care(self, header: list[str], lines: bytearray) -> Iterator[Block]:
@@ -207,8 +215,8 @@ class _CsvBlocks:
             for position, name in enumerate(names)
             if name in self.text_names
         }
-        self.faults.add(values, lambda row, position: rows[row][position])
-        return Block(values, texts)
+        is_allowed = self.faults.add(values, lambda row, position: rows[row][position])
+        return Block(values, texts, is_allowed)
 
 
 def _has_longer_line(lines: bytearray, limit: int) -> bool:
@@ -236,24 +244,32 @@ def _parquet_blocks(path: Path, schema: Schema, ignored: frozenset[str], faults:
 
 
 def _parquet_block(batch: pa.RecordBatch, schema: Schema, faults: Faults) -> Block:
-    names = schema.names
-    frame = pd.DataFrame({name: _pandas(batch.column(name)) for name in names})
+    frame = pd.DataFrame(
+        {column.name: _pandas(batch.column(column.name), column) for column in schema.columns}
+    )
     values = encode(frame, schema)
-    faults.add(values, lambda row, position: frame[names[position]].iloc[row])
+    is_allowed = faults.add(values, lambda row, position: _cell(batch.column(schema.names[position]), row))
     texts = {
         column.name: _texts(frame[column.name], values[:, position])
         for position, column in enumerate(schema.columns)
         if column.is_text
     }
-    return Block(values, texts)
+    return Block(values, texts, is_allowed)
 
 
-def _pandas(column: pa.Array) -> "pd.Series[Any]":
-    if pa.types.is_decimal(column.type):
-        column = column.cast(pa.float64())
-    elif pa.types.is_date(column.type):
-        column = column.cast(pa.timestamp("s"))
-    elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        column = column.dictionary_encode()
-    series: pd.Series[Any] = column.to_pandas()
+def _pandas(cells: pa.Array, column: Column) -> "pd.Series[Any]":
+    if pa.types.is_decimal(cells.type):
+        cells = cells.cast(pa.float64())
+    elif pa.types.is_date(cells.type) and column.type in DATES:
+        cells = cells.cast(pa.timestamp("s"))
+    elif pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
+        cells = cells.dictionary_encode()
+    series: pd.Series[Any] = cells.to_pandas()
     return series
+
+
+def _cell(cells: pa.Array, row: int) -> Any:
+    try:
+        return cells[row].as_py()
+    except (ValueError, OverflowError):  # a date that Python does not have
+        return cells[row].cast(pa.string()).as_py()

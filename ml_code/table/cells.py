@@ -245,6 +245,11 @@ def encoded_date(moment: datetime) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+# Of the years that Python has.
+FIRST_SECOND = encoded_date(datetime(1, 1, 1, tzinfo=UTC))
+AFTER_LAST_SECOND = encoded_date(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)) + 1
+
+
 def _reads_as_number(text: str) -> bool:
     try:
         float(text)

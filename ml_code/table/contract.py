@@ -121,8 +121,8 @@ class Faults:
         self._found: dict[tuple[int, str], Fault] = {}
         self.row_count = 0
 
-    def add(self, values: Values, cell_at: CellAt) -> None:
-        """`cell_at` counts the rows of this block from 0."""
+    def add(self, values: Values, cell_at: CellAt) -> bool:
+        """Whether all cells of the next rows are allowed; `cell_at` counts these rows from 0."""
         good = allowed_cells(values, self._schema)
         for position in np.flatnonzero(~good.all(axis=0)).tolist():
             column = self._schema.columns[position]
@@ -135,6 +135,7 @@ class Faults:
                     fault.cells.append(_shown(column, value, cell_at(row, position)))
                 fault.count += 1
         self.row_count += len(values)
+        return bool(good.all())
 
     def refuse(self) -> None:
         """SchemaError names the first faults, by column, then as they were met."""

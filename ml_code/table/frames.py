@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml_code.table.cells import Reader, Values, readers
+from ml_code.table.cells import AFTER_LAST_SECOND, FIRST_SECOND, Reader, Values, readers
 from ml_code.table.columns import Column, Schema
 
 _MICROSECONDS = 1_000_000
+_A_SECOND = {"s": 1, "ms": 1_000, "us": _MICROSECONDS}
 
 
 def encode(frame: pd.DataFrame, schema: Schema) -> Values:
@@ -24,9 +25,10 @@ def _encode(series: "pd.Series[Any]", column: Column, reader: Reader) -> Values:
     kind = series.dtype
     if column.type in ("date", "datetime") and pd.api.types.is_datetime64_any_dtype(kind):
         utc = series.dt.tz_convert("UTC").dt.tz_localize(None) if series.dt.tz is not None else series
-        counts = utc.astype("datetime64[us]")
-        seconds: Values = counts.astype("int64").to_numpy() / _MICROSECONDS
+        counts = utc.astype("datetime64[us]") if utc.dtype == "datetime64[ns]" else utc
+        seconds: Values = counts.astype("int64").to_numpy() / _A_SECOND[np.datetime_data(counts.dtype)[0]]
         seconds[counts.isna().to_numpy()] = np.nan
+        seconds[(seconds < FIRST_SECOND) | (seconds >= AFTER_LAST_SECOND)] = np.inf
         return seconds
     if pd.api.types.is_bool_dtype(kind) and not isinstance(kind, pd.CategoricalDtype):
         is_right = column.type == "boolean"

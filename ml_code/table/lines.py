@@ -56,6 +56,12 @@ class Lines:
         self._buffer, self._at = b"", 0
         self.taken_bytes -= sum(map(len, blocks))
 
+    def take_again(self, blocks: Sequence[bytes | bytearray]) -> None:
+        """Take what was put back last, if nothing of it was read."""
+        for block in blocks:
+            self._returned.popleft()
+            self.taken_bytes += len(block)
+
     def one(self) -> str:
         """The next line; nothing at the end."""
         while (found := _LINE_END.search(self._buffer, self._at)) is None:

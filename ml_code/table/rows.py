@@ -2,7 +2,6 @@
 
 import codecs
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from itertools import chain, groupby
 from typing import Any
 
@@ -12,12 +11,11 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
-from ml_code.table.cells import DateReader, NumberReader, Reader, Values, encoded_date, readers
+from ml_code.table.cells import FIRST_SECOND, DateReader, NumberReader, Reader, Values, readers
 from ml_code.table.columns import DATES, NUMERIC, Column, Schema
 
 # Arrow parses and converts so much at a time: more does not stay in the processor's cache.
 _BLOCK_BYTES = 1 << 20
-_FIRST_SECOND = encoded_date(datetime(1, 1, 1, tzinfo=UTC))
 
 
 class RowReader:
@@ -166,7 +164,7 @@ def _plain_moments(column: pa.ChunkedArray, reader: DateReader) -> Values | None
         return None
     found: Values = seconds.astype(np.float64)
     # Arrow knows a year 0, Python does not.
-    return found if np.nanmin(found) >= _FIRST_SECOND else None
+    return found if np.nanmin(found) >= FIRST_SECOND else None
 
 
 def _boolean_texts(column: Column) -> tuple[tuple[str, ...], tuple[str, ...]] | None:

@@ -42,7 +42,7 @@ class Summary:
                 known[known[:, position] >= len(column.enum), position] = np.nan
         found = ranges if known is values else Ranges.of(known)
         is_present = ~np.isnan(found.lowest)
-        self._join(len(known), found.has_gaps, is_present, found.lowest, found.highest, known[0])
+        self._join(len(known), found.has_gaps, is_present, found.lowest, found.highest, known[0].copy())
 
     def merge(self, later: "Summary") -> None:
         self._join(

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from ml_code.jobs import part_writer
@@ -13,9 +14,11 @@ from ml_code.jobs.preprocess import ThisHost, preprocess
 from ml_code.jobs.shard import Shard
 from ml_code.spec import load_spec
 from ml_code.table import lines
+from ml_code.table.columns import SchemaError
 from tests.ml_code.table.test_bad_data import MODEL_YAML, rows, text
 
 ROWS = 300
+ADD = part_writer._Gathered.add  # noqa: SLF001
 
 
 def shard(folder: Path, by: str = "content", shard_count: int = 2) -> Shard:
@@ -84,12 +87,52 @@ def test_a_gap_in_one_part_decides_about_the_types_of_all(tmp_path: Path) -> Non
 
 
 def test_each_row_is_in_the_next_file_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = written(shard(tmp_path / "whole", shard_count=1))["train"]
     monkeypatch.setattr(lines, "BLOCK_BYTES", 500)
-    given = shard(tmp_path, shard_count=4)
-    whole = written(given)["train"]
-    files = [pd.read_parquet(path) for path in part_files(given.outputs["train"], "train")]
-    assert sum(map(len, files)) == len(whole)
-    assert max(map(len, files)) - min(map(len, files)) < len(whole) / 8
+    given = shard(tmp_path / "blocks", shard_count=4)
+    written(given)
+    for number, path in enumerate(part_files(given.outputs["train"], "train")):
+        pd.testing.assert_frame_equal(pd.read_parquet(path), whole[number::4].reset_index(drop=True))
+
+
+def test_many_blocks_of_few_rows_wait_in_few_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch takes memory besides that of its rows."""
+    most = 0
+
+    def add(gathered: part_writer._Gathered, batch: pa.RecordBatch) -> None:
+        nonlocal most
+        ADD(gathered, batch)
+        assert len(batch)
+        most = max(most, len(gathered.batches))
+
+    whole = written(shard(tmp_path / "whole"))
+    monkeypatch.setattr(part_writer, "MOST_BATCHES", 8)
+    monkeypatch.setattr(part_writer._Gathered, "add", add)  # noqa: SLF001
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 50)
+    in_blocks = written(shard(tmp_path / "blocks"))
+    assert 8 <= most < 8 + ROWS / 8
+    for name in PARTS:
+        pd.testing.assert_frame_equal(in_blocks[name], whole[name])
+
+
+@pytest.mark.filterwarnings("error")
+def test_rows_that_are_not_allowed_are_not_written(tmp_path: Path) -> None:
+    given = shard(tmp_path)
+    (given.data / "1.csv").write_text(
+        text([row | {"id": str(ROWS), "carrier": "XX", "distance": "1e300"} for row in rows(1)])
+    )
+    with pytest.raises(
+        SchemaError,
+        match=r"'1.csv': column 'carrier' breaks the rule enum .* column 'distance' breaks the rule",
+    ):
+        written(given)
+    assert not any(given.outputs[part].exists() for part in PARTS)
+
+
+def test_a_checked_file_holds_no_block_in_memory(tmp_path: Path) -> None:
+    given = shard(tmp_path)
+    given.files()
+    assert [file.summary.first_row.base for file in given.check()] == [None, None]
 
 
 @pytest.mark.parametrize("group_bytes", [1_000, 1 << 24])

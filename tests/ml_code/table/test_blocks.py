@@ -2,20 +2,25 @@
 
 import gzip
 import hashlib
+import os
 import tempfile
+from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml_code.table import blocks, lines
 from ml_code.table.blocks import read_blocks
-from ml_code.table.columns import Column, Dialect, Schema, SchemaError
+from ml_code.table.columns import Column, Dialect, Schema, SchemaError, format_date
 from ml_code.table.files import read_files
 
 SCHEMA = Schema(
@@ -158,3 +163,61 @@ def test_the_line_of_a_row_with_too_many_values_is_named(tmp_path: Path, encodin
             pytest.raises(SchemaError, match="the first is line 3302 with 4"),
         ):
             list(read_blocks(tmp_path / "x.csv", "x.csv", schema))
+
+
+def test_good_blocks_behind_others_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    rows = [
+        f'{number % 100},red,"two\nlines"' if number % 50 == 0 else f"{number % 100},red,k"
+        for number in range(1000)
+    ]
+    (tmp_path / "x.csv").write_text("\n".join(["a,kind,key", *rows, ""]))
+    read: Counter[bytes] = Counter()
+    plain = blocks._CsvBlocks._plain  # noqa: SLF001
+
+    def counted(self: Any, header: list[str], text: bytearray) -> Any:
+        read[bytes(text)] += 1
+        return plain(self, header, text)
+
+    monkeypatch.setattr(blocks._CsvBlocks, "_plain", counted)  # noqa: SLF001
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 110)
+    found = list(read_blocks(tmp_path / "x.csv", "x.csv", SCHEMA))
+    assert [value for block in found for value in block.values[:, 0]] == [
+        number % 100 for number in range(1000)
+    ]
+    assert sum(read.values()) < 1.2 * len(read)
+
+
+def parquet_outcome(folder: Path, column: Column, cells: list[Any], kind: pa.DataType) -> Any:
+    pq.write_table(pa.table({"c": pa.array(cells, kind)}), folder / "x.parquet")
+    try:
+        (found,) = read_blocks(folder / "x.parquet", "x.parquet", Schema((column,)))
+    except SchemaError as error:
+        return str(error)
+    return found
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())])
+def test_a_missing_text_in_parquet_is_named(tmp_path: Path, kind: pa.DataType) -> None:
+    column = Column(name="c", type="string", required=True)
+    assert "rule required in 1 of 2 rows: row 2 has None" in parquet_outcome(
+        tmp_path, column, ["a", None], kind
+    )
+
+
+def test_a_date_of_parquet_in_a_column_of_text_is_text(tmp_path: Path) -> None:
+    column = Column(name="c", type="string", pattern=r"\d{4}-\d\d-\d\d")
+    found = parquet_outcome(tmp_path, column, [date(2020, 1, 2)], pa.date32())
+    assert [str(text) for text in found.texts["c"]] == ["2020-01-02"]
+
+
+@pytest.mark.parametrize("days", [-719_529, 2_932_897, 2**31 - 1, -(2**31)])
+@pytest.mark.parametrize("kind", ["date", "datetime"])
+def test_dates_of_parquet_beyond_the_years_of_python_are_refused(
+    tmp_path: Path, days: int, kind: str
+) -> None:
+    column = Column(name="c", type=kind)
+    for good in (date(1, 1, 1), date(9999, 12, 31)):
+        found = parquet_outcome(tmp_path, column, [good, None], pa.date32())
+        assert format_date(column, found.values[0, 0])[:10] == good.isoformat()
+    assert "rule format default in 1 of 1 rows" in parquet_outcome(tmp_path, column, [days], pa.date32())
