@@ -21,7 +21,7 @@ from ml_code.table.cells import Values
 GROUP_BYTES = 1 << 24  # of rows that are written at a time: fewer take longer
 # Each batch takes memory besides that of its rows, some hundred bytes a column.
 MOST_BATCHES = 64
-# By part: every so many rows from the first, the second … on; None for none.
+# By part, a batch for each turn: with three files, every third row from the first, the second and the third on. None has no rows.
 PartRows = Mapping[str, list[pa.RecordBatch | None]]
 
 
@@ -40,15 +40,15 @@ class PartWriters:
         }
 
     def part_rows(self, values: Values, places: NDArray[np.float64]) -> PartRows:
-        """The rows of a block by their part, dealt out to as many hands as the part has files.
+        """The rows of a block by their part, in as many turns as the part has files.
 
         The first columns of `values`, which are encoded, are those of the training schema.
         """
         columns = values[:, : len(self._rows.schema)].T
         return {
             part: [
-                self._rows.batch(columns, dealt) if len(dealt) else None
-                for dealt in _dealt(np.flatnonzero(is_in), self._writers[part].file_count)
+                self._rows.batch(columns, own) if len(own) else None
+                for own in _in_turns(np.flatnonzero(is_in), self._writers[part].file_count)
             ]
             for part, is_in in cut(places, self._spec.split).items()
         }
@@ -78,7 +78,7 @@ class PartWriters:
         return {part: writer.labels for part, writer in self._writers.items()}
 
 
-def _dealt(rows: NDArray[np.intp], count: int) -> list[NDArray[np.intp]]:
+def _in_turns(rows: NDArray[np.intp], count: int) -> list[NDArray[np.intp]]:
     return [rows[turn::count] for turn in range(count)]
 
 
