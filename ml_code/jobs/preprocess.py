@@ -15,7 +15,7 @@ import pandas as pd
 from ml_code.contracts import Argument
 from ml_code.jobs.hosts import HostError, read_hosts
 from ml_code.jobs.parts import PARTS, finish_places, refuse_small_parts
-from ml_code.jobs.shard import CheckedFile, Shard, WrittenParts, sha256_of
+from ml_code.jobs.shard import CheckedFile, Shard, WrittenParts
 from ml_code.raw_files import ALLOWED, RawFileError, files_below, some
 from ml_code.spec import ModelSpec, load_spec
 from ml_code.table.columns import Schema, SchemaError
@@ -91,7 +91,12 @@ def refuse_constants(summary: Summary, spec: ModelSpec) -> None:
 
 def hash_raw(folder: Path) -> str:
     """Return one hash of all files that `read_raw` reads."""
-    return hash_of(sha256_of(folder / name) for name in files_below(folder).data)
+    return hash_of(_sha256_of(folder / name) for name in files_below(folder).data)
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_of(digests: Iterable[str]) -> str:

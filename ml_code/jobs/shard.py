@@ -118,10 +118,15 @@ class Shard:
     _parts: PartWriters = field(init=False)
     _schema: Schema = field(init=False)
     _split_schema: Schema = field(init=False)
+    _split_columns: slice | list[int] = field(init=False)
 
     def __post_init__(self) -> None:
         # Once, not for each block.
         self._schema, self._split_schema = self.spec.file_schema(), split_schema(self.spec)
+        names, split_names = self._schema.names, self._split_schema.names
+        self._split_columns = (
+            slice(None) if names == split_names else [names.index(each) for each in split_names]
+        )
         self._parts = PartWriters(self.spec, self.work, shard_count=self.shard_count, host=self.number)
 
     def files(self) -> tuple[list[str], list[str]]:
@@ -168,9 +173,7 @@ class Shard:
         return _CheckedBlock(file, summary, keys_of(block, self._schema), places, targets, rows)
 
     def _places(self, block: Block) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        spec, schema, names = self.spec, self._split_schema, self._schema.names
-        positions = [names.index(name) for name in schema.names]
-        values = block.values[:, positions] if positions != list(range(len(names))) else block.values
+        spec, schema, values = self.spec, self._split_schema, block.values[:, self._split_columns]
         return first_places(values, block.texts, schema, spec), target_values(values, schema, spec)
 
     def _take(self, found: _CheckedBlock) -> None:
@@ -241,11 +244,6 @@ class Shard:
     def discard(self) -> None:
         self._parts.close()
         shutil.rmtree(self.work, ignore_errors=True)
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def peak_memory_bytes() -> int:

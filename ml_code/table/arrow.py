@@ -6,9 +6,7 @@ from numpy.typing import NDArray
 
 from ml_code.table.cells import Values
 from ml_code.table.columns import Schema
-from ml_code.table.frames import decode
-
-_MICROSECONDS = 1_000_000
+from ml_code.table.frames import MICROSECONDS, decode
 
 
 def arrow_schema(schema: Schema, gaps: frozenset[str]) -> pa.Schema:
@@ -49,7 +47,7 @@ class ArrowRows:
             indices = pa.Array.from_buffers(kind, len(values), [validity, codes], missing_count)
             return pa.DictionaryArray.from_arrays(indices, self._categories[field.name], safe=False)
         if pa.types.is_timestamp(field.type):
-            data = pa.py_buffer(np.round(values * _MICROSECONDS).astype(np.int64))
+            data = pa.py_buffer(np.round(values * MICROSECONDS).astype(np.int64))
         elif pa.types.is_boolean(field.type):
             data = _bits(values != 0)
         else:

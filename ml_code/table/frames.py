@@ -9,8 +9,8 @@ import pandas as pd
 from ml_code.table.cells import AFTER_LAST_SECOND, FIRST_SECOND, Reader, Values, readers
 from ml_code.table.columns import Column, Schema
 
-_MICROSECONDS = 1_000_000
-_A_SECOND = {"s": 1, "ms": 1_000, "us": _MICROSECONDS}
+MICROSECONDS = 1_000_000  # of a second
+_A_SECOND = {"s": 1, "ms": 1_000, "us": MICROSECONDS}
 
 
 def encode(frame: pd.DataFrame, schema: Schema) -> Values:
@@ -79,7 +79,7 @@ def _decode(values: Values, column: Column, schema: Schema, *, has_gaps: bool) -
         whether = np.where(is_missing, 0, values).astype(bool)
         return pd.arrays.BooleanArray(whether, is_missing) if has_gaps else whether
     if column.type in ("date", "datetime"):
-        counts = np.round(np.where(is_missing, 0, values) * _MICROSECONDS).astype("int64")
+        counts = np.round(np.where(is_missing, 0, values) * MICROSECONDS).astype("int64")
         moments = counts.astype("datetime64[us]")
         moments[is_missing] = np.datetime64("NaT")
         return moments
